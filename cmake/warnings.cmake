@@ -1,0 +1,18 @@
+# Flags every target of the project is compiled with.
+add_library(vitro_flags INTERFACE)
+target_compile_options(vitro_flags INTERFACE -Wall -Wextra -Wshadow -Wnon-virtual-dtor)
+target_link_libraries(vitro_flags INTERFACE OpenMP::OpenMP_CXX)
+target_include_directories(vitro_flags INTERFACE
+  ${PROJECT_SOURCE_DIR}/include ${PROJECT_SOURCE_DIR}/src)
+if(VITRO_SANITIZE)
+  target_compile_options(vitro_flags INTERFACE
+    -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer)
+  target_link_options(vitro_flags INTERFACE -fsanitize=address,undefined)
+endif()
+
+# vitro_library(NAME SOURCES... [LINK targets...]): an internal static library.
+function(vitro_library name)
+  cmake_parse_arguments(ARG "" "" "SOURCES;LINK;PRIVATE_LINK" ${ARGN})
+  add_library(${name} STATIC ${ARG_SOURCES})
+  target_link_libraries(${name} PUBLIC vitro_flags ${ARG_LINK} PRIVATE ${ARG_PRIVATE_LINK})
+endfunction()

@@ -1,0 +1,65 @@
+#pragma once
+
+#include <filesystem>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "vitro/image.h"
+#include "vitro/tensor.h"
+
+namespace vitro {
+
+/// What a plan says about itself.
+struct PlanInfo {
+  std::string architecture;              ///< "uniformer_small"
+  int64_t head_dim = 0;                  ///< not derivable from the weights, so always stated
+  int64_t num_classes = 0;
+  int64_t num_parameters = 0;            ///< of the checkpoint
+  Preprocessing preprocessing;           ///< also holds the default input size
+  std::vector<std::string> label_ids;    ///< folder names of the classes; may be empty
+  std::vector<std::string> labels;       ///< text of the classes; may be empty
+  std::string source;                    ///< file name of the checkpoint
+  std::string source_checksum;           ///< XXH3-64 of the checkpoint's bytes, 16 hex digits
+  std::string vitro_version;             ///< that built it
+  std::vector<std::string> notes;        ///< what the build had to guess or wants to warn about
+};
+
+/// One tensor of the checkpoint and the op that consumed it.
+struct WeightRecord {
+  std::string name;
+  Dims dims;
+  DType dtype = DType::Float32;
+  std::string consumer;
+  std::string checksum;  ///< XXH3-64 of the stored bytes, 16 hex digits
+};
+
+struct PlanData;
+
+/// A compiled model: graph, weights, preprocessing and labels, immutable and cheap to copy (copies
+/// share the weights). One plan serves every batch and every input size that its strides divide.
+class Plan {
+ public:
+  explicit Plan(std::shared_ptr<const PlanData> data) : data_(std::move(data)) {}
+
+  const PlanInfo& info() const;
+  /// Every tensor of the checkpoint, in the order in which the model consumed them.
+  const std::vector<WeightRecord>& weights() const;
+  /// The optimised graph as readable text.
+  std::string graph_text() const;
+
+  const PlanData& data() const { return *data_; }
+
+ private:
+  std::shared_ptr<const PlanData> data_;
+};
+
+/// Memory-maps a plan file and checks every byte of it. Throws NotFound, CorruptFile, or Unsupported
+/// for a plan of another version (the hint is the command that rebuilds it).
+Plan load(const std::filesystem::path& path);
+
+/// Writes a plan, whole or not at all. Equal plans give equal bytes. The file is a valid safetensors
+/// file. Throws DeviceError when the file cannot be written.
+void save(const Plan& plan, const std::filesystem::path& path);
+
+}  // namespace vitro

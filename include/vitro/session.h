@@ -1,0 +1,49 @@
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "vitro/plan.h"
+
+namespace vitro {
+
+struct SessionOptions {
+  std::string backend = "auto";  ///< "auto", "cpu" or "reference"
+  int threads = 0;               ///< exactly this many per run; 0: one for each available core
+};
+
+/// Runs a plan. Any number of threads may call run() on one session at once; sessions of one plan
+/// share its weights.
+class Session {
+ public:
+  /// Throws NotFound for an unknown backend, Unsupported for one that was not built, InvalidArgument
+  /// for a negative number of threads.
+  explicit Session(const Plan& plan, const SessionOptions& options = {});
+  ~Session();
+  Session(Session&&) noexcept;
+  Session& operator=(Session&&) noexcept;
+
+  /// images [n, 3, height, width], preprocessed -> logits [n, num_classes].
+  /// Throws InvalidArgument for a shape the model cannot take.
+  Tensor run(const Tensor& images) const;
+  /// The same without an allocation after the first call of a shape. `images` holds dims = [n, 3,
+  /// height, width] floats, `logits` has room for n * num_classes.
+  void run(const float* images, const Dims& dims, float* logits) const;
+  /// Compiles for a shape and allocates its memory now instead of at the first run.
+  void prepare(const Dims& dims) const;
+
+  const Plan& plan() const;
+  /// The backend that "auto" stood for.
+  const char* backend() const;
+  int threads() const;
+  /// Bytes of activations and scratch that one run of this shape works in.
+  size_t arena_bytes(const Dims& dims) const;
+  /// Which implementation every op got at this shape, and why others refused, as readable text.
+  std::string explain(const Dims& dims) const;
+
+ private:
+  struct State;
+  std::unique_ptr<State> state_;
+};
+
+}  // namespace vitro

@@ -1,0 +1,65 @@
+#pragma once
+
+#include "backends/kernel.h"
+
+namespace vitro {
+
+struct CompileOptions {
+  int threads = 1;  ///< exactly this many are used by every kernel
+};
+
+/// Who was asked to run an op, and what it answered. `vitro inspect --why` prints these.
+struct Dispatch {
+  struct Answer {
+    const char* impl;
+    std::string refusal;  ///< empty: chosen
+  };
+  std::string source;
+  OpKind kind;
+  Dims output;
+  std::vector<Answer> answers;
+};
+
+/// A graph compiled for one input shape. Immutable; run() may be called by many threads at once, each
+/// with an arena of its own.
+class Executable {
+ public:
+  virtual ~Executable() = default;
+  /// Types of the graph's outputs, in order.
+  virtual std::span<const TensorType> outputs() const = 0;
+  /// Bytes of working memory of one run: activations and kernel scratch.
+  virtual size_t arena_bytes() const = 0;
+  /// inputs and outputs in the graph's order, dense float32; arena is 64-byte aligned. Neither
+  /// allocates nor chooses.
+  virtual void run(std::span<const float* const> inputs, std::span<float* const> outputs,
+                   std::byte* arena) const = 0;
+  /// How each op was mapped, in execution order.
+  virtual std::span<const Dispatch> dispatch() const = 0;
+};
+
+/// A way to run graphs. Stateless: what it compiles owns all it needs.
+class Backend {
+ public:
+  virtual ~Backend() = default;
+  virtual const char* name() const = 0;
+  /// One line for `vitro doctor`: instruction set, library versions.
+  virtual std::string describe() const = 0;
+  /// Throws Unsupported when a plain op has no implementation; fused ops without one are inlined.
+  /// The graph must outlive nothing: weights are kept alive by the executable.
+  virtual std::unique_ptr<Executable> compile(const Graph& graph,
+                                              std::span<const TensorType> inputs,
+                                              const CompileOptions& options) const = 0;
+};
+
+/// A row of the one table of backends.
+struct BackendRow {
+  const char* name;
+  const Backend* backend;   ///< nullptr when it was not built
+  const char* unavailable;  ///< why not, and what to install
+};
+
+std::span<const BackendRow> backend_rows();
+/// "auto" is the fastest one available. Throws NotFound (listing the names) or Unsupported (not built).
+const Backend& find_backend(std::string_view name);
+
+}  // namespace vitro

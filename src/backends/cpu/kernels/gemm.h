@@ -1,0 +1,74 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+namespace vitro::cpu {
+
+/// The right-hand matrix [k, n] of a product, seen as panels of 16 columns:
+/// element (i, j) is data[(j / 16) * panel_stride + i * row_stride + j % 16].
+struct PanelMatrix {
+  const float* data = nullptr;
+  ptrdiff_t panel_stride = 0;
+  ptrdiff_t row_stride = 0;
+};
+
+/// Weights packed with pack_panel16 (core/panel16.h).
+inline PanelMatrix panel16_matrix(const float* packed, int64_t k) { return {packed, 16 * k, 16}; }
+/// A plain row-major matrix; columns past n are never read.
+inline PanelMatrix row_major_matrix(const float* data, int64_t ld) { return {data, 16, ld}; }
+
+/// A images whose non-overlapping kernel_h x kernel_w patches are the rows of A, in row-major order of
+/// (image, out_y, out_x). k = kernel_h * kernel_w * channels, ordered (kernel_y, kernel_x, channel).
+/// Pixels right of and below the last whole patch are ignored.
+struct PatchSource {
+  const float* input = nullptr;  ///< [n, h, w, c], or [n, c, h, w] when nchw
+  int64_t in_h = 0;
+  int64_t in_w = 0;
+  int64_t channels = 0;
+  int64_t kernel_h = 0;
+  int64_t kernel_w = 0;
+  bool nchw = false;
+};
+
+/// C[m, n] = residual + gelu(normalise(A)[m, k] * B[k, n] + bias), each step optional.
+struct GemmArgs {
+  int64_t m = 0;
+  int64_t n = 0;
+  int64_t k = 0;
+  const float* a = nullptr;  ///< [m, lda]; unused when patches is set
+  int64_t lda = 0;
+  const PatchSource* patches = nullptr;  ///< gathers A on the fly; excludes layer_norm
+  PanelMatrix b;
+  const float* bias = nullptr;      ///< [n] or null
+  const float* residual = nullptr;  ///< [m, ldr] or null; may be c itself, never partly overlap it
+  int64_t ldr = 0;
+  float* c = nullptr;  ///< [m, ldc]
+  int64_t ldc = 0;
+  bool gelu = false;        ///< exact (erf) GELU after the bias
+  bool layer_norm = false;  ///< rows of A become (x - mean) / sqrt(var + eps)
+  float eps = 0;
+  float* scratch = nullptr;  ///< gemm_scratch_size(args) floats, private to the thread
+};
+
+/// Computes rows [m_begin, m_end) of panels [panel_begin, panel_end), a panel being 16 columns. Results
+/// are the same bits however a product is cut into such calls.
+using GemmTile = void (*)(const GemmArgs& args, int64_t m_begin, int64_t m_end, int64_t panel_begin,
+                          int64_t panel_end);
+
+/// Floats of scratch that one call of gemm_tile may need: a bound for every instruction set and every
+/// range of the product. Depends on k, lda, layer_norm and patches only.
+size_t gemm_scratch_size(const GemmArgs& args);
+
+/// How to cut a product between threads: call (i, j) computes rows [i * rows, min(m, (i + 1) * rows)) and
+/// panels [j * panels, min(ceil(n / 16), (j + 1) * panels)).
+struct GemmGrid {
+  int64_t rows = 0;
+  int64_t panels = 0;
+  int64_t row_tiles = 0;
+  int64_t panel_tiles = 0;
+  int64_t count() const { return row_tiles * panel_tiles; }
+};
+GemmGrid gemm_grid(int64_t m, int64_t n, int64_t k, int threads);
+
+}  // namespace vitro::cpu

@@ -1,0 +1,237 @@
+#pragma once
+
+#include "backends/cpu/kernels/gemm.h"
+#include "backends/cpu/kernels/gemm_rows_impl.h"
+#include "backends/cpu/kernels/math_impl.h"
+
+namespace vitro::cpu {
+namespace {
+
+/// One call of the micro-kernel: kRows rows by up to kPanels panels.
+struct MicroTile {
+  int64_t k;
+  const float* a;
+  int64_t lda;
+  const float* b;
+  ptrdiff_t panel_stride;
+  ptrdiff_t row_stride;
+  const float* bias;
+  const float* residual;
+  int64_t ldr;
+  float* c;
+  int64_t ldc;
+  int columns;            // valid columns, <= 16 * kPanels
+  const float* prefetch;  // k cache lines that a later call reads, or null
+};
+
+/// Accumulators stay in registers for the whole of k, in order: that is what makes results independent
+/// of the tiling.
+template <class V, int kRows, int kPanels, bool kTail>
+[[gnu::noinline]] void micro_kernel(const MicroTile& t) {
+  using Reg = typename V::Reg;
+  constexpr int kPerPanel = 16 / V::kWidth;
+  constexpr int kVecs = kPanels * kPerPanel;
+  typename V::Mask masks[kVecs];
+  if constexpr (kTail) {
+#pragma GCC unroll 8
+    for (int v = 0; v < kVecs; ++v) masks[v] = V::tail(t.columns - v * V::kWidth);
+  }
+  Reg acc[kRows][kVecs];
+#pragma GCC unroll 8
+  for (int v = 0; v < kVecs; ++v) {
+    Reg first = V::zero();
+    if (t.bias) {
+      if constexpr (kTail)
+        first = V::load_tail(t.bias + v * V::kWidth, masks[v]);
+      else
+        first = V::load(t.bias + v * V::kWidth);
+    }
+#pragma GCC unroll 16
+    for (int r = 0; r < kRows; ++r) acc[r][v] = first;
+  }
+  const float* a = t.a;
+  const float* b = t.b;
+  const float* prefetch = t.prefetch;
+  const int64_t lda = t.lda;
+  const ptrdiff_t panel_stride = t.panel_stride;
+  const ptrdiff_t row_stride = t.row_stride;
+#pragma GCC unroll 16
+  for (int r = 0; r < kRows; ++r) __builtin_prefetch(t.c + r * t.ldc, 1);
+  for (int64_t k = t.k; k > 0; --k) {
+    Reg row[kVecs];
+#pragma GCC unroll 8
+    for (int v = 0; v < kVecs; ++v) {
+      const float* src = b + v / kPerPanel * panel_stride + v % kPerPanel * V::kWidth;
+      if constexpr (kTail)
+        row[v] = V::load_tail(src, masks[v]);
+      else
+        row[v] = V::load(src);
+    }
+#pragma GCC unroll 16
+    for (int r = 0; r < kRows; ++r) {
+      const Reg x = V::set1(a[r * lda]);
+#pragma GCC unroll 8
+      for (int v = 0; v < kVecs; ++v) acc[r][v] = V::fma(x, row[v], acc[r][v]);
+    }
+    if (prefetch) {
+      __builtin_prefetch(prefetch, 0, 2);
+      prefetch += 16;
+    }
+    ++a;
+    b += row_stride;
+  }
+#pragma GCC unroll 16
+  for (int r = 0; r < kRows; ++r) {
+#pragma GCC unroll 8
+    for (int v = 0; v < kVecs; ++v) {
+      Reg result = acc[r][v];
+      const int column = v * V::kWidth;
+      if (t.residual) {
+        const float* residual = t.residual + r * t.ldr + column;
+        if constexpr (kTail)
+          result = V::add(result, V::load_tail(residual, masks[v]));
+        else
+          result = V::add(result, V::load(residual));
+      }
+      float* dst = t.c + r * t.ldc + column;
+      if constexpr (kTail)
+        V::store_tail(dst, result, masks[v]);
+      else
+        V::store(dst, result);
+    }
+  }
+}
+
+using MicroKernel = void (*)(const MicroTile&);
+
+/// The micro-kernels by [rows - 1][panels - 1][tail].
+template <class V>
+struct MicroTable {
+  MicroKernel entry[V::kGemmRows][V::kGemmPanels][2];
+
+  constexpr MicroTable() : entry{} { fill<1>(); }
+  template <int kRows>
+  constexpr void fill() {
+    if constexpr (kRows <= V::kGemmRows) {
+      entry[kRows - 1][0][0] = micro_kernel<V, kRows, 1, false>;
+      entry[kRows - 1][0][1] = micro_kernel<V, kRows, 1, true>;
+      if constexpr (V::kGemmPanels == 2) {
+        entry[kRows - 1][1][0] = micro_kernel<V, kRows, 2, false>;
+        entry[kRows - 1][1][1] = micro_kernel<V, kRows, 2, true>;
+      }
+      fill<kRows + 1>();
+    }
+  }
+};
+
+template <class V>
+MicroKernel micro_kernel_for(int rows, int panels, bool tail) {
+  static constexpr MicroTable<V> kTable;
+  return kTable.entry[rows - 1][panels - 1][tail];
+}
+
+/// A tile whose activation cannot be done in registers: the product goes to a buffer in L1 first, so
+/// that one compact loop applies GELU with enough independent work in flight.
+template <class V>
+void micro_gelu(MicroKernel kernel, const MicroTile& tile, int rows) {
+  constexpr int kMaxColumns = 16 * V::kGemmPanels;
+  alignas(64) float buffer[V::kGemmRows * kMaxColumns];
+  MicroTile product = tile;
+  product.residual = nullptr;
+  product.c = buffer;
+  product.ldc = kMaxColumns;
+  kernel(product);
+  for (int r = 0; r < rows; ++r) {
+    const float* src = buffer + r * kMaxColumns;
+    float* dst = tile.c + r * tile.ldc;
+    const float* residual = tile.residual ? tile.residual + r * tile.ldr : nullptr;
+    for (int column = 0; column < tile.columns; column += V::kWidth) {
+      typename V::Reg y = gelu_vec<V>(V::load(src + column));
+      if (tile.columns - column >= V::kWidth) {
+        if (residual) y = V::add(y, V::load(residual + column));
+        V::store(dst + column, y);
+      } else {
+        const auto mask = V::tail(tile.columns - column);
+        if (residual) y = V::add(y, V::load_tail(residual + column, mask));
+        V::store_tail(dst + column, y, mask);
+      }
+    }
+  }
+}
+
+/// Rows [begin, end) cut into tiles of nearly equal height, so that no tile is left with a row or two.
+struct RowTiles {
+  int64_t begin;
+  int64_t count;
+  int64_t low;   // height of the short tiles
+  int64_t tall;  // how many tiles, the first ones, are one row higher
+
+  RowTiles(int64_t from, int64_t end, int64_t max_rows) : begin(from) {
+    count = (end - from + max_rows - 1) / max_rows;
+    low = (end - from) / count;
+    tall = (end - from) % count;
+  }
+  int64_t start(int64_t i) const { return begin + i * low + (i < tall ? i : tall); }
+  int64_t rows(int64_t i) const { return low + (i < tall ? 1 : 0); }
+};
+
+/// Tiles [first, last) against panels [panel_begin, panel_end): a pair of panels stays in L1 or L2 while
+/// the row tiles pass. `a` is the first row of tile `first`.
+template <class V>
+void gemm_block(const GemmArgs& g, const RowTiles& tiles, int64_t first, int64_t last, const float* a,
+                int64_t lda, int64_t panel_begin, int64_t panel_end) {
+  for (int64_t panel = panel_begin; panel < panel_end; panel += V::kGemmPanels) {
+    const int64_t left = panel_end - panel;
+    const int panels = static_cast<int>(left < V::kGemmPanels ? left : V::kGemmPanels);
+    const int64_t columns_left = g.n - panel * 16;
+    MicroTile t;
+    t.k = g.k;
+    t.lda = lda;
+    t.b = g.b.data + panel * g.b.panel_stride;
+    t.panel_stride = g.b.panel_stride;
+    t.row_stride = g.b.row_stride;
+    t.columns = static_cast<int>(columns_left < panels * 16 ? columns_left : panels * 16);
+    t.bias = g.bias ? g.bias + panel * 16 : nullptr;
+    t.ldr = g.ldr;
+    t.ldc = g.ldc;
+    const bool tail = t.columns < panels * 16;
+    // The weights of the next panels come in while these are used: k cache lines per call.
+    const int64_t next_panels = g.b.row_stride == 16 ? left - panels : 0;
+    for (int64_t i = first; i < last; ++i) {
+      const int64_t row = tiles.start(i);
+      const int rows = static_cast<int>(tiles.rows(i));
+      t.a = a + (row - tiles.start(first)) * lda;
+      t.c = g.c + row * g.ldc + panel * 16;
+      t.residual = g.residual ? g.residual + row * g.ldr + panel * 16 : nullptr;
+      const int64_t ahead = i - first;
+      t.prefetch = ahead < panels && ahead < next_panels
+                       ? t.b + (panels + ahead) * g.b.panel_stride
+                       : nullptr;
+      const MicroKernel kernel = micro_kernel_for<V>(rows, panels, tail);
+      if (g.gelu)
+        micro_gelu<V>(kernel, t, rows);
+      else
+        kernel(t);
+    }
+  }
+}
+
+template <class V>
+void gemm_tile(const GemmArgs& g, int64_t m_begin, int64_t m_end, int64_t panel_begin,
+               int64_t panel_end) {
+  if (m_begin >= m_end || panel_begin >= panel_end) return;
+  const bool copy = gemm_copies_rows(g);
+  const int64_t lda = copy ? gemm_scratch_stride(g.k) : g.lda;
+  const RowTiles tiles(m_begin, m_end, V::kGemmRows);
+  const int64_t step = gemm_row_block(g.k) / V::kGemmRows;  // at least 1
+  for (int64_t first = 0; first < tiles.count; first += step) {
+    const int64_t last = first + step < tiles.count ? first + step : tiles.count;
+    const int64_t row = tiles.start(first);
+    if (copy) prepare_rows<V>(g, row, tiles.start(last), g.scratch, lda);
+    const float* a = copy ? g.scratch : g.a + row * lda;
+    gemm_block<V>(g, tiles, first, last, a, lda, panel_begin, panel_end);
+  }
+}
+
+}  // namespace
+}  // namespace vitro::cpu

@@ -1,0 +1,73 @@
+#pragma once
+
+#include "backends/cpu/kernels/gemm.h"
+#include "backends/cpu/kernels/gemm_plan.h"
+#include "backends/cpu/kernels/norm_impl.h"
+
+namespace vitro::cpu {
+namespace {
+
+template <class V>
+void copy_floats(const float* src, int64_t count, float* dst) {
+  int64_t i = 0;
+  for (; i + V::kWidth <= count; i += V::kWidth) V::store(dst + i, V::load(src + i));
+  if (i < count) {
+    const auto mask = V::tail(static_cast<int>(count - i));
+    V::store_tail(dst + i, V::load_tail(src + i, mask), mask);
+  }
+}
+
+/// One patch of an [h, w, c] image: kernel_h runs of kernel_w * c floats.
+template <class V>
+void gather_patch_nhwc(const PatchSource& p, const float* corner, float* dst) {
+  const int64_t run = p.kernel_w * p.channels;
+  for (int64_t y = 0; y < p.kernel_h; ++y)
+    copy_floats<V>(corner + y * p.in_w * p.channels, run, dst + y * run);
+}
+
+/// One patch of a [c, h, w] image, interleaved to (y, x, c).
+inline void gather_patch_nchw(const PatchSource& p, const float* corner, float* dst) {
+  const int64_t plane = p.in_h * p.in_w;
+  for (int64_t y = 0; y < p.kernel_h; ++y) {
+    for (int64_t c = 0; c < p.channels; ++c) {
+      const float* src = corner + c * plane + y * p.in_w;
+      float* out = dst + y * p.kernel_w * p.channels + c;
+      for (int64_t x = 0; x < p.kernel_w; ++x) out[x * p.channels] = src[x];
+    }
+  }
+}
+
+template <class V>
+void gather_patches(const PatchSource& p, int64_t begin, int64_t end, float* dst, int64_t ld) {
+  const int64_t out_w = p.in_w / p.kernel_w;
+  const int64_t out_h = p.in_h / p.kernel_h;
+  for (int64_t row = begin; row < end; ++row, dst += ld) {
+    const int64_t image = row / (out_h * out_w);
+    const int64_t y = row / out_w % out_h * p.kernel_h;
+    const int64_t x = row % out_w * p.kernel_w;
+    const float* pixels = p.input + image * p.in_h * p.in_w * p.channels;
+    if (p.nchw)
+      gather_patch_nchw(p, pixels + y * p.in_w + x, dst);
+    else
+      gather_patch_nhwc<V>(p, pixels + (y * p.in_w + x) * p.channels, dst);
+  }
+}
+
+/// Rows [begin, end) of A, as the product reads them, into dst [end - begin, ld].
+template <class V>
+void prepare_rows(const GemmArgs& g, int64_t begin, int64_t end, float* dst, int64_t ld) {
+  if (g.patches) {
+    gather_patches<V>(*g.patches, begin, end, dst, ld);
+    return;
+  }
+  for (int64_t row = begin; row < end; ++row, dst += ld) {
+    const float* src = g.a + row * g.lda;
+    if (g.layer_norm)
+      normalise_row<V>(src, g.k, g.eps, nullptr, nullptr, dst);
+    else
+      copy_floats<V>(src, g.k, dst);
+  }
+}
+
+}  // namespace
+}  // namespace vitro::cpu

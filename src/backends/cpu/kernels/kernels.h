@@ -1,0 +1,33 @@
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "backends/cpu/kernels/gemm.h"
+
+namespace vitro::cpu {
+
+/// Instruction sets with kernels of their own, slowest first.
+enum class Isa { Scalar, Avx2, Avx512 };
+
+/// "scalar", "avx2", "avx512".
+const char* isa_name(Isa isa);
+/// What this processor and operating system can run, slowest first; never empty.
+std::vector<Isa> available_isas();
+/// The fastest of available_isas().
+Isa detect_isa();
+/// detect_isa(), unless the environment variable VITRO_CPU_ISA names another. Throws InvalidArgument when
+/// it names an unknown or unavailable one.
+Isa select_isa();
+
+/// The kernels of one instruction set. All are single-threaded, allocate nothing, are reentrant, and give
+/// the same bits however their range is cut. All tensors are float32.
+struct KernelTable {
+  Isa isa;
+  GemmTile gemm_tile;
+};
+
+/// Throws InvalidArgument when `isa` is not available.
+const KernelTable& kernels(Isa isa);
+
+}  // namespace vitro::cpu

@@ -1,0 +1,54 @@
+#pragma once
+
+#include <immintrin.h>
+
+#include <cstddef>
+
+// Everything here has internal linkage: code compiled for AVX-512 must never be the copy that the
+// linker keeps for the other instruction sets.
+namespace vitro::cpu {
+namespace {
+
+/// Sixteen floats in a zmm register.
+struct VecAvx512 {
+  using Reg = __m512;
+  using Mask = __mmask16;
+  static constexpr int kWidth = 16;
+  /// 14 x 32 outputs: 28 accumulators, 2 registers of B and 2 broadcasts fill the 32 registers.
+  static constexpr int kGemmRows = 14;
+  static constexpr int kGemmPanels = 2;
+  /// Outputs of a depthwise row block: 14 accumulators, 5 taps, inputs streamed.
+  static constexpr int kDepthwiseBlock = 14;
+
+  static Reg zero() { return _mm512_setzero_ps(); }
+  static Reg set1(float x) { return _mm512_set1_ps(x); }
+  static Reg load(const float* p) { return _mm512_loadu_ps(p); }
+  static void store(float* p, Reg a) { _mm512_storeu_ps(p, a); }
+  /// The first n lanes, n clamped to [0, 16].
+  static Mask tail(int n) {
+    if (n >= 16) return 0xffff;
+    return n <= 0 ? Mask(0) : static_cast<Mask>((1u << n) - 1);
+  }
+  static Reg load_tail(const float* p, Mask m) { return _mm512_maskz_loadu_ps(m, p); }
+  static void store_tail(float* p, Reg a, Mask m) { _mm512_mask_storeu_ps(p, m, a); }
+  static Reg select(Mask m, Reg a, Reg b) { return _mm512_mask_blend_ps(m, b, a); }
+  static Reg add(Reg a, Reg b) { return _mm512_add_ps(a, b); }
+  static Reg sub(Reg a, Reg b) { return _mm512_sub_ps(a, b); }
+  static Reg mul(Reg a, Reg b) { return _mm512_mul_ps(a, b); }
+  static Reg fma(Reg a, Reg b, Reg c) { return _mm512_fmadd_ps(a, b, c); }
+  static Reg fnma(Reg a, Reg b, Reg c) { return _mm512_fnmadd_ps(a, b, c); }
+  /// b when either is NaN.
+  static Reg max(Reg a, Reg b) { return _mm512_max_ps(a, b); }
+  static Reg min(Reg a, Reg b) { return _mm512_min_ps(a, b); }
+  static Reg abs(Reg a) { return _mm512_abs_ps(a); }
+  static Reg round(Reg a) {
+    return _mm512_roundscale_ps(a, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
+  }
+  /// a * 2^n for an integral n; gradual underflow, overflow to infinity.
+  static Reg scale_pow2(Reg a, Reg n) { return _mm512_scalef_ps(a, n); }
+  static float sum(Reg a) { return _mm512_reduce_add_ps(a); }
+  static float highest(Reg a) { return _mm512_reduce_max_ps(a); }
+};
+
+}  // namespace
+}  // namespace vitro::cpu

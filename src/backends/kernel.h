@@ -1,0 +1,61 @@
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "ir/graph.h"
+
+namespace vitro {
+
+/// Why an implementation cannot take an op: the condition and the values.
+struct Refusal {
+  std::string reason;
+};
+
+/// Where a kernel works; pointers are 64-byte aligned unless they are the caller's own tensors.
+struct KernelArgs {
+  std::span<const float* const> inputs;  ///< operands in the node's order
+  float* output;
+  std::byte* scratch;                    ///< scratch_bytes() bytes, 64-byte aligned, uninitialised
+  int threads;                           ///< exactly this many may be used
+};
+
+/// One op at one shape, ready to run: everything that can be decided has been decided. Immutable, so
+/// that threads may share it; run() neither allocates nor throws.
+class Kernel {
+ public:
+  virtual ~Kernel() = default;
+  virtual size_t scratch_bytes() const { return 0; }
+  /// The operand whose memory the result may take when nobody else reads it, or -1.
+  virtual int in_place_operand() const { return -1; }
+  virtual void run(const KernelArgs& args) const = 0;
+};
+
+/// What an implementation sees of an op when it is asked and made.
+struct OpContext {
+  const Graph& graph;
+  const Node& node;
+  std::span<const TensorType> types;  ///< by value id, at the shape being compiled
+  int threads;
+
+  const TensorType& input(size_t i) const { return types[static_cast<size_t>(node.inputs[i])]; }
+  const TensorType& output() const { return types[static_cast<size_t>(node.output)]; }
+  size_t num_inputs() const { return node.inputs.size(); }
+  /// The constant behind operand i, or nullptr when it is computed.
+  const Constant* constant(size_t i) const {
+    const auto& constant = graph.value(node.inputs[i]).constant;
+    return constant ? &*constant : nullptr;
+  }
+};
+
+/// One way to run one op kind. A backend keeps, per kind, a list of these: best first, generic last.
+struct Impl {
+  const char* id;  ///< "cpu:linear_panel16"
+  std::optional<Refusal> (*can_run)(const OpContext&);
+  std::unique_ptr<Kernel> (*make)(const OpContext&);
+};
+
+}  // namespace vitro

@@ -1,0 +1,280 @@
+#include "backends/program.h"
+
+#include <algorithm>
+#include <array>
+#include <cstring>
+
+#include "backends/memory_plan.h"
+#include "core/check.h"
+#include "ir/op_info.h"
+
+namespace vitro {
+namespace {
+
+constexpr size_t kMaxOperands = 16;
+
+/// Where a tensor lies when the program runs.
+struct Place {
+  enum class Kind : uint8_t { Unset, Arena, Input, Output, Constant } kind = Kind::Unset;
+  size_t index = 0;              ///< byte offset into the arena, or position among inputs or outputs
+  const float* data = nullptr;   ///< of a constant
+};
+
+struct Step {
+  std::unique_ptr<Kernel> kernel;
+  std::vector<Place> inputs;
+  Place output;
+  size_t scratch = 0;  ///< byte offset into the arena
+};
+
+/// A result that no kernel can write straight to the caller: an input, a constant or a repeated one.
+struct OutputCopy {
+  Place from;
+  size_t output = 0;
+  size_t bytes = 0;
+};
+
+class Program : public Executable {
+ public:
+  std::span<const TensorType> outputs() const override { return output_types; }
+  size_t arena_bytes() const override { return arena_size; }
+  std::span<const Dispatch> dispatch() const override { return dispatches; }
+
+  void run(std::span<const float* const> inputs, std::span<float* const> outputs,
+           std::byte* arena) const override {
+    const auto locate = [&](const Place& place) -> const float* {
+      switch (place.kind) {
+        case Place::Kind::Arena: return reinterpret_cast<const float*>(arena + place.index);
+        case Place::Kind::Input: return inputs[place.index];
+        case Place::Kind::Output: return outputs[place.index];
+        default: return place.data;
+      }
+    };
+    std::array<const float*, kMaxOperands> operands;
+    for (const Step& step : steps) {
+      for (size_t i = 0; i < step.inputs.size(); ++i) operands[i] = locate(step.inputs[i]);
+      step.kernel->run({{operands.data(), step.inputs.size()},
+                        const_cast<float*>(locate(step.output)),
+                        arena + step.scratch,
+                        threads});
+    }
+    for (const OutputCopy& copy : copies)
+      std::memcpy(outputs[copy.output], locate(copy.from), copy.bytes);
+  }
+
+  std::vector<Step> steps;
+  std::vector<OutputCopy> copies;
+  std::vector<TensorType> output_types;
+  std::vector<Constant> constants;  ///< keeps the weights that operands point to
+  std::vector<Dispatch> dispatches;
+  size_t arena_size = 0;
+  int threads = 1;
+};
+
+size_t type_bytes(const TensorType& type) {
+  return static_cast<size_t>(num_elements(type.dims)) * dtype_size(type.dtype);
+}
+
+bool is_view(const Node& node) {
+  return node.kind == OpKind::Reshape || node.kind == OpKind::ReshapeLike;
+}
+
+/// A region of the arena and the values that share it.
+struct Buffer {
+  BufferLife life;
+  bool external = false;  ///< lies in a caller's output instead
+  size_t output = 0;
+};
+
+class ProgramBuilder {
+ public:
+  ProgramBuilder(const Graph& graph, std::span<const TensorType> inputs,
+                 const CompileOptions& options, ImplTable impls, const char* backend)
+      : graph_(graph),
+        inputs_(inputs.begin(), inputs.end()),
+        impls_(impls),
+        backend_(backend),
+        program_(std::make_unique<Program>()) {
+    check(options.threads >= 1, ErrorCode::InvalidArgument, "{} threads, expected at least 1",
+          options.threads);
+    program_->threads = options.threads;
+  }
+
+  std::unique_ptr<Executable> build() {
+    choose_kernels();
+    assign_roots();
+    bind_outputs();
+    assign_buffers();
+    emit();
+    return std::move(program_);
+  }
+
+ private:
+  /// Asks the implementations of every op; a fused op that all refuse is replaced by its body.
+  void choose_kernels() {
+    types_ = infer_types(graph_, inputs_);
+    for (size_t i = 0; i < graph_.nodes.size();) {
+      if (is_view(graph_.nodes[i])) {
+        kernels_.push_back(nullptr);
+        ++i;
+      } else if (auto kernel = choose(graph_.nodes[i])) {
+        check(graph_.nodes[i].inputs.size() <= kMaxOperands, ErrorCode::Internal,
+              "'{}' has {} operands", graph_.nodes[i].source, graph_.nodes[i].inputs.size());
+        kernels_.push_back(std::move(kernel));
+        ++i;
+      } else {
+        inline_body(graph_, i);
+        types_ = infer_types(graph_, inputs_);
+      }
+    }
+  }
+
+  std::unique_ptr<Kernel> choose(const Node& node) {
+    const OpContext context{graph_, node, types_, program_->threads};
+    Dispatch dispatch{node.source, node.kind, context.output().dims, {}};
+    std::unique_ptr<Kernel> kernel;
+    std::string refusals;
+    for (const Impl& impl : impls_(node.kind)) {
+      const auto refusal = impl.can_run(context);
+      dispatch.answers.push_back({impl.id, refusal ? refusal->reason : ""});
+      if (!refusal) {
+        kernel = impl.make(context);
+        break;
+      }
+      refusals += fmt::format("; {}: {}", impl.id, refusal->reason);
+    }
+    check(kernel || node.body, ErrorCode::Unsupported,
+          "backend '{}' has no implementation of {} '{}' with result {}{}", backend_,
+          op_info(node.kind).name, node.source, to_string(context.output().dims), refusals);
+    program_->dispatches.push_back(std::move(dispatch));
+    return kernel;
+  }
+
+  /// The value whose memory a view shows.
+  void assign_roots() {
+    roots_.resize(graph_.values.size());
+    for (size_t i = 0; i < roots_.size(); ++i) roots_[i] = static_cast<ValueId>(i);
+    for (const Node& node : graph_.nodes)
+      if (is_view(node)) roots_[static_cast<size_t>(node.output)] = root(node.inputs[0]);
+    last_use_.assign(graph_.values.size(), -1);
+    producer_.assign(graph_.values.size(), -1);
+    for (size_t i = 0; i < graph_.nodes.size(); ++i) {
+      const Node& node = graph_.nodes[i];
+      if (is_view(node)) continue;
+      for (ValueId id : node.inputs) last_use_[static_cast<size_t>(root(id))] = static_cast<int>(i);
+      producer_[static_cast<size_t>(node.output)] = static_cast<int>(i);
+    }
+  }
+
+  ValueId root(ValueId id) const { return roots_[static_cast<size_t>(id)]; }
+
+  /// Results are written straight into the caller's memory where that is possible.
+  void bind_outputs() {
+    bound_output_.assign(graph_.values.size(), -1);
+    for (size_t k = 0; k < graph_.outputs.size(); ++k) {
+      const ValueId id = graph_.outputs[k];
+      program_->output_types.push_back(types_[static_cast<size_t>(id)]);
+      const auto r = static_cast<size_t>(root(id));
+      if (producer_[r] >= 0 && bound_output_[r] < 0)
+        bound_output_[r] = static_cast<int>(k);
+      else
+        copied_outputs_.push_back(k);
+    }
+  }
+
+  /// Gives every computed value a buffer; a kernel that may work in place shares its operand's.
+  void assign_buffers() {
+    buffer_.assign(graph_.values.size(), -1);
+    for (size_t i = 0; i < graph_.nodes.size(); ++i) {
+      const Node& node = graph_.nodes[i];
+      if (is_view(node)) continue;
+      const auto out = static_cast<size_t>(node.output);
+      const int step = static_cast<int>(i), last = std::max(last_use_[out], step);
+      if (const int shared = shareable_buffer(node, *kernels_[i], step); shared >= 0) {
+        buffer_[out] = shared;
+        buffers_[static_cast<size_t>(shared)].life.last = last;
+        continue;
+      }
+      buffer_[out] = static_cast<int>(buffers_.size());
+      const bool external = bound_output_[out] >= 0;
+      buffers_.push_back({{type_bytes(types_[out]), step, last},
+                          external,
+                          external ? static_cast<size_t>(bound_output_[out]) : 0});
+    }
+  }
+
+  int shareable_buffer(const Node& node, const Kernel& kernel, int step) const {
+    const int operand = kernel.in_place_operand();
+    if (operand < 0 || bound_output_[static_cast<size_t>(node.output)] >= 0) return -1;
+    const ValueId source = root(node.inputs[static_cast<size_t>(operand)]);
+    const auto s = static_cast<size_t>(source);
+    const int buffer = buffer_[s];
+    if (buffer < 0 || buffers_[static_cast<size_t>(buffer)].external || last_use_[s] != step)
+      return -1;
+    const auto readers = std::count_if(node.inputs.begin(), node.inputs.end(),
+                                       [&](ValueId id) { return root(id) == source; });
+    const bool same_size = type_bytes(types_[s]) == type_bytes(types_[static_cast<size_t>(node.output)]);
+    return readers == 1 && same_size ? buffer : -1;
+  }
+
+  Place place(ValueId id) {
+    const ValueId r = root(id);
+    const auto index = static_cast<size_t>(r);
+    if (const auto& constant = graph_.value(r).constant) {
+      program_->constants.push_back(*constant);
+      return {Place::Kind::Constant, 0, constant->data()};
+    }
+    const auto input = std::find(graph_.inputs.begin(), graph_.inputs.end(), r);
+    if (input != graph_.inputs.end())
+      return {Place::Kind::Input, static_cast<size_t>(input - graph_.inputs.begin()), nullptr};
+    const auto buffer = static_cast<size_t>(buffer_[index]);
+    if (buffers_[buffer].external) return {Place::Kind::Output, buffers_[buffer].output, nullptr};
+    return {Place::Kind::Arena, offsets_[buffer], nullptr};
+  }
+
+  /// Plans the arena, scratch included, and writes down the steps.
+  void emit() {
+    std::vector<BufferLife> lives;
+    for (const Buffer& buffer : buffers_)
+      lives.push_back(buffer.external ? BufferLife{0, buffer.life.first, buffer.life.last}
+                                      : buffer.life);
+    for (size_t i = 0; i < kernels_.size(); ++i)
+      lives.push_back({kernels_[i] ? kernels_[i]->scratch_bytes() : 0, static_cast<int>(i),
+                       static_cast<int>(i)});
+    const MemoryPlan plan = plan_memory(lives);
+    offsets_ = plan.offsets;
+    program_->arena_size = plan.arena_bytes;
+    for (size_t i = 0; i < graph_.nodes.size(); ++i) {
+      if (!kernels_[i]) continue;
+      Step step{std::move(kernels_[i]), {}, place(graph_.nodes[i].output),
+                offsets_[buffers_.size() + i]};
+      for (ValueId id : graph_.nodes[i].inputs) step.inputs.push_back(place(id));
+      program_->steps.push_back(std::move(step));
+    }
+    for (size_t k : copied_outputs_)
+      program_->copies.push_back(
+          {place(graph_.outputs[k]), k, type_bytes(program_->output_types[k])});
+  }
+
+  Graph graph_;
+  std::vector<TensorType> inputs_;
+  ImplTable impls_;
+  const char* backend_;
+  std::unique_ptr<Program> program_;
+  std::vector<TensorType> types_;
+  std::vector<std::unique_ptr<Kernel>> kernels_;  ///< by node; null for views
+  std::vector<ValueId> roots_;
+  std::vector<int> last_use_, producer_, bound_output_, buffer_;  ///< by value
+  std::vector<Buffer> buffers_;
+  std::vector<size_t> offsets_, copied_outputs_;
+};
+
+}  // namespace
+
+std::unique_ptr<Executable> compile_program(const Graph& graph, std::span<const TensorType> inputs,
+                                            const CompileOptions& options, ImplTable impls,
+                                            const char* backend) {
+  return ProgramBuilder(graph, inputs, options, impls, backend).build();
+}
+
+}  // namespace vitro

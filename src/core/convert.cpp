@@ -1,0 +1,68 @@
+#include "core/convert.h"
+
+#include <bit>
+#include <cstring>
+
+#include "core/check.h"
+
+namespace vitro {
+namespace {
+
+template <typename Source, typename Convert>
+void convert_elements(std::span<const std::byte> src, float* dst, Convert convert) {
+  const size_t count = src.size() / sizeof(Source);
+  for (size_t i = 0; i < count; ++i) {
+    Source value;  // memcpy because the source may be unaligned
+    std::memcpy(&value, src.data() + i * sizeof(Source), sizeof(Source));
+    dst[i] = convert(value);
+  }
+}
+
+}  // namespace
+
+float float16_to_float32(uint16_t bits) {
+  const uint32_t sign = static_cast<uint32_t>(bits & 0x8000u) << 16;
+  const uint32_t exponent = bits & 0x7c00u;
+  const uint32_t shifted = static_cast<uint32_t>(bits & 0x7fffu) << 13;
+  if (exponent == 0) {
+    // Subnormal: (1 + m/1024) * 2^-14 - 2^-14 = m * 2^-24, exact and without a float32 subnormal,
+    // so the result does not depend on flush-to-zero modes.
+    constexpr uint32_t kTwoToMinus14 = 0x38800000u;
+    const float magnitude =
+        std::bit_cast<float>(kTwoToMinus14 | shifted) - std::bit_cast<float>(kTwoToMinus14);
+    return std::bit_cast<float>(std::bit_cast<uint32_t>(magnitude) | sign);
+  }
+  // Rebias the exponent from 15 to 127; infinity and NaN go all the way to 255.
+  const uint32_t rebias = (exponent == 0x7c00u ? 255u - 31u : 127u - 15u) << 23;
+  return std::bit_cast<float>((shifted + rebias) | sign);
+}
+
+float bfloat16_to_float32(uint16_t bits) {
+  return std::bit_cast<float>(static_cast<uint32_t>(bits) << 16);
+}
+
+void to_float32(DType dtype, std::span<const std::byte> src, float* dst) {
+  check(src.size() % dtype_size(dtype) == 0, ErrorCode::InvalidArgument,
+        "to_float32: {} bytes are not a whole number of {} elements", src.size(),
+        dtype_name(dtype));
+  if (src.empty()) return;
+  switch (dtype) {
+    case DType::Float32:
+      std::memcpy(dst, src.data(), src.size());
+      return;
+    case DType::Float16:
+      convert_elements<uint16_t>(src, dst, float16_to_float32);
+      return;
+    case DType::BFloat16:
+      convert_elements<uint16_t>(src, dst, bfloat16_to_float32);
+      return;
+    case DType::Float64:
+      convert_elements<double>(src, dst, [](double value) { return static_cast<float>(value); });
+      return;
+    default:
+      fail(ErrorCode::Unsupported, "to_float32: {} is not a floating-point type",
+           dtype_name(dtype));
+  }
+}
+
+}  // namespace vitro

@@ -1,0 +1,23 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+
+#include "vitro/tensor.h"
+
+namespace vitro {
+
+/// The value of an IEEE binary16 bit pattern. Exact, subnormals, infinities and NaN included.
+float float16_to_float32(uint16_t bits);
+
+/// The value of a bfloat16 bit pattern. Exact.
+float bfloat16_to_float32(uint16_t bits);
+
+/// Converts `src` (little-endian, any alignment) to float32. `dst` has room for
+/// src.size() / dtype_size(dtype) elements. Float16 and BFloat16 are exact; Float64 rounds to
+/// nearest. Throws Unsupported for a dtype that is not a float, InvalidArgument when the size of
+/// `src` is not a multiple of the element size.
+void to_float32(DType dtype, std::span<const std::byte> src, float* dst);
+
+}  // namespace vitro

@@ -1,0 +1,41 @@
+#pragma once
+
+#include <fmt/core.h>
+
+#include <string_view>
+#include <utility>
+
+namespace vitro {
+
+/// How much is printed to stderr; each level includes those before it.
+enum class LogLevel { Error, Warning, Info, Debug };
+
+/// Sets the level of the process; Warning at the start. Thread-safe, like all functions here.
+void set_log_level(LogLevel level);
+bool log_enabled(LogLevel level);
+
+/// Writes one line, "warning: ...", to stderr when `level` is enabled.
+void log_message(LogLevel level, std::string_view message);
+
+template <typename... Args>
+void log_warning(fmt::format_string<Args...> format, Args&&... args) {
+  if (log_enabled(LogLevel::Warning)) {
+    log_message(LogLevel::Warning, fmt::format(format, std::forward<Args>(args)...));
+  }
+}
+
+template <typename... Args>
+void log_info(fmt::format_string<Args...> format, Args&&... args) {
+  if (log_enabled(LogLevel::Info)) {
+    log_message(LogLevel::Info, fmt::format(format, std::forward<Args>(args)...));
+  }
+}
+
+template <typename... Args>
+void log_debug(fmt::format_string<Args...> format, Args&&... args) {
+  if (log_enabled(LogLevel::Debug)) {
+    log_message(LogLevel::Debug, fmt::format(format, std::forward<Args>(args)...));
+  }
+}
+
+}  // namespace vitro

@@ -1,0 +1,107 @@
+#include <algorithm>
+#include <array>
+#include <fstream>
+#include <string>
+#include <system_error>
+
+#include "core/check.h"
+#include "image/decoders.h"
+
+namespace vitro {
+namespace {
+
+using image::check_dimensions;
+
+bool has_bytes(std::span<const std::byte> bytes, size_t offset, std::string_view expected) {
+  if (bytes.size() < offset + expected.size()) return false;
+  return std::equal(expected.begin(), expected.end(), bytes.begin() + offset,
+                    [](char a, std::byte b) { return static_cast<std::byte>(a) == b; });
+}
+
+/// The name of a format that is recognised but not decoded; empty when unknown.
+std::string_view foreign_format(std::span<const std::byte> bytes) {
+  struct Magic {
+    size_t offset;
+    std::string_view bytes;
+    std::string_view format;
+  };
+  static constexpr std::array<Magic, 8> kMagics{{
+      {0, "GIF8", "GIF"},
+      {0, "BM", "BMP"},
+      {0, std::string_view("II*\0", 4), "TIFF"},
+      {0, std::string_view("MM\0*", 4), "TIFF"},
+      {4, "ftyphei", "HEIC"},
+      {4, "ftypmif1", "HEIF"},
+      {4, "ftypavif", "AVIF"},
+      {0, "\xff\x0a", "JPEG XL"},
+  }};
+  for (const Magic& magic : kMagics) {
+    if (has_bytes(bytes, magic.offset, magic.bytes)) return magic.format;
+  }
+  return {};
+}
+
+}  // namespace
+
+namespace image {
+
+void check_dimensions(std::string_view name, int64_t width, int64_t height,
+                      const DecodeLimits& limits) {
+  check(width > 0 && height > 0, ErrorCode::CorruptFile,
+        "image '{}': got {}x{} pixels, expected at least 1x1", name, width, height);
+  // A longer line of pixels is no picture, and its resampling weights would take gigabytes.
+  constexpr int64_t kMaxSide = 1'000'000;
+  check(std::max(width, height) <= kMaxSide, ErrorCode::OutOfMemory,
+        "image '{}': {}x{} pixels: a side is over the limit of {} pixels", name, width, height,
+        kMaxSide);
+  if (width * height > limits.max_pixels) {
+    fail_hint(ErrorCode::OutOfMemory, "scale the picture down first",
+              "image '{}': {}x{} pixels are over the limit of {} pixels", name, width, height,
+              limits.max_pixels);
+  }
+}
+
+}  // namespace image
+
+Image decode_image(std::span<const std::byte> bytes, std::string_view name,
+                   const DecodeLimits& limits) {
+  check(!bytes.empty(), ErrorCode::CorruptFile, "image '{}': the file is empty", name);
+  check(bytes.size() <= limits.max_bytes, ErrorCode::OutOfMemory,
+        "image '{}': {} bytes are over the limit of {} bytes", name, bytes.size(),
+        limits.max_bytes);
+  if (has_bytes(bytes, 0, "\xff\xd8\xff")) return image::decode_jpeg(bytes, name, limits);
+  if (has_bytes(bytes, 0, "\x89PNG\r\n\x1a\n")) return image::decode_png(bytes, name, limits);
+  if (has_bytes(bytes, 0, "RIFF") && has_bytes(bytes, 8, "WEBP")) {
+    return image::decode_webp(bytes, name, limits);
+  }
+  const std::string_view format = foreign_format(bytes);
+  if (!format.empty()) {
+    fail_hint(ErrorCode::Unsupported, "convert it to JPEG, PNG or WebP",
+              "image '{}': {} is not supported, expected JPEG, PNG or WebP", name, format);
+  }
+  fail(ErrorCode::CorruptFile, "image '{}': {} bytes that are no JPEG, PNG or WebP", name,
+       bytes.size());
+}
+
+Image load_image(const std::filesystem::path& path, const DecodeLimits& limits) {
+  const std::string name = path.string();
+  std::error_code error;
+  const std::filesystem::file_status status = std::filesystem::status(path, error);
+  check(std::filesystem::exists(status), ErrorCode::NotFound, "image '{}': no such file", name);
+  check(std::filesystem::is_regular_file(status), ErrorCode::InvalidArgument,
+        "image '{}': got a directory or device, expected a file", name);
+  const uintmax_t size = std::filesystem::file_size(path, error);
+  check(!error, ErrorCode::DeviceError, "image '{}': {}", name, error.message());
+  check(size <= limits.max_bytes, ErrorCode::OutOfMemory,
+        "image '{}': {} bytes are over the limit of {} bytes", name, size, limits.max_bytes);
+
+  std::ifstream file(path, std::ios::binary);
+  check(file.is_open(), ErrorCode::DeviceError, "image '{}': the file cannot be opened", name);
+  std::vector<std::byte> bytes(size);
+  file.read(reinterpret_cast<char*>(bytes.data()), static_cast<std::streamsize>(size));
+  check(file.gcount() == static_cast<std::streamsize>(size), ErrorCode::DeviceError,
+        "image '{}': read {} of {} bytes", name, file.gcount(), size);
+  return decode_image(bytes, name, limits);
+}
+
+}  // namespace vitro

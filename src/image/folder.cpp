@@ -1,0 +1,155 @@
+#include "image/folder.h"
+
+#include <algorithm>
+#include <array>
+#include <cctype>
+#include <fstream>
+#include <set>
+#include <string_view>
+#include <system_error>
+#include <unordered_map>
+
+#include "core/check.h"
+
+namespace vitro {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr uintmax_t kMaxListBytes = uintmax_t{16} << 20;
+
+bool is_picture(const fs::path& path) {
+  static constexpr std::array<std::string_view, 4> kExtensions{".jpg", ".jpeg", ".png", ".webp"};
+  std::string extension = path.extension().string();
+  for (char& letter : extension) {
+    letter = static_cast<char>(std::tolower(static_cast<unsigned char>(letter)));
+  }
+  return std::find(kExtensions.begin(), kExtensions.end(), extension) != kExtensions.end();
+}
+
+bool is_hidden(const fs::path& path) { return path.filename().string().starts_with('.'); }
+
+/// Entries of one directory, sorted by name.
+std::vector<fs::directory_entry> list_directory(const fs::path& path) {
+  std::error_code error;
+  std::vector<fs::directory_entry> entries;
+  for (fs::directory_iterator it(path, error), end; !error && it != end; it.increment(error)) {
+    if (!is_hidden(it->path())) entries.push_back(*it);
+  }
+  check(!error, ErrorCode::DeviceError, "image folder '{}': {}", path.string(), error.message());
+  std::sort(entries.begin(), entries.end());
+  return entries;
+}
+
+bool is_directory(const fs::directory_entry& entry) {
+  std::error_code error;  // a dangling link is no directory
+  return entry.is_directory(error);
+}
+
+/// Pictures below `directory`. Links are followed; `visited` holds real paths, so that a link to a
+/// directory above does not go round for ever.
+void collect_pictures(const fs::path& directory, std::set<fs::path>& visited,
+                      std::vector<fs::path>& pictures) {
+  std::error_code error;
+  const fs::path real = fs::canonical(directory, error);
+  if (error || !visited.insert(real).second) return;
+  for (const fs::directory_entry& entry : list_directory(directory)) {
+    if (is_directory(entry)) {
+      collect_pictures(entry.path(), visited, pictures);
+    } else if (is_picture(entry.path())) {
+      pictures.push_back(entry.path());
+    }
+  }
+}
+
+int find_label(const std::unordered_map<std::string, int>& labels,
+               const std::vector<std::string>& class_list, const fs::path& root,
+               const std::string& name) {
+  const auto found = labels.find(name);
+  check(
+      found != labels.end(), ErrorCode::InvalidArgument,
+      "image folder '{}': directory '{}' is not one of the {} classes, expected names such as '{}'",
+      root.string(), name, class_list.size(), class_list.front());
+  return found->second;
+}
+
+}  // namespace
+
+ImageFolder scan_image_folder(const fs::path& root, const std::vector<std::string>& class_list) {
+  std::error_code error;
+  check(fs::exists(root, error), ErrorCode::NotFound, "image folder '{}': no such directory",
+        root.string());
+  check(fs::is_directory(root, error), ErrorCode::NotFound,
+        "image folder '{}': got a file, expected a directory", root.string());
+
+  std::vector<fs::path> directories;
+  for (const fs::directory_entry& entry : list_directory(root)) {
+    if (is_directory(entry)) directories.push_back(entry.path());
+  }
+  check(!directories.empty(), ErrorCode::NotFound,
+        "image folder '{}': no sub-directories, expected one per class", root.string());
+
+  ImageFolder folder;
+  folder.classes = class_list;
+  if (class_list.empty()) {
+    for (const fs::path& directory : directories) {
+      folder.classes.push_back(directory.filename().string());
+    }
+  }
+  std::unordered_map<std::string, int> labels;
+  for (const std::string& name : folder.classes) {
+    labels.emplace(name, static_cast<int>(&name - folder.classes.data()));
+  }
+  for (const fs::path& directory : directories) {
+    const int label = find_label(labels, folder.classes, root, directory.filename().string());
+    std::set<fs::path> visited;
+    std::vector<fs::path> pictures;
+    collect_pictures(directory, visited, pictures);
+    for (fs::path& picture : pictures) folder.images.push_back({std::move(picture), label});
+  }
+  check(!folder.images.empty(), ErrorCode::NotFound,
+        "image folder '{}': no .jpg, .jpeg, .png or .webp file in {} directories", root.string(),
+        directories.size());
+  return folder;
+}
+
+ClassNames read_class_list(const fs::path& path) {
+  std::error_code error;
+  check(fs::exists(path, error), ErrorCode::NotFound, "class list '{}': no such file",
+        path.string());
+  check(fs::is_regular_file(path, error), ErrorCode::InvalidArgument,
+        "class list '{}': got a directory or device, expected a file", path.string());
+  const uintmax_t size = fs::file_size(path, error);
+  check(!error && size <= kMaxListBytes, ErrorCode::CorruptFile,
+        "class list '{}': {} bytes are over the limit of {} bytes", path.string(), size,
+        kMaxListBytes);
+  std::ifstream file(path, std::ios::binary);
+  check(file.is_open(), ErrorCode::DeviceError, "class list '{}': the file cannot be opened",
+        path.string());
+
+  ClassNames names;
+  int line_number = 0;
+  int first_blank =
+      0;  // blank lines are fine at the end only: elsewhere they would shift the labels
+  for (std::string line; std::getline(file, line);) {
+    ++line_number;
+    if (line_number == 1 && line.starts_with("\xef\xbb\xbf")) line.erase(0, 3);
+    if (line.ends_with('\r')) line.pop_back();
+    if (line.empty()) {
+      if (first_blank == 0) first_blank = line_number;
+      continue;
+    }
+    check(first_blank == 0, ErrorCode::CorruptFile, "class list '{}': line {} is blank",
+          path.string(), first_blank);
+    const size_t tab = line.find('\t');
+    names.ids.push_back(line.substr(0, tab));
+    names.labels.push_back(tab == std::string::npos ? line : line.substr(tab + 1));
+    check(!names.ids.back().empty(), ErrorCode::CorruptFile,
+          "class list '{}': line {} has no name before the tab", path.string(), line_number);
+  }
+  check(!names.ids.empty(), ErrorCode::CorruptFile, "class list '{}': the file is empty",
+        path.string());
+  return names;
+}
+
+}  // namespace vitro

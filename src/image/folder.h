@@ -1,0 +1,39 @@
+#pragma once
+
+#include <filesystem>
+#include <string>
+#include <vector>
+
+namespace vitro {
+
+/// A picture of a known class.
+struct LabelledImage {
+  std::filesystem::path path;
+  int label = 0;  ///< index into ImageFolder::classes
+};
+
+/// Pictures sorted into one directory per class (torchvision's ImageFolder convention).
+struct ImageFolder {
+  std::vector<LabelledImage> images;  ///< by class directory, then by path
+  std::vector<std::string> classes;
+};
+
+/// The two columns of a class list; line number = class index = label.
+struct ClassNames {
+  std::vector<std::string> ids;     ///< directory names, e.g. "n02124075"
+  std::vector<std::string> labels;  ///< for people, e.g. "Egyptian cat"
+};
+
+/// Finds root/CLASS/**/*.{jpg,jpeg,png,webp}, upper or lower case; names that begin with a dot are
+/// skipped. With an empty `class_list` the sorted directory names are the classes; otherwise each
+/// directory name must be in the list, which need not be used up.
+/// Throws NotFound (no such directory, no class directories, no pictures), InvalidArgument (a
+/// directory that is not in the list) and DeviceError (unreadable).
+ImageFolder scan_image_folder(const std::filesystem::path& root,
+                              const std::vector<std::string>& class_list);
+
+/// Reads one class per line: "id<TAB>label", or one text that is both. Throws NotFound, DeviceError
+/// and CorruptFile (empty, a blank line between others, over 16 MiB).
+ClassNames read_class_list(const std::filesystem::path& path);
+
+}  // namespace vitro

@@ -1,0 +1,62 @@
+#include <algorithm>
+#include <cstring>
+#include <new>
+
+#include "core/check.h"
+#include "core/panel16.h"
+#include "ir/graph.h"
+
+namespace vitro {
+
+const char* layout_name(Layout layout) {
+  return layout == Layout::Panel16 ? "panel16" : "row_major";
+}
+
+size_t storage_bytes(const Dims& dims, Layout layout) {
+  if (layout == Layout::RowMajor) return static_cast<size_t>(num_elements(dims)) * sizeof(float);
+  check(dims.size() == 2, ErrorCode::Internal, "layout panel16 of {}: only matrices have panels",
+        to_string(dims));
+  return panel16_size(dims[0], dims[1]) * sizeof(float);
+}
+
+const float* Constant::data() const {
+  check(dtype == DType::Float32 && bytes.data() != nullptr, ErrorCode::Internal,
+        "constant {} of dtype {}: no float32 bytes", to_string(dims), dtype_name(dtype));
+  return reinterpret_cast<const float*>(bytes.data());
+}
+
+std::span<const float> Constant::floats() const {
+  check(layout == Layout::RowMajor, ErrorCode::Internal, "constant {}: layout {}, expected row_major",
+        to_string(dims), layout_name(layout));
+  return {data(), bytes.size() / sizeof(float)};
+}
+
+std::pair<Constant, std::span<float>> allocate_constant(Dims dims, Layout layout) {
+  constexpr std::align_val_t kAlignment{64};
+  const size_t size = storage_bytes(dims, layout);
+  auto* memory = static_cast<std::byte*>(::operator new(std::max<size_t>(size, 1), kAlignment));
+  std::shared_ptr<std::byte> owner(memory, [](std::byte* p) { ::operator delete(p, kAlignment); });
+  Constant constant{DType::Float32, std::move(dims), layout, {memory, size}, owner};
+  return {std::move(constant), {reinterpret_cast<float*>(memory), size / sizeof(float)}};
+}
+
+Constant make_constant(Dims dims, std::span<const float> values) {
+  auto [constant, dst] = allocate_constant(std::move(dims));
+  check(dst.size() == values.size(), ErrorCode::Internal, "constant {}: {} values",
+        to_string(constant.dims), values.size());
+  std::copy(values.begin(), values.end(), dst.begin());
+  return constant;
+}
+
+Constant with_layout(const Constant& constant, Layout layout) {
+  if (constant.layout == layout) return constant;
+  auto [result, dst] = allocate_constant(constant.dims, layout);
+  const int64_t n = constant.dims[0], k = constant.dims[1];
+  if (layout == Layout::Panel16)
+    pack_panel16(constant.data(), n, k, dst.data());
+  else
+    unpack_panel16(constant.data(), n, k, dst.data());
+  return result;
+}
+
+}  // namespace vitro

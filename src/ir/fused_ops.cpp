@@ -1,0 +1,95 @@
+#include "ir/fused_ops.h"
+
+#include "core/check.h"
+#include "ir/builder.h"
+
+namespace vitro {
+namespace {
+
+/// softmax(scale * q k^T) v for qkv packed as [n, tokens, 3 * heads * head_dim].
+ValueId attention_core(GraphBuilder& builder, ValueId qkv, int64_t heads, int64_t head_dim,
+                       float scale) {
+  const int64_t channels = heads * head_dim;
+  const auto split_heads = [&](int64_t part) {
+    const ValueId slice = builder.op(
+        OpKind::Slice, SliceAttrs{2, part * channels, (part + 1) * channels}, {qkv}, "split");
+    const ValueId split =
+        builder.op(OpKind::Reshape, ReshapeAttrs{{0, 0, heads, head_dim}}, {slice}, "heads");
+    return builder.op(OpKind::Transpose, TransposeAttrs{{0, 2, 1, 3}}, {split}, "heads");
+  };
+  const ValueId q = split_heads(0), k = split_heads(1), v = split_heads(2);
+  ValueId scores = builder.op(OpKind::MatMul, MatMulAttrs{true}, {q, k}, "scores");
+  if (scale != 1.0f) {
+    const ValueId factor = builder.constant("scale", make_constant({1}, {&scale, 1}));
+    scores = builder.op(OpKind::Mul, {}, {scores, factor}, "scale");
+  }
+  const ValueId weights = builder.op(OpKind::Softmax, {}, {scores}, "softmax");
+  const ValueId context = builder.op(OpKind::MatMul, MatMulAttrs{false}, {weights, v}, "context");
+  const ValueId rows =
+      builder.op(OpKind::Transpose, TransposeAttrs{{0, 2, 1, 3}}, {context}, "merge");
+  return builder.op(OpKind::Reshape, ReshapeAttrs{{0, 0, channels}}, {rows}, "merge");
+}
+
+Conv2dAttrs same_padding(const Dims& weight) {  // weight [kernel_h, kernel_w, channels]
+  const int64_t y = weight[0] / 2, x = weight[1] / 2;
+  return {{1, 1}, {y, x, y, x}};
+}
+
+ValueId build_attention_block(GraphBuilder& builder, const AttentionBlockAttrs& attrs,
+                              const std::vector<ValueId>& in) {
+  const ValueId norm = builder.op(OpKind::LayerNorm, NormAttrs{attrs.eps}, {in[0]}, "norm");
+  const ValueId tokens =
+      builder.op(OpKind::Reshape, ReshapeAttrs{{0, -1, builder.dims(in[0])[3]}}, {norm}, "tokens");
+  const ValueId qkv = builder.op(OpKind::Linear, {}, {tokens, in[1], in[2]}, "qkv");
+  const ValueId context =
+      builder.op(OpKind::Attention, AttentionAttrs{attrs.heads, attrs.head_dim, attrs.scale}, {qkv},
+                 "attention");
+  const ValueId proj = builder.op(OpKind::Linear, {}, {context, in[3], in[4]}, "proj");
+  const ValueId image = builder.op(OpKind::ReshapeLike, {}, {proj, in[0]}, "image");
+  return builder.op(OpKind::Add, {}, {in[0], image}, "add");
+}
+
+ValueId build_mlp(GraphBuilder& builder, const MlpAttrs& attrs, const std::vector<ValueId>& in) {
+  ValueId x = in[0];
+  if (attrs.layer_norm) x = builder.op(OpKind::LayerNorm, NormAttrs{attrs.eps}, {x}, "norm");
+  const ValueId hidden = builder.op(OpKind::Linear, {}, {x, in[1], in[2]}, "fc1");
+  const ValueId active = builder.op(OpKind::Gelu, {}, {hidden}, "gelu");
+  const ValueId out = builder.op(OpKind::Linear, {}, {active, in[3], in[4]}, "fc2");
+  return builder.op(OpKind::Add, {}, {in[0], out}, "add");
+}
+
+ValueId build_local_mixer(GraphBuilder& builder, const std::vector<ValueId>& in) {
+  const ValueId x = builder.op(OpKind::DepthwiseConv2d, same_padding(builder.dims(in[1])),
+                               {in[0], in[1], in[2]}, "pos_embed");
+  const ValueId conv1 = builder.op(OpKind::Linear, {}, {x, in[3], in[4]}, "conv1");
+  const ValueId spatial = builder.op(OpKind::DepthwiseConv2d, same_padding(builder.dims(in[5])),
+                                     {conv1, in[5]}, "attn");
+  const ValueId conv2 = builder.op(OpKind::Linear, {}, {spatial, in[6], in[7]}, "conv2");
+  return builder.op(OpKind::Add, {}, {x, conv2}, "add");
+}
+
+}  // namespace
+
+Graph fused_body(OpKind kind, const Attrs& attrs, std::span<const TensorType> inputs) {
+  GraphBuilder builder;
+  std::vector<ValueId> in;
+  for (size_t i = 0; i < inputs.size(); ++i)
+    in.push_back(builder.input("in" + std::to_string(i), inputs[i].dims));
+  ValueId out = -1;
+  switch (kind) {
+    case OpKind::Attention: {
+      const auto& a = std::get<AttentionAttrs>(attrs);
+      out = attention_core(builder, in[0], a.heads, a.head_dim, a.scale);
+      break;
+    }
+    case OpKind::AttentionBlock:
+      out = build_attention_block(builder, std::get<AttentionBlockAttrs>(attrs), in);
+      break;
+    case OpKind::Mlp: out = build_mlp(builder, std::get<MlpAttrs>(attrs), in); break;
+    case OpKind::LocalMixer: out = build_local_mixer(builder, in); break;
+    default: fail(ErrorCode::Internal, "fused_body: op kind {} has no body", static_cast<int>(kind));
+  }
+  return builder.finish({out});
+}
+
+}  // namespace vitro

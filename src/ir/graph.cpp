@@ -1,0 +1,97 @@
+#include "ir/graph.h"
+
+#include <algorithm>
+#include <functional>
+
+#include "core/check.h"
+#include "ir/op_info.h"
+
+namespace vitro {
+
+std::vector<int> producers(const Graph& graph) {
+  std::vector<int> result(graph.values.size(), -1);
+  for (size_t i = 0; i < graph.nodes.size(); ++i)
+    result[static_cast<size_t>(graph.nodes[i].output)] = static_cast<int>(i);
+  return result;
+}
+
+std::vector<std::vector<int>> consumers(const Graph& graph) {
+  std::vector<std::vector<int>> result(graph.values.size());
+  for (size_t i = 0; i < graph.nodes.size(); ++i)
+    for (ValueId id : graph.nodes[i].inputs)
+      result[static_cast<size_t>(id)].push_back(static_cast<int>(i));
+  return result;
+}
+
+void replace_uses(Graph& graph, ValueId from, ValueId to) {
+  for (Node& node : graph.nodes) std::replace(node.inputs.begin(), node.inputs.end(), from, to);
+  std::replace(graph.outputs.begin(), graph.outputs.end(), from, to);
+}
+
+namespace {
+
+/// Keeps the marked values in their order and renumbers every reference.
+void keep_values(Graph& graph, const std::vector<bool>& keep) {
+  std::vector<ValueId> renumbered(graph.values.size(), -1);
+  std::vector<Value> values;
+  for (size_t i = 0; i < keep.size(); ++i) {
+    if (!keep[i]) continue;
+    renumbered[i] = static_cast<ValueId>(values.size());
+    values.push_back(std::move(graph.values[i]));
+  }
+  graph.values = std::move(values);
+  const auto renumber = [&](ValueId& id) { id = renumbered[static_cast<size_t>(id)]; };
+  for (Node& node : graph.nodes) {
+    std::for_each(node.inputs.begin(), node.inputs.end(), renumber);
+    renumber(node.output);
+  }
+  std::for_each(graph.inputs.begin(), graph.inputs.end(), renumber);
+  std::for_each(graph.outputs.begin(), graph.outputs.end(), renumber);
+}
+
+}  // namespace
+
+void remove_dead(Graph& graph) {
+  std::vector<bool> live(graph.values.size());
+  const auto mark = [&](ValueId id) { live[static_cast<size_t>(id)] = true; };
+  std::for_each(graph.outputs.begin(), graph.outputs.end(), mark);
+  std::for_each(graph.inputs.begin(), graph.inputs.end(), mark);
+  for (auto node = graph.nodes.rbegin(); node != graph.nodes.rend(); ++node)
+    if (live[static_cast<size_t>(node->output)])
+      std::for_each(node->inputs.begin(), node->inputs.end(), mark);
+  std::erase_if(graph.nodes, [&](const Node& n) { return !live[static_cast<size_t>(n.output)]; });
+  keep_values(graph, live);
+}
+
+void inline_body(Graph& graph, size_t node_index) {
+  const Node fused = graph.nodes[node_index];
+  check(fused.body != nullptr, ErrorCode::Internal, "{} '{}' has no body to inline",
+        op_info(fused.kind).name, fused.source);
+  const Graph& body = *fused.body;
+  std::vector<ValueId> outer(body.values.size(), -1);
+  for (size_t i = 0; i < body.inputs.size(); ++i)
+    outer[static_cast<size_t>(body.inputs[i])] = fused.inputs[i];
+  outer[static_cast<size_t>(body.outputs.at(0))] = fused.output;
+  std::vector<Node> nodes;
+  for (const Node& inner : body.nodes) {
+    Node node = inner;
+    node.source = fused.source + "." + inner.source;
+    nodes.push_back(std::move(node));
+  }
+  for (size_t i = 0; i < body.values.size(); ++i) {
+    if (outer[i] >= 0) continue;
+    outer[i] = static_cast<ValueId>(graph.values.size());
+    graph.values.push_back(body.values[i]);
+    graph.values.back().name = fmt::format("{}.{}", graph.value(fused.output).name,
+                                           body.values[i].name);
+  }
+  for (Node& node : nodes) {
+    for (ValueId& id : node.inputs) id = outer[static_cast<size_t>(id)];
+    node.output = outer[static_cast<size_t>(node.output)];
+  }
+  const auto at = graph.nodes.begin() + static_cast<std::ptrdiff_t>(node_index);
+  graph.nodes.insert(graph.nodes.erase(at), std::make_move_iterator(nodes.begin()),
+                     std::make_move_iterator(nodes.end()));
+}
+
+}  // namespace vitro

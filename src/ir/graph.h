@@ -1,0 +1,111 @@
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "ir/op.h"
+
+namespace vitro {
+
+/// How the elements of a constant lie in memory. `dims` of a constant are always the logical ones.
+enum class Layout : uint8_t {
+  RowMajor,
+  Panel16,  ///< of a matrix [n, k]: [ceil(n / 16)][k][16], the last panel zero-filled
+};
+const char* layout_name(Layout layout);
+
+/// An immutable weight. Copies share the bytes, which are 64-byte aligned when they are float32.
+struct Constant {
+  DType dtype = DType::Float32;
+  Dims dims;
+  Layout layout = Layout::RowMajor;
+  std::span<const std::byte> bytes;
+  std::shared_ptr<const void> owner;
+
+  /// The elements of a row-major float32 constant; throws Internal for another dtype or layout.
+  std::span<const float> floats() const;
+  /// The elements in memory order, whatever the layout.
+  const float* data() const;
+};
+
+/// An owning, row-major float32 constant.
+Constant make_constant(Dims dims, std::span<const float> values);
+/// An uninitialised owning constant and the place to write it.
+std::pair<Constant, std::span<float>> allocate_constant(Dims dims, Layout layout = Layout::RowMajor);
+/// Bytes that a float32 constant takes in memory.
+size_t storage_bytes(const Dims& dims, Layout layout);
+/// The same weights in another layout; the constant itself when it has it already.
+Constant with_layout(const Constant& constant, Layout layout);
+
+using ValueId = int32_t;
+
+/// A tensor of the graph: an input, a constant or the result of exactly one node.
+struct Value {
+  std::string name;
+  TensorType type;                   ///< at the graph's default input shape
+  std::optional<Constant> constant;  ///< weights only
+};
+
+struct Graph;
+
+/// One operation. Every node has exactly one result.
+struct Node {
+  OpKind kind{};
+  Attrs attrs;
+  std::vector<ValueId> inputs;
+  ValueId output = -1;
+  std::string source;                 ///< module path it came from, e.g. "blocks3.4.attn.qkv"
+  std::shared_ptr<const Graph> body;  ///< fused ops only: the plain ops it stands for
+
+  template <typename A>
+  const A& as() const {
+    return std::get<A>(attrs);
+  }
+};
+
+/// A directed acyclic graph in execution order. It is valid for every batch and every height and
+/// width that its strides divide: `type` of a value is that of the default input shape, and
+/// infer_types() gives those of another one.
+struct Graph {
+  std::vector<Value> values;
+  std::vector<Node> nodes;
+  std::vector<ValueId> inputs;
+  std::vector<ValueId> outputs;
+
+  const Value& value(ValueId id) const { return values[static_cast<size_t>(id)]; }
+  Value& value(ValueId id) { return values[static_cast<size_t>(id)]; }
+  bool is_constant(ValueId id) const { return value(id).constant.has_value(); }
+};
+
+/// For each value, the index of the node that makes it, or -1.
+std::vector<int> producers(const Graph& graph);
+/// For each value, the indices of the nodes that read it (once per operand).
+std::vector<std::vector<int>> consumers(const Graph& graph);
+/// Redirects every reader of `from`, graph outputs included, to `to`.
+void replace_uses(Graph& graph, ValueId from, ValueId to);
+/// Drops nodes whose result nobody reads, then values that nothing refers to; ids are renumbered.
+void remove_dead(Graph& graph);
+/// Replaces the fused node at `node_index` by its body.
+void inline_body(Graph& graph, size_t node_index);
+
+/// The type of every value, by id, for a given input type. Throws InvalidArgument, naming the node,
+/// the extents and what was expected, when an op cannot take its operands.
+std::vector<TensorType> infer_types(const Graph& graph, std::span<const TensorType> inputs);
+
+/// Throws Internal when the graph is malformed: ids out of range, a use before its definition, a
+/// wrong arity, an attribute of another op, a constant whose bytes do not fit its extents, a stored
+/// type that differs from the inferred one, or a fused node whose body computes another type.
+void verify(const Graph& graph);
+
+/// Readable text, one line per node; the format is that of `--dump-ir` and of the pass tests.
+std::string print(const Graph& graph);
+
+/// Graph structure as JSON text, without the bytes of constants (each is named by its value).
+std::string graph_to_json(const Graph& graph);
+/// The inverse. Constants get dims and layout but no bytes. Throws CorruptFile.
+Graph graph_from_json(std::string_view json);
+
+}  // namespace vitro

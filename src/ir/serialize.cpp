@@ -1,0 +1,150 @@
+#include <nlohmann/json.hpp>
+
+#include "core/check.h"
+#include "ir/fused_ops.h"
+#include "ir/graph.h"
+#include "ir/op_info.h"
+
+namespace vitro {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+// A plan of a real model has a few hundred of each; these only stop absurd files.
+constexpr size_t kMaxValues = 1'000'000;
+constexpr size_t kMaxRank = 8;
+constexpr int64_t kMaxExtent = int64_t{1} << 40;
+constexpr int64_t kMaxAttribute = int64_t{1} << 20;
+
+template <typename... Args>
+void expect(bool condition, fmt::format_string<Args...> format, Args&&... args) {
+  check(condition, ErrorCode::CorruptFile, "plan graph: {}",
+        fmt::format(format, std::forward<Args>(args)...));
+}
+
+template <size_t... I>
+Attrs default_attrs(size_t index, std::index_sequence<I...>) {
+  Attrs attrs;
+  ((I == index ? void(attrs.emplace<I>()) : void()), ...);
+  return attrs;
+}
+
+Json attrs_to_json(const Attrs& attrs) {
+  Json json = Json::object();
+  std::visit(
+      [&](const auto& alternative) {
+        visit_fields(alternative,
+                     [&](const char* name, const auto& field) { json[name] = field; });
+      },
+      attrs);
+  return json;
+}
+
+void expect_bounded(const char* name, const Json& json) {
+  if (json.is_array()) {
+    expect(json.size() <= kMaxRank, "attribute '{}' has {} elements", name, json.size());
+    for (const Json& element : json) expect_bounded(name, element);
+  } else if (json.is_number_integer()) {
+    const auto value = json.get<int64_t>();
+    expect(value >= -1 && value <= kMaxAttribute, "attribute '{}' is {}", name, value);
+  } else {
+    expect(json.is_number() || json.is_boolean(), "attribute '{}' is {}", name, json.type_name());
+  }
+}
+
+Attrs attrs_from_json(size_t index, const Json& json) {
+  Attrs attrs = default_attrs(index, std::make_index_sequence<std::variant_size_v<Attrs>>());
+  std::visit(
+      [&](auto& alternative) {
+        visit_fields(alternative, [&](const char* name, auto& field) {
+          expect_bounded(name, json.at(name));
+          json.at(name).get_to(field);
+        });
+      },
+      attrs);
+  return attrs;
+}
+
+Dims dims_from_json(const Json& json) {
+  const Dims dims = json.get<Dims>();
+  expect(dims.size() <= kMaxRank, "rank {}", dims.size());
+  for (int64_t extent : dims)
+    expect(extent > 0 && extent <= kMaxExtent, "extent {}", extent);
+  num_elements(dims);
+  return dims;
+}
+
+Json value_to_json(const Value& value) {
+  Json json{{"name", value.name}, {"dims", value.type.dims}};
+  if (value.constant) json["layout"] = layout_name(value.constant->layout);
+  return json;
+}
+
+Value value_from_json(const Json& json) {
+  Value value{json.at("name").get<std::string>(), {DType::Float32, dims_from_json(json.at("dims"))},
+              std::nullopt};
+  if (!json.contains("layout")) return value;
+  const auto layout = json.at("layout").get<std::string>();
+  expect(layout == layout_name(Layout::RowMajor) || layout == layout_name(Layout::Panel16),
+         "constant '{}' has the unknown layout '{}'", value.name, layout);
+  value.constant = Constant{DType::Float32, value.type.dims, Layout::RowMajor, {}, nullptr};
+  if (layout == layout_name(Layout::Panel16)) value.constant->layout = Layout::Panel16;
+  return value;
+}
+
+Json node_to_json(const Node& node) {
+  return {{"op", op_info(node.kind).name}, {"inputs", node.inputs},   {"output", node.output},
+          {"source", node.source},         {"attrs", attrs_to_json(node.attrs)}};
+}
+
+Node node_from_json(const Json& json, const Graph& graph) {
+  const auto name = json.at("op").get<std::string>();
+  const auto kind = op_kind(name);
+  expect(kind.has_value(), "unknown op '{}'", name);
+  Node node{*kind, attrs_from_json(op_info(*kind).attrs_index, json.at("attrs")),
+            json.at("inputs").get<std::vector<ValueId>>(), json.at("output").get<ValueId>(),
+            json.at("source").get<std::string>(), nullptr};
+  if (!op_info(*kind).fused) return node;
+  std::vector<TensorType> types;
+  for (ValueId id : node.inputs) {
+    expect(id >= 0 && static_cast<size_t>(id) < graph.values.size(), "operand {} of '{}'", id, name);
+    types.push_back(graph.value(id).type);
+  }
+  const auto count = static_cast<int>(types.size());
+  expect(count >= op_info(*kind).min_inputs && count <= op_info(*kind).max_inputs,
+         "{} operands of '{}'", count, name);
+  op_info(*kind).infer(node, types);  // the body may rely on operands that fit
+  node.body = std::make_shared<Graph>(fused_body(*kind, node.attrs, types));
+  return node;
+}
+
+}  // namespace
+
+std::string graph_to_json(const Graph& graph) {
+  Json json{{"inputs", graph.inputs}, {"outputs", graph.outputs}};
+  Json& values = json["values"] = Json::array();
+  for (const Value& value : graph.values) values.push_back(value_to_json(value));
+  Json& nodes = json["nodes"] = Json::array();
+  for (const Node& node : graph.nodes) nodes.push_back(node_to_json(node));
+  return json.dump();
+}
+
+Graph graph_from_json(std::string_view text) try {
+  const Json json = Json::parse(text);
+  expect(json.at("values").size() <= kMaxValues && json.at("nodes").size() <= kMaxValues,
+         "{} values and {} nodes", json.at("values").size(), json.at("nodes").size());
+  Graph graph;
+  for (const Json& value : json.at("values")) graph.values.push_back(value_from_json(value));
+  for (const Json& node : json.at("nodes")) graph.nodes.push_back(node_from_json(node, graph));
+  json.at("inputs").get_to(graph.inputs);
+  json.at("outputs").get_to(graph.outputs);
+  verify(graph);
+  return graph;
+} catch (const nlohmann::json::exception& error) {
+  fail(ErrorCode::CorruptFile, "plan graph: {}", error.what());
+} catch (const Error& error) {
+  // Whatever the checks of the IR find in a file is the file's fault.
+  throw Error(ErrorCode::CorruptFile, error.what(), error.hint());
+}
+
+}  // namespace vitro

@@ -1,0 +1,95 @@
+#include "core/check.h"
+#include "ir/graph.h"
+#include "ir/op_info.h"
+
+namespace vitro {
+namespace {
+
+void verify_structure(const Graph& graph) {
+  const size_t count = graph.values.size();
+  std::vector<bool> defined(count);
+  const auto known = [&](ValueId id) { return id >= 0 && static_cast<size_t>(id) < count; };
+  for (ValueId id : graph.inputs) {
+    check(known(id) && !graph.is_constant(id), ErrorCode::Internal, "graph: input {} of {} values",
+          id, count);
+    defined[static_cast<size_t>(id)] = true;
+  }
+  for (size_t i = 0; i < count; ++i)
+    if (graph.values[i].constant) defined[i] = true;
+  for (const Node& node : graph.nodes) {
+    const OpInfo& info = op_info(node.kind);
+    const auto arity = static_cast<int>(node.inputs.size());
+    check(arity >= info.min_inputs && arity <= info.max_inputs, ErrorCode::Internal,
+          "{} '{}': {} operands, expected {} to {}", info.name, node.source, arity, info.min_inputs,
+          info.max_inputs);
+    check(node.attrs.index() == info.attrs_index, ErrorCode::Internal,
+          "{} '{}': attributes of another op", info.name, node.source);
+    check(info.fused == (node.body != nullptr), ErrorCode::Internal,
+          "{} '{}': a body belongs to fused ops, and to all of them", info.name, node.source);
+    for (ValueId id : node.inputs)
+      check(known(id) && defined[static_cast<size_t>(id)], ErrorCode::Internal,
+            "{} '{}': operand {} is used before it is defined", info.name, node.source, id);
+    check(known(node.output) && !defined[static_cast<size_t>(node.output)], ErrorCode::Internal,
+          "{} '{}': result {} is defined twice or out of range", info.name, node.source, node.output);
+    defined[static_cast<size_t>(node.output)] = true;
+  }
+  for (ValueId id : graph.outputs)
+    check(known(id) && defined[static_cast<size_t>(id)], ErrorCode::Internal,
+          "graph: output {} is never computed", id);
+}
+
+void verify_constant(const Value& value) {
+  const Constant& constant = *value.constant;
+  const TensorType type{constant.dtype, constant.dims};
+  check(type == value.type, ErrorCode::Internal, "constant '{}': {} {}, its value is {} {}",
+        value.name, dtype_name(type.dtype), to_string(type.dims), dtype_name(value.type.dtype),
+        to_string(value.type.dims));
+  const size_t expected = storage_bytes(constant.dims, constant.layout);
+  check(constant.bytes.data() == nullptr || constant.bytes.size() == expected, ErrorCode::Internal,
+        "constant '{}' {}: {} bytes, expected {}", value.name, to_string(constant.dims),
+        constant.bytes.size(), expected);
+}
+
+std::vector<TensorType> operand_types(const Node& node, const std::vector<TensorType>& types) {
+  std::vector<TensorType> result;
+  for (ValueId id : node.inputs) result.push_back(types[static_cast<size_t>(id)]);
+  return result;
+}
+
+}  // namespace
+
+std::vector<TensorType> infer_types(const Graph& graph, std::span<const TensorType> inputs) {
+  check(inputs.size() == graph.inputs.size(), ErrorCode::InvalidArgument,
+        "graph: {} input types, expected {}", inputs.size(), graph.inputs.size());
+  std::vector<TensorType> types(graph.values.size());
+  for (size_t i = 0; i < graph.values.size(); ++i)
+    if (graph.values[i].constant) types[i] = graph.values[i].type;
+  for (size_t i = 0; i < inputs.size(); ++i)
+    types[static_cast<size_t>(graph.inputs[i])] = inputs[i];
+  for (const Node& node : graph.nodes)
+    types[static_cast<size_t>(node.output)] =
+        op_info(node.kind).infer(node, operand_types(node, types));
+  return types;
+}
+
+void verify(const Graph& graph) {
+  verify_structure(graph);
+  for (const Value& value : graph.values)
+    if (value.constant) verify_constant(value);
+  std::vector<TensorType> inputs;
+  for (ValueId id : graph.inputs) inputs.push_back(graph.value(id).type);
+  const std::vector<TensorType> types = infer_types(graph, inputs);
+  for (const Node& node : graph.nodes) {
+    const TensorType& stored = graph.value(node.output).type;
+    const TensorType& inferred = types[static_cast<size_t>(node.output)];
+    check(stored == inferred, ErrorCode::Internal, "{} '{}': stored type {}, inferred {}",
+          op_info(node.kind).name, node.source, to_string(stored.dims), to_string(inferred.dims));
+    if (!node.body) continue;
+    const auto body_types = infer_types(*node.body, operand_types(node, types));
+    const TensorType& result = body_types[static_cast<size_t>(node.body->outputs.at(0))];
+    check(result == inferred, ErrorCode::Internal, "{} '{}': its body computes {}, expected {}",
+          op_info(node.kind).name, node.source, to_string(result.dims), to_string(inferred.dims));
+  }
+}
+
+}  // namespace vitro

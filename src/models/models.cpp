@@ -1,0 +1,110 @@
+#include "models/models.h"
+
+#include <algorithm>
+
+#include <fmt/format.h>
+
+#include "core/check.h"
+
+namespace vitro {
+namespace {
+
+// Where two rows differ in head_dim alone, identify_model() takes the first.
+const std::array<UniFormerConfig, 12> kConfigs{{
+    // name, depth, width, head_dim, conv_stem, local/global layer scale, aux_head
+    {"uniformer_small", {3, 4, 8, 3}, {64, 128, 320, 512}, 64},
+    {"uniformer_small_plus", {3, 5, 9, 3}, {64, 128, 320, 512}, 32, true},
+    {"uniformer_small_plus_dim64", {3, 5, 9, 3}, {64, 128, 320, 512}, 64, true},
+    {"uniformer_base", {5, 8, 20, 7}, {64, 128, 320, 512}, 64},
+    {"uniformer_base_ls", {5, 8, 20, 7}, {64, 128, 320, 512}, 64, false, false, true},
+    {"uniformer_small_tl", {3, 4, 8, 3}, {64, 128, 320, 512}, 32, false, false, false, true},
+    {"uniformer_small_dim64_tl", {3, 4, 8, 3}, {64, 128, 320, 512}, 64, false, false, false, true},
+    {"uniformer_small_plus_tl", {3, 5, 9, 3}, {64, 128, 320, 512}, 32, true, false, false, true},
+    {"uniformer_small_plus_dim64_tl", {3, 5, 9, 3}, {64, 128, 320, 512}, 64, true, false, false, true},
+    {"uniformer_base_tl", {5, 8, 20, 7}, {64, 128, 320, 512}, 32, false, false, false, true},
+    {"uniformer_base_dim64_tl", {5, 8, 20, 7}, {64, 128, 320, 512}, 64, false, false, false, true},
+    {"uniformer_large_ls", {5, 10, 24, 7}, {128, 192, 448, 640}, 64, false, true, true, true},
+}};
+
+/// What shapes tell about a UniFormer checkpoint.
+UniFormerConfig structure_of(const TensorShapes& tensors) {
+  UniFormerConfig found{};
+  for (size_t stage = 0; stage < 4; ++stage) {
+    const auto key = [&](int64_t i) {
+      return fmt::format("blocks{}.{}.pos_embed.weight", stage + 1, i);
+    };
+    while (tensors.contains(key(found.depth[stage]))) ++found.depth[stage];
+    if (found.depth[stage] == 0) continue;
+    const Dims& dims = tensors.at(key(0));
+    found.width[stage] = dims.empty() ? 0 : dims[0];
+  }
+  found.conv_stem = tensors.contains("patch_embed1.proj.0.weight");
+  found.local_layer_scale = tensors.contains("blocks1.0.gamma_1");
+  found.global_layer_scale = tensors.contains("blocks3.0.gamma_1");
+  found.aux_head = tensors.contains("aux_head.weight");
+  return found;
+}
+
+bool same_structure(const UniFormerConfig& a, const UniFormerConfig& b) {
+  return a.depth == b.depth && a.width == b.width && a.conv_stem == b.conv_stem &&
+         a.local_layer_scale == b.local_layer_scale &&
+         a.global_layer_scale == b.global_layer_scale && a.aux_head == b.aux_head;
+}
+
+std::string describe(const UniFormerConfig& config) {
+  return fmt::format("depth {}, width {}{}{}{}{}", fmt::join(config.depth, ","),
+                     fmt::join(config.width, ","), config.conv_stem ? ", convolutional stem" : "",
+                     config.local_layer_scale ? ", layer scale in stages 1-2" : "",
+                     config.global_layer_scale ? ", layer scale in stages 3-4" : "",
+                     config.aux_head ? ", auxiliary head" : "");
+}
+
+void refuse_relatives(const TensorShapes& tensors) {
+  const auto refuse = [](const char* what) {
+    fail(ErrorCode::Unsupported, "checkpoint: {}; supported: UniFormer image classification", what);
+  };
+  if (tensors.contains("cls_token") && tensors.contains("blocks1.0.pos_embed.weight"))
+    refuse("a light UniFormer (XXS, XS) with token pruning");
+  if (!tensors.contains("head.weight") && tensors.contains("blocks1.0.pos_embed.weight"))
+    refuse("a UniFormer backbone without a classification head");
+}
+
+}  // namespace
+
+std::span<const UniFormerConfig> model_configs() { return kConfigs; }
+
+const UniFormerConfig& find_model(std::string_view name) {
+  const auto* config = std::find_if(kConfigs.begin(), kConfigs.end(),
+                                    [&](const UniFormerConfig& c) { return c.name == name; });
+  if (config != kConfigs.end()) return *config;
+  std::string known;
+  for (const UniFormerConfig& c : kConfigs) known += (known.empty() ? "" : ", ") + c.name;
+  fail_hint(ErrorCode::NotFound, "known architectures: " + known, "unknown architecture '{}'", name);
+}
+
+Identification identify_model(const TensorShapes& tensors) {
+  refuse_relatives(tensors);
+  const UniFormerConfig found = structure_of(tensors);
+  Identification result;
+  std::string alternatives;
+  for (const UniFormerConfig& config : kConfigs) {
+    if (!same_structure(config, found)) continue;
+    if (!result.config)
+      result.config = &config;
+    else
+      alternatives += fmt::format(", {} (head_dim {})", config.name, config.head_dim);
+  }
+  if (!result.config)
+    fail_hint(ErrorCode::Unsupported, "name it with --arch if it is one of the known architectures",
+              "checkpoint: {} tensors that fit no known architecture ({})", tensors.size(),
+              describe(found));
+  const auto head = tensors.find("head.weight");
+  if (head != tensors.end() && !head->second.empty()) result.num_classes = head->second[0];
+  if (!alternatives.empty())
+    result.note = fmt::format(
+        "tensor shapes do not tell head_dim: took {} (head_dim {}); they also fit{}",
+        result.config->name, result.config->head_dim, alternatives.substr(1));
+  return result;
+}
+
+}  // namespace vitro

@@ -1,0 +1,57 @@
+#pragma once
+
+#include <array>
+#include <map>
+#include <span>
+#include <string>
+
+#include "models/weights.h"
+
+namespace vitro {
+
+/// A member of the UniFormer family (Li et al., "UniFormer: Unifying Convolution and Self-attention
+/// for Visual Recognition", 2022). Stages 1 and 2 mix locally, 3 and 4 attend globally.
+struct UniFormerConfig {
+  std::string name;
+  std::array<int64_t, 4> depth;
+  std::array<int64_t, 4> width;
+  int64_t head_dim;
+  bool conv_stem = false;           ///< overlapping 3x3 embeddings with BatchNorm
+  bool local_layer_scale = false;   ///< gamma_1, gamma_2 in stages 1 and 2
+  bool global_layer_scale = false;  ///< gamma_1, gamma_2 in stages 3 and 4
+  bool aux_head = false;            ///< token labelling: logits += 0.5 * max over tokens
+};
+
+/// What a model is built for.
+struct ModelOptions {
+  int64_t num_classes = 1000;
+  int64_t height = 224;        ///< default input size; other sizes run as well
+  int64_t width = 224;
+  bool stage_outputs = false;  ///< also return the output of each stage, [n, h, w, c]
+};
+
+/// The registry: every architecture Vitro can build by name.
+std::span<const UniFormerConfig> model_configs();
+/// Throws NotFound, listing the known names.
+const UniFormerConfig& find_model(std::string_view name);
+
+/// The names and PyTorch shapes of the tensors of a checkpoint.
+using TensorShapes = std::map<std::string, Dims>;
+
+/// The architecture that tensors belong to, and what remains a guess.
+struct Identification {
+  const UniFormerConfig* config = nullptr;
+  int64_t num_classes = 0;
+  std::string note;  ///< not empty when shapes alone cannot decide (head_dim): says which was taken
+};
+
+/// Infers the architecture from shapes alone. Throws Unsupported, saying what was found, when no
+/// known architecture has such tensors.
+Identification identify_model(const TensorShapes& tensors);
+
+/// The graph of an architecture. Input: images [n, 3, height, width]; output: logits
+/// [n, num_classes], then the stage outputs if asked for.
+Graph build_uniformer(const UniFormerConfig& config, const ModelOptions& options,
+                      WeightSource& weights);
+
+}  // namespace vitro

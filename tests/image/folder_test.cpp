@@ -1,0 +1,105 @@
+#include "image/folder.h"
+
+#include <gtest/gtest.h>
+
+#include <functional>
+
+#include "image/test_support.h"
+#include "vitro/error.h"
+
+namespace vitro::test {
+namespace {
+
+void expect_error(ErrorCode code, const std::string& part, const std::function<void()>& action) {
+  try {
+    action();
+    ADD_FAILURE() << "no error, expected one with: " << part;
+  } catch (const Error& error) {
+    EXPECT_EQ(error.code(), code) << error.what();
+    EXPECT_NE(std::string(error.what()).find(part), std::string::npos) << error.what();
+  }
+}
+
+/// "path label" below the root, in order.
+std::vector<std::string> listing(const ImageFolder& folder, const std::filesystem::path& root) {
+  std::vector<std::string> lines;
+  for (const LabelledImage& image : folder.images) {
+    lines.push_back(image.path.lexically_relative(root).generic_string() + " " +
+                    std::to_string(image.label));
+  }
+  return lines;
+}
+
+TEST(ImageFolder, SortedDirectoriesAreTheClasses) {
+  const TempDirectory root;
+  for (const char* name : {"dog/b.JPEG", "dog/a.jpg", "cat/z.PNG", "cat/deep/er/y.webp",
+                           "cat/notes.txt", "cat/.hidden.jpg", ".cache/x.jpg", "loose.jpg"}) {
+    root.write(name, "x");
+  }
+  std::filesystem::create_directory(root.path() / "empty");
+  const ImageFolder folder = scan_image_folder(root.path(), {});
+  EXPECT_EQ(folder.classes, (std::vector<std::string>{"cat", "dog", "empty"}));
+  EXPECT_EQ(listing(folder, root.path()),
+            (std::vector<std::string>{"cat/deep/er/y.webp 0", "cat/z.PNG 0", "dog/a.jpg 1",
+                                      "dog/b.JPEG 1"}));
+}
+
+TEST(ImageFolder, ClassListGivesTheLabels) {
+  const TempDirectory root;
+  root.write("n02/a.jpg", "x");
+  root.write("n00/b.jpg", "x");
+  const std::vector<std::string> classes{"n02", "n01", "n00"};
+  const ImageFolder folder = scan_image_folder(root.path(), classes);
+  EXPECT_EQ(folder.classes, classes);
+  EXPECT_EQ(listing(folder, root.path()), (std::vector<std::string>{"n00/b.jpg 2", "n02/a.jpg 0"}));
+}
+
+TEST(ImageFolder, FollowsLinksOnce) {
+  const TempDirectory root;
+  root.write("cat/a.jpg", "x");
+  const TempDirectory elsewhere;
+  elsewhere.write("b.jpg", "x");
+  std::filesystem::create_directory_symlink(elsewhere.path(), root.path() / "dog");
+  std::filesystem::create_directory_symlink(root.path() / "cat", root.path() / "cat" / "loop");
+  const ImageFolder folder = scan_image_folder(root.path(), {});
+  EXPECT_EQ(listing(folder, root.path()), (std::vector<std::string>{"cat/a.jpg 0", "dog/b.jpg 1"}));
+}
+
+TEST(ImageFolder, Errors) {
+  using enum ErrorCode;
+  const TempDirectory root;
+  expect_error(NotFound, "no such directory", [&] { scan_image_folder(root.path() / "none", {}); });
+  expect_error(NotFound, "no sub-directories", [&] { scan_image_folder(root.path(), {}); });
+  const auto file = root.write("file.jpg", "x");
+  expect_error(NotFound, "expected a directory", [&] { scan_image_folder(file, {}); });
+  root.write("cat/readme.txt", "x");
+  expect_error(NotFound, "no .jpg", [&] { scan_image_folder(root.path(), {}); });
+  root.write("cat/a.jpg", "x");
+  expect_error(InvalidArgument,
+               "directory 'cat' is not one of the 2 classes, expected names such as 'n01'", [&] {
+                 scan_image_folder(root.path(), {"n01", "n02"});
+               });
+}
+
+TEST(ClassList, IdsAndLabels) {
+  const TempDirectory root;
+  const ClassNames names = read_class_list(root.write(
+      "classes.txt", "\xef\xbb\xbfn02124075\tEgyptian cat\r\nespresso\nn01\ta, b\tc\n\n\n"));
+  EXPECT_EQ(names.ids, (std::vector<std::string>{"n02124075", "espresso", "n01"}));
+  EXPECT_EQ(names.labels, (std::vector<std::string>{"Egyptian cat", "espresso", "a, b\tc"}));
+}
+
+TEST(ClassList, Errors) {
+  using enum ErrorCode;
+  const TempDirectory root;
+  expect_error(NotFound, "none.txt", [&] { read_class_list(root.path() / "none.txt"); });
+  expect_error(InvalidArgument, "directory", [&] { read_class_list(root.path()); });
+  expect_error(CorruptFile, "empty", [&] { read_class_list(root.write("a.txt", "\n\n")); });
+  expect_error(CorruptFile, "line 2 is blank",
+               [&] { read_class_list(root.write("b.txt", "x\n\ny\n")); });
+  expect_error(CorruptFile, "line 1 has no name",
+               [&] { read_class_list(root.write("c.txt", "\tlabel\n")); });
+}
+
+}  // namespace
+}  // namespace vitro::test
