@@ -1,14 +1,15 @@
 """Vitro against ONNX Runtime on this machine's CPU: latency, and agreement of the outputs.
 
-The checkpoint is exported to ONNX by PyTorch (opset 17, float32, fixed shape) and run by ONNX Runtime
-with all its optimisations. Rounds alternate, ONNX Runtime (in this process) then `vitro bench` (its
+The checkpoint is exported to ONNX by PyTorch (opset 17, float32, fixed shape) and run by ONNX
+Runtime with all its optimisations. Rounds alternate, ONNX Runtime (in this process) then `vitro bench` (its
 own process), so that a slow spell of the machine meets both. A round's latency is the median of its
 iterations; the result is the median over the rounds; the ratio has a bootstrap 95 % interval
 over the rounds. Needs tools/requirements.txt.
 
     python benchmarks/onnxruntime_compare.py models/uniformer_small_tiny200.safetensors --threads 2
 
-Writes benchmarks/results/<name>.json and prints a Markdown table. Exits with 3 if the outputs disagree.
+Writes benchmarks/results/<name>.json and prints a Markdown table.
+Exits with 3 if the outputs disagree.
 """
 import argparse
 import datetime
@@ -38,7 +39,7 @@ BOOTSTRAP_SAMPLES = 10000
 
 def parse_arguments():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("checkpoint", type=pathlib.Path, help=".safetensors, .config.json beside it")
+    parser.add_argument("checkpoint", type=pathlib.Path, help="with .config.json beside it")
     parser.add_argument("--threads", type=int, default=os.cpu_count())
     parser.add_argument("--batch", type=int, default=1)
     parser.add_argument("--rounds", type=int, default=10)

@@ -1,14 +1,19 @@
 #!/usr/bin/env python3
-"""Writes the PyTorch checkpoints of tests/core/data (needs torch; run from anywhere).
+"""Writes the PyTorch checkpoints of tests/core/data and the seeds of tests/fuzz (needs torch, numpy
+and safetensors; run from anywhere).
 
-Values follow formulas that tests/core/torch_file_test.cpp repeats; no random numbers are used.
+Values follow formulas that tests/core/torch_file_test.cpp repeats. The files are the same on every
+run, but for legacy.pth, whose keys are addresses.
 """
 
 import argparse
 import collections
 import os
+import zipfile
 from pathlib import Path
 
+import numpy
+import safetensors.torch
 import torch
 
 
@@ -66,7 +71,7 @@ def training():
         "epoch": 299,
         "best": 82.5,
         "huge": 1 << 100,
-        "names": {"a", "b"},
+        "names": {"a"},
         "optimizer": optimizer.state_dict(),
         "model": collections.OrderedDict(
             (name, torch.nn.Parameter(tensor)) for name, tensor in state_dict().items()
@@ -93,8 +98,25 @@ def views():
     }
 
 
+def write_seeds(checkpoints, folder):
+    """Small valid files that the fuzzers start from."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for path in sorted(checkpoints.glob("*.pth")):
+        if path.name != "legacy.pth":
+            with zipfile.ZipFile(path) as archive:
+                pickled = archive.read(f"{path.stem}/data.pkl")
+            (folder / f"{path.stem}.pkl").write_bytes(pickled)
+    tensors = {"weight": ramp(2, 3), "half": ramp(3, dtype=torch.float16), "scalar": torch.tensor(7)}
+    safetensors.torch.save_file(tensors, folder / "tensors.safetensors", {"format": "pt"})
+    safetensors.torch.save_file({}, folder / "empty.safetensors")
+    numpy.save(folder / "image.npy", numpy.zeros((1, 3, 2, 2), numpy.float32))
+    numpy.save(folder / "bytes.npy", numpy.arange(3, dtype=numpy.uint8))
+
+
 def main():
-    folder = Path(__file__).resolve().parent.parent / "tests" / "core" / "data"
+    torch.manual_seed(0)
+    tests = Path(__file__).resolve().parent.parent / "tests"
+    folder = tests / "core" / "data"
     folder.mkdir(parents=True, exist_ok=True)
 
     def save(name, value, **options):
@@ -117,6 +139,7 @@ def main():
     save("malicious.pth", {"model": state_dict(), "extra": Malicious()})
     save("malicious_eval.pth", {"model": MaliciousEval()}, pickle_protocol=4)
     save("legacy.pth", state_dict(), _use_new_zipfile_serialization=False)
+    write_seeds(folder, tests / "fuzz" / "seeds")
 
 
 if __name__ == "__main__":

@@ -62,7 +62,7 @@ class TokenMlp(nn.Module):
 
 
 class Attention(nn.Module):
-    """Multi-head self-attention on [n, tokens, c]; qkv's outputs are ordered [3, heads, head_dim]."""
+    """Multi-head self-attention on [n, tokens, c]; qkv's outputs are [3, heads, head_dim]."""
 
     def __init__(self, dim, head_dim):
         super().__init__()

@@ -65,8 +65,9 @@ Image decode_image(std::span<const std::byte> bytes, std::string_view name,
 /// decode_image() of a file; also throws NotFound and DeviceError (unreadable).
 Image load_image(const std::filesystem::path& path, const DecodeLimits& limits = {});
 
-/// Equals Pillow's `Image.resize((width, height), filter)` byte for byte.
-/// Throws InvalidArgument for an empty picture or a size below 1 or above 2^26 pixels.
+/// Equals `Image.resize((width, height), filter)` of Pillow 13 byte for byte. Pillow 12 and before
+/// differ by a rounding where the height loses more than twice as many pixels as the width. Throws
+/// InvalidArgument for an empty picture or a size below 1 or above 2^26 pixels.
 Image resize(const Image& image, int width, int height, Interpolation interpolation);
 
 /// The 8-bit stage of preprocess(): resized and cropped to options.width x options.height.

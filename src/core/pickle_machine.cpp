@@ -150,6 +150,7 @@ void PickleMachine::call_with_items(std::vector<const PickleValue*> items) {
 }
 
 PickleTree PickleMachine::finish() {
+  if (!marks_.empty()) corrupt("it ends inside of a container");
   tree_.root = pop();
   return std::move(tree_);
 }

@@ -19,9 +19,7 @@ constexpr size_t kMaxDepth = 8;
 constexpr size_t kMaxVisits = 1'000'000;
 constexpr size_t kMaxNameLength = 4096;
 constexpr size_t kGatherHeadroom = 16u << 20;
-constexpr std::string_view kResave =
-    "in Python: torch.save(torch.load(path)['model' or as it is], new_path), or save it as "
-    "safetensors";
+constexpr const char* kResave = "in Python: torch.save(torch.load(path), new_path)";
 
 /// What a file that is no ZIP archive probably is.
 [[noreturn]] void fail_not_zip(std::span<const std::byte> bytes, std::string_view name) {
@@ -35,7 +33,7 @@ constexpr std::string_view kResave =
               "'{}' is a PyTorch file of the legacy format (before 1.6)", name);
   }
   if (text.starts_with('\x80')) {
-    fail_hint(ErrorCode::Unsupported, std::string(kResave),
+    fail_hint(ErrorCode::Unsupported, kResave,
               "'{}' is a plain pickle, expected a PyTorch checkpoint", name);
   }
   check(!bytes.empty(), ErrorCode::CorruptFile, "'{}' is empty", name);
@@ -50,8 +48,9 @@ std::string find_prefix(const ZipArchive& archive, std::string_view name) {
     const bool in_folder =
         entry.ends_with("/data.pkl") && entry.find('/') == entry.size() - kPickle.size() - 1;
     if (entry != kPickle && !in_folder) continue;
-    check(found == nullptr, ErrorCode::CorruptFile, "'{}' has two pickles: '{}' and '{}'", name,
-          *found, entry);
+    if (found != nullptr) {
+      fail(ErrorCode::CorruptFile, "'{}' has two pickles: '{}' and '{}'", name, *found, entry);
+    }
     found = &entry;
   }
   check(found != nullptr, ErrorCode::CorruptFile,

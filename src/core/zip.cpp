@@ -142,7 +142,8 @@ std::span<const std::byte> locate_data(std::span<const std::byte> bytes, const C
         "zip '{}': entry '{}' is compressed (method {}), only stored entries can be mapped", name,
         entry.name, entry.method);
   ByteReader reader = reader_at(bytes, entry.local_offset, name);
-  const bool has_signature = reader.read<uint32_t>() == kLocalSignature;
+  check(reader.read<uint32_t>() == kLocalSignature, ErrorCode::CorruptFile,
+        "zip '{}': entry '{}' has no local header at {}", name, entry.name, entry.local_offset);
   reader.take(2);  // version
   const auto flags = reader.read<uint16_t>();
   const auto method = reader.read<uint16_t>();
@@ -155,8 +156,7 @@ std::span<const std::byte> locate_data(std::span<const std::byte> bytes, const C
   reader.take(extra_length);
   const bool sizes_agree = (flags & kSizesFollow) != 0 || size == kIn64 ||
                            (size == entry.size && compressed_size == entry.compressed_size);
-  check(has_signature && has_name && method == 0 && sizes_agree &&
-            entry.size == entry.compressed_size,
+  check(has_name && method == 0 && sizes_agree && entry.size == entry.compressed_size,
         ErrorCode::CorruptFile, "zip '{}': entry '{}' does not agree with its local header", name,
         entry.name);
   return reader.take(entry.size);

@@ -37,6 +37,10 @@ void check_options(const Preprocessing& options) {
         "preprocessing: got crop_pct {} for an input of {}x{}, expected a resized side of 1 to {} "
         "pixels",
         options.crop_pct, options.width, options.height, kMaxResizedSide);
+  for (float mean : options.mean) {
+    check(std::isfinite(mean), ErrorCode::InvalidArgument,
+          "preprocessing: got a mean of {}, expected a finite value", mean);
+  }
   for (float deviation : options.std) {
     check(std::isfinite(deviation) && deviation != 0.0f, ErrorCode::InvalidArgument,
           "preprocessing: got a std of {}, expected a finite value other than 0", deviation);
@@ -74,7 +78,7 @@ uint8_t fill_value(float mean) {
   char text[32];
   double value = 0.0;
   const char* end = std::to_chars(text, text + sizeof(text), mean).ptr;
-  if (std::from_chars(text, end, value).ec != std::errc{} || !std::isfinite(value)) return 0;
+  if (std::from_chars(text, end, value).ec != std::errc{}) return 0;
   return static_cast<uint8_t>(round_half_even(std::clamp(255.0 * value, 0.0, 255.0)));
 }
 

@@ -16,44 +16,49 @@ constexpr size_t kBlock = 32;
 /// weight.
 constexpr size_t kStripRows = 32;
 
-/// dst[j] = clip(sum over taps of weights[k] * src[k * stride + j]), j in [0, kBlock).
+/// dst[j] = clip(sum over taps of weights[k] * src[k * stride + j]), j in [0, count).
 /// Unsigned sums: partial sums may wrap, the total fits in 32 bits.
+template <size_t count>
 void weighted_sum(const uint8_t* __restrict src, size_t stride, const int32_t* weights, int taps,
                   uint8_t* __restrict dst) {
-  uint32_t sums[kBlock];
-  std::fill_n(sums, kBlock, uint32_t{1} << (FilterWeights::kFractionBits - 1));
+  uint32_t sums[count];
+  std::fill_n(sums, count, uint32_t{1} << (FilterWeights::kFractionBits - 1));
   for (int tap = 0; tap < taps; ++tap, src += stride) {
     const auto weight = static_cast<uint32_t>(weights[tap]);
-    for (size_t j = 0; j < kBlock; ++j) sums[j] += weight * src[j];
+    for (size_t j = 0; j < count; ++j) sums[j] += weight * src[j];
   }
-  for (size_t j = 0; j < kBlock; ++j) {
+  for (size_t j = 0; j < count; ++j) {
     const int32_t value = static_cast<int32_t>(sums[j]) >> FilterWeights::kFractionBits;
     dst[j] = static_cast<uint8_t>(std::clamp(value, 0, 255));
   }
 }
 
-/// Rows first, first + 1, ... of the picture, vertically resampled: one output row per window.
-/// `row_bytes` of each row are used, beginning at `src`.
-void resample_rows(const uint8_t* src, size_t src_stride, size_t row_bytes,
-                   const FilterWeights& filter, uint8_t* dst) {
+/// Pixels inside a larger picture.
+struct View {
+  const uint8_t* pixels = nullptr;
+  size_t stride = 0;  ///< bytes from row to row
+  size_t width = 0;   ///< pixels
+  size_t height = 0;  ///< rows
+};
+
+/// One output row per window.
+std::vector<uint8_t> vertical_pass(const View& src, const FilterWeights& filter) {
+  const size_t row_bytes = src.width * kChannels;
+  std::vector<uint8_t> result(filter.windows.size() * row_bytes);
+  uint8_t* dst = result.data();
   for (const Window& window : filter.windows) {
-    const uint8_t* first = src + static_cast<size_t>(window.begin) * src_stride;
+    const uint8_t* first = src.pixels + static_cast<size_t>(window.begin) * src.stride;
     const int32_t* weights = filter.weights.data() + window.weights;
     size_t column = 0;
     for (; column + kBlock <= row_bytes; column += kBlock) {
-      weighted_sum(first + column, src_stride, weights, window.taps, dst + column);
+      weighted_sum<kBlock>(first + column, src.stride, weights, window.taps, dst + column);
     }
     for (; column < row_bytes; ++column) {
-      uint32_t sum = uint32_t{1} << (FilterWeights::kFractionBits - 1);
-      for (int tap = 0; tap < window.taps; ++tap) {
-        sum += static_cast<uint32_t>(weights[tap]) *
-               first[static_cast<size_t>(tap) * src_stride + column];
-      }
-      const int32_t value = static_cast<int32_t>(sum) >> FilterWeights::kFractionBits;
-      dst[column] = static_cast<uint8_t>(std::clamp(value, 0, 255));
+      weighted_sum<1>(first + column, src.stride, weights, window.taps, dst + column);
     }
     dst += row_bytes;
   }
+  return result;
 }
 
 /// [rows, columns] bytes, `src_stride` apart, to [columns, kStripRows]; missing rows stay as they
@@ -69,70 +74,79 @@ void interleave_rows(const uint8_t* __restrict src, size_t src_stride, size_t ro
 
 /// [columns, kStripRows] back to [rows, columns].
 void separate_rows(const uint8_t* __restrict src, size_t rows, size_t columns,
-                   uint8_t* __restrict dst, size_t dst_stride) {
+                   uint8_t* __restrict dst) {
   for (size_t row = 0; row < rows; ++row) {
     for (size_t column = 0; column < columns; ++column) {
-      dst[row * dst_stride + column] = src[column * kStripRows + row];
+      dst[row * columns + column] = src[column * kStripRows + row];
     }
   }
 }
 
-/// Source pixels that the windows of one axis touch.
-struct Range {
-  int begin = 0;
-  int end = 0;
-};
-
-Range used_range(const FilterWeights& filter) {
-  Range range{filter.windows.front().begin, 0};
-  for (const Window& window : filter.windows) {
-    range.begin = std::min(range.begin, window.begin);
-    range.end = std::max(range.end, window.begin + window.taps);
-  }
-  return range;
-}
-
-/// Rows [rows.begin, rows.end) of the picture, horizontally resampled to one pixel per window.
-std::vector<uint8_t> resample_columns(const Image& image, Range rows, const FilterWeights& filter) {
-  const Range used = used_range(filter);
-  const size_t src_columns = static_cast<size_t>(used.end - used.begin) * kChannels;
+/// One output column per window.
+std::vector<uint8_t> horizontal_pass(const View& src, const FilterWeights& filter) {
+  const size_t src_columns = src.width * kChannels;
   const size_t dst_columns = filter.windows.size() * kChannels;
-  const size_t src_stride = static_cast<size_t>(image.width) * kChannels;
-  const size_t num_rows = static_cast<size_t>(rows.end - rows.begin);
-  std::vector<uint8_t> result(num_rows * dst_columns);
+  std::vector<uint8_t> result(src.height * dst_columns);
   std::vector<uint8_t> src_strip(src_columns * kStripRows);
   std::vector<uint8_t> dst_strip(dst_columns * kStripRows);
-  const uint8_t* src = image.rgb.data() + static_cast<size_t>(rows.begin) * src_stride +
-                       static_cast<size_t>(used.begin) * kChannels;
-  for (size_t row = 0; row < num_rows; row += kStripRows) {
-    const size_t strip_rows = std::min(kStripRows, num_rows - row);
-    interleave_rows(src + row * src_stride, src_stride, strip_rows, src_columns, src_strip.data());
+  for (size_t row = 0; row < src.height; row += kStripRows) {
+    const size_t rows = std::min(kStripRows, src.height - row);
+    interleave_rows(src.pixels + row * src.stride, src.stride, rows, src_columns, src_strip.data());
     uint8_t* dst = dst_strip.data();
     for (const Window& window : filter.windows) {
-      const size_t pixel = static_cast<size_t>(window.begin - used.begin);
+      const uint8_t* first =
+          src_strip.data() + static_cast<size_t>(window.begin) * kChannels * kStripRows;
       for (size_t channel = 0; channel < kChannels; ++channel, dst += kStripRows) {
-        weighted_sum(src_strip.data() + (pixel * kChannels + channel) * kStripRows,
-                     kChannels * kStripRows, filter.weights.data() + window.weights, window.taps,
-                     dst);
+        weighted_sum<kStripRows>(first + channel * kStripRows, kChannels * kStripRows,
+                                 filter.weights.data() + window.weights, window.taps, dst);
       }
     }
-    separate_rows(dst_strip.data(), strip_rows, dst_columns, result.data() + row * dst_columns,
-                  dst_columns);
+    separate_rows(dst_strip.data(), rows, dst_columns, result.data() + row * dst_columns);
   }
   return result;
 }
 
-/// Columns [left, left + width) of rows [rows.begin, rows.end), copied.
-std::vector<uint8_t> copy_columns(const Image& image, Range rows, size_t left, size_t width) {
-  const size_t src_stride = static_cast<size_t>(image.width) * kChannels;
-  const size_t dst_stride = width * kChannels;
-  std::vector<uint8_t> result(static_cast<size_t>(rows.end - rows.begin) * dst_stride);
-  for (int row = rows.begin; row < rows.end; ++row) {
-    std::memcpy(result.data() + static_cast<size_t>(row - rows.begin) * dst_stride,
-                image.rgb.data() + static_cast<size_t>(row) * src_stride + left * kChannels,
-                dst_stride);
+std::vector<uint8_t> copy_pixels(const View& src) {
+  const size_t row_bytes = src.width * kChannels;
+  std::vector<uint8_t> result(src.height * row_bytes);
+  for (size_t row = 0; row < src.height; ++row) {
+    std::memcpy(result.data() + row * row_bytes, src.pixels + row * src.stride, row_bytes);
   }
   return result;
+}
+
+/// The work along one axis.
+struct Axis {
+  bool resampled = false;  ///< a side that keeps its length has no pass, as in Pillow
+  FilterWeights filter;    ///< windows count from `begin`
+  size_t begin = 0;        ///< first source pixel that is used
+  size_t count = 0;        ///< source pixels that are used
+};
+
+Axis make_axis(Interpolation interpolation, int src_size, int64_t full_size, int64_t first,
+               int count) {
+  if (src_size == full_size) {
+    return {false, {}, static_cast<size_t>(first), static_cast<size_t>(count)};
+  }
+  Axis axis{true, make_filter_weights(interpolation, src_size, full_size, first, count), 0, 0};
+  // Windows move to the right only.
+  const int begin = axis.filter.windows.front().begin;
+  int end = begin;
+  for (Window& window : axis.filter.windows) {
+    end = std::max(end, window.begin + window.taps);
+    window.begin -= begin;
+  }
+  axis.begin = static_cast<size_t>(begin);
+  axis.count = static_cast<size_t>(end - begin);
+  return axis;
+}
+
+/// Which pass comes first matters, because each rounds to 8 bits. Pillow's rule since 13.0; earlier
+/// versions always begin with the horizontal pass. The counts of pixels are compared, not the
+/// ratios.
+bool vertical_first(const Image& image, const Region& region) {
+  const int64_t rows_removed = image.height - region.full_height;
+  return rows_removed > 0 && rows_removed > 2 * (image.width - region.full_width);
 }
 
 }  // namespace
@@ -147,43 +161,34 @@ void check_image(const Image& image) {
 }
 
 Image resample_region(const Image& image, const Region& region, Interpolation interpolation) {
-  // A side that keeps its length has no pass, as in Pillow: copying is not the same as filtering
-  // twice.
-  const bool vertical = region.full_height != image.height;
-  const bool horizontal = region.full_width != image.width;
-  const auto width = static_cast<size_t>(region.width);
-
-  FilterWeights row_filter;
-  Range rows{static_cast<int>(region.top), static_cast<int>(region.top) + region.height};
-  if (vertical) {
-    row_filter = make_filter_weights(interpolation, image.height, region.full_height, region.top,
-                                     region.height);
-    rows = used_range(row_filter);
-  }
-  // A thin tall picture may be made wide before it is made low.
-  constexpr int64_t kMaxBetween = int64_t{1} << 28;
-  check(int64_t{region.width} * (rows.end - rows.begin) <= kMaxBetween, ErrorCode::OutOfMemory,
-        "resize: {}x{} to {}x{} pixels needs {}x{} in between, expected at most {} pixels",
-        image.width, image.height, region.full_width, region.full_height, region.width,
-        rows.end - rows.begin, kMaxBetween);
-  // The horizontal pass comes first and rounds to 8 bits.
+  const Axis columns =
+      make_axis(interpolation, image.width, region.full_width, region.left, region.width);
+  const Axis rows =
+      make_axis(interpolation, image.height, region.full_height, region.top, region.height);
+  const size_t stride = static_cast<size_t>(image.width) * kChannels;
+  View view{image.rgb.data() + rows.begin * stride + columns.begin * kChannels, stride,
+            columns.count, rows.count};
   std::vector<uint8_t> pixels;
-  if (horizontal) {
-    pixels = resample_columns(image, rows,
-                              make_filter_weights(interpolation, image.width, region.full_width,
-                                                  region.left, region.width));
+  const auto horizontal = [&] {
+    if (!columns.resampled) return;
+    pixels = horizontal_pass(view, columns.filter);
+    const size_t width = columns.filter.windows.size();
+    view = {pixels.data(), width * kChannels, width, view.height};
+  };
+  const auto vertical = [&] {
+    if (!rows.resampled) return;
+    pixels = vertical_pass(view, rows.filter);
+    view = {pixels.data(), view.width * kChannels, view.width, rows.filter.windows.size()};
+  };
+  if (vertical_first(image, region)) {
+    vertical();
+    horizontal();
   } else {
-    pixels = copy_columns(image, rows, static_cast<size_t>(region.left), width);
+    horizontal();
+    vertical();
   }
-  Image result{region.width, region.height, {}};
-  if (!vertical) {
-    result.rgb = std::move(pixels);
-    return result;
-  }
-  for (Window& window : row_filter.windows) window.begin -= rows.begin;
-  result.rgb.resize(width * static_cast<size_t>(region.height) * kChannels);
-  resample_rows(pixels.data(), width * kChannels, width * kChannels, row_filter, result.rgb.data());
-  return result;
+  if (!columns.resampled && !rows.resampled) pixels = copy_pixels(view);
+  return {region.width, region.height, std::move(pixels)};
 }
 
 }  // namespace vitro::image

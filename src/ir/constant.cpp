@@ -1,5 +1,5 @@
 #include <algorithm>
-#include <cstring>
+#include <limits>
 #include <new>
 
 #include "core/check.h"
@@ -13,6 +13,9 @@ const char* layout_name(Layout layout) {
 }
 
 size_t storage_bytes(const Dims& dims, Layout layout) {
+  constexpr int64_t kMaxElements = std::numeric_limits<int64_t>::max() / 64;
+  check(num_elements(dims) <= kMaxElements, ErrorCode::InvalidArgument, "constant {} is too large",
+        to_string(dims));
   if (layout == Layout::RowMajor) return static_cast<size_t>(num_elements(dims)) * sizeof(float);
   check(dims.size() == 2, ErrorCode::Internal, "layout panel16 of {}: only matrices have panels",
         to_string(dims));

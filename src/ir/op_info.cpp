@@ -35,8 +35,7 @@ void expect_channels(const Node& node, Types in, size_t first, int64_t channels)
 
 int64_t conv_extent(const Node& node, int64_t extent, int64_t kernel, int64_t stride,
                     int64_t padding) {
-  expect(stride > 0 && padding >= 0, node, "stride {} and padding {} must be positive", stride,
-         padding);
+  expect(stride > 0, node, "stride {} must be positive", stride);
   expect(extent + padding >= kernel, node, "extent {} + padding {} is below the kernel {}", extent,
          padding, kernel);
   return (extent + padding - kernel) / stride + 1;
@@ -45,6 +44,7 @@ int64_t conv_extent(const Node& node, int64_t extent, int64_t kernel, int64_t st
 TensorType infer_conv(const Node& node, Types in, int64_t kernel_h, int64_t kernel_w, int64_t out) {
   const auto& attrs = node.as<Conv2dAttrs>();
   const Dims& x = in[0].dims;
+  for (int64_t pad : attrs.pad) expect(pad >= 0, node, "padding {} is negative", pad);
   // A convolution whose stride covers its kernel must tile its input: other sizes would lose pixels.
   for (int axis = 0; axis < 2; ++axis) {
     const int64_t kernel = axis == 0 ? kernel_h : kernel_w;

@@ -28,6 +28,10 @@ std::string attrs_text(const Attrs& attrs) {
   return text.empty() ? text : " {" + text + "}";
 }
 
+std::string layout_suffix(const Constant& constant) {
+  return constant.layout == Layout::RowMajor ? "" : fmt::format(":{}", layout_name(constant.layout));
+}
+
 void print_graph(const Graph& graph, const std::string& indent, std::string& out) {
   const auto line = std::back_inserter(out);
   for (ValueId id : graph.inputs)
@@ -38,7 +42,7 @@ void print_graph(const Graph& graph, const std::string& indent, std::string& out
       const Value& value = graph.value(node.inputs[i]);
       fmt::format_to(line, "{}", i == 0 ? "" : ", ");
       if (value.constant)
-        fmt::format_to(line, "@{}", value.name);
+        fmt::format_to(line, "@{}{}", value.name, layout_suffix(*value.constant));
       else
         fmt::format_to(line, "%{}", node.inputs[i]);
     }

@@ -1,5 +1,7 @@
 #include <nlohmann/json.hpp>
 
+#include <utility>
+
 #include "core/check.h"
 #include "ir/fused_ops.h"
 #include "ir/graph.h"
@@ -40,15 +42,36 @@ Json attrs_to_json(const Attrs& attrs) {
   return json;
 }
 
-void expect_bounded(const char* name, const Json& json) {
+/// An integer of the file, which T can hold.
+template <typename T>
+T integer_from_json(const Json& json) {
+  expect(json.is_number_integer(), "{} where an integer belongs", json.type_name());
+  const bool fits = json.is_number_unsigned()
+                        ? std::in_range<T>(json.get<uint64_t>())
+                        : std::in_range<T>(json.get<int64_t>());
+  expect(fits, "{} is out of range", json.dump());
+  return json.get<T>();
+}
+
+template <typename T>
+std::vector<T> integers_from_json(const Json& json) {
+  expect(json.is_array(), "{} where a list of integers belongs", json.type_name());
+  std::vector<T> values;
+  for (const Json& element : json) values.push_back(integer_from_json<T>(element));
+  return values;
+}
+
+/// `real`: the field is a float; the others hold integers or booleans.
+void expect_bounded(const char* name, const Json& json, bool real) {
   if (json.is_array()) {
     expect(json.size() <= kMaxRank, "attribute '{}' has {} elements", name, json.size());
-    for (const Json& element : json) expect_bounded(name, element);
+    for (const Json& element : json) expect_bounded(name, element, real);
   } else if (json.is_number_integer()) {
-    const auto value = json.get<int64_t>();
+    const auto value = integer_from_json<int64_t>(json);
     expect(value >= -1 && value <= kMaxAttribute, "attribute '{}' is {}", name, value);
   } else {
-    expect(json.is_number() || json.is_boolean(), "attribute '{}' is {}", name, json.type_name());
+    expect(json.is_boolean() || (real && json.is_number_float()), "attribute '{}' is {}", name,
+           json.type_name());
   }
 }
 
@@ -57,7 +80,8 @@ Attrs attrs_from_json(size_t index, const Json& json) {
   std::visit(
       [&](auto& alternative) {
         visit_fields(alternative, [&](const char* name, auto& field) {
-          expect_bounded(name, json.at(name));
+          constexpr bool kReal = std::is_same_v<std::decay_t<decltype(field)>, float>;
+          expect_bounded(name, json.at(name), kReal);
           json.at(name).get_to(field);
         });
       },
@@ -66,7 +90,7 @@ Attrs attrs_from_json(size_t index, const Json& json) {
 }
 
 Dims dims_from_json(const Json& json) {
-  const Dims dims = json.get<Dims>();
+  const Dims dims = integers_from_json<int64_t>(json);
   expect(dims.size() <= kMaxRank, "rank {}", dims.size());
   for (int64_t extent : dims)
     expect(extent > 0 && extent <= kMaxExtent, "extent {}", extent);
@@ -102,7 +126,7 @@ Node node_from_json(const Json& json, const Graph& graph) {
   const auto kind = op_kind(name);
   expect(kind.has_value(), "unknown op '{}'", name);
   Node node{*kind, attrs_from_json(op_info(*kind).attrs_index, json.at("attrs")),
-            json.at("inputs").get<std::vector<ValueId>>(), json.at("output").get<ValueId>(),
+            integers_from_json<ValueId>(json.at("inputs")), integer_from_json<ValueId>(json.at("output")),
             json.at("source").get<std::string>(), nullptr};
   if (!op_info(*kind).fused) return node;
   std::vector<TensorType> types;
@@ -126,7 +150,8 @@ std::string graph_to_json(const Graph& graph) {
   for (const Value& value : graph.values) values.push_back(value_to_json(value));
   Json& nodes = json["nodes"] = Json::array();
   for (const Node& node : graph.nodes) nodes.push_back(node_to_json(node));
-  return json.dump();
+  // Names come from files of others and need not be UTF-8.
+  return json.dump(-1, ' ', false, Json::error_handler_t::replace);
 }
 
 Graph graph_from_json(std::string_view text) try {
@@ -136,8 +161,8 @@ Graph graph_from_json(std::string_view text) try {
   Graph graph;
   for (const Json& value : json.at("values")) graph.values.push_back(value_from_json(value));
   for (const Json& node : json.at("nodes")) graph.nodes.push_back(node_from_json(node, graph));
-  json.at("inputs").get_to(graph.inputs);
-  json.at("outputs").get_to(graph.outputs);
+  graph.inputs = integers_from_json<ValueId>(json.at("inputs"));
+  graph.outputs = integers_from_json<ValueId>(json.at("outputs"));
   verify(graph);
   return graph;
 } catch (const nlohmann::json::exception& error) {

@@ -10,7 +10,8 @@ void verify_structure(const Graph& graph) {
   std::vector<bool> defined(count);
   const auto known = [&](ValueId id) { return id >= 0 && static_cast<size_t>(id) < count; };
   for (ValueId id : graph.inputs) {
-    check(known(id) && !graph.is_constant(id), ErrorCode::Internal, "graph: input {} of {} values",
+    check(known(id) && !graph.is_constant(id) && !defined[static_cast<size_t>(id)],
+          ErrorCode::Internal, "graph: input {} of {} values is out of range, constant or repeated",
           id, count);
     defined[static_cast<size_t>(id)] = true;
   }

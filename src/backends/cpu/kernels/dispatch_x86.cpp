@@ -14,7 +14,8 @@ std::vector<Isa> available_isas() {
 
 const KernelTable& kernels(Isa isa) {
   check(isa <= detect_isa(), ErrorCode::InvalidArgument,
-        "kernels: this processor lacks '{}', its best is '{}'", isa_name(isa), isa_name(detect_isa()));
+        "kernels: this processor lacks '{}', its best is '{}'", isa_name(isa),
+        isa_name(detect_isa()));
   if (isa == Isa::Avx512) return kAvx512Table;
   if (isa == Isa::Avx2) return kAvx2Table;
   return kScalarTable;

@@ -14,18 +14,14 @@ constexpr int64_t kMaxBlockRows = 224;
 }  // namespace
 
 int64_t gemm_row_block(int64_t k) {
-  const int64_t rows = kBlockBytes / (static_cast<int64_t>(sizeof(float)) * std::max<int64_t>(k, 1));
+  const int64_t rows =
+      kBlockBytes / (static_cast<int64_t>(sizeof(float)) * std::max<int64_t>(k, 1));
   return std::clamp(rows, kMaxTileRows, kMaxBlockRows);
 }
 
 int64_t gemm_scratch_stride(int64_t k) { return (k + 31) / 32 * 32 + 16; }
 
-bool gemm_copies_rows(const GemmArgs& args) {
-  if (args.layer_norm || args.patches) return true;
-  // Rows 2 KB apart (or a multiple) share two sets of eight ways or fewer: a tile of 14 rows evicts itself.
-  constexpr int64_t kAliasFloats = 512;
-  return args.lda % kAliasFloats == 0 && args.n >= 128 && args.k >= 256;
-}
+bool gemm_copies_rows(const GemmArgs& args) { return args.layer_norm || args.patches; }
 
 size_t gemm_scratch_size(const GemmArgs& args) {
   if (!gemm_copies_rows(args)) return 0;
@@ -42,8 +38,8 @@ GemmGrid gemm_grid(int64_t m, int64_t n, int64_t k, int threads) {
   const int64_t wanted =
       std::clamp<int64_t>(static_cast<int64_t>(work / kMinMultiplyAdds), 1, threads);
   if (wanted == 1) return grid;
-  // Split the rows while every thread keeps a few full tiles; otherwise split the weights, which are
-  // then read once in all instead of once per thread.
+  // Split the rows while every thread keeps a few full tiles; otherwise split the weights, which
+  // are then read once in all instead of once per thread.
   constexpr int64_t kRowsPerTile = 14;
   if (m >= wanted * 4 * kRowsPerTile) {
     const int64_t tiles = (m + kRowsPerTile - 1) / kRowsPerTile;

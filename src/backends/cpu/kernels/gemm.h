@@ -18,9 +18,9 @@ inline PanelMatrix panel16_matrix(const float* packed, int64_t k) { return {pack
 /// A plain row-major matrix; columns past n are never read.
 inline PanelMatrix row_major_matrix(const float* data, int64_t ld) { return {data, 16, ld}; }
 
-/// A images whose non-overlapping kernel_h x kernel_w patches are the rows of A, in row-major order of
-/// (image, out_y, out_x). k = kernel_h * kernel_w * channels, ordered (kernel_y, kernel_x, channel).
-/// Pixels right of and below the last whole patch are ignored.
+/// A images whose non-overlapping kernel_h x kernel_w patches are the rows of A, in row-major order
+/// of (image, out_y, out_x). k = kernel_h * kernel_w * channels, ordered (kernel_y, kernel_x,
+/// channel). Pixels right of and below the last whole patch are ignored.
 struct PatchSource {
   const float* input = nullptr;  ///< [n, h, w, c], or [n, c, h, w] when nchw
   int64_t in_h = 0;
@@ -51,17 +51,18 @@ struct GemmArgs {
   float* scratch = nullptr;  ///< gemm_scratch_size(args) floats, private to the thread
 };
 
-/// Computes rows [m_begin, m_end) of panels [panel_begin, panel_end), a panel being 16 columns. Results
-/// are the same bits however a product is cut into such calls.
+/// Computes rows [m_begin, m_end) of panels [panel_begin, panel_end), a panel being 16 columns.
+/// Results are the same bits however a product is cut into such calls.
 using GemmTile = void (*)(const GemmArgs& args, int64_t m_begin, int64_t m_end, int64_t panel_begin,
                           int64_t panel_end);
 
-/// Floats of scratch that one call of gemm_tile may need: a bound for every instruction set and every
-/// range of the product. Depends on k, lda, layer_norm and patches only.
+/// Floats of scratch that one call of gemm_tile may need: a bound for every instruction set and
+/// every range of the product. Depends on k, layer_norm and patches only; 0 when A is read in
+/// place.
 size_t gemm_scratch_size(const GemmArgs& args);
 
-/// How to cut a product between threads: call (i, j) computes rows [i * rows, min(m, (i + 1) * rows)) and
-/// panels [j * panels, min(ceil(n / 16), (j + 1) * panels)).
+/// How to cut a product between threads: call (i, j) computes rows [i * rows, min(m, (i + 1) *
+/// rows)) and panels [j * panels, min(ceil(n / 16), (j + 1) * panels)).
 struct GemmGrid {
   int64_t rows = 0;
   int64_t panels = 0;

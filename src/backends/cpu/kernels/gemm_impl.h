@@ -3,6 +3,7 @@
 #include "backends/cpu/kernels/gemm.h"
 #include "backends/cpu/kernels/gemm_rows_impl.h"
 #include "backends/cpu/kernels/math_impl.h"
+#include "backends/cpu/kernels/row_tiles.h"
 
 namespace vitro::cpu {
 namespace {
@@ -24,8 +25,8 @@ struct MicroTile {
   const float* prefetch;  // k cache lines that a later call reads, or null
 };
 
-/// Accumulators stay in registers for the whole of k, in order: that is what makes results independent
-/// of the tiling.
+/// Accumulators stay in registers for the whole of k, in order: that is what makes results
+/// independent of the tiling.
 template <class V, int kRows, int kPanels, bool kTail>
 [[gnu::noinline]] void micro_kernel(const MicroTile& t) {
   using Reg = typename V::Reg;
@@ -110,16 +111,16 @@ struct MicroTable {
   MicroKernel entry[V::kGemmRows][V::kGemmPanels][2];
 
   constexpr MicroTable() : entry{} { fill<1>(); }
-  template <int kRows>
+  template <int kRows, int kPanels = 1>
   constexpr void fill() {
-    if constexpr (kRows <= V::kGemmRows) {
-      entry[kRows - 1][0][0] = micro_kernel<V, kRows, 1, false>;
-      entry[kRows - 1][0][1] = micro_kernel<V, kRows, 1, true>;
-      if constexpr (V::kGemmPanels == 2) {
-        entry[kRows - 1][1][0] = micro_kernel<V, kRows, 2, false>;
-        entry[kRows - 1][1][1] = micro_kernel<V, kRows, 2, true>;
-      }
+    if constexpr (kRows > V::kGemmRows) {
+      return;
+    } else if constexpr (kPanels > V::kGemmPanels) {
       fill<kRows + 1>();
+    } else {
+      entry[kRows - 1][kPanels - 1][0] = micro_kernel<V, kRows, kPanels, false>;
+      entry[kRows - 1][kPanels - 1][1] = micro_kernel<V, kRows, kPanels, true>;
+      fill<kRows, kPanels + 1>();
     }
   }
 };
@@ -130,8 +131,8 @@ MicroKernel micro_kernel_for(int rows, int panels, bool tail) {
   return kTable.entry[rows - 1][panels - 1][tail];
 }
 
-/// A tile whose activation cannot be done in registers: the product goes to a buffer in L1 first, so
-/// that one compact loop applies GELU with enough independent work in flight.
+/// A tile whose activation cannot be done in registers: the product goes to a buffer in L1 first,
+/// so that one compact loop applies GELU with enough independent work in flight.
 template <class V>
 void micro_gelu(MicroKernel kernel, const MicroTile& tile, int rows) {
   constexpr int kMaxColumns = 16 * V::kGemmPanels;
@@ -141,12 +142,13 @@ void micro_gelu(MicroKernel kernel, const MicroTile& tile, int rows) {
   product.c = buffer;
   product.ldc = kMaxColumns;
   kernel(product);
+  const Gelu<V> gelu;
   for (int r = 0; r < rows; ++r) {
     const float* src = buffer + r * kMaxColumns;
     float* dst = tile.c + r * tile.ldc;
     const float* residual = tile.residual ? tile.residual + r * tile.ldr : nullptr;
     for (int column = 0; column < tile.columns; column += V::kWidth) {
-      typename V::Reg y = gelu_vec<V>(V::load(src + column));
+      typename V::Reg y = gelu(V::load(src + column));
       if (tile.columns - column >= V::kWidth) {
         if (residual) y = V::add(y, V::load(residual + column));
         V::store(dst + column, y);
@@ -159,27 +161,11 @@ void micro_gelu(MicroKernel kernel, const MicroTile& tile, int rows) {
   }
 }
 
-/// Rows [begin, end) cut into tiles of nearly equal height, so that no tile is left with a row or two.
-struct RowTiles {
-  int64_t begin;
-  int64_t count;
-  int64_t low;   // height of the short tiles
-  int64_t tall;  // how many tiles, the first ones, are one row higher
-
-  RowTiles(int64_t from, int64_t end, int64_t max_rows) : begin(from) {
-    count = (end - from + max_rows - 1) / max_rows;
-    low = (end - from) / count;
-    tall = (end - from) % count;
-  }
-  int64_t start(int64_t i) const { return begin + i * low + (i < tall ? i : tall); }
-  int64_t rows(int64_t i) const { return low + (i < tall ? 1 : 0); }
-};
-
-/// Tiles [first, last) against panels [panel_begin, panel_end): a pair of panels stays in L1 or L2 while
-/// the row tiles pass. `a` is the first row of tile `first`.
+/// Tiles [first, last) against panels [panel_begin, panel_end): a pair of panels stays in L1 or L2
+/// while the row tiles pass. `a` is the first row of tile `first`.
 template <class V>
-void gemm_block(const GemmArgs& g, const RowTiles& tiles, int64_t first, int64_t last, const float* a,
-                int64_t lda, int64_t panel_begin, int64_t panel_end) {
+void gemm_block(const GemmArgs& g, const RowTiles& tiles, int64_t first, int64_t last,
+                const float* a, int64_t lda, int64_t panel_begin, int64_t panel_end) {
   for (int64_t panel = panel_begin; panel < panel_end; panel += V::kGemmPanels) {
     const int64_t left = panel_end - panel;
     const int panels = static_cast<int>(left < V::kGemmPanels ? left : V::kGemmPanels);
@@ -204,9 +190,8 @@ void gemm_block(const GemmArgs& g, const RowTiles& tiles, int64_t first, int64_t
       t.c = g.c + row * g.ldc + panel * 16;
       t.residual = g.residual ? g.residual + row * g.ldr + panel * 16 : nullptr;
       const int64_t ahead = i - first;
-      t.prefetch = ahead < panels && ahead < next_panels
-                       ? t.b + (panels + ahead) * g.b.panel_stride
-                       : nullptr;
+      t.prefetch = ahead < panels && ahead < next_panels ? t.b + (panels + ahead) * g.b.panel_stride
+                                                         : nullptr;
       const MicroKernel kernel = micro_kernel_for<V>(rows, panels, tail);
       if (g.gelu)
         micro_gelu<V>(kernel, t, rows);

@@ -2,15 +2,17 @@
 
 #include "backends/cpu/kernels/gemm.h"
 
-// Decisions of the product that do not depend on the instruction set, except through the widest tile.
+// Decisions of the product that do not depend on the instruction set, except through the widest
+// tile.
 namespace vitro::cpu {
 
-/// Rows of A that are used against every panel before the next rows: they stay in half of a 1 MB L2.
+/// Rows of A that are used against every panel before the next rows: they stay in half of a 1 MB
+/// L2.
 int64_t gemm_row_block(int64_t k);
-/// Row stride of the copy of A: an odd number of cache lines, so that rows spread over all cache sets.
+/// Row stride of the copy of A: an odd number of cache lines, so that rows spread over all cache
+/// sets.
 int64_t gemm_scratch_stride(int64_t k);
-/// Whether rows of A go through scratch: because they are made there, or because their stride would put
-/// all rows of a tile in the same few sets of L1.
+/// Whether rows of A are made in scratch instead of being read in place.
 bool gemm_copies_rows(const GemmArgs& args);
 
 }  // namespace vitro::cpu

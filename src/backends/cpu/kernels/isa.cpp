@@ -7,9 +7,12 @@ namespace vitro::cpu {
 
 const char* isa_name(Isa isa) {
   switch (isa) {
-    case Isa::Scalar: return "scalar";
-    case Isa::Avx2: return "avx2";
-    case Isa::Avx512: return "avx512";
+    case Isa::Scalar:
+      return "scalar";
+    case Isa::Avx2:
+      return "avx2";
+    case Isa::Avx512:
+      return "avx512";
   }
   return "unknown";
 }
@@ -24,7 +27,8 @@ Isa select_isa() {
     if (std::string(wanted) == isa_name(isa)) return isa;
     available += (available.empty() ? "" : ", ") + std::string(isa_name(isa));
   }
-  fail(ErrorCode::InvalidArgument, "VITRO_CPU_ISA: got '{}', this machine has: {}", wanted, available);
+  fail(ErrorCode::InvalidArgument, "VITRO_CPU_ISA: got '{}', this machine has: {}", wanted,
+       available);
 }
 
 }  // namespace vitro::cpu

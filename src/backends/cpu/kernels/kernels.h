@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstdint>
 #include <string>
 #include <vector>
 
@@ -16,15 +17,19 @@ const char* isa_name(Isa isa);
 std::vector<Isa> available_isas();
 /// The fastest of available_isas().
 Isa detect_isa();
-/// detect_isa(), unless the environment variable VITRO_CPU_ISA names another. Throws InvalidArgument when
-/// it names an unknown or unavailable one.
+/// detect_isa(), unless the environment variable VITRO_CPU_ISA names another. Throws
+/// InvalidArgument when it names an unknown or unavailable one.
 Isa select_isa();
 
-/// The kernels of one instruction set. All are single-threaded, allocate nothing, are reentrant, and give
-/// the same bits however their range is cut. All tensors are float32.
+/// The kernels of one instruction set. All are single-threaded, allocate nothing, are reentrant,
+/// and give the same bits however their range is cut. All tensors are float32.
 struct KernelTable {
   Isa isa;
   GemmTile gemm_tile;
+
+  /// Multiply-adds in registers only, probe_multiply_adds per iteration: the peak to compare with.
+  float (*fma_probe)(int64_t iterations);
+  int probe_multiply_adds;
 };
 
 /// Throws InvalidArgument when `isa` is not available.

@@ -6,11 +6,13 @@
 namespace vitro::cpu {
 namespace {
 
-/// Sum over i of f(load(x, i)), where f maps a register to a register; lanes past `count` add nothing.
+/// Sum over i of f(load(x, i)), where f maps a register to a register; lanes past `count` add
+/// nothing.
 template <class V, class F>
 float reduce_row(const float* x, int64_t count, F f) {
   using Reg = typename V::Reg;
-  constexpr int kChains = 4;  // additions in flight: one chain would wait for each addition's latency
+  constexpr int kChains =
+      4;  // additions in flight: one chain would wait for each addition's latency
   Reg sum[kChains] = {V::zero(), V::zero(), V::zero(), V::zero()};
   int64_t i = 0;
   for (; i + kChains * V::kWidth <= count; i += kChains * V::kWidth) {
@@ -26,8 +28,8 @@ float reduce_row(const float* x, int64_t count, F f) {
   return V::sum(V::add(V::add(sum[0], sum[1]), V::add(sum[2], sum[3])));
 }
 
-/// dst = (x - mean) / sqrt(var + eps) * gamma + beta over one row; gamma and beta may be null, dst may be
-/// x. The variance is of the centred row: E[x^2] - mean^2 would cancel.
+/// dst = (x - mean) / sqrt(var + eps) * gamma + beta over one row; gamma and beta may be null, dst
+/// may be x. The variance is of the centred row: E[x^2] - mean^2 would cancel.
 template <class V>
 void normalise_row(const float* x, int64_t count, float eps, const float* gamma, const float* beta,
                    float* dst) {

@@ -2,6 +2,7 @@
 
 #include "backends/cpu/kernels/gemm_impl.h"
 #include "backends/cpu/kernels/kernels.h"
+#include "backends/cpu/kernels/probe_impl.h"
 
 namespace vitro::cpu {
 namespace {
@@ -11,6 +12,8 @@ constexpr KernelTable make_table(Isa isa) {
   KernelTable table{};
   table.isa = isa;
   table.gemm_tile = gemm_tile<V>;
+  table.fma_probe = fma_probe<V>;
+  table.probe_multiply_adds = kProbeMultiplyAdds<V>;
   return table;
 }
 

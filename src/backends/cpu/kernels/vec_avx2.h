@@ -17,6 +17,7 @@ struct VecAvx2 {
   /// 6 x 16 outputs: 12 accumulators, 2 registers of B and 2 broadcasts fill the 16 registers.
   static constexpr int kGemmRows = 6;
   static constexpr int kGemmPanels = 1;
+  static constexpr bool kHasLookup = false;
   static constexpr int kDepthwiseBlock = 8;
 
   static Reg zero() { return _mm256_setzero_ps(); }

@@ -17,6 +17,7 @@ struct VecScalar {
   static constexpr int kWidth = 4;
   static constexpr int kGemmRows = 2;
   static constexpr int kGemmPanels = 1;
+  static constexpr bool kHasLookup = false;
   static constexpr int kDepthwiseBlock = 4;
 
   template <class F>

@@ -1,0 +1,58 @@
+#include "backends/cpu/cpu_backend.h"
+
+#include <array>
+#include <vector>
+
+#include "backends/cpu/ops.h"
+#include "backends/program.h"
+#include "backends/reference/reference_backend.h"
+
+namespace vitro {
+namespace cpu {
+namespace {
+
+std::vector<Impl> own_impls(OpKind kind) {
+  switch (kind) {
+    case OpKind::Linear: return {kLinearPanel16};
+    case OpKind::Conv2d: return {kConv2dPatch};
+    case OpKind::Mlp: return {kMlpPhased};
+    default: return {};
+  }
+}
+
+/// Our kernels, best first; the reference is the last resort of every plain op.
+ImplList impls(OpKind kind) {
+  static const auto table = [] {
+    std::array<std::vector<Impl>, kNumOpKinds> rows;
+    for (size_t i = 0; i < rows.size(); ++i) {
+      rows[i] = own_impls(static_cast<OpKind>(i));
+      for (const Impl& impl : reference_impls(static_cast<OpKind>(i))) rows[i].push_back(impl);
+    }
+    return rows;
+  }();
+  return table[static_cast<size_t>(kind)];
+}
+
+class CpuBackend final : public Backend {
+ public:
+  const char* name() const override { return "cpu"; }
+  std::string describe() const override {
+    std::string text = std::string("kernels for ") + isa_name(select_isa()) + "; this machine has";
+    for (Isa isa : available_isas()) text += std::string(" ") + isa_name(isa);
+    return text;
+  }
+  std::unique_ptr<Executable> compile(const Graph& graph, std::span<const TensorType> inputs,
+                                      const CompileOptions& options) const override {
+    return compile_program(graph, inputs, options, impls, name());
+  }
+};
+
+}  // namespace
+}  // namespace cpu
+
+const Backend& cpu_backend() {
+  static const cpu::CpuBackend backend;
+  return backend;
+}
+
+}  // namespace vitro

@@ -1,0 +1,38 @@
+#include "backends/cpu/ops.h"
+#include "backends/cpu/parallel.h"
+
+namespace vitro::cpu {
+
+const KernelTable& active_kernels() { return kernels(select_isa()); }
+
+int64_t num_rows(const TensorType& type) { return num_elements(type.dims) / type.dims.back(); }
+
+std::optional<Refusal> needs_float32(const OpContext& op) {
+  for (size_t i = 0; i < op.num_inputs(); ++i)
+    if (op.input(i).dtype != DType::Float32)
+      return Refusal{"operand " + std::to_string(i) + " is " + dtype_name(op.input(i).dtype)};
+  return std::nullopt;
+}
+
+std::optional<Refusal> needs_panels(const OpContext& op, size_t index) {
+  const Constant* constant = op.constant(index);
+  if (constant && constant->layout == Layout::Panel16) return std::nullopt;
+  return Refusal{"operand " + std::to_string(index) +
+                 (constant ? " has layout row_major, not panel16" : " is computed, not a weight")};
+}
+
+void parallel_gemm(const KernelTable& table, const GemmArgs& args, int threads, float* scratch) {
+  const GemmGrid grid = gemm_grid(args.m, args.n, args.k, threads);
+  const size_t scratch_size = gemm_scratch_size(args);
+  const int64_t panels = (args.n + 15) / 16;
+  parallel_for(threads, grid.count(), [&](int64_t i, int thread) {
+    GemmArgs local = args;
+    local.scratch = scratch + scratch_size * static_cast<size_t>(thread);
+    const int64_t row = i % grid.row_tiles * grid.rows;
+    const int64_t panel = i / grid.row_tiles * grid.panels;
+    table.gemm_tile(local, row, std::min(args.m, row + grid.rows), panel,
+                    std::min(panels, panel + grid.panels));
+  });
+}
+
+}  // namespace vitro::cpu

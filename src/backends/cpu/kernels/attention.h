@@ -1,0 +1,32 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+namespace vitro::cpu {
+
+/// Self-attention of one image: out = softmax(scale * Q K^T) V per head, tokens in rows.
+struct AttentionArgs {
+  int64_t tokens = 0;
+  int64_t heads = 0;
+  int64_t head_dim = 0;
+  /// [tokens, 3 * heads * head_dim]: per token the queries of all heads, then keys, then values.
+  const float* qkv = nullptr;
+  float* out = nullptr;  ///< [tokens, heads * head_dim]
+  float scale = 1;
+  float* keys = nullptr;     ///< attention_keys_size floats, filled by pack_keys for one head
+  float* scratch = nullptr;  ///< attention_scratch_size floats, private to the thread
+};
+
+/// Floats of the transposed keys of one head.
+size_t attention_keys_size(int64_t tokens, int64_t head_dim);
+/// Floats that one call of attention needs, whatever its row range.
+size_t attention_scratch_size(int64_t tokens);
+
+/// Transposes the keys of `head` into args.keys; calls of attention for that head may then share them.
+using PackKeys = void (*)(const AttentionArgs& args, int64_t head);
+/// Output rows [row_begin, row_end) of `head`.
+using Attention = void (*)(const AttentionArgs& args, int64_t head, int64_t row_begin,
+                           int64_t row_end);
+
+}  // namespace vitro::cpu

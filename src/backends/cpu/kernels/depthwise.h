@@ -1,0 +1,30 @@
+#pragma once
+
+#include <cstdint>
+
+namespace vitro::cpu {
+
+/// Depthwise convolution of one image, zero padding. Fast for 3x3 and 5x5 with stride 1 and "same"
+/// padding, correct for every geometry.
+struct DepthwiseArgs {
+  const float* input = nullptr;    ///< [in_h, in_w, channels]
+  const float* weights = nullptr;  ///< [kernel_h, kernel_w, channels]
+  const float* bias = nullptr;     ///< [channels] or null
+  float* output = nullptr;         ///< [out_h, out_w, channels]; must not overlap input
+  int64_t in_h = 0;
+  int64_t in_w = 0;
+  int64_t channels = 0;
+  int64_t kernel_h = 0;
+  int64_t kernel_w = 0;
+  int64_t stride_h = 1;
+  int64_t stride_w = 1;
+  int64_t pad_top = 0;
+  int64_t pad_left = 0;
+  int64_t out_h = 0;
+  int64_t out_w = 0;
+};
+
+/// Computes output rows [y_begin, y_end).
+using Depthwise = void (*)(const DepthwiseArgs& args, int64_t y_begin, int64_t y_end);
+
+}  // namespace vitro::cpu

@@ -1,0 +1,146 @@
+#pragma once
+
+#include "backends/cpu/kernels/depthwise.h"
+#include "backends/cpu/kernels/row_tiles.h"
+
+namespace vitro::cpu {
+namespace {
+
+/// One row of the sum: kBlock neighbouring outputs, kKernel taps. Each input vector is loaded once and
+/// used for every output it reaches. kEdge: taps may lie left or right of the image.
+template <class V, int kKernel, int kBlock, bool kEdge, class Load>
+void depthwise_taps(const float* row, const float* weights, int64_t channels, int64_t x, int64_t width,
+                    Load load, typename V::Reg (&acc)[kBlock]) {
+  using Reg = typename V::Reg;
+  Reg tap[kKernel];
+#pragma GCC unroll 5
+  for (int i = 0; i < kKernel; ++i) tap[i] = load(weights + i * channels);
+#pragma GCC unroll 18
+  for (int i = 0; i < kBlock + kKernel - 1; ++i) {
+    const int64_t position = x + i - kKernel / 2;
+    if (kEdge && (position < 0 || position >= width)) continue;
+    const Reg in = load(row + position * channels);
+#pragma GCC unroll 5
+    for (int j = 0; j < kKernel; ++j)
+      if (i - j >= 0 && i - j < kBlock) acc[i - j] = V::fma(in, tap[j], acc[i - j]);
+  }
+}
+
+/// Outputs [x, x + kBlock) of row y, one vector of channels.
+template <class V, int kKernel, int kBlock, bool kEdge, class Load, class Store>
+void depthwise_vector(const DepthwiseArgs& d, int64_t y, int64_t x, int64_t channel, Load load,
+                      Store store) {
+  using Reg = typename V::Reg;
+  Reg acc[kBlock];
+  const Reg first = d.bias ? load(d.bias + channel) : V::zero();
+#pragma GCC unroll 14
+  for (int i = 0; i < kBlock; ++i) acc[i] = first;
+  for (int ky = 0; ky < kKernel; ++ky) {
+    const int64_t in_y = y + ky - kKernel / 2;
+    if (in_y < 0 || in_y >= d.in_h) continue;
+    const float* row = d.input + in_y * d.in_w * d.channels + channel;
+    const float* weights = d.weights + ky * kKernel * d.channels + channel;
+    depthwise_taps<V, kKernel, kBlock, kEdge>(row, weights, d.channels, x, d.in_w, load, acc);
+  }
+  float* dst = d.output + (y * d.out_w + x) * d.channels + channel;
+#pragma GCC unroll 14
+  for (int i = 0; i < kBlock; ++i) store(dst + i * d.channels, acc[i]);
+}
+
+template <class V, int kKernel, int kBlock, bool kEdge>
+void depthwise_block(const DepthwiseArgs& d, int64_t y, int64_t x) {
+  using Reg = typename V::Reg;
+  int64_t channel = 0;
+  for (; channel + V::kWidth <= d.channels; channel += V::kWidth) {
+    depthwise_vector<V, kKernel, kBlock, kEdge>(
+        d, y, x, channel, [](const float* p) { return V::load(p); },
+        [](float* p, Reg value) { V::store(p, value); });
+  }
+  if (channel < d.channels) {
+    const auto mask = V::tail(static_cast<int>(d.channels - channel));
+    depthwise_vector<V, kKernel, kBlock, true>(
+        d, y, x, channel, [mask](const float* p) { return V::load_tail(p, mask); },
+        [mask](float* p, Reg value) { V::store_tail(p, value, mask); });
+  }
+}
+
+using DepthwiseBlock = void (*)(const DepthwiseArgs&, int64_t y, int64_t x);
+
+/// The block kernels by [width - 1][edge].
+template <class V, int kKernel>
+struct DepthwiseBlocks {
+  DepthwiseBlock entry[V::kDepthwiseBlock][2];
+
+  constexpr DepthwiseBlocks() : entry{} { fill<1>(); }
+  template <int kBlock>
+  constexpr void fill() {
+    if constexpr (kBlock <= V::kDepthwiseBlock) {
+      entry[kBlock - 1][0] = depthwise_block<V, kKernel, kBlock, false>;
+      entry[kBlock - 1][1] = depthwise_block<V, kKernel, kBlock, true>;
+      fill<kBlock + 1>();
+    }
+  }
+};
+
+template <class V, int kKernel>
+void depthwise_same(const DepthwiseArgs& d, int64_t y_begin, int64_t y_end) {
+  static constexpr DepthwiseBlocks<V, kKernel> kBlocks;
+  const RowTiles tiles(0, d.out_w, V::kDepthwiseBlock);
+  for (int64_t y = y_begin; y < y_end; ++y) {
+    for (int64_t i = 0; i < tiles.count; ++i) {
+      const int64_t x = tiles.start(i);
+      const int64_t width = tiles.rows(i);
+      const bool edge = x < kKernel / 2 || x + width + kKernel / 2 > d.in_w;
+      kBlocks.entry[width - 1][edge](d, y, x);
+    }
+  }
+}
+
+/// Any geometry, one output vector at a time.
+template <class V>
+typename V::Reg depthwise_point(const DepthwiseArgs& d, int64_t y, int64_t x, int64_t channel,
+                                typename V::Mask mask) {
+  typename V::Reg acc = d.bias ? V::load_tail(d.bias + channel, mask) : V::zero();
+  for (int64_t ky = 0; ky < d.kernel_h; ++ky) {
+    const int64_t in_y = y * d.stride_h + ky - d.pad_top;
+    if (in_y < 0 || in_y >= d.in_h) continue;
+    for (int64_t kx = 0; kx < d.kernel_w; ++kx) {
+      const int64_t in_x = x * d.stride_w + kx - d.pad_left;
+      if (in_x < 0 || in_x >= d.in_w) continue;
+      const float* src = d.input + (in_y * d.in_w + in_x) * d.channels + channel;
+      const float* weight = d.weights + (ky * d.kernel_w + kx) * d.channels + channel;
+      acc = V::fma(V::load_tail(src, mask), V::load_tail(weight, mask), acc);
+    }
+  }
+  return acc;
+}
+
+template <class V>
+void depthwise_any(const DepthwiseArgs& d, int64_t y_begin, int64_t y_end) {
+  for (int64_t y = y_begin; y < y_end; ++y) {
+    for (int64_t x = 0; x < d.out_w; ++x) {
+      float* dst = d.output + (y * d.out_w + x) * d.channels;
+      for (int64_t channel = 0; channel < d.channels; channel += V::kWidth) {
+        const int64_t left = d.channels - channel;
+        const auto mask = V::tail(static_cast<int>(left < V::kWidth ? left : V::kWidth));
+        V::store_tail(dst + channel, depthwise_point<V>(d, y, x, channel, mask), mask);
+      }
+    }
+  }
+}
+
+template <class V>
+void depthwise(const DepthwiseArgs& d, int64_t y_begin, int64_t y_end) {
+  const bool same = d.stride_h == 1 && d.stride_w == 1 && d.kernel_h == d.kernel_w &&
+                    d.pad_top == d.kernel_h / 2 && d.pad_left == d.kernel_w / 2 &&
+                    d.out_h == d.in_h && d.out_w == d.in_w;
+  if (same && d.kernel_h == 3)
+    depthwise_same<V, 3>(d, y_begin, y_end);
+  else if (same && d.kernel_h == 5)
+    depthwise_same<V, 5>(d, y_begin, y_end);
+  else
+    depthwise_any<V>(d, y_begin, y_end);
+}
+
+}  // namespace
+}  // namespace vitro::cpu

@@ -1,0 +1,43 @@
+#include "backends/cpu/ops.h"
+
+namespace vitro::cpu {
+namespace {
+
+std::optional<Refusal> can_run(const OpContext& op) {
+  if (auto refusal = needs_float32(op)) return refusal;
+  return needs_panels(op, 1);
+}
+
+class LinearKernel final : public Kernel {
+ public:
+  explicit LinearKernel(const OpContext& op) : table_(active_kernels()), threads_(op.threads) {
+    args_.m = num_rows(op.input(0));
+    args_.n = op.output().dims.back();
+    args_.k = args_.lda = op.input(0).dims.back();
+    args_.ldc = args_.n;
+  }
+  size_t scratch_bytes() const override {
+    return gemm_scratch_size(args_) * static_cast<size_t>(threads_) * sizeof(float);
+  }
+  void run(const KernelArgs& args) const override {
+    GemmArgs gemm = args_;
+    gemm.a = args.inputs[0];
+    gemm.b = panel16_matrix(args.inputs[1], gemm.k);
+    gemm.bias = args.inputs.size() > 2 ? args.inputs[2] : nullptr;
+    gemm.c = args.output;
+    parallel_gemm(table_, gemm, args.threads, reinterpret_cast<float*>(args.scratch));
+  }
+
+ private:
+  const KernelTable& table_;
+  int threads_;
+  GemmArgs args_;
+};
+
+std::unique_ptr<Kernel> make(const OpContext& op) { return std::make_unique<LinearKernel>(op); }
+
+}  // namespace
+
+const Impl kLinearPanel16{"cpu:linear_panel16", can_run, make};
+
+}  // namespace vitro::cpu

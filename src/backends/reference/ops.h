@@ -1,0 +1,80 @@
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <utility>
+
+#include "backends/kernel.h"
+
+namespace vitro::reference {
+
+/// A kernel that is one function and has no state but what the function captured.
+template <typename Run>
+class FunctionKernel final : public Kernel {
+ public:
+  FunctionKernel(Run run, int in_place) : run_(std::move(run)), in_place_(in_place) {}
+  int in_place_operand() const override { return in_place_; }
+  void run(const KernelArgs& args) const override { run_(args); }
+
+ private:
+  Run run_;
+  int in_place_;
+};
+
+/// `in_place` is the operand whose memory the result may take, or -1.
+template <typename Run>
+std::unique_ptr<Kernel> make_kernel(Run run, int in_place = -1) {
+  return std::make_unique<FunctionKernel<Run>>(std::move(run), in_place);
+}
+
+/// An operand that may be a constant in any layout: constants are unpacked once, when the kernel is
+/// made.
+class RowMajorOperand {
+ public:
+  RowMajorOperand(const OpContext& op, size_t index);
+  const float* data(const KernelArgs& args) const {
+    return constant_ ? constant_->data() : args.inputs[index_];
+  }
+
+ private:
+  size_t index_;
+  std::optional<Constant> constant_;
+};
+
+/// The sum of a[i] * b[i]. Products of floats are exact in double, and the eight partial sums have
+/// a fixed order, so the bits do not depend on the width of the vectors the compiler chose.
+inline double dot(const float* a, const float* b, int64_t count) {
+  constexpr int64_t kLanes = 8;
+  double sums[kLanes] = {};
+  int64_t i = 0;
+  for (; i + kLanes <= count; i += kLanes)
+    for (int64_t lane = 0; lane < kLanes; ++lane)
+      sums[lane] += static_cast<double>(a[i + lane]) * static_cast<double>(b[i + lane]);
+  for (int64_t lane = 0; i < count; ++i, ++lane)
+    sums[lane] += static_cast<double>(a[i]) * static_cast<double>(b[i]);
+  return ((sums[0] + sums[4]) + (sums[1] + sums[5])) + ((sums[2] + sums[6]) + (sums[3] + sums[7]));
+}
+
+/// Refuses operands that are not float32 and constants that are not row-major.
+std::optional<Refusal> needs_row_major(const OpContext& op);
+/// Refuses operands that are not float32; any layout will do for operand 1.
+std::optional<Refusal> needs_float32(const OpContext& op);
+
+// One maker per op, in the file of its group. Each kernel gives the same bits for every number of
+// threads: threads share out results, never the terms of a sum.
+std::unique_ptr<Kernel> make_conv2d(const OpContext& op);
+std::unique_ptr<Kernel> make_depthwise_conv2d(const OpContext& op);
+std::unique_ptr<Kernel> make_linear(const OpContext& op);
+std::unique_ptr<Kernel> make_matmul(const OpContext& op);
+std::unique_ptr<Kernel> make_batch_norm(const OpContext& op);
+std::unique_ptr<Kernel> make_layer_norm(const OpContext& op);
+std::unique_ptr<Kernel> make_softmax(const OpContext& op);
+std::unique_ptr<Kernel> make_gelu(const OpContext& op);
+std::unique_ptr<Kernel> make_add(const OpContext& op);
+std::unique_ptr<Kernel> make_mul(const OpContext& op);
+std::unique_ptr<Kernel> make_transpose(const OpContext& op);
+std::unique_ptr<Kernel> make_slice(const OpContext& op);
+std::unique_ptr<Kernel> make_reduce_mean(const OpContext& op);
+std::unique_ptr<Kernel> make_reduce_max(const OpContext& op);
+
+}  // namespace vitro::reference

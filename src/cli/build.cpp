@@ -1,0 +1,83 @@
+#include <CLI/CLI.hpp>
+#include <chrono>
+#include <nlohmann/json.hpp>
+
+#include "cli/model_info.h"
+#include "cli/options.h"
+#include "cli/output.h"
+#include "cli/table.h"
+#include "cli/verbs.h"
+#include "core/check.h"
+#include "core/log.h"
+
+namespace vitro::cli {
+namespace {
+
+struct Options : CommonOptions {
+  std::string output;
+  std::string size;
+  std::string dump_ir;
+};
+
+/// Writing the plan over its own checkpoint would destroy the weights.
+void check_output(const Options& options) {
+  std::error_code ignored;
+  check(!std::filesystem::equivalent(options.model, options.output, ignored),
+        ErrorCode::InvalidArgument, "output '{}' is the checkpoint itself, expected another file",
+        options.output);
+}
+
+int run_build(const Options& options) {
+  const auto start = std::chrono::steady_clock::now();
+  check_output(options);
+  if (options.quiet) set_log_level(LogLevel::Error);
+  BuildOptions build_options = options.build;
+  build_options.dump_ir = options.dump_ir;
+  if (const auto size = parse_size(options.size)) {
+    build_options.height = size->height;
+    build_options.width = size->width;
+  }
+  const Plan plan = build(options.model, build_options);
+  save(plan, options.output);
+  const double seconds =
+      std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+  std::error_code ignored;
+  const auto bytes = std::filesystem::file_size(options.output, ignored);
+
+  for (const std::string& note : plan.info().notes) log_warning("{}", printable(note));
+  if (options.json) {
+    Json json{{"model", options.model}, {"output", options.output}};
+    json.update(plan_json(plan));
+    json.update({{"bytes", ignored ? 0 : bytes}, {"seconds", seconds}});
+    print_json(json);
+    return kSuccess;
+  }
+  auto fields = plan_fields(plan);
+  fields.emplace_back("plan", fmt::format("{} ({})", options.output,
+                                          ignored ? "?" : bytes_text(static_cast<double>(bytes))));
+  fields.emplace_back("time", fmt::format("{:.2f} s", seconds));
+  write_stdout(fields_text(fields));
+  return kSuccess;
+}
+
+}  // namespace
+
+Action add_build(CLI::App& verb) {
+  auto options = std::make_shared<Options>();
+  add_model_options(verb, *options);
+  verb.add_option("--size", options->size, "Default input size; default: from the file, else 224")
+      ->option_text("N|HxW")
+      ->check(size_text())
+      ->group(kModelGroup);
+  verb.add_option("-o,--output", options->output, "Plan to write")
+      ->option_text("FILE")
+      ->required()
+      ->group(kOutputGroup);
+  verb.add_option("--dump-ir", options->dump_ir, "Directory for the graph after each pass")
+      ->option_text("DIR")
+      ->group(kOutputGroup);
+  add_output_options(verb, *options);
+  return [options] { return run_build(*options); };
+}
+
+}  // namespace vitro::cli

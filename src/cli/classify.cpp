@@ -1,0 +1,151 @@
+#include <unistd.h>
+
+#include <CLI/CLI.hpp>
+#include <cerrno>
+#include <chrono>
+#include <nlohmann/json.hpp>
+
+#include "cli/options.h"
+#include "cli/output.h"
+#include "cli/prediction.h"
+#include "cli/progress.h"
+#include "cli/verbs.h"
+#include "core/check.h"
+#include "core/file_io.h"
+
+namespace vitro::cli {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+struct Options : CommonOptions {
+  std::vector<std::string> images;
+  int64_t top = 5;
+};
+
+struct Classification {
+  std::vector<float> logits;
+  double preprocess_ms = 0;  ///< reading, decoding, resizing
+  double inference_ms = 0;
+};
+
+double milliseconds_since(Clock::time_point start) {
+  return std::chrono::duration<double, std::milli>(Clock::now() - start).count();
+}
+
+/// All of standard input, up to the largest picture that is decoded.
+std::vector<std::byte> read_stdin() {
+  const size_t limit = DecodeLimits().max_bytes;
+  std::vector<std::byte> content;
+  std::vector<std::byte> block(size_t{1} << 16);
+  while (true) {
+    const ssize_t got = ::read(STDIN_FILENO, block.data(), block.size());
+    if (got < 0 && errno == EINTR) continue;
+    if (got < 0) fail_errno("read", "standard input");
+    if (got == 0) return content;
+    content.insert(content.end(), block.begin(), block.begin() + got);
+    check(content.size() <= limit, ErrorCode::OutOfMemory,
+          "standard input: more than {} bytes, the most an image may have", limit);
+  }
+}
+
+Classification classify(const Session& session, const std::string& path) {
+  const Preprocessing& preprocessing = session.plan().info().preprocessing;
+  auto start = Clock::now();
+  const Image image = path == "-" ? decode_image(read_stdin(), "standard input") : load_image(path);
+  Tensor input(input_dims(session.plan(), 1, std::nullopt));
+  preprocess(image, preprocessing, input.data);
+  Classification result;
+  result.preprocess_ms = milliseconds_since(start);
+  start = Clock::now();
+  result.logits = session.run(input).data;
+  result.inference_ms = milliseconds_since(start);
+  return result;
+}
+
+void print_text(const PlanInfo& info, const std::string& path, const Classification& result,
+                int64_t top) {
+  print("{}  (preprocess {:.1f} ms, inference {:.1f} ms)\n", printable(path), result.preprocess_ms,
+        result.inference_ms);
+  const std::vector<double> probabilities = softmax(result.logits);
+  bool first = true;
+  for (int64_t index : top_indices(result.logits, top)) {
+    const std::string line =
+        fmt::format("  {:6.2f} %  {}", 100 * probabilities[static_cast<size_t>(index)],
+                    printable(class_label(info, index)));
+    print("{}\n", first ? bold(line) : line);
+    first = false;
+  }
+}
+
+Json image_json(const PlanInfo& info, const std::string& path, const Classification& result,
+                int64_t top) {
+  const std::vector<double> probabilities = softmax(result.logits);
+  Json predictions = Json::array();
+  for (int64_t index : top_indices(result.logits, top))
+    predictions.push_back({{"class", index},
+                           {"id", class_id(info, index)},
+                           {"label", class_label(info, index)},
+                           {"probability", probabilities[static_cast<size_t>(index)]}});
+  return {{"path", path},
+          {"predictions", predictions},
+          {"preprocess_ms", result.preprocess_ms},
+          {"inference_ms", result.inference_ms}};
+}
+
+int run_classify(const Options& options) {
+  const Plan plan = open_model(options);
+  const Session session(plan, options.session);
+  prepare_checked(session, input_dims(plan, 1, std::nullopt));
+  if (!options.json)
+    print("{} on {}, {} thread{}\n\n", printable(plan.info().architecture), session.backend(),
+          session.threads(), session.threads() == 1 ? "" : "s");
+
+  Json images = Json::array();
+  // Results that scroll by are progress enough.
+  const bool visible_results = !options.json && ::isatty(STDOUT_FILENO) == 1;
+  Progress progress("classify", "images", static_cast<int64_t>(options.images.size()),
+                    options.quiet || visible_results);
+  int failed = 0;
+  for (const std::string& path : options.images) {
+    try {
+      const Classification result = classify(session, path);
+      if (options.json)
+        images.push_back(image_json(plan.info(), path, result, options.top));
+      else
+        print_text(plan.info(), path, result, options.top);
+    } catch (const Error& error) {
+      progress.clear();
+      report_error(error.what(), error.hint());
+      images.push_back({{"path", path}, {"error", error.what()}});
+      ++failed;
+    }
+    progress.update(static_cast<int64_t>(images.size()));
+  }
+  if (options.json)
+    print_json({{"model", options.model},
+                {"architecture", plan.info().architecture},
+                {"backend", session.backend()},
+                {"threads", session.threads()},
+                {"images", images}});
+  return failed > 0 ? kRuntimeError : kSuccess;
+}
+
+}  // namespace
+
+Action add_classify(CLI::App& verb) {
+  auto options = std::make_shared<Options>();
+  add_model_options(verb, *options);
+  verb.add_option("images", options->images, "JPEG, PNG or WebP files; - is standard input")
+      ->option_text("IMAGE...")
+      ->required();
+  add_execution_options(verb, *options);
+  verb.add_option("--top", options->top, "Classes to print for each image; default: 5")
+      ->option_text("N")
+      ->check(positive_integer())
+      ->group(kOutputGroup);
+  add_output_options(verb, *options);
+  return [options] { return run_classify(*options); };
+}
+
+}  // namespace vitro::cli

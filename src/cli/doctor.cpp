@@ -1,0 +1,100 @@
+#include <CLI/CLI.hpp>
+#include <nlohmann/json.hpp>
+#include <thread>
+
+#include "backends/backend.h"
+#include "backends/cpu/kernels/kernels.h"
+#include "cli/options.h"
+#include "cli/output.h"
+#include "cli/system_info.h"
+#include "cli/table.h"
+#include "cli/verbs.h"
+
+namespace vitro::cli {
+namespace {
+
+/// What was found; `problems` is what keeps Vitro from working as asked.
+struct Findings {
+  std::vector<std::string> isas;
+  std::string selected_isa;
+  struct BackendState {
+    std::string name;
+    bool available = false;
+    std::string detail;  ///< what it is, or why it is not available
+  };
+  std::vector<BackendState> backends;
+  std::vector<std::string> problems;
+};
+
+Findings examine() {
+  Findings findings;
+  for (cpu::Isa isa : cpu::available_isas()) findings.isas.push_back(cpu::isa_name(isa));
+  try {
+    findings.selected_isa = cpu::isa_name(cpu::select_isa());
+  } catch (const Error& error) {
+    findings.problems.push_back(error.what());
+  }
+  for (const BackendRow& row : backend_rows()) {
+    try {
+      findings.backends.push_back({row.name, row.backend != nullptr,
+                                   row.backend ? row.backend->describe() : row.unavailable});
+    } catch (const Error& error) {
+      findings.backends.push_back({row.name, false, error.what()});
+    }
+  }
+  return findings;
+}
+
+void print_text(const Findings& findings) {
+  std::vector<std::pair<std::string, std::string>> fields{
+      {"vitro", version()},
+      {"compiler", compiler()},
+      {"cpu", cpu_model()},
+      {"threads", std::to_string(std::thread::hardware_concurrency())},
+      {"memory", fmt::format("{}, {} available", bytes_text(static_cast<double>(total_memory())),
+                             bytes_text(static_cast<double>(available_memory())))},
+      {"instruction sets",
+       fmt::format("{}; {} is used", fmt::join(findings.isas, ", "),
+                   findings.selected_isa.empty() ? "none" : findings.selected_isa)}};
+  for (const auto& backend : findings.backends)
+    fields.emplace_back("backend " + backend.name,
+                        (backend.available ? "" : "not available: ") + backend.detail);
+  write_stdout(fields_text(fields));
+}
+
+Json findings_json(const Findings& findings) {
+  Json backends = Json::array();
+  for (const auto& backend : findings.backends)
+    backends.push_back(
+        {{"name", backend.name}, {"available", backend.available}, {"detail", backend.detail}});
+  return {{"version", version()},
+          {"compiler", compiler()},
+          {"cpu", cpu_model()},
+          {"threads", std::thread::hardware_concurrency()},
+          {"memory_bytes", total_memory()},
+          {"memory_available_bytes", available_memory()},
+          {"isa_available", findings.isas},
+          {"isa_selected", findings.selected_isa},
+          {"backends", backends},
+          {"problems", findings.problems}};
+}
+
+int run_doctor(const CommonOptions& options) {
+  const Findings findings = examine();
+  if (options.json)
+    print_json(findings_json(findings));
+  else
+    print_text(findings);
+  for (const std::string& problem : findings.problems) report_error(problem);
+  return findings.problems.empty() ? kSuccess : kRuntimeError;
+}
+
+}  // namespace
+
+Action add_doctor(CLI::App& verb) {
+  auto options = std::make_shared<CommonOptions>();
+  add_output_options(verb, *options);
+  return [options] { return run_doctor(*options); };
+}
+
+}  // namespace vitro::cli

@@ -1,0 +1,236 @@
+#include <CLI/CLI.hpp>
+#include <nlohmann/json.hpp>
+
+#include "backends/backend.h"
+#include "cli/evaluation.h"
+#include "cli/options.h"
+#include "cli/output.h"
+#include "cli/prediction.h"
+#include "cli/progress.h"
+#include "cli/statistics.h"
+#include "cli/table.h"
+#include "cli/verbs.h"
+#include "core/check.h"
+#include "core/file_io.h"
+
+namespace vitro::cli {
+namespace {
+
+struct Options : CommonOptions {
+  std::string folder;
+  std::string classes;
+  std::string reference;
+  std::string predictions;
+  std::optional<double> min_top1;  ///< percent
+  int64_t limit = 0;               ///< 0: all
+  int64_t batch = 8;
+};
+
+ImageFolder read_folder(const Options& options, const PlanInfo& info) {
+  std::vector<std::string> ids = info.label_ids;
+  if (!options.classes.empty()) ids = read_class_list(options.classes).ids;
+  ImageFolder folder = scan_image_folder(options.folder, ids);
+  const auto classes = static_cast<int64_t>(folder.classes.size());
+  if (classes != info.num_classes)
+    fail_hint(ErrorCode::InvalidArgument, "--classes FILE gives the class of each output, in order",
+              "'{}' has {} classes, the model {}", ids.empty() ? options.folder : options.classes,
+              classes, info.num_classes);
+  return folder;
+}
+
+/// `limit` images at equal distances, so that all classes are met.
+void keep_evenly(std::vector<LabelledImage>& images, int64_t limit) {
+  const size_t total = images.size();
+  if (limit == 0 || static_cast<size_t>(limit) >= total) return;
+  const auto kept = static_cast<size_t>(limit);
+  for (size_t i = 0; i < kept; ++i) images[i] = images[i * total / kept];
+  images.resize(kept);
+}
+
+/// The name of a backend, or another model.
+std::optional<Session> open_reference(const Options& options, const Plan& plan) {
+  if (options.reference.empty()) return std::nullopt;
+  SessionOptions session = options.session;
+  for (const BackendRow& row : backend_rows()) {
+    if (options.reference != row.name) continue;
+    session.backend = row.name;
+    return Session(plan, session);
+  }
+  return Session(load_or_build(options.reference, options.build), session);
+}
+
+std::string csv_field(const std::string& text) {
+  if (text.find_first_of(",\"\r\n") == std::string::npos) return text;
+  std::string quoted = "\"";
+  for (char c : text) quoted += c == '"' ? std::string("\"\"") : std::string(1, c);
+  return quoted + "\"";
+}
+
+void write_predictions(AtomicFile& file, const ImageFolder& folder, const Evaluation& evaluation) {
+  std::string text = "path,label,prediction,probability\n";
+  for (const ImageResult& result : evaluation.results) {
+    const LabelledImage& image = folder.images[result.image];
+    text += fmt::format("{},{},{},{:.6f}\n", csv_field(image.path.string()),
+                        csv_field(folder.classes[static_cast<size_t>(image.label)]),
+                        csv_field(folder.classes[static_cast<size_t>(result.prediction)]),
+                        result.probability);
+  }
+  file.write(text);
+  file.commit();
+}
+
+/// A proportion with its 95 % interval, in percent.
+struct Share {
+  double percent, low, high;
+
+  Share(int64_t part, int64_t total)
+      : percent(100.0 * static_cast<double>(part) / static_cast<double>(total)) {
+    const Interval interval = wilson_interval(part, total);
+    low = 100 * interval.low;
+    high = 100 * interval.high;
+  }
+  std::string text() const {
+    return fmt::format("{:.2f} %   (95 % interval {:.2f} to {:.2f})", percent, low, high);
+  }
+  Json interval() const { return {low, high}; }
+};
+
+double images_per_second(const Evaluation& evaluation) {
+  return static_cast<double>(evaluation.images) / evaluation.seconds;
+}
+
+void print_text(const Options& options, const Session& session, const Evaluation& evaluation) {
+  std::vector<std::pair<std::string, std::string>> fields{
+      {"images", fmt::format("{} ({} failed)", evaluation.images, evaluation.failed)},
+      {"top-1", Share(evaluation.top1, evaluation.images).text()},
+      {"top-5", Share(evaluation.top5, evaluation.images).text()},
+      {"speed",
+       fmt::format("{:.1f} images/s on {}, {} threads, batch {}", images_per_second(evaluation),
+                   session.backend(), session.threads(), options.batch)}};
+  if (const auto& agreement = evaluation.agreement) {
+    fields.emplace_back("reference", options.reference);
+    fields.emplace_back("agreement", Share(agreement->same_class, evaluation.images).text());
+    fields.emplace_back("logit error", fmt::format("nmse {:.3g}, max |x-ref|/rms(ref) {:.3g}",
+                                                   agreement->nmse, agreement->max_error));
+  }
+  write_stdout(fields_text(fields));
+}
+
+Json evaluation_json(const Options& options, const Session& session, const Evaluation& evaluation) {
+  const Share top1(evaluation.top1, evaluation.images);
+  const Share top5(evaluation.top5, evaluation.images);
+  Json json{{"model", options.model},
+            {"folder", options.folder},
+            {"backend", session.backend()},
+            {"precision", "fp32"},
+            {"threads", session.threads()},
+            {"batch", options.batch},
+            {"images", evaluation.images},
+            {"failed", evaluation.failed},
+            {"top1", top1.percent},
+            {"top1_interval", top1.interval()},
+            {"top5", top5.percent},
+            {"top5_interval", top5.interval()},
+            {"images_per_s", images_per_second(evaluation)},
+            {"inference_ms_per_image",
+             1000 * evaluation.inference_seconds / static_cast<double>(evaluation.images)}};
+  if (const auto& agreement = evaluation.agreement) {
+    const Share same(agreement->same_class, evaluation.images);
+    json["reference"] = {{"name", options.reference},
+                         {"agreement", same.percent},
+                         {"agreement_interval", same.interval()},
+                         {"nmse", agreement->nmse},
+                         {"max_error", agreement->max_error}};
+  }
+  if (options.min_top1)
+    json["gate"] = {{"min_top1", *options.min_top1}, {"passed", top1.percent >= *options.min_top1}};
+  return json;
+}
+
+int conclude(const Options& options, const Evaluation& evaluation) {
+  if (evaluation.failed > 0) {
+    report_error(fmt::format("{} of {} images could not be read", evaluation.failed,
+                             evaluation.failed + evaluation.images));
+    return kRuntimeError;
+  }
+  const double top1 = Share(evaluation.top1, evaluation.images).percent;
+  if (!options.min_top1 || top1 >= *options.min_top1) return kSuccess;
+  report_error(
+      fmt::format("top-1 is {:.2f} %, below the {:.2f} % of --min-top1", top1, *options.min_top1));
+  return kGateFailed;
+}
+
+int run_eval(const Options& options) {
+  const Plan plan = open_model(options);
+  ImageFolder folder = read_folder(options, plan.info());
+  keep_evenly(folder.images, options.limit);
+  std::optional<AtomicFile> predictions;  // opened first: a bad path must not cost the whole run
+  if (!options.predictions.empty()) predictions.emplace(options.predictions);
+
+  const Session session(plan, options.session);
+  const auto total = static_cast<int64_t>(folder.images.size());
+  const Dims dims = input_dims(plan, std::min(options.batch, total), std::nullopt);
+  prepare_checked(session, dims);
+  const std::optional<Session> reference = open_reference(options, plan);
+  if (reference) prepare_checked(*reference, dims);
+
+  Progress progress("eval", "images", total, options.quiet);
+  const Evaluation evaluation =
+      evaluate(session, reference ? &*reference : nullptr, folder.images, options.batch,
+               {.on_progress = [&](int64_t done) { progress.update(done); },
+                .on_failure =
+                    [&](const std::string& message) {
+                      progress.clear();
+                      report_error(message);
+                    }});
+  progress.clear();
+  check(evaluation.images > 0, ErrorCode::CorruptFile, "'{}': none of {} images could be read",
+        options.folder, evaluation.failed);
+  if (predictions) write_predictions(*predictions, folder, evaluation);
+  if (options.json)
+    print_json(evaluation_json(options, session, evaluation));
+  else
+    print_text(options, session, evaluation);
+  return conclude(options, evaluation);
+}
+
+}  // namespace
+
+Action add_eval(CLI::App& verb) {
+  auto options = std::make_shared<Options>();
+  add_model_options(verb, *options);
+  verb.add_option("folder", options->folder, "Images in one directory per class")
+      ->option_text("IMAGE_FOLDER")
+      ->required();
+  verb.add_option(
+          "--classes", options->classes,
+          "Class list, one directory name per line; default: the model's, else sorted names")
+      ->option_text("FILE")
+      ->group(kModelGroup);
+  verb.add_option("--batch", options->batch, "Images in one run; default: 8")
+      ->option_text("N")
+      ->check(positive_integer())
+      ->group(kExecutionGroup);
+  verb.add_option("--limit", options->limit, "Evaluate only N images, evenly spread")
+      ->option_text("N")
+      ->check(positive_integer())
+      ->group(kExecutionGroup);
+  add_execution_options(verb, *options);
+  verb.add_option("--reference", options->reference,
+                  "Backend or model to compare with: argmax agreement and logit error")
+      ->option_text("BACKEND|MODEL")
+      ->group(kOutputGroup);
+  verb.add_option("--min-top1", options->min_top1,
+                  "Exit with 3 when top-1 is below this percentage")
+      ->option_text("PERCENT")
+      ->check(CLI::Range(0.0, 100.0))
+      ->group(kOutputGroup);
+  verb.add_option("--predictions", options->predictions,
+                  "CSV to write: path,label,prediction,probability")
+      ->option_text("FILE")
+      ->group(kOutputGroup);
+  add_output_options(verb, *options);
+  return [options] { return run_eval(*options); };
+}
+
+}  // namespace vitro::cli

@@ -1,0 +1,129 @@
+#include <CLI/CLI.hpp>
+#include <map>
+#include <nlohmann/json.hpp>
+
+#include "cli/model_info.h"
+#include "cli/options.h"
+#include "cli/output.h"
+#include "cli/table.h"
+#include "cli/verbs.h"
+#include "ir/op_info.h"
+#include "runtime/plan_data.h"
+
+namespace vitro::cli {
+namespace {
+
+struct Options : CommonOptions {
+  bool weights = false, graph = false, why = false, memory = false;
+  int64_t batch = 1;
+  std::string size;
+
+  bool any_section() const { return weights || graph || why || memory; }
+};
+
+std::map<std::string, int64_t> count_ops(const Plan& plan) {
+  std::map<std::string, int64_t> counts;
+  for (const Node& node : plan.data().graph.nodes) ++counts[op_info(node.kind).name];
+  return counts;
+}
+
+void print_summary(const Plan& plan) {
+  auto fields = plan_fields(plan);
+  std::string ops;
+  for (const auto& [name, count] : count_ops(plan))
+    ops += fmt::format("{}{} {}", ops.empty() ? "" : ", ", count, name);
+  fields.emplace_back("ops", ops);
+  fields.emplace_back("weights", bytes_text(static_cast<double>(weight_bytes(plan))));
+  for (const std::string& note : plan.info().notes) fields.emplace_back("note", note);
+  write_stdout(fields_text(fields));
+}
+
+void print_weights(const Plan& plan) {
+  Table table({"name", "shape", "dtype", "consumer", "checksum"});
+  for (const WeightRecord& weight : plan.weights())
+    table.add_row({weight.name, to_string(weight.dims), dtype_name(weight.dtype), weight.consumer,
+                   weight.checksum});
+  write_stdout(table.text());
+}
+
+Json weights_json(const Plan& plan) {
+  Json json = Json::array();
+  for (const WeightRecord& weight : plan.weights())
+    json.push_back({{"name", weight.name},
+                    {"shape", weight.dims},
+                    {"dtype", dtype_name(weight.dtype)},
+                    {"consumer", weight.consumer},
+                    {"checksum", weight.checksum}});
+  return json;
+}
+
+void print_sections(const Options& options, const Plan& plan, const Dims& dims) {
+  if (!options.any_section()) print_summary(plan);
+  if (options.weights) print_weights(plan);
+  if (options.graph) write_stdout(printable(plan.graph_text()));
+  if (!options.why && !options.memory) return;
+  const Session session(plan, options.session);
+  if (options.why) write_stdout(printable(session.explain(dims)));
+  if (options.memory)
+    write_stdout(fields_text(
+        {{"weights", bytes_text(static_cast<double>(weight_bytes(plan)))},
+         {"arena",
+          fmt::format("{} for {} on {}", bytes_text(static_cast<double>(session.arena_bytes(dims))),
+                      to_string(dims), session.backend())}}));
+}
+
+Json sections_json(const Options& options, const Plan& plan, const Dims& dims) {
+  Json json{{"model", options.model}};
+  json.update(plan_json(plan));
+  json["ops"] = count_ops(plan);
+  json["weight_bytes"] = weight_bytes(plan);
+  if (options.weights) json["weights"] = weights_json(plan);
+  if (options.graph) json["graph"] = plan.graph_text();
+  if (!options.why && !options.memory) return json;
+  const Session session(plan, options.session);
+  if (options.why) json["why"] = session.explain(dims);
+  if (options.memory)
+    json["memory"] = {{"shape", dims},
+                      {"backend", session.backend()},
+                      {"weight_bytes", weight_bytes(plan)},
+                      {"arena_bytes", session.arena_bytes(dims)}};
+  return json;
+}
+
+int run_inspect(const Options& options) {
+  const Plan plan = open_model(options);
+  const Dims dims = input_dims(plan, options.batch, parse_size(options.size));
+  if (options.json)
+    print_json(sections_json(options, plan, dims));
+  else
+    print_sections(options, plan, dims);
+  return kSuccess;
+}
+
+}  // namespace
+
+Action add_inspect(CLI::App& verb) {
+  auto options = std::make_shared<Options>();
+  add_model_options(verb, *options);
+  verb.add_flag("--weights", options->weights,
+                "Every tensor of the checkpoint: name, shape, dtype, consumer, checksum")
+      ->group(kOutputGroup);
+  verb.add_flag("--graph", options->graph, "The optimised graph")->group(kOutputGroup);
+  verb.add_flag("--why", options->why, "Which implementation each op gets, and why others refused")
+      ->group(kOutputGroup);
+  verb.add_flag("--memory", options->memory, "Bytes of the weights and of one run")
+      ->group(kOutputGroup);
+  add_execution_options(verb, *options);
+  verb.add_option("--batch", options->batch, "Batch for --why and --memory; default: 1")
+      ->option_text("N")
+      ->check(positive_integer())
+      ->group(kExecutionGroup);
+  verb.add_option("--size", options->size, "Input size for --why and --memory")
+      ->option_text("N|HxW")
+      ->check(size_text())
+      ->group(kExecutionGroup);
+  add_output_options(verb, *options);
+  return [options] { return run_inspect(*options); };
+}
+
+}  // namespace vitro::cli

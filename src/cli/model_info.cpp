@@ -1,0 +1,89 @@
+#include "cli/model_info.h"
+
+#include <fmt/format.h>
+
+#include <nlohmann/json.hpp>
+
+#include "runtime/plan_data.h"
+
+namespace vitro::cli {
+namespace {
+
+const char* crop_mode_name(CropMode mode) {
+  switch (mode) {
+    case CropMode::Center:
+      return "center";
+    case CropMode::Squash:
+      return "squash";
+    case CropMode::Border:
+      return "border";
+  }
+  return "unknown";
+}
+
+const char* interpolation_name(Interpolation interpolation) {
+  switch (interpolation) {
+    case Interpolation::Bilinear:
+      return "bilinear";
+    case Interpolation::Bicubic:
+      return "bicubic";
+    case Interpolation::Lanczos:
+      return "lanczos";
+  }
+  return "unknown";
+}
+
+}  // namespace
+
+std::vector<std::pair<std::string, std::string>> plan_fields(const Plan& plan) {
+  const PlanInfo& info = plan.info();
+  const Preprocessing& pre = info.preprocessing;
+  const size_t tensors = plan.weights().size();
+  std::vector<std::pair<std::string, std::string>> fields{
+      {"architecture", info.architecture},
+      {"head_dim", std::to_string(info.head_dim)},
+      {"classes", fmt::format("{} ({} labels)", info.num_classes, info.labels.size())},
+      {"parameters", std::to_string(info.num_parameters)},
+      {"tensors", fmt::format("{}/{} consumed", tensors, tensors)},
+      {"input", fmt::format("{}x{} pixels by default", pre.height, pre.width)},
+      {"preprocessing",
+       fmt::format("{}, crop {} {:g}\nmean {:g}, std {:g}", interpolation_name(pre.interpolation),
+                   crop_mode_name(pre.crop_mode), pre.crop_pct, fmt::join(pre.mean, " "),
+                   fmt::join(pre.std, " "))},
+      {"source", fmt::format("{} (xxh3 {})", info.source, info.source_checksum)},
+      {"built by", "vitro " + info.vitro_version}};
+  return fields;
+}
+
+Json plan_json(const Plan& plan) {
+  const PlanInfo& info = plan.info();
+  const Preprocessing& pre = info.preprocessing;
+  return {{"architecture", info.architecture},
+          {"head_dim", info.head_dim},
+          {"classes", info.num_classes},
+          {"labels", info.labels.size()},
+          {"parameters", info.num_parameters},
+          {"tensors", plan.weights().size()},
+          {"preprocessing",
+           {{"height", pre.height},
+            {"width", pre.width},
+            {"interpolation", interpolation_name(pre.interpolation)},
+            {"crop_pct", pre.crop_pct},
+            {"crop_mode", crop_mode_name(pre.crop_mode)},
+            {"mean", pre.mean},
+            {"std", pre.std}}},
+          {"source", info.source},
+          {"source_checksum", info.source_checksum},
+          {"vitro_version", info.vitro_version},
+          {"notes", info.notes}};
+}
+
+int64_t weight_bytes(const Plan& plan) {
+  int64_t bytes = 0;
+  for (const Value& value : plan.data().graph.values) {
+    if (value.constant) bytes += static_cast<int64_t>(value.constant->bytes.size());
+  }
+  return bytes;
+}
+
+}  // namespace vitro::cli

@@ -1,0 +1,19 @@
+#pragma once
+
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "cli/output.h"
+#include "vitro/plan.h"
+
+namespace vitro::cli {
+
+/// What a plan says about itself, as the lines and as the JSON keys of `build` and `inspect`.
+std::vector<std::pair<std::string, std::string>> plan_fields(const Plan& plan);
+Json plan_json(const Plan& plan);
+
+/// Bytes of all constants of the plan's graph.
+int64_t weight_bytes(const Plan& plan);
+
+}  // namespace vitro::cli

@@ -1,0 +1,140 @@
+#include "cli/options.h"
+
+#include <CLI/CLI.hpp>
+#include <charconv>
+#include <limits>
+
+#include "backends/backend.h"
+#include "cli/output.h"
+#include "cli/system_info.h"
+#include "core/check.h"
+#include "core/log.h"
+
+namespace vitro::cli {
+namespace {
+
+constexpr int64_t kMaxSide = 65536;
+constexpr int64_t kMaxThreads = 1024;
+
+std::optional<int64_t> parse_integer(std::string_view text) {
+  int64_t value = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+  if (error != std::errc() || end != text.data() + text.size()) return std::nullopt;
+  return value;
+}
+
+std::vector<std::string> backend_names() {
+  std::vector<std::string> names{"auto"};
+  for (const BackendRow& row : backend_rows()) names.push_back(row.name);
+  return names;
+}
+
+CLI::Validator backend_name() {
+  const std::string known = fmt::format("{}", fmt::join(backend_names(), "|"));
+  return CLI::Validator(
+      [known](std::string& text) {
+        for (const std::string& name : backend_names()) {
+          if (text == name) return std::string();
+        }
+        return fmt::format("got '{}', expected {}", text, known);
+      },
+      known);
+}
+
+}  // namespace
+
+std::optional<Size> parse_size(std::string_view text) {
+  const size_t separator = text.find('x');
+  const auto height = parse_integer(text.substr(0, separator));
+  const auto width =
+      separator == std::string_view::npos ? height : parse_integer(text.substr(separator + 1));
+  if (!height || !width) return std::nullopt;
+  if (*height < 1 || *width < 1 || *height > kMaxSide || *width > kMaxSide) return std::nullopt;
+  return Size{*height, *width};
+}
+
+void add_model_options(CLI::App& verb, CommonOptions& options) {
+  verb.add_option("model", options.model,
+                  "Plan, or checkpoint (.safetensors, .pth) built on the fly")
+      ->option_text("MODEL")
+      ->required();
+  verb.add_option("--arch", options.build.arch,
+                  "Architecture of a checkpoint, e.g. uniformer_small; default: from the file")
+      ->option_text("NAME")
+      ->group(kModelGroup);
+  verb.add_option("--head-dim", options.build.head_dim,
+                  "Channels of an attention head; default: that of the architecture")
+      ->option_text("N")
+      ->check(integer_between(1, 4096))
+      ->group(kModelGroup);
+}
+
+void add_execution_options(CLI::App& verb, CommonOptions& options) {
+  verb.add_option("--backend", options.session.backend, "What runs the model; default: auto")
+      ->option_text(fmt::format("{}", fmt::join(backend_names(), "|")))
+      ->check(backend_name())
+      ->group(kExecutionGroup);
+  verb.add_option("--threads", options.session.threads, "Threads; default: one for each core")
+      ->option_text("N")
+      ->check(integer_between(1, kMaxThreads))
+      ->group(kExecutionGroup);
+}
+
+void add_output_options(CLI::App& verb, CommonOptions& options) {
+  verb.add_flag("--json", options.json, "Print JSON (schema: docs/cli.md)")->group(kOutputGroup);
+  verb.add_flag("-q,--quiet", options.quiet, "No warnings and no progress; errors are still shown")
+      ->group(kOutputGroup);
+  verb.get_help_ptr()->group(kOutputGroup);
+}
+
+CLI::Validator size_text() {
+  return CLI::Validator(
+      [](std::string& text) {
+        if (parse_size(text)) return std::string();
+        return fmt::format("got '{}', expected N or HEIGHTxWIDTH, each from 1 to {}", text,
+                           kMaxSide);
+      },
+      "SIZE");
+}
+
+CLI::Validator integer_between(int64_t minimum, int64_t maximum) {
+  return CLI::Validator(
+      [minimum, maximum](std::string& text) {
+        const auto value = parse_integer(text);
+        if (value && *value >= minimum && *value <= maximum) return std::string();
+        if (maximum == std::numeric_limits<int64_t>::max())
+          return fmt::format("got '{}', expected an integer of at least {}", text, minimum);
+        return fmt::format("got '{}', expected an integer from {} to {}", text, minimum, maximum);
+      },
+      "N");
+}
+
+CLI::Validator positive_integer() {
+  return integer_between(1, std::numeric_limits<int64_t>::max());
+}
+
+Plan open_model(const CommonOptions& options) {
+  if (options.quiet) set_log_level(LogLevel::Error);
+  Plan plan = load_or_build(options.model, options.build);
+  for (const std::string& note : plan.info().notes) log_warning("{}", printable(note));
+  return plan;
+}
+
+Dims input_dims(const Plan& plan, int64_t batch, std::optional<Size> size) {
+  const Preprocessing& preprocessing = plan.info().preprocessing;
+  return {batch, 3, size ? size->height : preprocessing.height,
+          size ? size->width : preprocessing.width};
+}
+
+void prepare_checked(const Session& session, const Dims& dims) {
+  session.prepare(dims);
+  const double needed = 4.0 * static_cast<double>(num_elements(dims)) +
+                        static_cast<double>(session.arena_bytes(dims));
+  const auto available = static_cast<double>(available_memory());
+  if (available > 0 && needed > available)
+    fail_hint(ErrorCode::OutOfMemory, "try a smaller batch or size",
+              "input {} needs {} of memory, {} are available", to_string(dims), bytes_text(needed),
+              bytes_text(available));
+}
+
+}  // namespace vitro::cli

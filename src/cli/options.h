@@ -1,0 +1,64 @@
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "vitro/vitro.h"
+
+namespace CLI {
+class App;
+class Option;
+class Validator;
+}  // namespace CLI
+
+namespace vitro::cli {
+
+/// Titles under which `--help` lists the options.
+inline constexpr const char* kModelGroup = "Model";
+inline constexpr const char* kExecutionGroup = "Execution";
+inline constexpr const char* kOutputGroup = "Output";
+
+/// What most verbs ask for.
+struct CommonOptions {
+  std::string model;
+  BuildOptions build;  ///< used when the model is a checkpoint
+  SessionOptions session;
+  bool json = false;
+  bool quiet = false;
+};
+
+/// An input size in pixels.
+struct Size {
+  int64_t height = 0;
+  int64_t width = 0;
+};
+
+/// "224" or "288x352" (height first); nothing for other text or a side outside 1 to 65536.
+std::optional<Size> parse_size(std::string_view text);
+
+/// Declares MODEL, --arch and --head-dim.
+void add_model_options(CLI::App& verb, CommonOptions& options);
+/// Declares --backend and --threads.
+void add_execution_options(CLI::App& verb, CommonOptions& options);
+/// Declares --json and --quiet, and moves --help to their group.
+void add_output_options(CLI::App& verb, CommonOptions& options);
+
+/// Accepts what parse_size() does.
+CLI::Validator size_text();
+/// Accepts integers from `minimum` to `maximum`.
+CLI::Validator integer_between(int64_t minimum, int64_t maximum);
+/// For what only memory bounds: batches, iterations, limits.
+CLI::Validator positive_integer();
+
+/// Loads or builds the model and writes the notes of its build to standard error as warnings.
+Plan open_model(const CommonOptions& options);
+
+/// [batch, 3, height, width], with the plan's default size when none is given.
+Dims input_dims(const Plan& plan, int64_t batch, std::optional<Size> size);
+
+/// Compiles for a shape. Throws OutOfMemory when its input and arena exceed the available memory,
+/// since the system would otherwise end the process on first touch.
+void prepare_checked(const Session& session, const Dims& dims);
+
+}  // namespace vitro::cli

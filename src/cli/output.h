@@ -1,0 +1,43 @@
+#pragma once
+
+#include <fmt/core.h>
+
+#include <nlohmann/json_fwd.hpp>
+#include <string>
+#include <string_view>
+#include <utility>
+
+namespace vitro::cli {
+
+using Json = nlohmann::ordered_json;
+
+/// Appends to standard output. Throws DeviceError when it is closed or full.
+void write_stdout(std::string_view text);
+/// Pushes out what write_stdout() buffered; call before the program ends. Throws like it.
+void flush_stdout();
+
+template <typename... Args>
+void print(fmt::format_string<Args...> format, Args&&... args) {
+  write_stdout(fmt::format(format, std::forward<Args>(args)...));
+}
+
+/// Indented JSON and a newline. Text that is not UTF-8 is repaired, NaN and infinity become null.
+void print_json(const Json& value);
+
+/// "error: ..." and, when there is one, "hint: ..." on standard error.
+void report_error(std::string_view message, std::string_view hint = {});
+
+/// Names and labels come from files: control characters, which could drive a terminal, become '?'.
+std::string printable(std::string_view text);
+
+/// Bold on a terminal; unchanged elsewhere or when the variable NO_COLOR is set and not empty.
+std::string bold(std::string_view text);
+
+/// "1.5 MB", in powers of 1000.
+std::string bytes_text(double bytes);
+
+/// Holds descriptors 0 to 2 open. A file opened later could otherwise become standard output and be
+/// overwritten with text; this way writing to a closed stream just fails.
+void reserve_standard_streams();
+
+}  // namespace vitro::cli

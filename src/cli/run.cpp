@@ -1,0 +1,64 @@
+#include <CLI/CLI.hpp>
+#include <chrono>
+#include <nlohmann/json.hpp>
+
+#include "cli/options.h"
+#include "cli/output.h"
+#include "cli/verbs.h"
+#include "core/npy.h"
+
+namespace vitro::cli {
+namespace {
+
+struct Options : CommonOptions {
+  std::string input;
+  std::string output;
+};
+
+int run_tensor(const Options& options) {
+  const Plan plan = open_model(options);
+  const Session session(plan, options.session);
+  const Tensor input = read_npy(options.input);
+  prepare_checked(session, input.dims);
+  const auto start = std::chrono::steady_clock::now();
+  const Tensor output = session.run(input);
+  const double ms =
+      std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - start).count();
+  write_npy(options.output, output);
+  if (options.json) {
+    print_json({{"model", options.model},
+                {"backend", session.backend()},
+                {"threads", session.threads()},
+                {"input", options.input},
+                {"input_shape", input.dims},
+                {"output", options.output},
+                {"output_shape", output.dims},
+                {"inference_ms", ms}});
+  } else {
+    print("{} ({}) -> {} ({}), {:.1f} ms on {}\n", printable(options.input), to_string(input.dims),
+          printable(options.output), to_string(output.dims), ms, session.backend());
+  }
+  return kSuccess;
+}
+
+}  // namespace
+
+Action add_run(CLI::App& verb) {
+  auto options = std::make_shared<Options>();
+  add_model_options(verb, *options);
+  verb.add_option("-i,--input", options->input,
+                  "Preprocessed images: .npy of shape [batch, 3, height, width]")
+      ->option_text("FILE")
+      ->required()
+      ->group(kModelGroup);
+  verb.add_option("-o,--output", options->output,
+                  "Logits to write: float32 .npy of shape [batch, classes]")
+      ->option_text("FILE")
+      ->required()
+      ->group(kOutputGroup);
+  add_execution_options(verb, *options);
+  add_output_options(verb, *options);
+  return [options] { return run_tensor(*options); };
+}
+
+}  // namespace vitro::cli

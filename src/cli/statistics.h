@@ -1,0 +1,29 @@
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <vector>
+
+namespace vitro::cli {
+
+/// Of a set of measurements, in their unit.
+struct Summary {
+  double median = 0, p90 = 0, p99 = 0, min = 0, mean = 0;
+  double stddev = 0;  ///< of the sample; 0 for one measurement
+};
+
+/// `values` holds at least one number.
+Summary summarize(std::vector<double> values);
+
+/// The `percent`-th percentile of ascending numbers, linear between neighbours (numpy's default).
+double percentile(std::span<const double> sorted, double percent);
+
+struct Interval {
+  double low = 0, high = 0;
+};
+
+/// Wilson's 95 % score interval of a proportion, in [0, 1]; (0, 1) when total is 0.
+/// Wilson, "Probable inference, the law of succession, and statistical inference", JASA 1927.
+Interval wilson_interval(int64_t successes, int64_t total);
+
+}  // namespace vitro::cli

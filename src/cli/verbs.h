@@ -1,0 +1,26 @@
+#pragma once
+
+#include <functional>
+
+namespace CLI {
+class App;
+}
+
+namespace vitro::cli {
+
+/// Exit codes of the program; documented in docs/cli.md.
+enum ExitCode : int { kSuccess = 0, kRuntimeError = 1, kUsageError = 2, kGateFailed = 3 };
+
+/// What a verb does once the command line has been parsed; returns the exit code.
+using Action = std::function<int()>;
+
+/// Each declares the options of its verb on `verb` and returns its action, which owns their values.
+Action add_bench(CLI::App& verb);
+Action add_build(CLI::App& verb);
+Action add_classify(CLI::App& verb);
+Action add_doctor(CLI::App& verb);
+Action add_eval(CLI::App& verb);
+Action add_inspect(CLI::App& verb);
+Action add_run(CLI::App& verb);
+
+}  // namespace vitro::cli

@@ -1,0 +1,60 @@
+#include <algorithm>
+#include <cmath>
+
+#include "passes/affine.h"
+#include "passes/passes.h"
+
+namespace vitro {
+namespace {
+
+/// Whether scaling each channel commutes with the op. Reshapes must keep the channels where they
+/// are, reductions must leave them, and a maximum only keeps its place under positive factors.
+bool commutes(const Graph& graph, const Node& node, bool positive) {
+  const ValueId in = node.inputs[0];
+  if (node.kind == OpKind::Reshape || node.kind == OpKind::ReshapeLike)
+    return last_extent(graph, in) == last_extent(graph, node.output);
+  if (node.kind == OpKind::ReduceMax && !positive) return false;
+  const auto& axes = node.as<ReduceAttrs>().axes;
+  const auto channel_axis = static_cast<int64_t>(graph.value(in).type.dims.size()) - 1;
+  return std::find(axes.begin(), axes.end(), channel_axis) == axes.end();
+}
+
+/// The op with weights that makes `id`, every op between them commuting with the factors.
+Node* scaled_op(const Matcher& matcher, ValueId id, bool positive) {
+  const Graph& graph = matcher.graph();
+  for (OpKind kind : {OpKind::Linear, OpKind::Conv2d, OpKind::DepthwiseConv2d}) {
+    Node* node = matcher.sole_producer(id, kind);
+    if (node && has_weights(graph, *node)) return node;
+  }
+  for (OpKind kind :
+       {OpKind::Reshape, OpKind::ReshapeLike, OpKind::ReduceMean, OpKind::ReduceMax}) {
+    const Node* node = matcher.sole_producer(id, kind);
+    if (node && commutes(graph, *node, positive))
+      return scaled_op(matcher, node->inputs[0], positive);
+  }
+  return nullptr;
+}
+
+bool fold_scale(const Matcher& matcher, Node& mul) {
+  if (mul.kind != OpKind::Mul || !is_weight(matcher.graph(), mul.inputs[1])) return false;
+  Graph& graph = matcher.graph();
+  const auto factors = graph.value(mul.inputs[1]).constant->floats();
+  const bool positive = std::all_of(factors.begin(), factors.end(), [](float f) { return f > 0; });
+  const bool finite =
+      std::all_of(factors.begin(), factors.end(), [](float f) { return std::isfinite(f); });
+  if (!finite || graph.value(mul.inputs[1]).type.dims.size() != 1) return false;
+  Node* node = scaled_op(matcher, mul.inputs[0], positive);
+  if (!node) return false;
+  const auto channels = static_cast<size_t>(last_extent(graph, node->output));
+  ChannelAffine affine{{factors.begin(), factors.end()}, std::vector<double>(channels)};
+  if (factors.size() == 1) affine.scale.assign(channels, factors[0]);
+  fold_affine_after(graph, *node, affine);
+  replace_uses(graph, mul.output, mul.inputs[0]);
+  return true;
+}
+
+}  // namespace
+
+void fold_layer_scale(Graph& graph) { rewrite_nodes(graph, fold_scale); }
+
+}  // namespace vitro

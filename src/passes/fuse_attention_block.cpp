@@ -1,0 +1,51 @@
+#include "passes/passes.h"
+#include "passes/pattern.h"
+
+namespace vitro {
+namespace {
+
+/// The linear that makes `id` and that nothing else reads.
+Node* sole_linear(const Matcher& matcher, ValueId id) {
+  Node* linear = matcher.sole_producer(id, OpKind::Linear);
+  return linear && has_weights(matcher.graph(), *linear) ? linear : nullptr;
+}
+
+bool fuse_branch(const Matcher& matcher, Node& add, ValueId x, ValueId branch) {
+  Graph& graph = matcher.graph();
+  const Node* image = matcher.sole_producer(branch, OpKind::ReshapeLike);
+  if (!image || image->inputs[1] != x || graph.value(x).type.dims.size() != 4) return false;
+  const Node* proj = sole_linear(matcher, image->inputs[0]);
+  if (!proj) return false;
+  const Node* attention = matcher.sole_producer(proj->inputs[0], OpKind::Attention);
+  if (!attention) return false;
+  const Node* qkv = sole_linear(matcher, attention->inputs[0]);
+  if (!qkv) return false;
+  const Node* tokens = matcher.sole_producer(qkv->inputs[0], OpKind::Reshape);
+  // [n, h, w, c] -> [n, h * w, c]
+  if (!tokens || graph.value(tokens->output).type.dims.size() != 3 ||
+      !copies_leading(graph, *tokens, 1))
+    return false;
+  const Node* norm = matcher.sole_producer(tokens->inputs[0], OpKind::LayerNorm);
+  if (!norm || norm->inputs.size() != 1 || norm->inputs[0] != x) return false;
+  const int64_t c = last_extent(graph, x);
+  const auto& attrs = attention->as<AttentionAttrs>();
+  if (attrs.heads * attrs.head_dim != c || last_extent(graph, proj->output) != c) return false;
+  const AttentionBlockAttrs block{attrs.heads, attrs.head_dim, attrs.scale,
+                                  norm->as<NormAttrs>().eps};
+  const ValueId qkv_bias = bias_or_zeros(graph, *qkv), proj_bias = bias_or_zeros(graph, *proj);
+  become_fused(graph, add, OpKind::AttentionBlock, block,
+               {x, qkv->inputs[1], qkv_bias, proj->inputs[1], proj_bias});
+  return true;
+}
+
+bool fuse(const Matcher& matcher, Node& add) {
+  if (add.kind != OpKind::Add) return false;
+  const ValueId a = add.inputs[0], b = add.inputs[1];
+  return fuse_branch(matcher, add, a, b) || fuse_branch(matcher, add, b, a);
+}
+
+}  // namespace
+
+void fuse_attention_block(Graph& graph) { rewrite_nodes(graph, fuse); }
+
+}  // namespace vitro

@@ -1,0 +1,37 @@
+#include "passes/passes.h"
+#include "passes/pattern.h"
+
+namespace vitro {
+namespace {
+
+bool fuse_branch(const Matcher& matcher, Node& add, ValueId x, ValueId branch) {
+  Graph& graph = matcher.graph();
+  const Node* fc2 = matcher.sole_producer(branch, OpKind::Linear);
+  if (!fc2 || !has_weights(graph, *fc2) || graph.value(x).type != graph.value(branch).type)
+    return false;
+  const Node* gelu = matcher.sole_producer(fc2->inputs[0], OpKind::Gelu);
+  if (!gelu) return false;
+  const Node* fc1 = matcher.sole_producer(gelu->inputs[0], OpKind::Linear);
+  if (!fc1 || !has_weights(graph, *fc1)) return false;
+  MlpAttrs attrs;
+  if (fc1->inputs[0] != x) {
+    const Node* norm = matcher.sole_producer(fc1->inputs[0], OpKind::LayerNorm);
+    if (!norm || norm->inputs.size() != 1 || norm->inputs[0] != x) return false;
+    attrs = {true, norm->as<NormAttrs>().eps};
+  }
+  const ValueId bias1 = bias_or_zeros(graph, *fc1), bias2 = bias_or_zeros(graph, *fc2);
+  become_fused(graph, add, OpKind::Mlp, attrs, {x, fc1->inputs[1], bias1, fc2->inputs[1], bias2});
+  return true;
+}
+
+bool fuse(const Matcher& matcher, Node& add) {
+  if (add.kind != OpKind::Add) return false;
+  const ValueId a = add.inputs[0], b = add.inputs[1];
+  return fuse_branch(matcher, add, a, b) || fuse_branch(matcher, add, b, a);
+}
+
+}  // namespace
+
+void fuse_mlp(Graph& graph) { rewrite_nodes(graph, fuse); }
+
+}  // namespace vitro

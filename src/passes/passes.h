@@ -1,0 +1,54 @@
+#pragma once
+
+#include "ir/graph.h"
+
+namespace vitro {
+
+// A pass rewrites a valid graph in place into one that computes the same function at every input
+// shape. It looks at structure alone, never at names; it is idempotent; it leaves no dead nodes.
+// Weights are combined in double and stored as float32. A weight that other nodes read is copied,
+// never changed. A rewrite is skipped when it would not be exact: a graph output or another reader
+// needs the intermediate value, a weight is computed at run time or is not row-major float32.
+
+/// add(x, depthwise_conv2d(x)) -> depthwise_conv2d(x) with 1 added to the centre tap. Needs stride
+/// 1, an odd kernel and as much padding as keeps the extents.
+void fold_depthwise_residual(Graph& graph);
+
+/// mul(f(x), constant) -> f'(x), f being a linear, conv2d or depthwise_conv2d; reshapes,
+/// reduce_mean and, for positive factors, reduce_max may lie between them.
+void fold_layer_scale(Graph& graph);
+
+/// reduce_mean(batch_norm(x)) -> batch_norm(reduce_mean(x)), when every other reader of the
+/// batch_norm is one that fold_batch_norm() can fold it into.
+void fold_pooled_batch_norm(Graph& graph);
+
+/// batch_norm -> the conv2d, depthwise_conv2d or linear before it, or the linears after it. A
+/// padded convolution after it cannot take it: the padding zeros are not normalised.
+void fold_batch_norm(Graph& graph);
+
+/// Weight and bias of layer_norm -> the linears that are its only readers.
+void fold_layer_norm_affine(Graph& graph);
+
+/// Bias of depthwise_conv2d -> bias of the linears that are its only readers.
+void fold_depthwise_bias(Graph& graph);
+
+/// slice, reshape, transpose, matmul, mul, softmax, matmul, transpose, reshape of one packed qkv ->
+/// attention.
+void fuse_attention(Graph& graph);
+
+/// attention{scale} of a linear -> attention{1}, the query rows of the linear being scaled.
+void fold_attention_scale(Graph& graph);
+
+/// x + reshape_like(linear(attention(linear(reshape(layer_norm(x)))))) -> attention_block(x).
+void fuse_attention_block(Graph& graph);
+
+/// x + linear(gelu(linear(x'))) with x' = x or layer_norm(x) -> mlp(x).
+void fuse_mlp(Graph& graph);
+
+/// x' + linear(depthwise_conv2d(linear(x'))) with x' = depthwise_conv2d(x) -> local_mixer(x).
+void fuse_local_mixer(Graph& graph);
+
+/// The matrices of linear, mlp, attention_block and local_mixer -> Layout::Panel16.
+void pack_weights(Graph& graph);
+
+}  // namespace vitro

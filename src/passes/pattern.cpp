@@ -1,0 +1,173 @@
+#include "passes/pattern.h"
+
+#include <algorithm>
+#include <functional>
+#include <numeric>
+#include <unordered_set>
+
+#include "core/check.h"
+#include "ir/fused_ops.h"
+
+namespace vitro {
+
+Matcher::Matcher(Graph& graph)
+    : graph_(graph),
+      producers_(producers(graph)),
+      consumers_(consumers(graph)),
+      uses_(graph.values.size()) {
+  for (size_t i = 0; i < uses_.size(); ++i) uses_[i] = consumers_[i].size();
+  for (ValueId id : graph.outputs) ++uses_[static_cast<size_t>(id)];
+}
+
+Node* Matcher::producer(ValueId id, OpKind kind) const {
+  const int index = producers_[static_cast<size_t>(id)];
+  if (index < 0) return nullptr;
+  Node& node = graph_.nodes[static_cast<size_t>(index)];
+  return node.kind == kind ? &node : nullptr;
+}
+
+Node* Matcher::sole_producer(ValueId id, OpKind kind) const {
+  return num_uses(id) == 1 ? producer(id, kind) : nullptr;
+}
+
+std::vector<Node*> Matcher::readers(ValueId id) const {
+  std::vector<Node*> nodes;
+  for (int index : consumers_[static_cast<size_t>(id)])
+    nodes.push_back(&graph_.nodes[static_cast<size_t>(index)]);
+  return nodes;
+}
+
+std::vector<Node*> Matcher::linear_readers(ValueId id) const {
+  std::vector<Node*> linears;
+  return collect_linears(id, linears) ? linears : std::vector<Node*>{};
+}
+
+bool Matcher::collect_linears(ValueId id, std::vector<Node*>& linears) const {
+  const std::vector<Node*> nodes = readers(id);
+  if (nodes.size() != num_uses(id)) return false;  // a graph output
+  for (Node* node : nodes) {
+    // Another operand than the input reads it, or the input and another one.
+    if (std::count(node->inputs.begin(), node->inputs.end(), id) != 1 || node->inputs[0] != id)
+      return false;
+    if (node->kind == OpKind::Linear && has_weights(graph_, *node)) {
+      linears.push_back(node);
+      continue;
+    }
+    const bool reshape = node->kind == OpKind::Reshape || node->kind == OpKind::ReshapeLike;
+    // Both extents are those of weights, so that they are equal at every input shape.
+    if (!reshape || last_extent(graph_, id) != last_extent(graph_, node->output)) return false;
+    if (!collect_linears(node->output, linears)) return false;
+  }
+  return true;
+}
+
+void rewrite_nodes(Graph& graph, bool (*rewrite)(const Matcher&, Node&)) {
+  const auto rewrite_one = [&] {
+    const Matcher matcher(graph);
+    return std::any_of(graph.nodes.begin(), graph.nodes.end(),
+                       [&](Node& node) { return rewrite(matcher, node); });
+  };
+  remove_dead(graph);
+  while (rewrite_one()) remove_dead(graph);
+}
+
+bool is_weight(const Graph& graph, ValueId id) {
+  const auto& constant = graph.value(id).constant;
+  return constant && constant->dtype == DType::Float32 && constant->layout == Layout::RowMajor &&
+         constant->bytes.data() != nullptr;
+}
+
+bool has_weights(const Graph& graph, const Node& node, size_t first) {
+  return std::all_of(node.inputs.begin() + static_cast<std::ptrdiff_t>(first), node.inputs.end(),
+                     [&](ValueId id) { return is_weight(graph, id); });
+}
+
+int64_t last_extent(const Graph& graph, ValueId id) {
+  const Dims& dims = graph.value(id).type.dims;
+  return dims.empty() ? 0 : dims.back();
+}
+
+bool keeps_extents(const Graph& graph, const Node& depthwise) {
+  const auto& attrs = depthwise.as<Conv2dAttrs>();
+  const Dims& kernel = graph.value(depthwise.inputs[1]).type.dims;  // [kernel_h, kernel_w, c]
+  const int64_t y = kernel[0] / 2, x = kernel[1] / 2;
+  return kernel[0] % 2 == 1 && kernel[1] % 2 == 1 && attrs == Conv2dAttrs{{1, 1}, {y, x, y, x}};
+}
+
+bool copies_leading(const Graph& graph, const Node& reshape, size_t count) {
+  const auto& dims = reshape.as<ReshapeAttrs>().dims;
+  const Dims& from = graph.value(reshape.inputs[0]).type.dims;
+  const Dims& to = graph.value(reshape.output).type.dims;
+  if (from.size() < count || to.size() < count ||
+      !std::equal(from.begin(), from.begin() + static_cast<std::ptrdiff_t>(count), to.begin()))
+    return false;
+  // Beside an inferred extent, a literal one would move elements between axes at other shapes.
+  if (std::find(dims.begin(), dims.end(), -1) == dims.end()) return true;
+  return std::all_of(dims.begin(), dims.begin() + static_cast<std::ptrdiff_t>(count),
+                     [](int64_t extent) { return extent <= 0; });
+}
+
+std::string unique_name(const Graph& graph, const std::string& name) {
+  std::unordered_set<std::string_view> taken;
+  for (const Value& value : graph.values) taken.insert(value.name);
+  std::string result = name;
+  for (int i = 1; taken.contains(result); ++i) result = fmt::format("{}.{}", name, i);
+  return result;
+}
+
+namespace {
+
+ValueId add_constant(Graph& graph, const std::string& name, Constant constant) {
+  const TensorType type{constant.dtype, constant.dims};
+  graph.values.push_back({unique_name(graph, name), type, std::move(constant)});
+  return static_cast<ValueId>(graph.values.size() - 1);
+}
+
+std::string bias_name(const Graph& graph, const Node& node) {
+  std::string name = graph.value(node.inputs[1]).name;
+  if (name.ends_with(".weight")) name.resize(name.size() - std::string_view(".weight").size());
+  return name + ".bias";
+}
+
+size_t count_uses(const Graph& graph, ValueId id) {
+  auto uses = std::count(graph.outputs.begin(), graph.outputs.end(), id);
+  for (const Node& node : graph.nodes)
+    uses += std::count(node.inputs.begin(), node.inputs.end(), id);
+  return static_cast<size_t>(uses);
+}
+
+}  // namespace
+
+void set_weight(Graph& graph, Node& node, size_t index, Constant constant) {
+  if (index == node.inputs.size()) {
+    node.inputs.push_back(add_constant(graph, bias_name(graph, node), std::move(constant)));
+    return;
+  }
+  const ValueId old = node.inputs[index];
+  if (count_uses(graph, old) == 1) {
+    Value& value = graph.value(old);
+    value.type = {constant.dtype, constant.dims};
+    value.constant = std::move(constant);
+    return;
+  }
+  const std::string name = graph.value(old).name;
+  node.inputs[index] = add_constant(graph, name, std::move(constant));
+}
+
+ValueId bias_or_zeros(Graph& graph, const Node& node) {
+  if (node.inputs.size() > 2) return node.inputs[2];
+  const std::vector<float> zeros(static_cast<size_t>(last_extent(graph, node.output)));
+  return add_constant(graph, bias_name(graph, node),
+                      make_constant({last_extent(graph, node.output)}, zeros));
+}
+
+void become_fused(Graph& graph, Node& node, OpKind kind, Attrs attrs, std::vector<ValueId> inputs) {
+  std::vector<TensorType> types;
+  for (ValueId id : inputs) types.push_back(graph.value(id).type);
+  node.kind = kind;
+  node.attrs = std::move(attrs);
+  node.inputs = std::move(inputs);
+  node.body = std::make_shared<Graph>(fused_body(kind, node.attrs, types));
+}
+
+}  // namespace vitro

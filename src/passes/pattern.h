@@ -1,0 +1,67 @@
+#pragma once
+
+#include <span>
+#include <string>
+#include <vector>
+
+#include "ir/graph.h"
+
+namespace vitro {
+
+/// Who makes and who reads each value, at one moment of a graph. Nodes found through it may be
+/// changed; it is stale after any change of nodes, outputs or operands.
+class Matcher {
+ public:
+  explicit Matcher(Graph& graph);
+
+  Graph& graph() const { return graph_; }
+  /// The node that makes a value, if it is of that kind; else nullptr.
+  Node* producer(ValueId id, OpKind kind) const;
+  /// The same, and nothing but one operand of one node reads the value.
+  Node* sole_producer(ValueId id, OpKind kind) const;
+  /// The nodes that read a value, once per operand.
+  std::vector<Node*> readers(ValueId id) const;
+  /// Operands that read a value, and graph outputs that are it.
+  size_t num_uses(ValueId id) const { return uses_[static_cast<size_t>(id)]; }
+  /// The linears that take a value as their input, directly or through reshapes that keep the last
+  /// extent, when nothing else reads it; else empty. Their weights are all is_weight().
+  std::vector<Node*> linear_readers(ValueId id) const;
+
+ private:
+  bool collect_linears(ValueId id, std::vector<Node*>& linears) const;
+
+  Graph& graph_;
+  std::vector<int> producers_;
+  std::vector<std::vector<int>> consumers_;
+  std::vector<size_t> uses_;
+};
+
+/// Applies `rewrite` to nodes until it changes none. It returns whether it changed the graph, after
+/// which dead nodes are dropped, so that its next calls count live uses only.
+void rewrite_nodes(Graph& graph, bool (*rewrite)(const Matcher&, Node&));
+
+/// A constant whose elements passes may read: row-major float32 with bytes.
+bool is_weight(const Graph& graph, ValueId id);
+/// All operands of a node from `first` on are weights.
+bool has_weights(const Graph& graph, const Node& node, size_t first = 1);
+/// The last extent of a value.
+int64_t last_extent(const Graph& graph, ValueId id);
+/// Stride 1, odd kernel extents and the padding that keeps the extents of the input.
+bool keeps_extents(const Graph& graph, const Node& depthwise);
+/// Whether a reshape copies its `count` leading extents at every input shape it is valid for. One
+/// with literal extents alone is meant for the default shape.
+bool copies_leading(const Graph& graph, const Node& reshape, size_t count);
+
+/// A name that no value of the graph has: `name`, or `name` with a number behind it.
+std::string unique_name(const Graph& graph, const std::string& name);
+/// Gives operand `index` of a node a new constant. It takes the place and the name of the old one,
+/// which other readers keep. An operand the node lacks, next after its last, is appended and named
+/// after the weight (operand 1): "a.weight" -> "a.bias".
+void set_weight(Graph& graph, Node& node, size_t index, Constant constant);
+/// The bias of a linear, conv2d or depthwise_conv2d; zeros, added to the graph, when it has none.
+ValueId bias_or_zeros(Graph& graph, const Node& node);
+
+/// Turns a node into a fused one: same result, another kind with its body.
+void become_fused(Graph& graph, Node& node, OpKind kind, Attrs attrs, std::vector<ValueId> inputs);
+
+}  // namespace vitro

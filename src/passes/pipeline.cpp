@@ -1,0 +1,71 @@
+#include "passes/pipeline.h"
+
+#include <array>
+#include <system_error>
+
+#include "core/check.h"
+#include "core/file_io.h"
+#include "passes/passes.h"
+
+namespace vitro {
+namespace {
+
+constexpr std::array<Pass, 12> kPasses{{
+    // Leaves the depthwise_conv2d as the only reader of the value before it, so that a batch_norm
+    // in
+    // front of the pair has one reader and later patterns see no residual.
+    {"fold_depthwise_residual", fold_depthwise_residual},
+    // Before the norms: a factor between a linear and a batch_norm would hide them from each other.
+    {"fold_layer_scale", fold_layer_scale},
+    // Brings the batch_norm next to the head, where fold_batch_norm takes it.
+    {"fold_pooled_batch_norm", fold_pooled_batch_norm},
+    {"fold_batch_norm", fold_batch_norm},
+    {"fold_layer_norm_affine", fold_layer_norm_affine},
+    // After fold_batch_norm, which may give a depthwise_conv2d a bias.
+    {"fold_depthwise_bias", fold_depthwise_bias},
+    {"fuse_attention", fuse_attention},
+    {"fold_attention_scale", fold_attention_scale},
+    // The blocks come last: their operands are the finished weights.
+    {"fuse_attention_block", fuse_attention_block},
+    {"fuse_mlp", fuse_mlp},
+    {"fuse_local_mixer", fuse_local_mixer},
+    // No pass reads panels.
+    {"pack_weights", pack_weights},
+}};
+
+void dump(const Graph& graph, const PassOptions& options, size_t number, const char* name) {
+  if (options.dump_dir.empty()) return;
+  const std::string text = print(graph);
+  write_file_atomic(options.dump_dir / fmt::format("{:02}-{}.txt", number, name),
+                    std::as_bytes(std::span(text)));
+}
+
+void create_dump_dir(const std::filesystem::path& dir) {
+  if (dir.empty()) return;
+  std::error_code error;
+  std::filesystem::create_directories(dir, error);
+  check(!error, ErrorCode::DeviceError, "cannot create the dump directory '{}': {}", dir.string(),
+        error.message());
+}
+
+void verify_after(const Graph& graph, const char* pass) try {
+  verify(graph);
+} catch (const Error& error) {
+  fail(ErrorCode::Internal, "pass {}: {}", pass, error.what());
+}
+
+}  // namespace
+
+std::span<const Pass> pass_list() { return kPasses; }
+
+void run_passes(Graph& graph, const PassOptions& options) {
+  create_dump_dir(options.dump_dir);
+  dump(graph, options, 0, "input");
+  for (size_t i = 0; i < kPasses.size(); ++i) {
+    kPasses[i].run(graph);
+    verify_after(graph, kPasses[i].name);
+    dump(graph, options, i + 1, kPasses[i].name);
+  }
+}
+
+}  // namespace vitro

@@ -1,0 +1,30 @@
+#pragma once
+
+#include <filesystem>
+#include <span>
+
+#include "ir/graph.h"
+
+namespace vitro {
+
+/// A row of the pipeline.
+struct Pass {
+  const char* name;
+  void (*run)(Graph&);
+};
+
+/// All passes, in the order in which run_passes() applies them.
+std::span<const Pass> pass_list();
+
+struct PassOptions {
+  /// When not empty: receives 00-input.txt, then 01-<name>.txt and so on, the graph after each
+  /// pass. Created when missing.
+  std::filesystem::path dump_dir;
+};
+
+/// Optimises a valid graph in place and verifies it after each pass. Throws NotFound or DeviceError
+/// when the dump directory cannot be written, Internal (naming the pass) when a pass broke the
+/// graph.
+void run_passes(Graph& graph, const PassOptions& options = {});
+
+}  // namespace vitro

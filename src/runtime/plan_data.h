@@ -1,0 +1,21 @@
+#pragma once
+
+#include <memory>
+#include <vector>
+
+#include "ir/graph.h"
+#include "vitro/plan.h"
+
+namespace vitro {
+
+/// What a Plan handle shares: data only, never changed once made.
+struct PlanData {
+  PlanInfo info;
+  Graph graph;                        ///< optimised; weights are views of the file or owned
+  std::vector<WeightRecord> weights;  ///< the ledger of the checkpoint
+};
+
+/// True when the file starts like a plan: a cheap look at its header, which may still be corrupt.
+bool is_plan_file(const std::filesystem::path& path);
+
+}  // namespace vitro

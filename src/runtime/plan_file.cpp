@@ -1,0 +1,152 @@
+#define XXH_INLINE_ALL
+#include <xxhash.h>
+
+#include <array>
+#include <fstream>
+#include <set>
+#include <unordered_map>
+
+#include "core/check.h"
+#include "core/safetensors.h"
+#include "runtime/plan_data.h"
+#include "runtime/plan_json.h"
+#include "vitro/vitro.h"
+
+// A plan is a safetensors file: the weights are its tensors, 64-byte aligned in the layout that kernels
+// read; everything else is text in `__metadata__`. docs/plan-format.md describes it.
+namespace vitro {
+namespace {
+
+constexpr const char* kPlanVersion = "1";
+using Metadata = std::map<std::string, std::string>;
+
+void hash_text(XXH3_state_t& state, const std::string& text) {
+  const uint64_t size = text.size();
+  XXH3_64bits_update(&state, &size, sizeof size);
+  XXH3_64bits_update(&state, text.data(), text.size());
+}
+
+/// XXH3-64 of all metadata but the checksum itself, then of every tensor in file order.
+std::string checksum(const Metadata& metadata, const std::vector<TensorEntry>& tensors) {
+  XXH3_state_t state;
+  XXH3_64bits_reset(&state);
+  for (const auto& [key, value] : metadata) {
+    if (key == "checksum") continue;
+    hash_text(state, key);
+    hash_text(state, value);
+  }
+  for (const TensorEntry& tensor : tensors) {
+    hash_text(state, tensor.name);
+    XXH3_64bits_update(&state, tensor.bytes.data(), tensor.bytes.size());
+  }
+  return fmt::format("{:016x}", XXH3_64bits_digest(&state));
+}
+
+Dims stored_dims(const Constant& constant) {
+  if (constant.layout == Layout::RowMajor) return constant.dims;
+  return {(constant.dims[0] + 15) / 16, constant.dims[1], 16};
+}
+
+const std::string& require(const Metadata& metadata, const char* key, const std::string& path) {
+  const auto found = metadata.find(key);
+  check(found != metadata.end(), ErrorCode::CorruptFile, "plan '{}': no '{}' in its metadata", path,
+        key);
+  return found->second;
+}
+
+void check_version(const Metadata& metadata, const std::string& path) {
+  const auto format = metadata.find("format");
+  if (format == metadata.end() || format->second != kPlanFormat)
+    fail_hint(ErrorCode::CorruptFile, fmt::format("build it first: vitro build {} -o model.plan", path),
+              "'{}' is not a Vitro plan", path);
+  const std::string& version = require(metadata, "plan_version", path);
+  if (version == kPlanVersion) return;
+  const auto source = metadata.find("source");
+  fail_hint(ErrorCode::Unsupported,
+            fmt::format("rebuild it: vitro build {} -o {}",
+                        source == metadata.end() ? "CHECKPOINT" : source->second, path),
+            "plan '{}' has format version {}, this Vitro {} reads version {}", path, version,
+            vitro::version(), kPlanVersion);
+}
+
+/// Points every constant of the graph at its tensor in the file.
+void attach_weights(Graph& graph, const TensorFile& file, const std::shared_ptr<const void>& owner,
+                    const std::string& path) {
+  std::unordered_map<std::string, const TensorEntry*> by_name;
+  for (const TensorEntry& tensor : file.tensors) by_name[tensor.name] = &tensor;
+  for (Value& value : graph.values) {
+    if (!value.constant) continue;
+    const auto found = by_name.find(value.name);
+    check(found != by_name.end(), ErrorCode::CorruptFile, "plan '{}': no weights '{}'", path,
+          value.name);
+    const TensorEntry& tensor = *found->second;
+    check(tensor.dtype == DType::Float32 && tensor.dims == stored_dims(*value.constant),
+          ErrorCode::CorruptFile, "plan '{}': weights '{}' are {} {}, expected F32 {}", path,
+          value.name, dtype_name(tensor.dtype), to_string(tensor.dims),
+          to_string(stored_dims(*value.constant)));
+    check(reinterpret_cast<uintptr_t>(tensor.bytes.data()) % alignof(float) == 0,
+          ErrorCode::CorruptFile, "plan '{}': weights '{}' are not aligned", path, value.name);
+    value.constant->bytes = tensor.bytes;
+    value.constant->owner = owner;
+  }
+}
+
+/// The commands feed images and read logits: a graph of another form cannot be run.
+void check_interface(const PlanData& plan, const std::string& path) {
+  const Graph& graph = plan.graph;
+  const bool fits = graph.inputs.size() == 1 && !graph.outputs.empty() &&
+                    graph.value(graph.inputs[0]).type.dims.size() == 4 &&
+                    graph.value(graph.inputs[0]).type.dims[1] == 3 &&
+                    graph.value(graph.outputs[0]).type.dims == Dims{1, plan.info.num_classes};
+  check(fits, ErrorCode::CorruptFile, "plan '{}': the graph does not map images to {} logits", path,
+        plan.info.num_classes);
+}
+
+}  // namespace
+
+bool is_plan_file(const std::filesystem::path& path) {
+  // The metadata comes first in the header, and "format" sorts before the long entries.
+  std::array<char, 512> head{};
+  std::ifstream file(path, std::ios::binary);
+  file.read(head.data(), head.size());
+  const std::string_view text(head.data(), static_cast<size_t>(file.gcount()));
+  return text.find(fmt::format("\"{}\"", kPlanFormat)) != std::string_view::npos;
+}
+
+void save(const Plan& plan, const std::filesystem::path& path) {
+  const PlanData& data = plan.data();
+  std::vector<TensorEntry> tensors;
+  std::set<std::string> names;
+  for (const Value& value : data.graph.values) {
+    if (!value.constant) continue;
+    check(names.insert(value.name).second, ErrorCode::Internal, "plan: two weights are named '{}'",
+          value.name);
+    tensors.push_back({value.name, DType::Float32, stored_dims(*value.constant), value.constant->bytes});
+  }
+  Metadata metadata{{"format", std::string(kPlanFormat)}, {"plan_version", kPlanVersion},
+                    {"source", data.info.source},         {"graph", graph_to_json(data.graph)},
+                    {"info", plan_info_to_json(data.info)}, {"weights", weights_to_json(data.weights)}};
+  metadata["checksum"] = checksum(metadata, tensors);
+  write_safetensors(path, tensors, metadata);
+}
+
+Plan load(const std::filesystem::path& path) {
+  const auto file = MappedFile::open(path);
+  const TensorFile tensors = read_safetensors(file);
+  check_version(tensors.metadata, path.string());
+  const std::string& stored = require(tensors.metadata, "checksum", path.string());
+  const std::string actual = checksum(tensors.metadata, tensors.tensors);
+  if (stored != actual)
+    fail_hint(ErrorCode::CorruptFile, "copy it again, or rebuild it with vitro build",
+              "plan '{}': checksum {}, its bytes have {}", path.string(), stored, actual);
+  auto plan = std::make_shared<PlanData>();
+  plan->info = plan_info_from_json(require(tensors.metadata, "info", path.string()));
+  plan->weights = weights_from_json(require(tensors.metadata, "weights", path.string()));
+  plan->graph = graph_from_json(require(tensors.metadata, "graph", path.string()));
+  attach_weights(plan->graph, tensors, file, path.string());
+  verify(plan->graph);
+  check_interface(*plan, path.string());
+  return Plan(std::move(plan));
+}
+
+}  // namespace vitro

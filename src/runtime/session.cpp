@@ -1,0 +1,174 @@
+#include "vitro/session.h"
+
+#include <fmt/format.h>
+#include <sched.h>
+
+#include <map>
+#include <mutex>
+#include <new>
+#include <shared_mutex>
+
+#include "backends/backend.h"
+#include "core/check.h"
+#include "ir/op_info.h"
+#include "runtime/plan_data.h"
+
+namespace vitro {
+namespace {
+
+constexpr std::align_val_t kArenaAlignment{64};
+// A stream of ever new shapes must not fill the memory with compiled programs.
+constexpr size_t kMaxShapes = 32;
+constexpr int kMaxThreads = 1024;
+
+struct FreeArena {
+  void operator()(std::byte* memory) const { ::operator delete(memory, kArenaAlignment); }
+};
+using Arena = std::unique_ptr<std::byte, FreeArena>;
+
+/// A program for one shape and the arenas that its concurrent runs work in.
+class CompiledShape {
+ public:
+  explicit CompiledShape(std::unique_ptr<Executable> executable)
+      : executable_(std::move(executable)) {
+    give_back(allocate());
+  }
+
+  const Executable& executable() const { return *executable_; }
+
+  void run(const float* input, std::span<float* const> outputs) {
+    Arena arena = take();
+    executable_->run({&input, 1}, outputs, arena.get());
+    give_back(std::move(arena));
+  }
+
+ private:
+  Arena allocate() const {
+    const size_t bytes = std::max<size_t>(executable_->arena_bytes(), 64);
+    auto* memory = static_cast<std::byte*>(::operator new(bytes, kArenaAlignment, std::nothrow));
+    check(memory != nullptr, ErrorCode::OutOfMemory, "session: no memory for an arena of {} bytes",
+          bytes);
+    return Arena(memory);
+  }
+
+  Arena take() {
+    {
+      const std::lock_guard lock(mutex_);
+      if (!free_.empty()) {
+        Arena arena = std::move(free_.back());
+        free_.pop_back();
+        return arena;
+      }
+    }
+    return allocate();
+  }
+
+  void give_back(Arena arena) {
+    const std::lock_guard lock(mutex_);
+    free_.push_back(std::move(arena));
+  }
+
+  std::unique_ptr<Executable> executable_;
+  std::mutex mutex_;
+  std::vector<Arena> free_;
+};
+
+int available_cores() {
+  cpu_set_t set;
+  CPU_ZERO(&set);
+  return sched_getaffinity(0, sizeof set, &set) == 0 ? std::max(1, CPU_COUNT(&set)) : 1;
+}
+
+int resolve_threads(int threads) {
+  check(threads >= 0 && threads <= kMaxThreads, ErrorCode::InvalidArgument,
+        "session: {} threads, expected 1 to {} (or 0: one for each core)", threads, kMaxThreads);
+  return threads == 0 ? available_cores() : threads;
+}
+
+}  // namespace
+
+struct Session::State {
+  Plan plan;
+  const Backend& backend;
+  int threads;
+  std::shared_mutex mutex;
+  std::map<Dims, std::shared_ptr<CompiledShape>> shapes;
+  size_t num_outputs;
+
+  std::shared_ptr<CompiledShape> compiled(const Dims& dims) {
+    {
+      const std::shared_lock lock(mutex);
+      if (const auto found = shapes.find(dims); found != shapes.end()) return found->second;
+    }
+    check_input(dims);
+    const TensorType input{DType::Float32, dims};
+    auto made = std::make_shared<CompiledShape>(
+        backend.compile(plan.data().graph, {&input, 1}, {threads}));
+    const std::unique_lock lock(mutex);
+    if (shapes.size() >= kMaxShapes) shapes.erase(shapes.begin());
+    return shapes.emplace(dims, std::move(made)).first->second;
+  }
+
+  void check_input(const Dims& dims) const {
+    const Dims& expected = plan.data().graph.value(plan.data().graph.inputs[0]).type.dims;
+    check(dims.size() == 4 && dims[1] == expected[1], ErrorCode::InvalidArgument,
+          "input {}: expected {} channels, as in {} (batch, channels, height, width)", to_string(dims),
+          expected[1], to_string(expected));
+    // 2^31 elements are 8 GiB: beyond that a request is a mistake, and sizes stay far from overflow.
+    for (int64_t extent : dims)
+      check(extent >= 1 && extent <= (int64_t{1} << 31), ErrorCode::InvalidArgument,
+            "input {}: every extent must be at least 1", to_string(dims));
+    check(num_elements(dims) <= (int64_t{1} << 31), ErrorCode::InvalidArgument,
+          "input {}: more than 2^31 elements", to_string(dims));
+  }
+};
+
+Session::Session(const Plan& plan, const SessionOptions& options)
+    : state_(new State{plan, find_backend(options.backend), resolve_threads(options.threads), {}, {},
+                       plan.data().graph.outputs.size()}) {}
+Session::~Session() = default;
+Session::Session(Session&&) noexcept = default;
+Session& Session::operator=(Session&&) noexcept = default;
+
+void Session::run(const float* images, const Dims& dims, float* logits) const {
+  check(state_->num_outputs == 1, ErrorCode::InvalidArgument,
+        "session: the plan has {} outputs, run() returns one", state_->num_outputs);
+  float* const outputs[] = {logits};
+  state_->compiled(dims)->run(images, outputs);
+}
+
+Tensor Session::run(const Tensor& images) const {
+  check(num_elements(images.dims) == static_cast<int64_t>(images.data.size()),
+        ErrorCode::InvalidArgument, "input {}: holds {} floats", to_string(images.dims),
+        images.data.size());
+  const auto compiled = state_->compiled(images.dims);
+  Tensor logits(compiled->executable().outputs()[0].dims);
+  run(images.data.data(), images.dims, logits.data.data());
+  return logits;
+}
+
+void Session::prepare(const Dims& dims) const { state_->compiled(dims); }
+const Plan& Session::plan() const { return state_->plan; }
+const char* Session::backend() const { return state_->backend.name(); }
+int Session::threads() const { return state_->threads; }
+
+size_t Session::arena_bytes(const Dims& dims) const {
+  return state_->compiled(dims)->executable().arena_bytes();
+}
+
+std::string Session::explain(const Dims& dims) const {
+  std::string text;
+  const auto compiled = state_->compiled(dims);
+  for (const Dispatch& dispatch : compiled->executable().dispatch()) {
+    text += fmt::format("{} '{}' -> {}\n", op_info(dispatch.kind).name, dispatch.source,
+                        to_string(dispatch.output));
+    for (const auto& [impl, refusal] : dispatch.answers)
+      text += refusal.empty() ? fmt::format("    {}: chosen\n", impl)
+                              : fmt::format("    {}: refused, {}\n", impl, refusal);
+    const bool inlined = dispatch.answers.empty() || !dispatch.answers.back().refusal.empty();
+    if (inlined) text += "    no implementation: its body runs instead\n";
+  }
+  return text;
+}
+
+}  // namespace vitro

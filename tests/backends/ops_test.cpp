@@ -1,0 +1,133 @@
+#include <gtest/gtest.h>
+
+#include <cstring>
+#include <fstream>
+#include <iterator>
+#include <set>
+
+#include "backends/guarded_run.h"
+#include "ir/op_info.h"
+#include "metric.h"
+#include "ops/cases.h"
+#include "ops/oracle.h"
+
+namespace vitro {
+namespace {
+
+using Results = std::vector<std::vector<float>>;
+
+std::string backend_of(const BackendRow& row) { return row.name; }
+
+/// Every case on one backend.
+class Ops : public ::testing::TestWithParam<std::tuple<const BackendRow*, const OpCase*>> {
+ protected:
+  void SetUp() override {
+    if (!row().backend) GTEST_SKIP() << row().unavailable;
+  }
+  const BackendRow& row() const { return *std::get<0>(GetParam()); }
+  const OpCase& op_case() const { return *std::get<1>(GetParam()); }
+
+  Tolerance tolerance() const {
+    if (backend_of(row()) != "reference") return kFloat32Op;
+    return op_info(op_case().kind).fused ? kReferenceFusedOp : kReferenceOp;
+  }
+
+  std::unique_ptr<Executable> compile(const Graph& graph, std::span<const Tensor> inputs,
+                                      int threads) const {
+    return row().backend->compile(graph, types_of(inputs), {threads});
+  }
+};
+
+bool same_bits(const Results& a, const Results& b) {
+  if (a.size() != b.size()) return false;
+  for (size_t i = 0; i < a.size(); ++i)
+    if (a[i].size() != b[i].size() ||
+        std::memcmp(a[i].data(), b[i].data(), a[i].size() * sizeof(float)) != 0)
+      return false;
+  return true;
+}
+
+template <typename R>
+void expect_close(const Results& results, const std::vector<std::vector<R>>& expected,
+                  const Tolerance& bound) {
+  ASSERT_EQ(results.size(), expected.size());
+  for (size_t i = 0; i < results.size(); ++i) {
+    const Distance d = distance<float, R>(results[i], expected[i]);
+    EXPECT_TRUE(d.within(bound)) << "output " << i << ": " << report(d, bound);
+    ::testing::Test::RecordProperty("distance", report(d, bound));
+  }
+}
+
+TEST_P(Ops, AgreesWithDoublePrecision) {
+  const Graph graph = op_case().build();
+  const std::vector<Tensor> inputs = case_inputs(op_case(), graph);
+  const auto expected = evaluate(graph, inputs);
+  Results first;
+  for (const int threads : {1, 2}) {
+    SCOPED_TRACE(threads);
+    const auto executable = compile(graph, inputs, threads);
+    GuardedRun run(*executable, inputs);
+    const Results results = run.run();
+    expect_close(results, expected, tolerance());
+    EXPECT_TRUE(same_bits(run.run(), results)) << "a second run gave other bits";
+    if (first.empty()) first = results;
+    EXPECT_TRUE(same_bits(results, first)) << "the number of threads changed the bits";
+  }
+}
+
+TEST_P(Ops, FusedNodeEqualsItsBody) {
+  Graph graph = op_case().build();
+  const std::vector<Tensor> inputs = case_inputs(op_case(), graph);
+  if (!op_info(op_case().kind).fused) return;
+  const auto fused = compile(graph, inputs, 2);
+  const Results expected = GuardedRun(*fused, inputs).run();
+  inline_body(graph, 0);
+  verify(graph);
+  const auto inlined = compile(graph, inputs, 2);
+  expect_close(GuardedRun(*inlined, inputs).run(), expected, kFloat32Op);
+}
+
+std::vector<const BackendRow*> all_backends() {
+  std::vector<const BackendRow*> rows;
+  for (const BackendRow& row : backend_rows()) rows.push_back(&row);
+  return rows;
+}
+
+std::vector<const OpCase*> all_cases() {
+  std::vector<const OpCase*> cases;
+  for (const OpCase& op_case : op_cases()) cases.push_back(&op_case);
+  return cases;
+}
+
+INSTANTIATE_TEST_SUITE_P(Backends, Ops,
+                         ::testing::Combine(::testing::ValuesIn(all_backends()),
+                                            ::testing::ValuesIn(all_cases())),
+                         [](const ::testing::TestParamInfo<Ops::ParamType>& param) {
+                           return backend_of(*std::get<0>(param.param)) + "_" +
+                                  std::get<1>(param.param)->name;
+                         });
+
+TEST(OpCases, CoverEveryOpUnderUniqueNames) {
+  std::set<std::string> names;
+  std::set<OpKind> kinds;
+  for (const OpCase& op_case : op_cases()) {
+    EXPECT_TRUE(names.insert(op_case.name).second) << op_case.name;
+    kinds.insert(op_case.kind);
+    const Graph graph = op_case.build();
+    ASSERT_EQ(graph.nodes.size(), 1u) << op_case.name;
+    EXPECT_EQ(graph.nodes[0].kind, op_case.kind) << op_case.name;
+  }
+  EXPECT_EQ(kinds.size(), static_cast<size_t>(kNumOpKinds));
+}
+
+TEST(Operators, AreAllDocumented) {
+  std::ifstream file(std::string(VITRO_SOURCE_DIR) + "/docs/operators.md");
+  const std::string page(std::istreambuf_iterator<char>(file), {});
+  for (int i = 0; i < kNumOpKinds; ++i) {
+    const std::string name = op_info(static_cast<OpKind>(i)).name;
+    EXPECT_NE(page.find("| `" + name + "` |"), std::string::npos) << name;
+  }
+}
+
+}  // namespace
+}  // namespace vitro

@@ -1,0 +1,233 @@
+#include "backends/program.h"
+
+#include <gtest/gtest.h>
+
+#include <thread>
+
+#include "backends/count_allocations.h"
+#include "backends/guarded_run.h"
+#include "core/check.h"
+#include "ir/builder.h"
+#include "metric.h"
+#include "models/models.h"
+#include "ops/oracle.h"
+#include "ops/random.h"
+
+namespace vitro {
+namespace {
+
+const Backend& reference() { return find_backend("reference"); }
+
+std::unique_ptr<Executable> compile(const Backend& backend, const Graph& graph,
+                                    std::span<const Tensor> inputs, int threads = 1) {
+  return backend.compile(graph, types_of(inputs), {threads});
+}
+
+void expect_agrees(const Graph& graph, std::span<const Tensor> inputs) {
+  const auto executable = compile(reference(), graph, inputs);
+  const auto results = GuardedRun(*executable, inputs).run();
+  const auto expected = evaluate(graph, inputs);
+  ASSERT_EQ(results.size(), expected.size());
+  for (size_t i = 0; i < results.size(); ++i) {
+    const Distance d = distance<float, double>(results[i], expected[i]);
+    EXPECT_TRUE(d.within(kReferenceFusedOp)) << i << ": " << report(d, kReferenceFusedOp);
+  }
+}
+
+template <typename Function>
+void expect_error(ErrorCode code, const std::vector<std::string>& texts, Function function) {
+  try {
+    function();
+    ADD_FAILURE() << "no error";
+  } catch (const Error& error) {
+    EXPECT_EQ(error.code(), code) << error.what();
+    const std::string message = error.what() + ("\n" + error.hint());
+    for (const std::string& text : texts)
+      EXPECT_NE(message.find(text), std::string::npos) << message << " lacks " << text;
+  }
+}
+
+TEST(FindBackend, KnowsItsNames) {
+  EXPECT_STREQ(find_backend("reference").name(), "reference");
+  EXPECT_NO_THROW(find_backend("auto"));
+  for (const BackendRow& row : backend_rows()) {
+    if (!row.backend) continue;
+    EXPECT_STREQ(row.backend->name(), row.name);
+    EXPECT_FALSE(row.backend->describe().empty());
+  }
+}
+
+TEST(FindBackend, RefusesAnUnknownName) {
+  expect_error(ErrorCode::NotFound, {"'tpu'", "auto", "reference"}, [] { find_backend("tpu"); });
+}
+
+TEST(Program, ReshapesAreViews) {
+  GraphBuilder builder;
+  ValueId x = builder.input("x", {2, 3, 4, 5});
+  x = builder.op(OpKind::Gelu, {}, {x}, "a");
+  x = builder.op(OpKind::Reshape, ReshapeAttrs{{0, -1, 5}}, {x}, "tokens");
+  x = builder.op(OpKind::Gelu, {}, {x}, "b");
+  x = builder.op(OpKind::Reshape, ReshapeAttrs{{6, 20}}, {x}, "rows");
+  x = builder.op(OpKind::Softmax, {}, {x}, "c");
+  x = builder.op(OpKind::Reshape, ReshapeAttrs{{-1}}, {x}, "flat");
+  const Graph graph = builder.finish({x});
+  const std::vector<Tensor> inputs{Random("views").tensor({2, 3, 4, 5}, -1, 1)};
+  const auto executable = compile(reference(), graph, inputs);
+  EXPECT_EQ(executable->dispatch().size(), 3u);
+  EXPECT_EQ(executable->outputs()[0].dims, Dims{120});
+  // The two results that are not the caller's take the same memory, one after the other.
+  EXPECT_EQ(executable->arena_bytes(), 512u);
+  expect_agrees(graph, inputs);
+}
+
+TEST(Program, OutputsMayRepeatAndMayBeInputsOrConstants) {
+  GraphBuilder builder;
+  const ValueId x = builder.input("x", {2, 6});
+  const ValueId c = builder.constant("c", Random("c").constant({6}, -1, 1));
+  const ValueId sum = builder.op(OpKind::Add, {}, {x, c}, "sum");
+  const ValueId view = builder.op(OpKind::Reshape, ReshapeAttrs{{3, 4}}, {sum}, "view");
+  const ValueId input_view = builder.op(OpKind::Reshape, ReshapeAttrs{{12}}, {x}, "input_view");
+  const ValueId product = builder.op(OpKind::Mul, {}, {sum, sum}, "product");
+  const Graph graph = builder.finish({view, x, sum, c, product, input_view, sum});
+  expect_agrees(graph, std::vector<Tensor>{Random("outputs").tensor({2, 6}, -1, 1)});
+}
+
+TEST(Program, WorksInPlaceOnlyWhereNobodyElseReads) {
+  GraphBuilder builder;
+  const ValueId x = builder.input("x", {4, 16});
+  const ValueId a = builder.op(OpKind::Gelu, {}, {x}, "a");
+  const ValueId b = builder.op(OpKind::Softmax, {}, {a}, "b");  // a is read again below
+  const ValueId c = builder.op(OpKind::Gelu, {}, {b}, "c");
+  const ValueId d = builder.op(OpKind::Add, {}, {c, a}, "d");
+  const ValueId e = builder.op(OpKind::Mul, {}, {d, d}, "e");
+  const ValueId f = builder.op(OpKind::Add, {}, {e, x}, "f");
+  const Graph graph = builder.finish({builder.op(OpKind::Gelu, {}, {f}, "g")});
+  expect_agrees(graph, std::vector<Tensor>{Random("in place").tensor({4, 16}, -1, 1)});
+}
+
+TEST(Program, ServesOtherShapesThanTheDefault) {
+  GraphBuilder builder;
+  const ValueId x = builder.input("x", {1, 4, 4, 8});
+  const Constant weight = Random("weight").constant({3, 3, 8}, -1, 1);
+  const ValueId y = builder.op(OpKind::DepthwiseConv2d, Conv2dAttrs{{1, 1}, {1, 1, 1, 1}},
+                               {x, builder.constant("weight", weight)}, "conv");
+  const Graph graph =
+      builder.finish({builder.op(OpKind::ReduceMean, ReduceAttrs{{1, 2}}, {y}, "m")});
+  expect_agrees(graph, std::vector<Tensor>{Random("shape").tensor({3, 9, 5, 8}, -1, 1)});
+  expect_error(ErrorCode::InvalidArgument, {"depthwise_conv2d", "'conv'"}, [&] {
+    compile(reference(), graph, std::vector<Tensor>{Tensor({1, 4, 4, 9})});
+  });
+}
+
+TEST(Program, RefusesNoThreads) {
+  GraphBuilder builder;
+  const ValueId x = builder.input("x", {3});
+  const Graph graph = builder.finish({builder.op(OpKind::Gelu, {}, {x}, "a")});
+  for (const int threads : {0, -1})
+    expect_error(ErrorCode::InvalidArgument, {"threads"},
+                 [&] { compile(reference(), graph, std::vector<Tensor>{Tensor({3})}, threads); });
+}
+
+std::optional<Refusal> refuse(const OpContext&) { return Refusal{"only on Sundays"}; }
+constexpr Impl kRefusing{"test:never", refuse, nullptr};
+ImplList no_impls(OpKind) { return {}; }
+ImplList refusing_impls(OpKind) { return {&kRefusing, 1}; }
+
+TEST(Program, SaysWhoRefusedAnOp) {
+  GraphBuilder builder;
+  const ValueId x = builder.input("x", {3});
+  const Graph graph = builder.finish({builder.op(OpKind::Gelu, {}, {x}, "block.act")});
+  const std::vector<TensorType> types{{DType::Float32, {3}}};
+  expect_error(ErrorCode::Unsupported, {"'bare'", "gelu", "'block.act'"},
+               [&] { compile_program(graph, types, {1}, no_impls, "bare"); });
+  expect_error(ErrorCode::Unsupported, {"test:never", "only on Sundays"},
+               [&] { compile_program(graph, types, {1}, refusing_impls, "bare"); });
+}
+
+Graph small_model() {
+  RandomWeights weights(7);
+  ModelOptions options;
+  options.num_classes = 10;
+  options.height = options.width = 32;
+  options.stage_outputs = true;
+  return build_uniformer(find_model("uniformer_small"), options, weights);
+}
+
+std::vector<Tensor> images(int64_t count) {
+  return {Random("images").tensor({count, 3, 32, 32}, -2, 2)};
+}
+
+TEST(Program, WholeModelAgreesWithDoublePrecisionOnEveryBackend) {
+  const Graph graph = small_model();
+  const std::vector<Tensor> inputs = images(2);
+  const auto expected = evaluate(graph, inputs);
+  for (const BackendRow& row : backend_rows()) {
+    if (!row.backend) continue;
+    SCOPED_TRACE(row.name);
+    const auto executable = compile(*row.backend, graph, inputs, 2);
+    const auto results = GuardedRun(*executable, inputs).run();
+    ASSERT_EQ(results.size(), expected.size());
+    for (size_t i = 0; i < results.size(); ++i) {
+      const Distance d = distance<float, double>(results[i], expected[i]);
+      EXPECT_TRUE(d.within(kFloat32Model)) << i << ": " << report(d, kFloat32Model);
+    }
+  }
+}
+
+/// The caller's side of a run: everything allocated beforehand.
+struct Caller {
+  explicit Caller(const Executable& executable) : arena(executable.arena_bytes()) {
+    for (const TensorType& type : executable.outputs()) outputs.emplace_back(type.dims);
+    for (Tensor& output : outputs) targets.push_back(output.data.data());
+  }
+  void run(const Executable& executable, const Tensor& input) {
+    const float* source = input.data.data();
+    executable.run({&source, 1}, targets, arena.data());
+  }
+  GuardedBuffer arena;
+  std::vector<Tensor> outputs;
+  std::vector<float*> targets;
+};
+
+TEST(Program, RunsWithoutAllocating) {
+  const Graph graph = small_model();
+  const std::vector<Tensor> inputs = images(1);
+  for (const BackendRow& row : backend_rows()) {
+    if (!row.backend) continue;
+    for (const int threads : {1, 2}) {
+      SCOPED_TRACE(std::string(row.name) + ", threads " + std::to_string(threads));
+      const auto executable = compile(*row.backend, graph, inputs, threads);
+      Caller caller(*executable);
+      caller.run(*executable, inputs[0]);  // the OpenMP run time makes its team on first use
+      const size_t before = num_allocations();
+      caller.run(*executable, inputs[0]);
+      EXPECT_EQ(num_allocations() - before, 0u);
+    }
+  }
+  const size_t before = num_allocations();
+  const std::vector<int> probe(100);
+  EXPECT_GT(num_allocations(), before) << "the counter does not count";
+}
+
+TEST(Program, ThreadsMayShareAnExecutable) {
+  const Graph graph = small_model();
+  const std::vector<Tensor> inputs = images(1);
+  for (const BackendRow& row : backend_rows()) {
+    if (!row.backend) continue;
+    SCOPED_TRACE(row.name);
+    const auto executable = compile(*row.backend, graph, inputs, 1);
+    Caller expected(*executable), a(*executable), b(*executable);
+    expected.run(*executable, inputs[0]);
+    std::thread first([&] { a.run(*executable, inputs[0]); });
+    std::thread second([&] { b.run(*executable, inputs[0]); });
+    first.join();
+    second.join();
+    for (size_t i = 0; i < expected.outputs.size(); ++i) {
+      EXPECT_EQ(a.outputs[i].data, expected.outputs[i].data);
+      EXPECT_EQ(b.outputs[i].data, expected.outputs[i].data);
+    }
+  }
+}
+
+}  // namespace
+}  // namespace vitro

@@ -1,0 +1,79 @@
+#include "core/convert.h"
+
+#include <gtest/gtest.h>
+
+#include <bit>
+#include <cmath>
+#include <cstring>
+#include <limits>
+#include <vector>
+
+#include "core/temporary_directory.h"
+
+namespace vitro {
+namespace {
+
+/// The definition of binary16, with library functions only.
+double float16_by_definition(uint32_t bits) {
+  const int exponent = static_cast<int>(bits >> 10 & 31);
+  const double mantissa = (bits & 1023) / 1024.0;
+  const double sign = (bits & 0x8000) != 0 ? -1.0 : 1.0;
+  if (exponent == 31) {
+    return mantissa == 0 ? sign * std::numeric_limits<double>::infinity()
+                         : std::numeric_limits<double>::quiet_NaN();
+  }
+  return exponent == 0 ? sign * std::ldexp(mantissa, -14)
+                       : sign * std::ldexp(1.0 + mantissa, exponent - 15);
+}
+
+template <typename T>
+std::vector<float> convert(DType dtype, const std::vector<T>& values, size_t misalignment = 0) {
+  std::vector<std::byte> bytes(misalignment + values.size() * sizeof(T));
+  std::memcpy(bytes.data() + misalignment, values.data(), values.size() * sizeof(T));
+  std::vector<float> result(values.size());
+  to_float32(dtype, std::span(bytes).subspan(misalignment), result.data());
+  return result;
+}
+
+TEST(Convert, Float16IsExactForAllBitPatterns) {
+  std::vector<uint16_t> all(65536);
+  for (uint32_t i = 0; i < all.size(); ++i) all[i] = static_cast<uint16_t>(i);
+  const auto converted = convert(DType::Float16, all, 1);
+  for (uint32_t i = 0; i < all.size(); ++i) {
+    const double expected = float16_by_definition(i);
+    if (std::isnan(expected)) {
+      ASSERT_TRUE(std::isnan(converted[i])) << i;
+    } else {
+      ASSERT_EQ(converted[i], expected) << i;
+    }
+    ASSERT_EQ(std::signbit(converted[i]), (i & 0x8000) != 0) << i;
+  }
+}
+
+TEST(Convert, BFloat16IsTheUpperHalfOfAFloat32) {
+  std::vector<uint16_t> all(65536);
+  for (uint32_t i = 0; i < all.size(); ++i) all[i] = static_cast<uint16_t>(i);
+  const auto converted = convert(DType::BFloat16, all);
+  for (uint32_t i = 0; i < all.size(); ++i) {
+    ASSERT_EQ(std::bit_cast<uint32_t>(converted[i]), i << 16);
+  }
+}
+
+TEST(Convert, Float32IsCopiedAndFloat64Rounded) {
+  EXPECT_EQ(convert<float>(DType::Float32, {1.5f, -0.0f}, 3), (std::vector<float>{1.5f, -0.0f}));
+  EXPECT_EQ(convert<double>(DType::Float64, {0.1, 1e300}, 5),
+            (std::vector<float>{0.1f, std::numeric_limits<float>::infinity()}));
+  to_float32(DType::Float32, {}, nullptr);
+}
+
+TEST(Convert, RefusesWhatIsNoFloat) {
+  float value = 0;
+  const std::vector<std::byte> bytes(8);
+  test::expect_error(ErrorCode::Unsupported, "I64",
+                     [&] { to_float32(DType::Int64, bytes, &value); });
+  test::expect_error(ErrorCode::InvalidArgument, "whole number",
+                     [&] { to_float32(DType::Float32, std::span(bytes).first(3), &value); });
+}
+
+}  // namespace
+}  // namespace vitro

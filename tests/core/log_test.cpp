@@ -1,0 +1,28 @@
+#include "core/log.h"
+
+#include <gtest/gtest.h>
+
+namespace vitro {
+namespace {
+
+class LogTest : public ::testing::Test {
+ protected:
+  ~LogTest() override { set_log_level(LogLevel::Warning); }
+};
+
+TEST_F(LogTest, PrintsUpToTheLevel) {
+  testing::internal::CaptureStderr();
+  log_warning("tensor '{}' has {} NaN", "a", 3);
+  log_info("hidden {}", 1);
+  set_log_level(LogLevel::Debug);
+  log_info("shown {}", 2);
+  log_debug("shown {}", 3);
+  set_log_level(LogLevel::Error);
+  log_warning("hidden");
+  log_message(LogLevel::Error, "bad");
+  EXPECT_EQ(testing::internal::GetCapturedStderr(),
+            "warning: tensor 'a' has 3 NaN\ninfo: shown 2\ndebug: shown 3\nerror: bad\n");
+}
+
+}  // namespace
+}  // namespace vitro

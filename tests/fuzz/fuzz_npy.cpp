@@ -1,0 +1,7 @@
+#include "core/npy.h"
+#include "fuzz/fuzz_target.h"
+
+extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
+  return vitro::fuzz::run(
+      data, size, [](std::span<const std::byte> bytes) { vitro::parse_npy(bytes, "fuzz"); });
+}

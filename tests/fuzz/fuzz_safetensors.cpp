@@ -1,0 +1,8 @@
+#include "core/safetensors.h"
+#include "fuzz/fuzz_target.h"
+
+extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
+  return vitro::fuzz::run(data, size, [](std::span<const std::byte> bytes) {
+    vitro::fuzz::touch(vitro::parse_safetensors(bytes, "fuzz"));
+  });
+}

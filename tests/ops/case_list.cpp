@@ -1,0 +1,41 @@
+#include "ops/case_list.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cctype>
+#include <cmath>
+
+#include "ir/op_info.h"
+
+namespace vitro {
+
+OpCase& CaseList::add(OpKind kind, const std::string& what, Emit emit) {
+  std::string name = fmt::format("{}_{}", op_info(kind).name, what);
+  const auto is_odd = [](unsigned char c) { return !std::isalnum(c); };
+  std::replace_if(name.begin(), name.end(), is_odd, '_');
+  const auto build = [name, emit = std::move(emit)] {
+    GraphBuilder builder;
+    Random random(name + " weights");
+    const ValueId out = emit(builder, random);
+    return builder.finish({out});
+  };
+  cases_.push_back({name, kind, build});
+  return cases_.back();
+}
+
+ValueId weight(GraphBuilder& builder, Random& random, Dims dims, int64_t fan_in, Layout layout) {
+  const float bound = std::sqrt(3.0f / static_cast<float>(fan_in));
+  const Constant constant = random.constant(std::move(dims), -bound, bound);
+  return builder.constant("weight", with_layout(constant, layout));
+}
+
+ValueId vector(GraphBuilder& builder, Random& random, int64_t count, float low, float high) {
+  return builder.constant("vector", random.constant({count}, low, high));
+}
+
+ValueId bias(GraphBuilder& builder, Random& random, int64_t count) {
+  return vector(builder, random, count, -0.5f, 0.5f);
+}
+
+}  // namespace vitro

@@ -1,0 +1,33 @@
+#pragma once
+
+#include "ir/builder.h"
+#include "ops/cases.h"
+#include "ops/random.h"
+
+namespace vitro {
+
+/// Collects cases. The weights of a case are seeded with its name.
+class CaseList {
+ public:
+  /// Adds the node to a builder and returns its result.
+  using Emit = std::function<ValueId(GraphBuilder&, Random&)>;
+
+  /// `what` follows the op's name; the reference is valid until the next call.
+  OpCase& add(OpKind kind, const std::string& what, Emit emit);
+  std::vector<OpCase> take() { return std::move(cases_); }
+
+ private:
+  std::vector<OpCase> cases_;
+};
+
+/// A weight that keeps the result near the size of the input.
+ValueId weight(GraphBuilder& builder, Random& random, Dims dims, int64_t fan_in,
+               Layout layout = Layout::RowMajor);
+/// `count` values in [low, high].
+ValueId vector(GraphBuilder& builder, Random& random, int64_t count, float low, float high);
+/// `count` values in [-0.5, 0.5].
+ValueId bias(GraphBuilder& builder, Random& random, int64_t count);
+
+void add_fused_cases(CaseList& cases);
+
+}  // namespace vitro

@@ -1,0 +1,116 @@
+#include <fmt/format.h>
+
+#include <cmath>
+
+#include "ops/case_list.h"
+
+namespace vitro {
+namespace {
+
+void add_attention_cases(CaseList& cases) {
+  struct Shape {
+    int64_t batch, height, width, heads, head_dim;
+  };
+  for (const Shape& s : std::vector<Shape>{{1, 1, 1, 1, 1},
+                                           {3, 5, 7, 3, 1},
+                                           {1, 5, 7, 2, 17},
+                                           {3, 5, 7, 2, 32},
+                                           {1, 14, 14, 5, 64},
+                                           {1, 14, 14, 2, 32},
+                                           {2, 7, 7, 8, 64},
+                                           {1, 3, 3, 1, 128}}) {
+    const int64_t c = s.heads * s.head_dim;
+    const float scale = 1.0f / std::sqrt(static_cast<float>(s.head_dim));
+    const Dims qkv{s.batch, s.height * s.width, 3 * c}, image{s.batch, s.height, s.width, c};
+    const std::string what = fmt::format("{}_heads_{}", to_string(qkv), s.heads);
+    for (const float range : {1.0f, 6.0f}) {  // flat, then peaked weights
+      OpCase& attention = cases.add(OpKind::Attention, fmt::format("{}_range_{}", what, range),
+                                    [=](GraphBuilder& builder, Random&) {
+                                      return builder.op(OpKind::Attention,
+                                                        AttentionAttrs{s.heads, s.head_dim, scale},
+                                                        {builder.input("qkv", qkv)}, "attention");
+                                    });
+      attention.low = -range;
+      attention.high = range;
+    }
+    for (const Layout layout : {Layout::RowMajor, Layout::Panel16})
+      cases.add(OpKind::AttentionBlock,
+                fmt::format("{}_heads_{}_{}", to_string(image), s.heads, layout_name(layout)),
+                [=](GraphBuilder& builder, Random& random) {
+                  const ValueId x = builder.input("x", image);
+                  const ValueId qkv_weight = weight(builder, random, {3 * c, c}, c, layout);
+                  const ValueId qkv_bias = bias(builder, random, 3 * c);
+                  const ValueId proj = weight(builder, random, {c, c}, c, layout);
+                  return builder.op(OpKind::AttentionBlock,
+                                    AttentionBlockAttrs{s.heads, s.head_dim, scale, 1e-6f},
+                                    {x, qkv_weight, qkv_bias, proj, bias(builder, random, c)},
+                                    "block");
+                });
+  }
+  cases.add(OpKind::Attention, "without_scale", [](GraphBuilder& builder, Random&) {
+    return builder.op(OpKind::Attention, AttentionAttrs{2, 16, 1.0f},
+                      {builder.input("qkv", {1, 9, 96})}, "attention");
+  });
+}
+
+void add_mlp_cases(CaseList& cases) {
+  struct Shape {
+    Dims input;
+    int64_t hidden;
+  };
+  for (const Shape& s : std::vector<Shape>{{{1, 5, 7, 1}, 4},
+                                           {{1, 1, 1, 3}, 12},
+                                           {{3, 5, 7, 17}, 68},
+                                           {{3, 14, 14, 64}, 256},
+                                           {{1, 49, 320}, 1280},
+                                           {{1, 5, 7, 64}, 33}})
+    for (const bool layer_norm : {false, true})
+      for (const Layout layout : {Layout::RowMajor, Layout::Panel16})
+        cases.add(OpKind::Mlp,
+                  fmt::format("{}_hidden_{}{}_{}", to_string(s.input), s.hidden,
+                              layer_norm ? "_layer_norm" : "", layout_name(layout)),
+                  [=](GraphBuilder& builder, Random& random) {
+                    const int64_t c = s.input.back(), hidden = s.hidden;
+                    const ValueId x = builder.input("x", s.input);
+                    const ValueId fc1 = weight(builder, random, {hidden, c}, c, layout);
+                    const ValueId fc1_bias = bias(builder, random, hidden);
+                    const ValueId fc2 = weight(builder, random, {c, hidden}, hidden, layout);
+                    return builder.op(OpKind::Mlp, MlpAttrs{layer_norm, 1e-6f},
+                                      {x, fc1, fc1_bias, fc2, bias(builder, random, c)}, "mlp");
+                  });
+}
+
+void add_local_mixer_cases(CaseList& cases) {
+  for (const Dims& dims : std::vector<Dims>{{1, 1, 1, 1},
+                                            {1, 5, 7, 3},
+                                            {3, 5, 7, 17},
+                                            {3, 14, 14, 64},
+                                            {1, 14, 14, 128},
+                                            {1, 1, 9, 320}})
+    for (const Layout layout : {Layout::RowMajor, Layout::Panel16})
+      cases.add(OpKind::LocalMixer, fmt::format("{}_{}", to_string(dims), layout_name(layout)),
+                [=](GraphBuilder& builder, Random& random) {
+                  const int64_t c = dims.back();
+                  const ValueId x = builder.input("x", dims);
+                  const ValueId pos = weight(builder, random, {3, 3, c}, 9);
+                  const ValueId pos_bias = bias(builder, random, c);
+                  const ValueId conv1 = weight(builder, random, {c, c}, c, layout);
+                  const ValueId conv1_bias = bias(builder, random, c);
+                  const ValueId spatial = weight(builder, random, {5, 5, c}, 25);
+                  const ValueId conv2 = weight(builder, random, {c, c}, c, layout);
+                  return builder.op(OpKind::LocalMixer, {},
+                                    {x, pos, pos_bias, conv1, conv1_bias, spatial, conv2,
+                                     bias(builder, random, c)},
+                                    "mixer");
+                });
+}
+
+}  // namespace
+
+void add_fused_cases(CaseList& cases) {
+  add_attention_cases(cases);
+  add_mlp_cases(cases);
+  add_local_mixer_cases(cases);
+}
+
+}  // namespace vitro

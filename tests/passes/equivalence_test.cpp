@@ -1,0 +1,124 @@
+// Every pass computes what the graph before it did; models are run at another shape than the
+// default.
+#include <gtest/gtest.h>
+
+#include "backends/reference/reference_backend.h"
+#include "metric.h"
+#include "models/models.h"
+#include "passes/graphs.h"
+#include "passes/pipeline.h"
+
+namespace vitro::test {
+namespace {
+
+using Results = std::vector<std::vector<float>>;
+
+std::vector<TensorType> input_types(const Graph& graph) {
+  std::vector<TensorType> types;
+  for (ValueId id : graph.inputs) types.push_back(graph.value(id).type);
+  return types;
+}
+
+Results run_reference(const Graph& graph, const std::vector<TensorType>& types) {
+  const auto executable = reference_backend().compile(graph, types, CompileOptions{1});
+  Results inputs, results;
+  std::vector<const float*> input_data;
+  std::vector<float*> result_data;
+  RandomWeights random(3);
+  for (const TensorType& type : types) {
+    const Constant values = random.take("input", type.dims, "");
+    inputs.emplace_back(values.floats().begin(), values.floats().end());
+    input_data.push_back(inputs.back().data());
+  }
+  for (const TensorType& type : executable->outputs()) {
+    results.emplace_back(static_cast<size_t>(num_elements(type.dims)));
+    result_data.push_back(results.back().data());
+  }
+  const auto [arena, memory] =
+      allocate_constant({static_cast<int64_t>(executable->arena_bytes() / 4 + 1)});
+  executable->run(input_data, result_data, reinterpret_cast<std::byte*>(memory.data()));
+  return results;
+}
+
+void expect_close(const Results& actual, const Results& expected, const std::string& what) {
+  ASSERT_EQ(actual.size(), expected.size()) << what;
+  for (size_t i = 0; i < actual.size(); ++i) {
+    ASSERT_EQ(actual[i].size(), expected[i].size()) << what;
+    const Distance d = distance<float, float>(actual[i], expected[i]);
+    EXPECT_TRUE(d.within(kFoldedWeights))
+        << what << ", output " << i << ": " << report(d, kFoldedWeights);
+  }
+}
+
+class Equivalence : public testing::TestWithParam<PassCase> {};
+
+TEST_P(Equivalence, OnePass) {
+  const Graph before = GetParam().make();
+  Graph after = before;
+  GetParam().pass(after);
+  const auto types = input_types(before);
+  expect_close(run_reference(after, types), run_reference(before, types), GetParam().name);
+}
+
+TEST_P(Equivalence, WholePipeline) {
+  const Graph before = GetParam().make();
+  Graph after = before;
+  run_passes(after);
+  const auto types = input_types(before);
+  expect_close(run_reference(after, types), run_reference(before, types), GetParam().name);
+}
+
+INSTANTIATE_TEST_SUITE_P(Passes, Equivalence, testing::ValuesIn(pass_cases()),
+                         [](const auto& test) { return std::string(test.param.name); });
+
+Graph small_model(const UniFormerConfig& config, int64_t size) {
+  RandomWeights weights(1);
+  ModelOptions options;
+  options.num_classes = 10;
+  options.height = options.width = size;
+  options.stage_outputs = true;
+  return build_uniformer(config, options, weights);
+}
+
+const std::vector<TensorType> kImages{{DType::Float32, {2, 3, 32, 64}}};
+
+void expect_same_after_each_pass(const UniFormerConfig& config) {
+  Graph graph = small_model(config, 64);
+  const Results expected = run_reference(graph, kImages);
+  for (const Pass& pass : pass_list()) {
+    pass.run(graph);
+    expect_close(run_reference(graph, kImages), expected, pass.name);
+  }
+}
+
+TEST(NarrowModel, PlainStem) {
+  expect_same_after_each_pass({"plain", {1, 2, 1, 1}, {16, 24, 32, 48}, 16});
+}
+
+TEST(NarrowModel, ConvolutionalStemAndAuxiliaryHead) {
+  expect_same_after_each_pass(
+      {"stem", {1, 1, 2, 1}, {16, 24, 32, 48}, 8, true, false, false, true});
+}
+
+TEST(NarrowModel, LayerScaleEverywhere) {
+  expect_same_after_each_pass(
+      {"scale", {1, 1, 1, 2}, {16, 24, 32, 48}, 16, false, true, true, true});
+}
+
+class ModelEquivalence : public testing::TestWithParam<const char*> {};
+
+TEST_P(ModelEquivalence, WholePipeline) {
+  Graph graph = small_model(find_model(GetParam()), 224);
+  const std::vector<TensorType> types{{DType::Float32, {1, 3, 64, 32}}};
+  const Results expected = run_reference(graph, types);
+  run_passes(graph);
+  expect_close(run_reference(graph, types), expected, GetParam());
+}
+
+INSTANTIATE_TEST_SUITE_P(Models, ModelEquivalence,
+                         testing::Values("uniformer_small", "uniformer_small_plus",
+                                         "uniformer_small_tl"),
+                         [](const auto& test) { return std::string(test.param); });
+
+}  // namespace
+}  // namespace vitro::test

@@ -1,0 +1,131 @@
+#include "passes/graphs.h"
+
+#include "passes/passes.h"
+
+namespace vitro::test {
+namespace {
+
+Graph depthwise_residual() {
+  GraphMaker m;
+  const ValueId x = m.input({1, 4, 6, 3});
+  const ValueId first = m.add(x, m.depthwise(x, "a", 3));
+  return m.finish({m.add(m.depthwise(first, "b", 5, false), first)});
+}
+
+Graph layer_scale() {
+  GraphMaker m;
+  const ValueId x = m.input({1, 3, 2, 4});
+  const ValueId a = m.mul(m.linear(x, "a", 5), m.weight("gamma", {5}));
+  const ValueId tokens = m.tokens(m.linear(a, "b", 6, false));
+  return m.finish({m.mul(tokens, m.weight("gamma2", {6}))});
+}
+
+Graph pooled_scale() {
+  GraphMaker m;
+  const ValueId x = m.input({2, 3, 2, 4});
+  const ValueId best = m.reduce(OpKind::ReduceMax, m.linear(x, "aux", 5), {1, 2});
+  const ValueId mean = m.reduce(OpKind::ReduceMean, m.conv(x, "conv", 5, 1, 1, 0), {1, 2});
+  return m.finish(
+      {m.add(m.mul(best, m.scalar("half", 0.5f)), m.mul(mean, m.scalar("minus", -2.0f)))});
+}
+
+Graph pooled_batch_norm() {
+  GraphMaker m;
+  const ValueId x = m.batch_norm(m.input({2, 3, 2, 4}), "norm");
+  const ValueId logits = m.linear(m.reduce(OpKind::ReduceMean, x, {1, 2}), "head", 5);
+  return m.finish({logits, m.linear(x, "aux", 5)});
+}
+
+Graph batch_norm_into_linears() {
+  GraphMaker m;
+  const ValueId x = m.batch_norm(m.input({1, 3, 2, 4}), "norm");
+  return m.finish({m.linear(x, "a", 5), m.linear(m.tokens(x), "b", 2, false)});
+}
+
+Graph batch_norm_into_convolutions() {
+  GraphMaker m;
+  ValueId x = m.batch_norm(m.conv(m.input({1, 7, 6, 3}), "conv", 4, 3, 2, 1, false), "norm1");
+  x = m.batch_norm(m.depthwise(x, "depthwise", 3), "norm2");
+  return m.finish({m.gelu(m.batch_norm(m.linear(x, "linear", 5), "norm3"))});
+}
+
+Graph layer_norm_affine() {
+  GraphMaker m;
+  const ValueId x = m.layer_norm(m.input({1, 3, 2, 4}), "norm");
+  return m.finish({m.linear(m.tokens(x), "qkv", 5), m.linear(x, "fc1", 6, false)});
+}
+
+Graph depthwise_bias() {
+  GraphMaker m;
+  const ValueId x = m.depthwise(m.input({1, 4, 5, 3}), "depthwise", 5);
+  return m.finish({m.linear(x, "a", 4), m.linear(x, "b", 2, false)});
+}
+
+Graph attention() {
+  GraphMaker m;
+  const ValueId qkv = m.input({2, 5, 24});
+  return m.finish({m.attention(qkv, 4, 0.5f), m.attention(qkv, 2, 1.0f)});
+}
+
+Graph attention_scale() {
+  GraphMaker m;
+  const ValueId qkv = m.linear(m.input({2, 5, 8}), "qkv", 24);
+  return m.finish({m.op(OpKind::Attention, AttentionAttrs{2, 4, 0.5f}, {qkv}, "attention")});
+}
+
+Graph attention_block() {
+  GraphMaker m;
+  const ValueId x = m.input({2, 3, 2, 8});
+  const ValueId qkv = m.linear(m.tokens(m.layer_norm(x, "norm", false)), "qkv", 24, false);
+  const ValueId context = m.op(OpKind::Attention, AttentionAttrs{2, 4, 0.5f}, {qkv}, "attention");
+  const ValueId proj = m.linear(context, "proj", 8);
+  return m.finish({m.add(x, m.op(OpKind::ReshapeLike, {}, {proj, x}, "image"))});
+}
+
+Graph mlp() {
+  GraphMaker m;
+  ValueId x = m.input({1, 3, 2, 4});
+  x = m.add(x, m.linear(m.gelu(m.linear(x, "fc1", 6)), "fc2", 4, false));
+  const ValueId hidden = m.gelu(m.linear(m.layer_norm(x, "norm", false), "fc3", 6));
+  return m.finish({m.add(m.linear(hidden, "fc4", 4), x)});
+}
+
+Graph local_mixer() {
+  GraphMaker m;
+  const ValueId x = m.depthwise(m.input({1, 6, 5, 4}), "pos_embed", 3, false);
+  const ValueId spatial = m.depthwise(m.linear(x, "conv1", 4), "attn", 5, false);
+  return m.finish({m.add(x, m.linear(spatial, "conv2", 4))});
+}
+
+Graph matrices() {
+  GraphMaker m;
+  const ValueId x = m.input({1, 2, 2, 4}), hidden = m.linear(x, "fc1", 4);
+  const ValueId shared = m.weight("shared.weight", {4, 4});
+  const ValueId a = m.op(OpKind::Linear, {}, {hidden, shared}, "a");
+  const ValueId row_major = m.op(OpKind::ReshapeLike, {}, {a, a}, "like");
+  const ValueId flat = m.op(OpKind::Reshape, ReshapeAttrs{{4, 4}}, {row_major}, "flat");
+  return m.finish({m.add(x, m.linear(m.gelu(hidden), "fc2", 4)), m.add(flat, shared)});
+}
+
+constexpr PassCase kCases[] = {
+    {"depthwise_residual", fold_depthwise_residual, depthwise_residual},
+    {"layer_scale", fold_layer_scale, layer_scale},
+    {"pooled_scale", fold_layer_scale, pooled_scale},
+    {"pooled_batch_norm", fold_pooled_batch_norm, pooled_batch_norm},
+    {"batch_norm_into_linears", fold_batch_norm, batch_norm_into_linears},
+    {"batch_norm_into_convolutions", fold_batch_norm, batch_norm_into_convolutions},
+    {"layer_norm_affine", fold_layer_norm_affine, layer_norm_affine},
+    {"depthwise_bias", fold_depthwise_bias, depthwise_bias},
+    {"attention", fuse_attention, attention},
+    {"attention_scale", fold_attention_scale, attention_scale},
+    {"attention_block", fuse_attention_block, attention_block},
+    {"mlp", fuse_mlp, mlp},
+    {"local_mixer", fuse_local_mixer, local_mixer},
+    {"matrices", pack_weights, matrices},
+};
+
+}  // namespace
+
+std::span<const PassCase> pass_cases() { return kCases; }
+
+}  // namespace vitro::test

@@ -1,0 +1,107 @@
+// The whole pipeline on every architecture: what is left of it.
+#include <gtest/gtest.h>
+
+#include <map>
+
+#include "ir/op_info.h"
+#include "models/models.h"
+#include "passes/pipeline.h"
+
+namespace vitro::test {
+namespace {
+
+using Counts = std::map<std::string, int64_t>;
+
+/// Weights that cost no memory: every byte is zero and shared.
+class ZeroWeights : public WeightSource {
+ public:
+  Constant take(const std::string&, const Dims& dims, std::string_view) override {
+    const auto size = static_cast<size_t>(num_elements(dims));
+    if (zeros_->size() < size) zeros_ = std::make_shared<std::vector<float>>(size);
+    return {DType::Float32, dims, Layout::RowMajor, std::as_bytes(std::span(zeros_->data(), size)),
+            zeros_};
+  }
+
+ private:
+  std::shared_ptr<std::vector<float>> zeros_ = std::make_shared<std::vector<float>>();
+};
+
+Counts count_ops(const Graph& graph) {
+  Counts counts;
+  for (const Node& node : graph.nodes) ++counts[op_info(node.kind).name];
+  return counts;
+}
+
+Counts expected_ops(const UniFormerConfig& config) {
+  const int64_t local = config.depth[0] + config.depth[1],
+                global = config.depth[2] + config.depth[3];
+  Counts counts{{"transpose", 1},
+                {"conv2d", 4},
+                {"local_mixer", local},
+                {"depthwise_conv2d", global},
+                {"attention_block", global},
+                {"mlp", local + global},
+                {"reduce_mean", 1},
+                {"linear", 1}};
+  if (config.conv_stem) {
+    counts["conv2d"] = 5;
+    counts["gelu"] = 1;
+  } else {
+    counts["layer_norm"] = 4;
+  }
+  if (config.aux_head) {
+    counts["linear"] = 2;
+    counts["reduce_max"] = 1;
+    counts["add"] = 1;
+  }
+  return counts;
+}
+
+class ModelPasses : public testing::TestWithParam<UniFormerConfig> {};
+
+TEST_P(ModelPasses, LeaveFusedBlocks) {
+  ZeroWeights weights;
+  Graph graph = build_uniformer(GetParam(), {}, weights);
+  run_passes(graph);
+  verify(graph);
+  EXPECT_EQ(count_ops(graph), expected_ops(GetParam()));
+  for (const Node& node : graph.nodes) {
+    if (node.kind == OpKind::AttentionBlock) {
+      const int64_t heads = graph.value(node.output).type.dims[3] / GetParam().head_dim;
+      EXPECT_EQ(node.as<AttentionBlockAttrs>(),
+                (AttentionBlockAttrs{heads, GetParam().head_dim, 1.0f, 1e-6f}));
+    }
+    if (node.kind == OpKind::Linear) {
+      EXPECT_EQ(graph.value(node.inputs[1]).constant->layout, Layout::Panel16);
+    }
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(All, ModelPasses, testing::ValuesIn(model_configs()),
+                         [](const auto& test) { return test.param.name; });
+
+TEST(ModelPassesOptions, StageOutputsStay) {
+  RandomWeights weights;
+  ModelOptions options;
+  options.stage_outputs = true;
+  options.num_classes = 7;
+  const UniFormerConfig& config = find_model("uniformer_small");
+  Graph graph = build_uniformer(config, options, weights);
+  run_passes(graph);
+  EXPECT_EQ(count_ops(graph), expected_ops(config));
+  ASSERT_EQ(graph.outputs.size(), 5u);
+  EXPECT_EQ(graph.value(graph.outputs[0]).type.dims, (Dims{1, 7}));
+  EXPECT_EQ(graph.value(graph.outputs[4]).type.dims, (Dims{1, 7, 7, 512}));
+}
+
+TEST(ModelPassesOptions, OtherShapesStillInfer) {
+  RandomWeights weights;
+  Graph graph = build_uniformer(find_model("uniformer_small"), {}, weights);
+  run_passes(graph);
+  const TensorType images{DType::Float32, {3, 3, 96, 160}};
+  const auto types = infer_types(graph, {&images, 1});
+  EXPECT_EQ(types[static_cast<size_t>(graph.outputs[0])].dims, (Dims{3, 1000}));
+}
+
+}  // namespace
+}  // namespace vitro::test

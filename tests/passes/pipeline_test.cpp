@@ -1,0 +1,96 @@
+#include "passes/pipeline.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <fstream>
+#include <sstream>
+
+#include "core/temporary_directory.h"
+#include "passes/graphs.h"
+#include "passes/passes.h"
+
+namespace vitro::test {
+namespace {
+
+std::string text_of(const std::filesystem::path& path) {
+  std::ifstream file(path);
+  std::stringstream text;
+  text << file.rdbuf();
+  return text.str();
+}
+
+Graph small_graph() {
+  GraphMaker maker;
+  const ValueId x = maker.input({1, 4, 4, 3});
+  return maker.finish({maker.linear(maker.batch_norm(x, "norm"), "a", 4)});
+}
+
+TEST(Pipeline, WritesTheGraphAfterEachPass) {
+  const TemporaryDirectory directory;
+  const auto dumps = directory / "a" / "b";
+  Graph graph = small_graph();
+  const std::string before = print(graph);
+  run_passes(graph, {dumps});
+  EXPECT_EQ(text_of(dumps / "00-input.txt"), before);
+  EXPECT_EQ(text_of(dumps / "12-pack_weights.txt"), print(graph));
+  for (size_t i = 0; i < pass_list().size(); ++i) {
+    std::string number = std::to_string(i + 1);
+    if (number.size() == 1) number.insert(0, "0");
+    EXPECT_TRUE(std::filesystem::exists(dumps / (number + "-" + pass_list()[i].name + ".txt")));
+  }
+  const std::filesystem::directory_iterator files(dumps);
+  EXPECT_EQ(std::distance(begin(files), end(files)), 13);
+}
+
+TEST(Pipeline, RefusesADumpDirectoryThatCannotBeWritten) {
+  const TemporaryDirectory directory;
+  std::ofstream(directory / "file") << "not a directory";
+  Graph graph = small_graph();
+  expect_error(ErrorCode::DeviceError, "file", [&] { run_passes(graph, {directory / "file"}); });
+  expect_error(ErrorCode::DeviceError, "file",
+               [&] { run_passes(graph, {directory / "file" / "below"}); });
+}
+
+TEST(Pipeline, DumpsNothingUnlessAsked) {
+  Graph graph = small_graph();
+  run_passes(graph);
+  EXPECT_EQ(print(graph),
+            "%0 = input 1x4x4x3\n"
+            "%3 = linear(%0, @a.weight, @a.bias) : 1x4x4x4  # a\n"
+            "return %3\n");
+}
+
+TEST(Pipeline, IsIdempotent) {
+  for (const PassCase& pass_case : pass_cases()) {
+    Graph graph = pass_case.make();
+    run_passes(graph);
+    const std::string once = print(graph);
+    run_passes(graph);
+    EXPECT_EQ(print(graph), once) << pass_case.name;
+  }
+}
+
+TEST(Pipeline, IsKeyedOnStructureNotOnNames) {
+  for (const PassCase& pass_case : pass_cases()) {
+    Graph graph = pass_case.make(), renamed = graph;
+    for (size_t i = 0; i < renamed.values.size(); ++i) renamed.values[i].name = std::to_string(i);
+    for (Node& node : renamed.nodes) node.source = "?";
+    run_passes(graph);
+    run_passes(renamed);
+    ASSERT_EQ(graph.nodes.size(), renamed.nodes.size()) << pass_case.name;
+    for (size_t i = 0; i < graph.nodes.size(); ++i)
+      EXPECT_EQ(graph.nodes[i].kind, renamed.nodes[i].kind) << pass_case.name;
+  }
+}
+
+TEST(Pipeline, HandlesGraphsWithoutNodes) {
+  GraphBuilder builder;
+  const ValueId x = builder.input("x", {1, 2});
+  Graph graph = builder.finish({x});
+  run_passes(graph);
+  EXPECT_EQ(print(graph), "%0 = input 1x2\nreturn %0\n");
+}
+
+}  // namespace
+}  // namespace vitro::test

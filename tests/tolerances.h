@@ -1,0 +1,32 @@
+#pragma once
+
+namespace vitro {
+
+/// The most a result may differ from its reference. Every numeric bound of the tests is in this
+/// file.
+struct Tolerance {
+  double nmse;          ///< |x - ref|^2 / |ref|^2
+  double max_over_rms;  ///< max |x - ref| / rms(ref)
+};
+
+// One float32 op against double precision. A sum of k products in float32 is off by about
+// sqrt(k) * 2^-24 of its terms, 1e-12 in nmse for k = 1280; the bound leaves room for other orders
+// of summation and for polynomial exp and erf, and is far below what a wrong term or a tf32 product
+// (1e-7) shows.
+inline constexpr Tolerance kFloat32Op{1e-10, 1e-4};
+
+// One plain op of the reference backend: everything is summed in double and rounded once, which is
+// off by half a unit in the last place, 2^-48 = 3.6e-15 in nmse.
+inline constexpr Tolerance kReferenceOp{4e-15, 1e-6};
+
+// A fused op on the reference backend: each of its plain ops rounds its result.
+inline constexpr Tolerance kReferenceFusedOp{1e-13, 1e-5};
+
+// The same graph before and after passes, on the reference backend. Folded weights are combined in
+// double and rounded to float32 once more than those before them.
+inline constexpr Tolerance kFoldedWeights{1e-11, 1e-4};
+
+// A whole network of some hundred float32 ops against double precision.
+inline constexpr Tolerance kFloat32Model{1e-10, 1e-4};
+
+}  // namespace vitro
