@@ -1,39 +1,15 @@
-// Times every CPU kernel on the shapes of UniFormer-S, one thread pinned to a core, beside the same work
-// in oneDNN, and relates it to the multiply-add peak of the core.
+// Times every CPU kernel on the shapes of UniFormer-S, one thread pinned to a core, beside the same
+// work in oneDNN, and relates it to the multiply-add peak of the core.
 #include <fmt/core.h>
 #include <omp.h>
 #include <sched.h>
 
-#include <cmath>
-#include <string>
-#include <vector>
-
 #include <CLI/CLI.hpp>
 
-#include "backends/cpu/kernels/kernels.h"
 #include "core/check.h"
-#include "core/panel16.h"
-#include "peer.h"
-#include "timing.h"
+#include "kernel_bench.h"
 
 namespace vitro::bench {
-namespace {
-
-struct Options {
-  std::string isa;
-  std::string filter;
-  double seconds = 0.2;
-  int threads = 2;
-  bool cold = false;
-};
-
-struct Context {
-  Options options;
-  const cpu::KernelTable* table = nullptr;
-  double peak = 0;  // flop/s of one core
-
-  bool wants(const std::string& name) const { return name.find(options.filter) != std::string::npos; }
-};
 
 std::vector<float> pattern(int64_t count) {
   std::vector<float> values(static_cast<size_t>(count));
@@ -44,6 +20,29 @@ std::vector<float> pattern(int64_t count) {
   }
   return values;
 }
+
+double peer_best(const Context& context, const PeerRun& run) {
+  if (!run) return std::nan("");
+  omp_set_num_threads(1);
+  return time_calls(run, context.options.seconds).best;
+}
+
+/// One line of the report; flops or bytes may be 0.
+void report(const Context& context, const std::string& name, const Timing& t, double flops,
+            double bytes, double peer, double peer_packed) {
+  std::string rate = flops > 0
+                         ? fmt::format("{:7.1f} GFLOP/s {:5.1f} % of peak", flops / t.best * 1e-9,
+                                       100 * flops / t.best / context.peak)
+                         : fmt::format("{:7.1f} GB/s", bytes / t.best * 1e-9);
+  std::string peers;
+  if (!std::isnan(peer)) peers += fmt::format("  {} {:8.1f} us", peer_name(), peer * 1e6);
+  if (!std::isnan(peer_packed)) peers += fmt::format(", packed {:8.1f} us", peer_packed * 1e6);
+  fmt::print("{:<38} {:9.1f} us (median {:9.1f})  {}{}\n", name, t.best * 1e6, t.median * 1e6, rate,
+             peers);
+  std::fflush(stdout);
+}
+
+namespace {
 
 void pin_to_core(int core) {
   cpu_set_t set;
@@ -59,164 +58,37 @@ double measure_peak(const cpu::KernelTable& table) {
   return 2.0 * table.probe_multiply_adds * kIterations / t.best;
 }
 
-double peer_best(const Context& context, const PeerRun& run) {
-  if (!run) return std::nan("");
-  omp_set_num_threads(1);
-  return time_calls(run, context.options.seconds).best;
-}
-
-/// One line of the report; flops or bytes may be 0.
-void report(const Context& context, const std::string& name, const Timing& t, double flops,
-            double bytes, double peer = std::nan(""), double peer_packed = std::nan("")) {
-  std::string rate = flops > 0 ? fmt::format("{:7.1f} GFLOP/s {:5.1f} % of peak", flops / t.best * 1e-9,
-                                             100 * flops / t.best / context.peak)
-                               : fmt::format("{:7.1f} GB/s", bytes / t.best * 1e-9);
-  std::string peers;
-  if (!std::isnan(peer)) peers += fmt::format("  {} {:8.1f} us", peer_name(), peer * 1e6);
-  if (!std::isnan(peer_packed)) peers += fmt::format(", packed {:8.1f} us", peer_packed * 1e6);
-  fmt::print("{:<38} {:9.1f} us (median {:9.1f})  {}{}\n", name, t.best * 1e6, t.median * 1e6, rate,
-             peers);
-  std::fflush(stdout);
-}
-
-struct GemmCase {
-  int64_t m, k, n;
-  bool gelu = false;
-  bool layer_norm = false;
-  bool residual = false;
-};
-
-/// The arguments of one product with everything they point at.
-struct GemmProblem {
-  std::vector<float> a, weights, bias, c, scratch;
-  cpu::GemmArgs args;
-  int64_t copies;  // of the weights, one after the other
-
-  GemmProblem(const GemmCase& s, int64_t weight_copies) : copies(weight_copies) {
-    a = pattern(s.m * s.k);
-    const std::vector<float> w = pattern(s.n * s.k);
-    weights.resize(panel16_size(s.n, s.k) * static_cast<size_t>(copies));
-    for (int64_t i = 0; i < copies; ++i)
-      pack_panel16(w.data(), s.n, s.k, weights.data() + static_cast<size_t>(i) * panel16_size(s.n, s.k));
-    bias = pattern(s.n);
-    c.resize(static_cast<size_t>(s.m * s.n));
-    args.m = s.m;
-    args.n = s.n;
-    args.k = s.k;
-    args.a = a.data();
-    args.lda = s.k;
-    args.b = cpu::panel16_matrix(weights.data(), s.k);
-    args.bias = bias.data();
-    args.c = c.data();
-    args.ldc = s.n;
-    args.gelu = s.gelu;
-    args.layer_norm = s.layer_norm;
-    args.eps = 1e-6f;
-    args.residual = s.residual ? c.data() : nullptr;
-    args.ldr = s.n;
-    scratch.resize(cpu::gemm_scratch_size(args));
-    args.scratch = scratch.data();
-  }
-  void select_copy(int64_t i) {
-    args.b.data = weights.data() + static_cast<size_t>(i % copies) * panel16_size(args.n, args.k);
-  }
-};
-
-std::string gemm_name(const GemmCase& s) {
-  return fmt::format("gemm {}x{}x{}{}{}{}", s.m, s.k, s.n, s.layer_norm ? " +norm" : "",
-                     s.gelu ? " +gelu" : "", s.residual ? " +residual" : "");
-}
-
-void run_gemm(const Context& context, const GemmCase& s) {
-  const std::string name = gemm_name(s);
-  if (!context.wants(name)) return;
-  // Cold: enough copies of the weights that each call finds them in memory, as in a whole network.
-  const int64_t bytes = s.n * s.k * 4;
-  const int64_t copies = context.options.cold ? 1 + (int64_t{128} << 20) / bytes : 1;
-  GemmProblem p(s, copies);
-  const int64_t panels = (s.n + 15) / 16;
-  int64_t call = 0;
-  const Timing t = time_calls(
-      [&] {
-        p.select_copy(call++);
-        context.table->gemm_tile(p.args, 0, s.m, 0, panels);
-      },
-      context.options.seconds);
-  report(context, name, t, 2.0 * static_cast<double>(s.m * s.n * s.k), 0,
-         peer_best(context, peer_matmul(s.m, s.n, s.k, s.gelu, false)),
-         peer_best(context, peer_matmul(s.m, s.n, s.k, s.gelu, true)));
-}
-
-void run_gemm_threads(const Context& context, const GemmCase& s) {
-  const int threads = context.options.threads;
-  const std::string name = gemm_name(s) + fmt::format(" x{}", threads);
-  if (threads < 2 || !context.wants(name)) return;
-  GemmProblem p(s, 1);
-  const cpu::GemmGrid grid = cpu::gemm_grid(s.m, s.n, s.k, threads);
-  const size_t scratch_size = cpu::gemm_scratch_size(p.args);
-  std::vector<float> scratch(scratch_size * static_cast<size_t>(threads));
-  const int64_t panels = (s.n + 15) / 16;
-  const Timing t = time_calls(
-      [&] {
-#pragma omp parallel for num_threads(threads) schedule(static)
-        for (int64_t tile = 0; tile < grid.count(); ++tile) {
-          cpu::GemmArgs args = p.args;
-          args.scratch = scratch.data() + scratch_size * static_cast<size_t>(omp_get_thread_num());
-          const int64_t row = tile / grid.panel_tiles * grid.rows;
-          const int64_t panel = tile % grid.panel_tiles * grid.panels;
-          context.table->gemm_tile(args, row, std::min(s.m, row + grid.rows), panel,
-                                   std::min(panels, panel + grid.panels));
-        }
-      },
-      context.options.seconds);
-  report(context, name, t, 2.0 * static_cast<double>(s.m * s.n * s.k) / threads, 0);
-}
-
-void run_all_gemm(const Context& context) {
-  const std::vector<GemmCase> cases = {
-      {3136, 48, 64},    {3136, 64, 64},   {3136, 64, 256},  {3136, 256, 64},  {784, 256, 128},
-      {784, 128, 128},   {784, 128, 512},  {784, 512, 128},  {196, 512, 320},  {196, 320, 960},
-      {196, 320, 320},   {196, 320, 1280}, {196, 1280, 320}, {49, 1280, 512},  {49, 512, 1536},
-      {49, 512, 512},    {49, 512, 2048},  {49, 2048, 512},  {1, 512, 1000},   {8, 512, 1000},
-      {392, 512, 2048},  {1568, 320, 1280}};
-  for (const GemmCase& s : cases) run_gemm(context, s);
-  for (GemmCase s : {cases[2], cases[6], cases[11], cases[16]}) {
-    s.gelu = true;
-    run_gemm(context, s);
-    s.layer_norm = true;
-    run_gemm(context, s);
-  }
-  for (GemmCase s : {cases[3], cases[7], cases[12], cases[17]}) {
-    s.residual = true;
-    run_gemm(context, s);
-  }
+cpu::Isa choose_isa(const Options& options) {
+  if (options.isa.empty()) return cpu::select_isa();
+  for (cpu::Isa isa : cpu::available_isas())
+    if (options.isa == cpu::isa_name(isa)) return isa;
+  fail(ErrorCode::InvalidArgument, "--isa: got '{}', which this machine lacks", options.isa);
 }
 
 void run(const Options& options) {
   Context context;
   context.options = options;
-  cpu::Isa isa = cpu::select_isa();
-  for (cpu::Isa candidate : cpu::available_isas())
-    if (options.isa == cpu::isa_name(candidate)) isa = candidate;
-  check(options.isa.empty() || options.isa == cpu::isa_name(isa), ErrorCode::InvalidArgument,
-        "--isa: got '{}', which this machine lacks", options.isa);
+  const cpu::Isa isa = choose_isa(options);
   context.table = &cpu::kernels(isa);
   pin_to_core(sched_getcpu());
   context.peak = measure_peak(*context.table);
   fmt::print("isa {}, multiply-add peak {:.1f} GFLOP/s per core, peer {}{}\n", cpu::isa_name(isa),
              context.peak * 1e-9, peer_name(), options.cold ? ", cold weights" : "");
-  run_all_gemm(context);
+  bench_gemm(context);
+  bench_patches(context);
+  bench_depthwise(context);
+  bench_attention(context);
+  bench_rows(context);
 }
 
-/// Outside run(): the pinned main thread would hand its mask on to the team.
+/// Before run(): a pinned main thread would hand its mask on to the team.
 void run_threads(const Options& options) {
+  if (options.threads < 2) return;
   Context context;
   context.options = options;
-  context.table = &cpu::kernels(cpu::select_isa());
+  context.table = &cpu::kernels(choose_isa(options));
   context.peak = measure_peak(*context.table);
-  for (const GemmCase& s :
-       {GemmCase{3136, 64, 256}, {784, 128, 512}, {196, 320, 1280}, {196, 1280, 320}, {49, 512, 2048}})
-    run_gemm_threads(context, s);
+  bench_gemm_threads(context);
 }
 
 }  // namespace
@@ -229,7 +101,8 @@ int main(int argc, char** argv) {
   app.add_option("--filter", options.filter, "only lines whose name contains this");
   app.add_option("--seconds", options.seconds, "time spent on each line");
   app.add_option("--threads", options.threads, "threads of the parallel lines; 1 leaves them out");
-  app.add_flag("--cold", options.cold, "rotate copies of the weights so that they come from memory");
+  app.add_flag("--cold", options.cold,
+               "rotate copies of the weights so that they come from memory");
   CLI11_PARSE(app, argc, argv);
   try {
     vitro::bench::run_threads(options);

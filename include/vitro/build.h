@@ -8,15 +8,16 @@
 namespace vitro {
 
 struct BuildOptions {
-  std::string arch;                 ///< empty: from the metadata, else from the tensors
-  int64_t head_dim = 0;             ///< 0: that of the architecture
-  int64_t height = 0, width = 0;    ///< default input size; 0: from the metadata, else 224
-  std::filesystem::path dump_ir;    ///< directory for the graph after each pass; empty: none
+  std::string arch;               ///< empty: from the metadata, else from the tensors
+  int64_t head_dim = 0;           ///< 0: that of the architecture
+  int64_t height = 0, width = 0;  ///< default input size; 0: from the metadata, else 224
+  std::filesystem::path dump_ir;  ///< directory for the graph after each pass; empty: none
 };
 
-/// Compiles a checkpoint (.safetensors, or PyTorch's .pth) into a plan. Nothing in the file is executed.
-/// Throws NotFound, CorruptFile, Unsupported (unknown architecture or format) or InvalidArgument (the
-/// tensors do not fit the architecture: all missing, extra and misshapen ones are listed).
+/// Compiles a checkpoint (.safetensors, or PyTorch's .pth) into a plan. Nothing in the file is
+/// executed. Throws NotFound, CorruptFile, Unsupported (unknown architecture or format) or
+/// InvalidArgument (the tensors do not fit the architecture: all missing, extra and misshapen ones
+/// are listed).
 Plan build(const std::filesystem::path& checkpoint, const BuildOptions& options = {});
 
 /// A plan file is loaded, anything else is built.

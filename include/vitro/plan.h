@@ -12,17 +12,17 @@ namespace vitro {
 
 /// What a plan says about itself.
 struct PlanInfo {
-  std::string architecture;              ///< "uniformer_small"
-  int64_t head_dim = 0;                  ///< not derivable from the weights, so always stated
+  std::string architecture;  ///< "uniformer_small"
+  int64_t head_dim = 0;      ///< not derivable from the weights, so always stated
   int64_t num_classes = 0;
-  int64_t num_parameters = 0;            ///< of the checkpoint
-  Preprocessing preprocessing;           ///< also holds the default input size
-  std::vector<std::string> label_ids;    ///< folder names of the classes; may be empty
-  std::vector<std::string> labels;       ///< text of the classes; may be empty
-  std::string source;                    ///< file name of the checkpoint
-  std::string source_checksum;           ///< XXH3-64 of the checkpoint's bytes, 16 hex digits
-  std::string vitro_version;             ///< that built it
-  std::vector<std::string> notes;        ///< what the build had to guess or wants to warn about
+  int64_t num_parameters = 0;          ///< of the checkpoint
+  Preprocessing preprocessing;         ///< also holds the default input size
+  std::vector<std::string> label_ids;  ///< folder names of the classes; may be empty
+  std::vector<std::string> labels;     ///< text of the classes; may be empty
+  std::string source;                  ///< file name of the checkpoint
+  std::string source_checksum;         ///< XXH3-64 of the checkpoint's bytes, 16 hex digits
+  std::string vitro_version;           ///< that built it
+  std::vector<std::string> notes;      ///< what the build had to guess or wants to warn about
 };
 
 /// One tensor of the checkpoint and the op that consumed it.
@@ -54,12 +54,12 @@ class Plan {
   std::shared_ptr<const PlanData> data_;
 };
 
-/// Memory-maps a plan file and checks every byte of it. Throws NotFound, CorruptFile, or Unsupported
-/// for a plan of another version (the hint is the command that rebuilds it).
+/// Memory-maps a plan file and checks every byte of it. Throws NotFound, CorruptFile, or
+/// Unsupported for a plan of another version (the hint is the command that rebuilds it).
 Plan load(const std::filesystem::path& path);
 
-/// Writes a plan, whole or not at all. Equal plans give equal bytes. The file is a valid safetensors
-/// file. Throws DeviceError when the file cannot be written.
+/// Writes a plan, whole or not at all. Equal plans give equal bytes. The file is a valid
+/// safetensors file. Throws DeviceError when the file cannot be written.
 void save(const Plan& plan, const std::filesystem::path& path);
 
 }  // namespace vitro

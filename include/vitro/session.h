@@ -16,8 +16,8 @@ struct SessionOptions {
 /// share its weights.
 class Session {
  public:
-  /// Throws NotFound for an unknown backend, Unsupported for one that was not built, InvalidArgument
-  /// for a negative number of threads.
+  /// Throws NotFound for an unknown backend, Unsupported for one that was not built,
+  /// InvalidArgument for a negative number of threads.
   explicit Session(const Plan& plan, const SessionOptions& options = {});
   ~Session();
   Session(Session&&) noexcept;

@@ -20,8 +20,8 @@ struct Dispatch {
   std::vector<Answer> answers;
 };
 
-/// A graph compiled for one input shape. Immutable; run() may be called by many threads at once, each
-/// with an arena of its own.
+/// A graph compiled for one input shape. Immutable; run() may be called by many threads at once,
+/// each with an arena of its own.
 class Executable {
  public:
   virtual ~Executable() = default;
@@ -59,7 +59,8 @@ struct BackendRow {
 };
 
 std::span<const BackendRow> backend_rows();
-/// "auto" is the fastest one available. Throws NotFound (listing the names) or Unsupported (not built).
+/// "auto" is the fastest one available. Throws NotFound (listing the names) or Unsupported (not
+/// built).
 const Backend& find_backend(std::string_view name);
 
 }  // namespace vitro

@@ -19,12 +19,12 @@ struct Refusal {
 struct KernelArgs {
   std::span<const float* const> inputs;  ///< operands in the node's order
   float* output;
-  std::byte* scratch;                    ///< scratch_bytes() bytes, 64-byte aligned, uninitialised
-  int threads;                           ///< exactly this many may be used
+  std::byte* scratch;  ///< scratch_bytes() bytes, 64-byte aligned, uninitialised
+  int threads;         ///< exactly this many may be used
 };
 
-/// One op at one shape, ready to run: everything that can be decided has been decided. Immutable, so
-/// that threads may share it; run() neither allocates nor throws.
+/// One op at one shape, ready to run: everything that can be decided has been decided. Immutable,
+/// so that threads may share it; run() neither allocates nor throws.
 class Kernel {
  public:
   virtual ~Kernel() = default;
@@ -51,7 +51,8 @@ struct OpContext {
   }
 };
 
-/// One way to run one op kind. A backend keeps, per kind, a list of these: best first, generic last.
+/// One way to run one op kind. A backend keeps, per kind, a list of these: best first, generic
+/// last.
 struct Impl {
   const char* id;  ///< "cpu:linear_panel16"
   std::optional<Refusal> (*can_run)(const OpContext&);

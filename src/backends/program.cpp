@@ -16,8 +16,8 @@ constexpr size_t kMaxOperands = 16;
 /// Where a tensor lies when the program runs.
 struct Place {
   enum class Kind : uint8_t { Unset, Arena, Input, Output, Constant } kind = Kind::Unset;
-  size_t index = 0;              ///< byte offset into the arena, or position among inputs or outputs
-  const float* data = nullptr;   ///< of a constant
+  size_t index = 0;             ///< byte offset into the arena, or position among inputs or outputs
+  const float* data = nullptr;  ///< of a constant
 };
 
 struct Step {
@@ -27,7 +27,8 @@ struct Step {
   size_t scratch = 0;  ///< byte offset into the arena
 };
 
-/// A result that no kernel can write straight to the caller: an input, a constant or a repeated one.
+/// A result that no kernel can write straight to the caller: an input, a constant or a repeated
+/// one.
 struct OutputCopy {
   Place from;
   size_t output = 0;
@@ -44,10 +45,14 @@ class Program : public Executable {
            std::byte* arena) const override {
     const auto locate = [&](const Place& place) -> const float* {
       switch (place.kind) {
-        case Place::Kind::Arena: return reinterpret_cast<const float*>(arena + place.index);
-        case Place::Kind::Input: return inputs[place.index];
-        case Place::Kind::Output: return outputs[place.index];
-        default: return place.data;
+        case Place::Kind::Arena:
+          return reinterpret_cast<const float*>(arena + place.index);
+        case Place::Kind::Input:
+          return inputs[place.index];
+        case Place::Kind::Output:
+          return outputs[place.index];
+        default:
+          return place.data;
       }
     };
     std::array<const float*, kMaxOperands> operands;
@@ -213,7 +218,8 @@ class ProgramBuilder {
       return -1;
     const auto readers = std::count_if(node.inputs.begin(), node.inputs.end(),
                                        [&](ValueId id) { return root(id) == source; });
-    const bool same_size = type_bytes(types_[s]) == type_bytes(types_[static_cast<size_t>(node.output)]);
+    const bool same_size =
+        type_bytes(types_[s]) == type_bytes(types_[static_cast<size_t>(node.output)]);
     return readers == 1 && same_size ? buffer : -1;
   }
 
@@ -246,8 +252,8 @@ class ProgramBuilder {
     program_->arena_size = plan.arena_bytes;
     for (size_t i = 0; i < graph_.nodes.size(); ++i) {
       if (!kernels_[i]) continue;
-      Step step{std::move(kernels_[i]), {}, place(graph_.nodes[i].output),
-                offsets_[buffers_.size() + i]};
+      Step step{
+          std::move(kernels_[i]), {}, place(graph_.nodes[i].output), offsets_[buffers_.size() + i]};
       for (ValueId id : graph_.nodes[i].inputs) step.inputs.push_back(place(id));
       program_->steps.push_back(std::move(step));
     }

@@ -60,10 +60,12 @@ std::optional<Session> open_reference(const Options& options, const Plan& plan) 
 }
 
 std::string csv_field(const std::string& text) {
-  if (text.find_first_of(",\"\r\n") == std::string::npos) return text;
-  std::string quoted = "\"";
-  for (char c : text) quoted += c == '"' ? std::string("\"\"") : std::string(1, c);
-  return quoted + "\"";
+  if (text.find_first_of(",\"
+") == std::string::npos) return text;
+  std::string quoted(1, '"');
+  for (char c : text) quoted.append(c == '"' ? 2 : 1, c);
+  quoted.push_back('"');
+  return quoted;
 }
 
 void write_predictions(AtomicFile& file, const ImageFolder& folder, const Evaluation& evaluation) {

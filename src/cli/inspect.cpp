@@ -73,7 +73,8 @@ void print_sections(const Options& options, const Plan& plan, const Dims& dims) 
 }
 
 Json sections_json(const Options& options, const Plan& plan, const Dims& dims) {
-  Json json{{"model", options.model}};
+  Json json;
+  json["model"] = options.model;
   json.update(plan_json(plan));
   json["ops"] = count_ops(plan);
   json["weight_bytes"] = weight_bytes(plan);

@@ -36,6 +36,10 @@ constexpr std::array<Verb, 7> kVerbs{{
     {"doctor", "Show what this machine offers", "vitro doctor", add_doctor},
 }};
 
+bool is_verb(std::string_view given) {
+  return std::any_of(kVerbs.begin(), kVerbs.end(), [&](auto& verb) { return given == verb.name; });
+}
+
 size_t edit_distance(std::string_view a, std::string_view b) {
   std::vector<size_t> row(b.size() + 1);
   std::iota(row.begin(), row.end(), size_t{0});
@@ -89,8 +93,7 @@ int run(int argc, char** argv) {
     subcommand->footer(fmt::format("Example:\n  {}", verb.example));
     actions[subcommand] = verb.add(*subcommand);
   }
-  if (argc > 1 && argv[1][0] != '-' && !app.get_subcommand_no_throw(argv[1]))
-    return report_unknown_verb(argv[1]);
+  if (argc > 1 && argv[1][0] != '-' && !is_verb(argv[1])) return report_unknown_verb(argv[1]);
 
   try {
     app.parse(argc, argv);

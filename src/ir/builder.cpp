@@ -23,12 +23,13 @@ ValueId GraphBuilder::constant(std::string name, Constant constant) {
 ValueId GraphBuilder::op(OpKind kind, Attrs attrs, std::vector<ValueId> inputs,
                          const std::string& source) {
   const OpInfo& info = op_info(kind);
-  Node node{kind, std::move(attrs), std::move(inputs), static_cast<ValueId>(graph_.values.size()),
+  Node node{kind,   std::move(attrs), std::move(inputs), static_cast<ValueId>(graph_.values.size()),
             source, nullptr};
   std::vector<TensorType> types;
   for (ValueId id : node.inputs) types.push_back(graph_.value(id).type);
   const auto count = static_cast<int>(types.size());
-  check(count >= info.min_inputs && count <= info.max_inputs && node.attrs.index() == info.attrs_index,
+  check(count >= info.min_inputs && count <= info.max_inputs &&
+            node.attrs.index() == info.attrs_index,
         ErrorCode::Internal, "{} '{}': {} operands or the attributes of another op", info.name,
         source, count);
   TensorType type = info.infer(node, types);

@@ -4,8 +4,8 @@
 
 namespace vitro {
 
-/// Builds a graph node by node, inferring types on the way. `source` is the module path given to the
-/// nodes; operands are value ids of this builder.
+/// Builds a graph node by node, inferring types on the way. `source` is the module path given to
+/// the nodes; operands are value ids of this builder.
 class GraphBuilder {
  public:
   ValueId input(std::string name, Dims dims);

@@ -29,8 +29,8 @@ const float* Constant::data() const {
 }
 
 std::span<const float> Constant::floats() const {
-  check(layout == Layout::RowMajor, ErrorCode::Internal, "constant {}: layout {}, expected row_major",
-        to_string(dims), layout_name(layout));
+  check(layout == Layout::RowMajor, ErrorCode::Internal,
+        "constant {}: layout {}, expected row_major", to_string(dims), layout_name(layout));
   return {data(), bytes.size() / sizeof(float)};
 }
 

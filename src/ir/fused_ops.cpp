@@ -85,9 +85,14 @@ Graph fused_body(OpKind kind, const Attrs& attrs, std::span<const TensorType> in
     case OpKind::AttentionBlock:
       out = build_attention_block(builder, std::get<AttentionBlockAttrs>(attrs), in);
       break;
-    case OpKind::Mlp: out = build_mlp(builder, std::get<MlpAttrs>(attrs), in); break;
-    case OpKind::LocalMixer: out = build_local_mixer(builder, in); break;
-    default: fail(ErrorCode::Internal, "fused_body: op kind {} has no body", static_cast<int>(kind));
+    case OpKind::Mlp:
+      out = build_mlp(builder, std::get<MlpAttrs>(attrs), in);
+      break;
+    case OpKind::LocalMixer:
+      out = build_local_mixer(builder, in);
+      break;
+    default:
+      fail(ErrorCode::Internal, "fused_body: op kind {} has no body", static_cast<int>(kind));
   }
   return builder.finish({out});
 }

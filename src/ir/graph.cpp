@@ -82,8 +82,8 @@ void inline_body(Graph& graph, size_t node_index) {
     if (outer[i] >= 0) continue;
     outer[i] = static_cast<ValueId>(graph.values.size());
     graph.values.push_back(body.values[i]);
-    graph.values.back().name = fmt::format("{}.{}", graph.value(fused.output).name,
-                                           body.values[i].name);
+    graph.values.back().name =
+        fmt::format("{}.{}", graph.value(fused.output).name, body.values[i].name);
   }
   for (Node& node : nodes) {
     for (ValueId& id : node.inputs) id = outer[static_cast<size_t>(id)];

@@ -34,7 +34,8 @@ struct Constant {
 /// An owning, row-major float32 constant.
 Constant make_constant(Dims dims, std::span<const float> values);
 /// An uninitialised owning constant and the place to write it.
-std::pair<Constant, std::span<float>> allocate_constant(Dims dims, Layout layout = Layout::RowMajor);
+std::pair<Constant, std::span<float>> allocate_constant(Dims dims,
+                                                        Layout layout = Layout::RowMajor);
 /// Bytes that a float32 constant takes in memory.
 size_t storage_bytes(const Dims& dims, Layout layout);
 /// The same weights in another layout; the constant itself when it has it already.

@@ -105,9 +105,9 @@ struct MlpAttrs {
   bool operator==(const MlpAttrs&) const = default;
 };
 
-using Attrs = std::variant<std::monostate, Conv2dAttrs, NormAttrs, MatMulAttrs, ReshapeAttrs,
-                           TransposeAttrs, SliceAttrs, ReduceAttrs, AttentionAttrs,
-                           AttentionBlockAttrs, MlpAttrs>;
+using Attrs =
+    std::variant<std::monostate, Conv2dAttrs, NormAttrs, MatMulAttrs, ReshapeAttrs, TransposeAttrs,
+                 SliceAttrs, ReduceAttrs, AttentionAttrs, AttentionBlockAttrs, MlpAttrs>;
 
 /// Calls visit(name, field) for each field: the one list that the printer, the plan reader and the
 /// plan writer share. A is a (const) attribute struct.

@@ -23,8 +23,8 @@ void expect(bool condition, const Node& node, fmt::format_string<Args...> format
 }
 
 void expect_rank(const Node& node, const TensorType& type, size_t rank, const char* operand) {
-  expect(type.dims.size() == rank, node, "{} is {}, expected rank {}", operand, to_string(type.dims),
-         rank);
+  expect(type.dims.size() == rank, node, "{} is {}, expected rank {}", operand,
+         to_string(type.dims), rank);
 }
 
 void expect_channels(const Node& node, Types in, size_t first, int64_t channels) {
@@ -45,7 +45,8 @@ TensorType infer_conv(const Node& node, Types in, int64_t kernel_h, int64_t kern
   const auto& attrs = node.as<Conv2dAttrs>();
   const Dims& x = in[0].dims;
   for (int64_t pad : attrs.pad) expect(pad >= 0, node, "padding {} is negative", pad);
-  // A convolution whose stride covers its kernel must tile its input: other sizes would lose pixels.
+  // A convolution whose stride covers its kernel must tile its input: other sizes would lose
+  // pixels.
   for (int axis = 0; axis < 2; ++axis) {
     const int64_t kernel = axis == 0 ? kernel_h : kernel_w;
     const int64_t stride = attrs.stride[static_cast<size_t>(axis)];
@@ -164,7 +165,8 @@ TensorType infer_transpose(const Node& node, Types in) {
   std::vector<bool> seen(rank);
   for (size_t i = 0; i < rank; ++i) {
     const auto axis = static_cast<size_t>(perm[i]);
-    expect(axis < rank && !seen[axis], node, "axis {} at position {} is not a permutation", perm[i], i);
+    expect(axis < rank && !seen[axis], node, "axis {} at position {} is not a permutation", perm[i],
+           i);
     seen[axis] = true;
     type.dims[i] = in[0].dims[axis];
   }
@@ -198,8 +200,7 @@ TensorType infer_reduce(const Node& node, Types in) {
 TensorType infer_attention(const Node& node, Types in) {
   const auto& attrs = node.as<AttentionAttrs>();
   expect_rank(node, in[0], 3, "qkv");
-  expect(attrs.heads > 0 && attrs.head_dim > 0 &&
-             in[0].dims[2] == 3 * attrs.heads * attrs.head_dim,
+  expect(attrs.heads > 0 && attrs.head_dim > 0 && in[0].dims[2] == 3 * attrs.heads * attrs.head_dim,
          node, "qkv {} is not 3 x {} heads x {}", to_string(in[0].dims), attrs.heads,
          attrs.head_dim);
   return {in[0].dtype, {in[0].dims[0], in[0].dims[1], attrs.heads * attrs.head_dim}};
@@ -277,18 +278,23 @@ int64_t flops_local_mixer(const Node&, Types in, const TensorType& out) {
 constexpr size_t kNone = 0;
 
 const std::array<OpInfo, kNumOpKinds> kOps{{
-    {OpKind::Conv2d, "conv2d", 2, 3, attrs_index_of<Conv2dAttrs>(), false, infer_conv2d, flops_conv},
+    {OpKind::Conv2d, "conv2d", 2, 3, attrs_index_of<Conv2dAttrs>(), false, infer_conv2d,
+     flops_conv},
     {OpKind::DepthwiseConv2d, "depthwise_conv2d", 2, 3, attrs_index_of<Conv2dAttrs>(), false,
      infer_depthwise, flops_depthwise},
     {OpKind::Linear, "linear", 2, 3, kNone, false, infer_linear, flops_linear},
-    {OpKind::BatchNorm, "batch_norm", 5, 5, attrs_index_of<NormAttrs>(), false, infer_norm, flops_one},
-    {OpKind::LayerNorm, "layer_norm", 1, 3, attrs_index_of<NormAttrs>(), false, infer_norm, flops_one},
+    {OpKind::BatchNorm, "batch_norm", 5, 5, attrs_index_of<NormAttrs>(), false, infer_norm,
+     flops_one},
+    {OpKind::LayerNorm, "layer_norm", 1, 3, attrs_index_of<NormAttrs>(), false, infer_norm,
+     flops_one},
     {OpKind::Gelu, "gelu", 1, 1, kNone, false, infer_same, flops_one},
     {OpKind::Add, "add", 2, 2, kNone, false, infer_broadcast, flops_one},
     {OpKind::Mul, "mul", 2, 2, kNone, false, infer_broadcast, flops_one},
-    {OpKind::MatMul, "matmul", 2, 2, attrs_index_of<MatMulAttrs>(), false, infer_matmul, flops_matmul},
+    {OpKind::MatMul, "matmul", 2, 2, attrs_index_of<MatMulAttrs>(), false, infer_matmul,
+     flops_matmul},
     {OpKind::Softmax, "softmax", 1, 1, kNone, false, infer_same, flops_one},
-    {OpKind::Reshape, "reshape", 1, 1, attrs_index_of<ReshapeAttrs>(), false, infer_reshape, flops_none},
+    {OpKind::Reshape, "reshape", 1, 1, attrs_index_of<ReshapeAttrs>(), false, infer_reshape,
+     flops_none},
     {OpKind::ReshapeLike, "reshape_like", 2, 2, kNone, false, infer_reshape_like, flops_none},
     {OpKind::Transpose, "transpose", 1, 1, attrs_index_of<TransposeAttrs>(), false, infer_transpose,
      flops_none},

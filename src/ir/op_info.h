@@ -9,11 +9,11 @@ namespace vitro {
 /// What the IR knows about an op kind.
 struct OpInfo {
   OpKind kind;
-  const char* name;       ///< snake_case: docs row = test = profile label = kernel file
+  const char* name;  ///< snake_case: docs row = test = profile label = kernel file
   int min_inputs;
   int max_inputs;
-  size_t attrs_index;     ///< alternative of Attrs the op requires
-  bool fused;             ///< owns a body
+  size_t attrs_index;  ///< alternative of Attrs the op requires
+  bool fused;          ///< owns a body
   TensorType (*infer)(const Node&, std::span<const TensorType>);
   /// Multiply-adds counted as two; 0 for ops that only move or reduce data.
   int64_t (*flops)(const Node&, std::span<const TensorType> inputs, const TensorType& output);

@@ -29,7 +29,8 @@ std::string attrs_text(const Attrs& attrs) {
 }
 
 std::string layout_suffix(const Constant& constant) {
-  return constant.layout == Layout::RowMajor ? "" : fmt::format(":{}", layout_name(constant.layout));
+  return constant.layout == Layout::RowMajor ? ""
+                                             : fmt::format(":{}", layout_name(constant.layout));
 }
 
 void print_graph(const Graph& graph, const std::string& indent, std::string& out) {

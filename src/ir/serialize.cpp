@@ -35,8 +35,7 @@ Json attrs_to_json(const Attrs& attrs) {
   Json json = Json::object();
   std::visit(
       [&](const auto& alternative) {
-        visit_fields(alternative,
-                     [&](const char* name, const auto& field) { json[name] = field; });
+        visit_fields(alternative, [&](const char* name, const auto& field) { json[name] = field; });
       },
       attrs);
   return json;
@@ -46,9 +45,8 @@ Json attrs_to_json(const Attrs& attrs) {
 template <typename T>
 T integer_from_json(const Json& json) {
   expect(json.is_number_integer(), "{} where an integer belongs", json.type_name());
-  const bool fits = json.is_number_unsigned()
-                        ? std::in_range<T>(json.get<uint64_t>())
-                        : std::in_range<T>(json.get<int64_t>());
+  const bool fits = json.is_number_unsigned() ? std::in_range<T>(json.get<uint64_t>())
+                                              : std::in_range<T>(json.get<int64_t>());
   expect(fits, "{} is out of range", json.dump());
   return json.get<T>();
 }
@@ -92,8 +90,7 @@ Attrs attrs_from_json(size_t index, const Json& json) {
 Dims dims_from_json(const Json& json) {
   const Dims dims = integers_from_json<int64_t>(json);
   expect(dims.size() <= kMaxRank, "rank {}", dims.size());
-  for (int64_t extent : dims)
-    expect(extent > 0 && extent <= kMaxExtent, "extent {}", extent);
+  for (int64_t extent : dims) expect(extent > 0 && extent <= kMaxExtent, "extent {}", extent);
   num_elements(dims);
   return dims;
 }
@@ -105,7 +102,8 @@ Json value_to_json(const Value& value) {
 }
 
 Value value_from_json(const Json& json) {
-  Value value{json.at("name").get<std::string>(), {DType::Float32, dims_from_json(json.at("dims"))},
+  Value value{json.at("name").get<std::string>(),
+              {DType::Float32, dims_from_json(json.at("dims"))},
               std::nullopt};
   if (!json.contains("layout")) return value;
   const auto layout = json.at("layout").get<std::string>();
@@ -117,21 +115,28 @@ Value value_from_json(const Json& json) {
 }
 
 Json node_to_json(const Node& node) {
-  return {{"op", op_info(node.kind).name}, {"inputs", node.inputs},   {"output", node.output},
-          {"source", node.source},         {"attrs", attrs_to_json(node.attrs)}};
+  return {{"op", op_info(node.kind).name},
+          {"inputs", node.inputs},
+          {"output", node.output},
+          {"source", node.source},
+          {"attrs", attrs_to_json(node.attrs)}};
 }
 
 Node node_from_json(const Json& json, const Graph& graph) {
   const auto name = json.at("op").get<std::string>();
   const auto kind = op_kind(name);
   expect(kind.has_value(), "unknown op '{}'", name);
-  Node node{*kind, attrs_from_json(op_info(*kind).attrs_index, json.at("attrs")),
-            integers_from_json<ValueId>(json.at("inputs")), integer_from_json<ValueId>(json.at("output")),
-            json.at("source").get<std::string>(), nullptr};
+  Node node{*kind,
+            attrs_from_json(op_info(*kind).attrs_index, json.at("attrs")),
+            integers_from_json<ValueId>(json.at("inputs")),
+            integer_from_json<ValueId>(json.at("output")),
+            json.at("source").get<std::string>(),
+            nullptr};
   if (!op_info(*kind).fused) return node;
   std::vector<TensorType> types;
   for (ValueId id : node.inputs) {
-    expect(id >= 0 && static_cast<size_t>(id) < graph.values.size(), "operand {} of '{}'", id, name);
+    expect(id >= 0 && static_cast<size_t>(id) < graph.values.size(), "operand {} of '{}'", id,
+           name);
     types.push_back(graph.value(id).type);
   }
   const auto count = static_cast<int>(types.size());

@@ -31,7 +31,8 @@ void verify_structure(const Graph& graph) {
       check(known(id) && defined[static_cast<size_t>(id)], ErrorCode::Internal,
             "{} '{}': operand {} is used before it is defined", info.name, node.source, id);
     check(known(node.output) && !defined[static_cast<size_t>(node.output)], ErrorCode::Internal,
-          "{} '{}': result {} is defined twice or out of range", info.name, node.source, node.output);
+          "{} '{}': result {} is defined twice or out of range", info.name, node.source,
+          node.output);
     defined[static_cast<size_t>(node.output)] = true;
   }
   for (ValueId id : graph.outputs)

@@ -20,7 +20,14 @@ const std::array<UniFormerConfig, 12> kConfigs{{
     {"uniformer_small_tl", {3, 4, 8, 3}, {64, 128, 320, 512}, 32, false, false, false, true},
     {"uniformer_small_dim64_tl", {3, 4, 8, 3}, {64, 128, 320, 512}, 64, false, false, false, true},
     {"uniformer_small_plus_tl", {3, 5, 9, 3}, {64, 128, 320, 512}, 32, true, false, false, true},
-    {"uniformer_small_plus_dim64_tl", {3, 5, 9, 3}, {64, 128, 320, 512}, 64, true, false, false, true},
+    {"uniformer_small_plus_dim64_tl",
+     {3, 5, 9, 3},
+     {64, 128, 320, 512},
+     64,
+     true,
+     false,
+     false,
+     true},
     {"uniformer_base_tl", {5, 8, 20, 7}, {64, 128, 320, 512}, 32, false, false, false, true},
     {"uniformer_base_dim64_tl", {5, 8, 20, 7}, {64, 128, 320, 512}, 64, false, false, false, true},
     {"uniformer_large_ls", {5, 10, 24, 7}, {128, 192, 448, 640}, 64, false, true, true, true},
@@ -79,7 +86,8 @@ const UniFormerConfig& find_model(std::string_view name) {
   if (config != kConfigs.end()) return *config;
   std::string known;
   for (const UniFormerConfig& c : kConfigs) known += (known.empty() ? "" : ", ") + c.name;
-  fail_hint(ErrorCode::NotFound, "known architectures: " + known, "unknown architecture '{}'", name);
+  fail_hint(ErrorCode::NotFound, "known architectures: " + known, "unknown architecture '{}'",
+            name);
 }
 
 Identification identify_model(const TensorShapes& tensors) {
@@ -101,9 +109,9 @@ Identification identify_model(const TensorShapes& tensors) {
   const auto head = tensors.find("head.weight");
   if (head != tensors.end() && !head->second.empty()) result.num_classes = head->second[0];
   if (!alternatives.empty())
-    result.note = fmt::format(
-        "tensor shapes do not tell head_dim: took {} (head_dim {}); they also fit{}",
-        result.config->name, result.config->head_dim, alternatives.substr(1));
+    result.note =
+        fmt::format("tensor shapes do not tell head_dim: took {} (head_dim {}); they also fit{}",
+                    result.config->name, result.config->head_dim, alternatives.substr(1));
   return result;
 }
 

@@ -25,7 +25,7 @@ struct UniFormerConfig {
 /// What a model is built for.
 struct ModelOptions {
   int64_t num_classes = 1000;
-  int64_t height = 224;        ///< default input size; other sizes run as well
+  int64_t height = 224;  ///< default input size; other sizes run as well
   int64_t width = 224;
   bool stage_outputs = false;  ///< also return the output of each stage, [n, h, w, c]
 };

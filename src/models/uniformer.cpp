@@ -50,7 +50,8 @@ class UniFormerBuilder {
   ValueId conv1x1(ValueId x, const std::string& name, int64_t out) {
     const int64_t in = channels(x);
     const ValueId weight = builder_.constant(
-        name + ".weight", reshaped(weights_.take(name + ".weight", {out, in, 1, 1}, name), {out, in}));
+        name + ".weight",
+        reshaped(weights_.take(name + ".weight", {out, in, 1, 1}, name), {out, in}));
     return builder_.op(OpKind::Linear, {}, {x, weight, take(name + ".bias", {out}, name)}, name);
   }
 
@@ -66,11 +67,11 @@ class UniFormerBuilder {
   ValueId depthwise(ValueId x, const std::string& name, int64_t kernel) {
     const int64_t c = channels(x), pad = kernel / 2;
     const ValueId weight = builder_.constant(
-        name + ".weight", depthwise_weight_to_hwc(
-                              weights_.take(name + ".weight", {c, 1, kernel, kernel}, name)));
+        name + ".weight",
+        depthwise_weight_to_hwc(weights_.take(name + ".weight", {c, 1, kernel, kernel}, name)));
     const Conv2dAttrs attrs{{1, 1}, {pad, pad, pad, pad}};
-    return builder_.op(OpKind::DepthwiseConv2d, attrs,
-                       {x, weight, take(name + ".bias", {c}, name)}, name);
+    return builder_.op(OpKind::DepthwiseConv2d, attrs, {x, weight, take(name + ".bias", {c}, name)},
+                       name);
   }
 
   ValueId batch_norm(ValueId x, const std::string& name) {
@@ -85,8 +86,8 @@ class UniFormerBuilder {
   ValueId layer_norm(ValueId x, const std::string& name, float eps) {
     const Dims c{channels(x)};
     const ValueId weight = take(name + ".weight", c, name);
-    return builder_.op(OpKind::LayerNorm, NormAttrs{eps}, {x, weight, take(name + ".bias", c, name)},
-                       name);
+    return builder_.op(OpKind::LayerNorm, NormAttrs{eps},
+                       {x, weight, take(name + ".bias", c, name)}, name);
   }
 
   ValueId add(ValueId a, ValueId b, const std::string& name) {
@@ -111,8 +112,7 @@ class UniFormerBuilder {
   ValueId layer_scale(ValueId x, const std::string& name, bool local) {
     const int64_t c = channels(x);
     const Dims stored = local ? Dims{1, c, 1, 1} : Dims{c};
-    const ValueId gamma =
-        builder_.constant(name, reshaped(weights_.take(name, stored, name), {c}));
+    const ValueId gamma = builder_.constant(name, reshaped(weights_.take(name, stored, name), {c}));
     return builder_.op(OpKind::Mul, {}, {x, gamma}, name);
   }
 
@@ -139,8 +139,8 @@ class UniFormerBuilder {
     const auto split = [&](int64_t part) {
       const ValueId slice =
           builder_.op(OpKind::Slice, SliceAttrs{2, part * c, (part + 1) * c}, {qkv}, name);
-      const ValueId heads = builder_.op(OpKind::Reshape, ReshapeAttrs{{0, 0, c / head_dim, head_dim}},
-                                        {slice}, name);
+      const ValueId heads =
+          builder_.op(OpKind::Reshape, ReshapeAttrs{{0, 0, c / head_dim, head_dim}}, {slice}, name);
       return builder_.op(OpKind::Transpose, TransposeAttrs{{0, 2, 1, 3}}, {heads}, name);
     };
     const ValueId q = split(0), k = split(1), v = split(2);

@@ -19,7 +19,8 @@ Constant conv_weight_to_ohwi(const Constant& weight) {
   size_t i = 0;
   for (int64_t o = 0; o < out; ++o)
     for (int64_t tap = 0; tap < taps; ++tap)
-      for (int64_t c = 0; c < in; ++c) dst[i++] = src[static_cast<size_t>((o * in + c) * taps + tap)];
+      for (int64_t c = 0; c < in; ++c)
+        dst[i++] = src[static_cast<size_t>((o * in + c) * taps + tap)];
   return result;
 }
 

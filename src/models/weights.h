@@ -11,8 +11,8 @@ namespace vitro {
 class WeightSource {
  public:
   virtual ~WeightSource() = default;
-  /// The tensor `name` as row-major float32. `dims` is its shape as PyTorch stores it; `consumer` is
-  /// the op that will own it. Throws when it is missing, was taken before or has another shape.
+  /// The tensor `name` as row-major float32. `dims` is its shape as PyTorch stores it; `consumer`
+  /// is the op that will own it. Throws when it is missing, was taken before or has another shape.
   virtual Constant take(const std::string& name, const Dims& dims, std::string_view consumer) = 0;
 };
 

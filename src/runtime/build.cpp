@@ -14,7 +14,8 @@ PlanInfo plan_info(const ImportedModel& model) {
   info.head_dim = model.config.head_dim;
   info.num_classes = model.num_classes;
   for (const LedgerEntry& entry : model.ledger)
-    if (!entry.name.ends_with("num_batches_tracked")) info.num_parameters += num_elements(entry.dims);
+    if (!entry.name.ends_with("num_batches_tracked"))
+      info.num_parameters += num_elements(entry.dims);
   info.preprocessing = model.preprocessing;
   info.label_ids = model.label_ids;
   info.labels = model.labels;
@@ -33,8 +34,7 @@ Plan build(const std::filesystem::path& checkpoint, const BuildOptions& options)
   auto plan = std::make_shared<PlanData>();
   plan->info = plan_info(model);
   for (const LedgerEntry& entry : model.ledger)
-    plan->weights.push_back(
-        {entry.name, entry.dims, entry.dtype, entry.consumer, entry.checksum});
+    plan->weights.push_back({entry.name, entry.dims, entry.dtype, entry.consumer, entry.checksum});
   plan->graph = std::move(model.graph);
   run_passes(plan->graph, {options.dump_ir});
   return Plan(std::move(plan));

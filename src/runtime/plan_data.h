@@ -3,6 +3,7 @@
 #include <memory>
 #include <vector>
 
+#include "core/tensor_file.h"
 #include "ir/graph.h"
 #include "vitro/plan.h"
 
@@ -17,5 +18,12 @@ struct PlanData {
 
 /// True when the file starts like a plan: a cheap look at its header, which may still be corrupt.
 bool is_plan_file(const std::filesystem::path& path);
+
+/// A plan from the tensors and metadata of its file, which `owner` keeps alive; everything is
+/// checked but the checksum. `name` is what errors call the file. Throws CorruptFile or
+/// Unsupported.
+std::shared_ptr<const PlanData> plan_from_tensors(const TensorFile& file,
+                                                  std::shared_ptr<const void> owner,
+                                                  const std::string& name);
 
 }  // namespace vitro

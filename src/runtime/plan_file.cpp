@@ -12,8 +12,8 @@
 #include "runtime/plan_json.h"
 #include "vitro/vitro.h"
 
-// A plan is a safetensors file: the weights are its tensors, 64-byte aligned in the layout that kernels
-// read; everything else is text in `__metadata__`. docs/plan-format.md describes it.
+// A plan is a safetensors file: the weights are its tensors, 64-byte aligned in the layout that
+// kernels read; everything else is text in `__metadata__`. docs/plan-format.md describes it.
 namespace vitro {
 namespace {
 
@@ -57,7 +57,8 @@ const std::string& require(const Metadata& metadata, const char* key, const std:
 void check_version(const Metadata& metadata, const std::string& path) {
   const auto format = metadata.find("format");
   if (format == metadata.end() || format->second != kPlanFormat)
-    fail_hint(ErrorCode::CorruptFile, fmt::format("build it first: vitro build {} -o model.plan", path),
+    fail_hint(ErrorCode::CorruptFile,
+              fmt::format("build it first: vitro build {} -o model.plan", path),
               "'{}' is not a Vitro plan", path);
   const std::string& version = require(metadata, "plan_version", path);
   if (version == kPlanVersion) return;
@@ -121,13 +122,29 @@ void save(const Plan& plan, const std::filesystem::path& path) {
     if (!value.constant) continue;
     check(names.insert(value.name).second, ErrorCode::Internal, "plan: two weights are named '{}'",
           value.name);
-    tensors.push_back({value.name, DType::Float32, stored_dims(*value.constant), value.constant->bytes});
+    tensors.push_back(
+        {value.name, DType::Float32, stored_dims(*value.constant), value.constant->bytes});
   }
-  Metadata metadata{{"format", std::string(kPlanFormat)}, {"plan_version", kPlanVersion},
-                    {"source", data.info.source},         {"graph", graph_to_json(data.graph)},
-                    {"info", plan_info_to_json(data.info)}, {"weights", weights_to_json(data.weights)}};
+  Metadata metadata{
+      {"format", std::string(kPlanFormat)},   {"plan_version", kPlanVersion},
+      {"source", data.info.source},           {"graph", graph_to_json(data.graph)},
+      {"info", plan_info_to_json(data.info)}, {"weights", weights_to_json(data.weights)}};
   metadata["checksum"] = checksum(metadata, tensors);
   write_safetensors(path, tensors, metadata);
+}
+
+std::shared_ptr<const PlanData> plan_from_tensors(const TensorFile& file,
+                                                  std::shared_ptr<const void> owner,
+                                                  const std::string& name) {
+  check_version(file.metadata, name);
+  auto plan = std::make_shared<PlanData>();
+  plan->info = plan_info_from_json(require(file.metadata, "info", name));
+  plan->weights = weights_from_json(require(file.metadata, "weights", name));
+  plan->graph = graph_from_json(require(file.metadata, "graph", name));
+  attach_weights(plan->graph, file, owner, name);
+  verify(plan->graph);
+  check_interface(*plan, name);
+  return plan;
 }
 
 Plan load(const std::filesystem::path& path) {
@@ -139,14 +156,7 @@ Plan load(const std::filesystem::path& path) {
   if (stored != actual)
     fail_hint(ErrorCode::CorruptFile, "copy it again, or rebuild it with vitro build",
               "plan '{}': checksum {}, its bytes have {}", path.string(), stored, actual);
-  auto plan = std::make_shared<PlanData>();
-  plan->info = plan_info_from_json(require(tensors.metadata, "info", path.string()));
-  plan->weights = weights_from_json(require(tensors.metadata, "weights", path.string()));
-  plan->graph = graph_from_json(require(tensors.metadata, "graph", path.string()));
-  attach_weights(plan->graph, tensors, file, path.string());
-  verify(plan->graph);
-  check_interface(*plan, path.string());
-  return Plan(std::move(plan));
+  return Plan(plan_from_tensors(tensors, file, path.string()));
 }
 
 }  // namespace vitro

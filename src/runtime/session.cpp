@@ -102,8 +102,8 @@ struct Session::State {
     }
     check_input(dims);
     const TensorType input{DType::Float32, dims};
-    auto made = std::make_shared<CompiledShape>(
-        backend.compile(plan.data().graph, {&input, 1}, {threads}));
+    auto made =
+        std::make_shared<CompiledShape>(backend.compile(plan.data().graph, {&input, 1}, {threads}));
     const std::unique_lock lock(mutex);
     if (shapes.size() >= kMaxShapes) shapes.erase(shapes.begin());
     return shapes.emplace(dims, std::move(made)).first->second;
@@ -112,9 +112,10 @@ struct Session::State {
   void check_input(const Dims& dims) const {
     const Dims& expected = plan.data().graph.value(plan.data().graph.inputs[0]).type.dims;
     check(dims.size() == 4 && dims[1] == expected[1], ErrorCode::InvalidArgument,
-          "input {}: expected {} channels, as in {} (batch, channels, height, width)", to_string(dims),
-          expected[1], to_string(expected));
-    // 2^31 elements are 8 GiB: beyond that a request is a mistake, and sizes stay far from overflow.
+          "input {}: expected {} channels, as in {} (batch, channels, height, width)",
+          to_string(dims), expected[1], to_string(expected));
+    // 2^31 elements are 8 GiB: beyond that a request is a mistake, and sizes stay far from
+    // overflow.
     for (int64_t extent : dims)
       check(extent >= 1 && extent <= (int64_t{1} << 31), ErrorCode::InvalidArgument,
             "input {}: every extent must be at least 1", to_string(dims));
@@ -124,7 +125,11 @@ struct Session::State {
 };
 
 Session::Session(const Plan& plan, const SessionOptions& options)
-    : state_(new State{plan, find_backend(options.backend), resolve_threads(options.threads), {}, {},
+    : state_(new State{plan,
+                       find_backend(options.backend),
+                       resolve_threads(options.threads),
+                       {},
+                       {},
                        plan.data().graph.outputs.size()}) {}
 Session::~Session() = default;
 Session::Session(Session&&) noexcept = default;

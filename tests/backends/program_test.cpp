@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <cmath>
+#include <limits>
 #include <thread>
 
 #include "backends/count_allocations.h"
@@ -142,6 +144,40 @@ TEST(Program, SaysWhoRefusedAnOp) {
                [&] { compile_program(graph, types, {1}, no_impls, "bare"); });
   expect_error(ErrorCode::Unsupported, {"test:never", "only on Sundays"},
                [&] { compile_program(graph, types, {1}, refusing_impls, "bare"); });
+}
+
+TEST(Reference, TakesComputedWeights) {
+  GraphBuilder builder;
+  const ValueId x = builder.input("x", {3, 17}), weight = builder.input("weight", {5, 17});
+  const ValueId y = builder.op(OpKind::Linear, {}, {x, weight}, "linear");
+  const Graph graph = builder.finish({y});
+  Random random("computed");
+  expect_agrees(graph,
+                std::vector<Tensor>{random.tensor({3, 17}, -1, 1), random.tensor({5, 17}, -1, 1)});
+}
+
+TEST(Reference, RefusesPanelsThatAreNoLinearWeight) {
+  GraphBuilder builder;
+  const ValueId x = builder.input("x", {3, 17});
+  const Constant panels = with_layout(Random("b").constant({17, 4}, -1, 1), Layout::Panel16);
+  const ValueId y =
+      builder.op(OpKind::MatMul, MatMulAttrs{}, {x, builder.constant("b", panels)}, "matmul");
+  const Graph graph = builder.finish({y});
+  expect_error(ErrorCode::Unsupported, {"reference:matmul", "operand 1", "panel16"}, [&] {
+    compile(reference(), graph, std::vector<Tensor>{Tensor({3, 17})});
+  });
+}
+
+TEST(Reference, MaximumWithNaNIsNaN) {
+  GraphBuilder builder;
+  const ValueId x = builder.input("x", {2, 3});
+  const Graph graph = builder.finish({builder.op(OpKind::ReduceMax, ReduceAttrs{{1}}, {x}, "max")});
+  std::vector<Tensor> inputs{Tensor({2, 3})};
+  inputs[0].data = {1.0f, std::numeric_limits<float>::quiet_NaN(), 2.0f, -3.0f, -1.0f, -2.0f};
+  const auto executable = compile(reference(), graph, inputs);
+  const auto results = GuardedRun(*executable, inputs).run();
+  EXPECT_TRUE(std::isnan(results[0][0]));
+  EXPECT_EQ(results[0][1], -1.0f);
 }
 
 Graph small_model() {

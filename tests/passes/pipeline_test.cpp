@@ -1,5 +1,6 @@
 #include "passes/pipeline.h"
 
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -35,9 +36,8 @@ TEST(Pipeline, WritesTheGraphAfterEachPass) {
   EXPECT_EQ(text_of(dumps / "00-input.txt"), before);
   EXPECT_EQ(text_of(dumps / "12-pack_weights.txt"), print(graph));
   for (size_t i = 0; i < pass_list().size(); ++i) {
-    std::string number = std::to_string(i + 1);
-    if (number.size() == 1) number.insert(0, "0");
-    EXPECT_TRUE(std::filesystem::exists(dumps / (number + "-" + pass_list()[i].name + ".txt")));
+    const auto file = fmt::format("{:02}-{}.txt", i + 1, pass_list()[i].name);
+    EXPECT_TRUE(std::filesystem::exists(dumps / file)) << file;
   }
   const std::filesystem::directory_iterator files(dumps);
   EXPECT_EQ(std::distance(begin(files), end(files)), 13);
@@ -57,7 +57,7 @@ TEST(Pipeline, DumpsNothingUnlessAsked) {
   run_passes(graph);
   EXPECT_EQ(print(graph),
             "%0 = input 1x4x4x3\n"
-            "%3 = linear(%0, @a.weight, @a.bias) : 1x4x4x4  # a\n"
+            "%3 = linear(%0, @a.weight:panel16, @a.bias) : 1x4x4x4  # a\n"
             "return %3\n");
 }
 

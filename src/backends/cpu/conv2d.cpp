@@ -1,65 +1,143 @@
 #include <array>
-#include <tuple>
+#include <cstring>
 
 #include "backends/cpu/ops.h"
-#include "core/check.h"
+#include "backends/cpu/parallel.h"
 #include "core/panel16.h"
 
 namespace vitro::cpu {
 namespace {
 
-std::optional<Refusal> can_run(const OpContext& op) {
+constexpr int64_t kBandRows = 112;  // rows of a gathered band: eight full tiles
+
+std::optional<Refusal> has_weight(const OpContext& op) {
   if (auto refusal = needs_float32(op)) return refusal;
+  if (!op.constant(1)) return Refusal{"the weight is computed"};
+  return std::nullopt;
+}
+
+std::optional<Refusal> is_patch(const OpContext& op) {
+  if (auto refusal = has_weight(op)) return refusal;
   const auto& attrs = op.node.as<Conv2dAttrs>();
   const Dims& w = op.input(1).dims;
   if (attrs.stride != std::array<int64_t, 2>{w[1], w[2]})
     return Refusal{fmt::format("stride {}x{} differs from the kernel {}x{}", attrs.stride[0],
                                attrs.stride[1], w[1], w[2])};
-  if (attrs.pad != std::array<int64_t, 4>{}) return Refusal{"padding"};
-  if (!op.constant(1)) return Refusal{"the weight is computed"};
+  if (attrs.pad != std::array<int64_t, 4>{}) return Refusal{"it pads its input"};
   return std::nullopt;
 }
 
-/// A convolution whose patches do not overlap: a product that gathers its rows.
-class PatchKernel final : public Kernel {
+/// A convolution as a product with its weight [out, kernel_h * kernel_w * in] in panels.
+class ConvKernel : public Kernel {
  public:
-  explicit PatchKernel(const OpContext& op) : table_(active_kernels()), threads_(op.threads) {
-    const Dims &x = op.input(0).dims, &w = op.input(1).dims;
-    source_ = {nullptr, x[1], x[2], x[3], w[1], w[2], false};
+  explicit ConvKernel(const OpContext& op) : table_(active_kernels()), threads_(op.threads) {
+    const Dims& w = op.input(1).dims;
     args_.m = num_rows(op.output());
     args_.n = args_.ldc = w[0];
-    args_.k = w[1] * w[2] * w[3];
-    args_.patches = &source_;
-    const Constant weight = with_layout(*op.constant(1), Layout::RowMajor);
-    std::tie(weight_, std::ignore) = allocate_constant({args_.n, args_.k}, Layout::Panel16);
-    pack_panel16(weight.data(), args_.n, args_.k, const_cast<float*>(weight_.data()));
+    args_.k = args_.lda = w[1] * w[2] * w[3];
+    auto [packed, dst] = allocate_constant({args_.n, args_.k}, Layout::Panel16);
+    pack_panel16(op.constant(1)->floats().data(), args_.n, args_.k, dst.data());
+    weight_ = std::move(packed);
   }
-  size_t scratch_bytes() const override {
-    return gemm_scratch_size(args_) * static_cast<size_t>(threads_) * sizeof(float);
-  }
-  void run(const KernelArgs& args) const override {
-    PatchSource source = source_;
-    source.input = args.inputs[0];
+
+ protected:
+  GemmArgs product(const KernelArgs& args) const {
     GemmArgs gemm = args_;
-    gemm.patches = &source;
     gemm.b = panel16_matrix(weight_.data(), gemm.k);
     gemm.bias = args.inputs.size() > 2 ? args.inputs[2] : nullptr;
     gemm.c = args.output;
-    parallel_gemm(table_, gemm, args.threads, reinterpret_cast<float*>(args.scratch));
+    return gemm;
   }
 
- private:
   const KernelTable& table_;
   int threads_;
-  PatchSource source_;
   GemmArgs args_;
   Constant weight_;
 };
 
-std::unique_ptr<Kernel> make(const OpContext& op) { return std::make_unique<PatchKernel>(op); }
+/// Patches that do not overlap: the product gathers its rows itself.
+class PatchKernel final : public ConvKernel {
+ public:
+  explicit PatchKernel(const OpContext& op) : ConvKernel(op) {
+    const Dims &x = op.input(0).dims, &w = op.input(1).dims;
+    source_ = {nullptr, x[1], x[2], x[3], w[1], w[2], false};
+  }
+  size_t scratch_bytes() const override {
+    GemmArgs gemm = args_;
+    gemm.patches = &source_;
+    return gemm_scratch_size(gemm) * static_cast<size_t>(threads_) * sizeof(float);
+  }
+  void run(const KernelArgs& args) const override {
+    PatchSource source = source_;
+    source.input = args.inputs[0];
+    GemmArgs gemm = product(args);
+    gemm.patches = &source;
+    parallel_gemm(table_, gemm, args.threads, reinterpret_cast<float*>(args.scratch));
+  }
+
+ private:
+  PatchSource source_;
+};
+
+/// Any kernel, stride and padding: bands of output pixels are gathered into rows, then multiplied.
+class Im2colKernel final : public ConvKernel {
+ public:
+  explicit Im2colKernel(const OpContext& op)
+      : ConvKernel(op),
+        attrs_(op.node.as<Conv2dAttrs>()),
+        in_(op.input(0).dims),
+        kernel_(op.input(1).dims),
+        out_(op.output().dims),
+        bands_(make_bands(args_.m, 14, kBandRows, op.threads)) {}
+  size_t scratch_bytes() const override {
+    return thread_size() * static_cast<size_t>(threads_) * sizeof(float);
+  }
+  void run(const KernelArgs& args) const override {
+    const GemmArgs whole = product(args);
+    parallel_for(args.threads, bands_.count, [&](int64_t band, int thread) {
+      float* rows =
+          reinterpret_cast<float*>(args.scratch) + thread_size() * static_cast<size_t>(thread);
+      const int64_t begin = bands_.begin(band);
+      for (int64_t row = 0; row < bands_.size(band); ++row)
+        gather(args.inputs[0], begin + row, rows + row * args_.k);
+      GemmArgs gemm = whole;
+      gemm.m = bands_.size(band);
+      gemm.a = rows;
+      gemm.c = whole.c + begin * whole.ldc;
+      table_.gemm_tile(gemm, 0, gemm.m, 0, num_panels(gemm.n));
+    });
+  }
+
+ private:
+  size_t thread_size() const { return aligned_floats(bands_.max_size() * args_.k); }
+
+  /// The pixels under the kernel at output pixel `index`: dst [kernel_h, kernel_w, c], zeros
+  /// outside.
+  void gather(const float* x, int64_t index, float* dst) const {
+    const int64_t channels = in_[3], image = index / (out_[1] * out_[2]);
+    const int64_t top = index / out_[2] % out_[1] * attrs_.stride[0] - attrs_.pad[0];
+    const int64_t left = index % out_[2] * attrs_.stride[1] - attrs_.pad[1];
+    for (int64_t i = 0; i < kernel_[1]; ++i) {
+      for (int64_t j = 0; j < kernel_[2]; ++j, dst += channels) {
+        const int64_t row = top + i, column = left + j;
+        const bool inside = row >= 0 && row < in_[1] && column >= 0 && column < in_[2];
+        const auto bytes = static_cast<size_t>(channels) * sizeof(float);
+        if (inside)
+          std::memcpy(dst, x + ((image * in_[1] + row) * in_[2] + column) * channels, bytes);
+        else
+          std::memset(dst, 0, bytes);
+      }
+    }
+  }
+
+  Conv2dAttrs attrs_;
+  Dims in_, kernel_, out_;
+  Bands bands_;
+};
 
 }  // namespace
 
-const Impl kConv2dPatch{"cpu:conv2d_patch", can_run, make};
+const Impl kConv2dPatch{"cpu:conv2d_patch", is_patch, make_kernel<PatchKernel>};
+const Impl kConv2dIm2col{"cpu:conv2d_im2col", has_weight, make_kernel<Im2colKernel>};
 
 }  // namespace vitro::cpu

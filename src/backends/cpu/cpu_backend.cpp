@@ -13,10 +13,36 @@ namespace {
 
 std::vector<Impl> own_impls(OpKind kind) {
   switch (kind) {
-    case OpKind::Linear: return {kLinearPanel16};
-    case OpKind::Conv2d: return {kConv2dPatch};
-    case OpKind::Mlp: return {kMlpPhased};
-    default: return {};
+    case OpKind::Conv2d:
+      return {kConv2dPatch, kConv2dIm2col};
+    case OpKind::DepthwiseConv2d:
+      return {kDepthwiseConv2dDirect};
+    case OpKind::Linear:
+      return {kLinearPanel16};
+    case OpKind::LayerNorm:
+      return {kLayerNormRows};
+    case OpKind::Gelu:
+      return {kGeluRange};
+    case OpKind::Add:
+      return {kAddRange};
+    case OpKind::Softmax:
+      return {kSoftmaxRows};
+    case OpKind::Transpose:
+      return {kTransposeNchw};
+    case OpKind::ReduceMean:
+      return {kReduceMeanTokens};
+    case OpKind::ReduceMax:
+      return {kReduceMaxTokens};
+    case OpKind::Attention:
+      return {kAttentionHeads};
+    case OpKind::AttentionBlock:
+      return {kAttentionBlockPhased};
+    case OpKind::Mlp:
+      return {kMlpBanded, kMlpPhased};
+    case OpKind::LocalMixer:
+      return {kLocalMixerPhased};
+    default:
+      return {};
   }
 }
 

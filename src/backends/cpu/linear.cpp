@@ -34,10 +34,8 @@ class LinearKernel final : public Kernel {
   GemmArgs args_;
 };
 
-std::unique_ptr<Kernel> make(const OpContext& op) { return std::make_unique<LinearKernel>(op); }
-
 }  // namespace
 
-const Impl kLinearPanel16{"cpu:linear_panel16", can_run, make};
+const Impl kLinearPanel16{"cpu:linear_panel16", can_run, make_kernel<LinearKernel>};
 
 }  // namespace vitro::cpu

@@ -4,11 +4,11 @@
 namespace vitro::cpu {
 namespace {
 
-// Hidden activations of a chunk of rows that both products work through before the next one starts:
-// they should still be in the second-level caches when fc2 reads them.
-constexpr int64_t kHiddenBytesPerThread = 512 << 10;
-// Below this many rows a chunk would stream the weights too often.
-constexpr int64_t kMinChunkRows = 196;
+constexpr int64_t kTileRows = 14;  // of the widest micro-kernel: bands of whole tiles waste nothing
+// The hidden activations of a band should still be in a thread's second-level cache when fc2 reads
+// them.
+constexpr int64_t kHiddenBytes = 512 << 10;
+constexpr int64_t kMinBandRows = 56, kMaxBandRows = 224;
 
 std::optional<Refusal> can_run(const OpContext& op) {
   if (auto refusal = needs_float32(op)) return refusal;
@@ -16,16 +16,22 @@ std::optional<Refusal> can_run(const OpContext& op) {
   return needs_panels(op, 3);
 }
 
-/// y = x + fc2(gelu(fc1(x'))): two products with everything else in their prologue and epilogue.
-class MlpKernel final : public Kernel {
+/// Fewer rows than this would make every thread stream all weights for little work.
+std::optional<Refusal> can_band(const OpContext& op) {
+  if (auto refusal = can_run(op)) return refusal;
+  const int64_t rows = num_rows(op.input(0)), needed = kMinBandRows * op.threads;
+  if (rows >= needed) return std::nullopt;
+  return Refusal{fmt::format("{} rows, needs {} for {} threads", rows, needed, op.threads)};
+}
+
+/// y = x + fc2(gelu(fc1(x'))), x' = x or layer_norm(x): two products, the rest in their prologues
+/// and epilogues.
+class MlpKernel : public Kernel {
  public:
-  explicit MlpKernel(const OpContext& op) : table_(active_kernels()), threads_(op.threads) {
+  explicit MlpKernel(const OpContext& op)
+      : table_(active_kernels()), threads_(op.threads), rows_(num_rows(op.input(0))) {
     const auto& attrs = op.node.as<MlpAttrs>();
-    const int64_t rows = num_rows(op.input(0)), channels = op.input(0).dims.back();
-    const int64_t hidden = op.input(1).dims[0];
-    rows_ = rows;
-    const int64_t fitting = kHiddenBytesPerThread * threads_ / (hidden * 4);
-    chunk_rows_ = std::min(rows, std::max(kMinChunkRows, fitting));
+    const int64_t channels = op.input(0).dims.back(), hidden = op.input(1).dims[0];
     fc1_.n = fc1_.ldc = hidden;
     fc1_.k = fc1_.lda = channels;
     fc1_.gelu = true;
@@ -35,44 +41,81 @@ class MlpKernel final : public Kernel {
     fc2_.k = fc2_.lda = hidden;
   }
   int in_place_operand() const override { return 0; }
-  size_t scratch_bytes() const override {
-    return (hidden_size() + gemm_size() * static_cast<size_t>(threads_)) * sizeof(float);
-  }
-  void run(const KernelArgs& args) const override {
-    auto* hidden = reinterpret_cast<float*>(args.scratch);
-    float* scratch = hidden + hidden_size();
-    for (int64_t row = 0; row < rows_; row += chunk_rows_) {
-      GemmArgs fc1 = fc1_, fc2 = fc2_;
-      fc1.m = fc2.m = std::min(chunk_rows_, rows_ - row);
-      fc1.a = fc2.residual = args.inputs[0] + row * fc1.k;
-      fc1.b = panel16_matrix(args.inputs[1], fc1.k);
-      fc1.bias = args.inputs[2];
-      fc1.c = hidden;
-      fc2.a = hidden;
-      fc2.b = panel16_matrix(args.inputs[3], fc2.k);
-      fc2.bias = args.inputs[4];
-      fc2.c = args.output + row * fc2.n;
-      parallel_gemm(table_, fc1, args.threads, scratch);
-      parallel_gemm(table_, fc2, args.threads, scratch);
-    }
-  }
 
- private:
-  size_t hidden_size() const {  // rounded up: the scratch behind it stays 64-byte aligned
-    return static_cast<size_t>((chunk_rows_ * fc1_.n + 15) / 16 * 16);
+ protected:
+  /// The two products over rows [row, row + count), with `hidden` between them.
+  std::pair<GemmArgs, GemmArgs> products(const KernelArgs& args, int64_t row, int64_t count,
+                                         float* hidden) const {
+    GemmArgs fc1 = fc1_, fc2 = fc2_;
+    fc1.m = fc2.m = count;
+    fc1.a = fc2.residual = args.inputs[0] + row * fc1.k;
+    fc1.b = panel16_matrix(args.inputs[1], fc1.k);
+    fc1.bias = args.inputs[2];
+    fc1.c = hidden;
+    fc2.a = hidden;
+    fc2.b = panel16_matrix(args.inputs[3], fc2.k);
+    fc2.bias = args.inputs[4];
+    fc2.c = args.output + row * fc2.n;
+    return {fc1, fc2};
   }
-  size_t gemm_size() const { return std::max(gemm_scratch_size(fc1_), gemm_scratch_size(fc2_)); }
 
   const KernelTable& table_;
   int threads_;
-  int64_t rows_, chunk_rows_;
+  int64_t rows_;
   GemmArgs fc1_, fc2_;
 };
 
-std::unique_ptr<Kernel> make(const OpContext& op) { return std::make_unique<MlpKernel>(op); }
+/// Each thread takes bands of rows through both products on its own.
+class MlpBanded final : public MlpKernel {
+ public:
+  explicit MlpBanded(const OpContext& op) : MlpKernel(op) {
+    const int64_t fitting = kHiddenBytes / (fc1_.n * 4) / kTileRows * kTileRows;
+    bands_ =
+        make_bands(rows_, kTileRows, std::clamp(fitting, kMinBandRows, kMaxBandRows), threads_);
+    hidden_size_ = aligned_floats(bands_.max_size() * fc1_.n);
+    thread_size_ = hidden_size_ + aligned_floats(static_cast<int64_t>(gemm_scratch_size(fc1_)));
+  }
+  size_t scratch_bytes() const override {
+    return thread_size_ * static_cast<size_t>(threads_) * sizeof(float);
+  }
+  void run(const KernelArgs& args) const override {
+    parallel_for(args.threads, bands_.count, [&](int64_t band, int thread) {
+      float* hidden =
+          reinterpret_cast<float*>(args.scratch) + thread_size_ * static_cast<size_t>(thread);
+      auto [fc1, fc2] = products(args, bands_.begin(band), bands_.size(band), hidden);
+      fc1.scratch = fc2.scratch = hidden + hidden_size_;
+      table_.gemm_tile(fc1, 0, fc1.m, 0, num_panels(fc1.n));
+      table_.gemm_tile(fc2, 0, fc2.m, 0, num_panels(fc2.n));
+    });
+  }
+
+ private:
+  Bands bands_;
+  size_t hidden_size_, thread_size_;
+};
+
+/// All threads share each product: few rows, so that the weights are what there is to split.
+class MlpPhased final : public MlpKernel {
+ public:
+  explicit MlpPhased(const OpContext& op)
+      : MlpKernel(op), hidden_size_(aligned_floats(rows_ * fc1_.n)) {}
+  size_t scratch_bytes() const override {
+    return (hidden_size_ + gemm_scratch_size(fc1_) * static_cast<size_t>(threads_)) * sizeof(float);
+  }
+  void run(const KernelArgs& args) const override {
+    auto* hidden = reinterpret_cast<float*>(args.scratch);
+    const auto [fc1, fc2] = products(args, 0, rows_, hidden);
+    parallel_gemm(table_, fc1, args.threads, hidden + hidden_size_);
+    parallel_gemm(table_, fc2, args.threads, hidden + hidden_size_);
+  }
+
+ private:
+  size_t hidden_size_;
+};
 
 }  // namespace
 
-const Impl kMlpPhased{"cpu:mlp_phased", can_run, make};
+const Impl kMlpBanded{"cpu:mlp_banded", can_band, make_kernel<MlpBanded>};
+const Impl kMlpPhased{"cpu:mlp_phased", can_run, make_kernel<MlpPhased>};
 
 }  // namespace vitro::cpu

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <fmt/core.h>
+
 #include "backends/cpu/kernels/kernels.h"
 #include "backends/kernel.h"
 
@@ -10,18 +12,35 @@ const KernelTable& active_kernels();
 
 /// Rows of a channels-last tensor: the product of all extents but the last.
 int64_t num_rows(const TensorType& type);
+/// Panels of 16 columns that cover n.
+inline int64_t num_panels(int64_t n) { return (n + 15) / 16; }
+/// Floats rounded up to whole cache lines.
+inline size_t aligned_floats(int64_t count) { return static_cast<size_t>((count + 15) / 16 * 16); }
 
 /// Refuses operands that are not float32.
 std::optional<Refusal> needs_float32(const OpContext& op);
 /// Refuses operand `index` unless it is a constant packed in panels.
 std::optional<Refusal> needs_panels(const OpContext& op, size_t index);
 
-/// Runs a product with all threads. `scratch` holds gemm_scratch_size(args) floats for each of them.
+/// Runs a product with all threads. `scratch` holds gemm_scratch_size(args) floats for each of
+/// them.
 void parallel_gemm(const KernelTable& table, const GemmArgs& args, int threads, float* scratch);
 
-// The implementations of each op, best first.
+template <typename K>
+std::unique_ptr<Kernel> make_kernel(const OpContext& op) {
+  return std::make_unique<K>(op);
+}
+
+// The implementations, by file.
 extern const Impl kLinearPanel16;
-extern const Impl kConv2dPatch;
-extern const Impl kMlpPhased;
+extern const Impl kConv2dPatch, kConv2dIm2col;
+extern const Impl kDepthwiseConv2dDirect;
+extern const Impl kMlpBanded, kMlpPhased;
+extern const Impl kAttentionHeads;
+extern const Impl kAttentionBlockPhased;
+extern const Impl kLocalMixerPhased;
+extern const Impl kLayerNormRows, kSoftmaxRows, kGeluRange, kAddRange, kReduceMeanTokens,
+    kReduceMaxTokens;
+extern const Impl kTransposeNchw;
 
 }  // namespace vitro::cpu

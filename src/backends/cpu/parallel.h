@@ -2,13 +2,14 @@
 
 #include <omp.h>
 
+#include <algorithm>
 #include <cstdint>
 
 namespace vitro::cpu {
 
-/// Calls body(index, thread) for every index in [0, count), each thread taking one contiguous range, so
-/// that what a thread wrote in one call is likely in its cache in the next. Uses exactly `threads`
-/// threads of the process's one OpenMP pool.
+/// Calls body(index, thread) for every index in [0, count), each thread taking one contiguous
+/// range, so that what a thread wrote in one call is likely in its cache in the next. Uses exactly
+/// `threads` threads of the process's one OpenMP pool.
 template <typename Body>
 void parallel_for(int threads, int64_t count, const Body& body) {
   if (threads == 1 || count <= 1) {
@@ -17,6 +18,31 @@ void parallel_for(int threads, int64_t count, const Body& body) {
   }
 #pragma omp parallel for num_threads(threads) schedule(static)
   for (int64_t i = 0; i < count; ++i) body(i, omp_get_thread_num());
+}
+
+/// A range [0, total) cut into bands that differ by one `unit` at most.
+struct Bands {
+  int64_t total = 0;
+  int64_t unit = 1;
+  int64_t count = 1;
+
+  int64_t begin(int64_t band) const {
+    const int64_t units = (total + unit - 1) / unit;
+    return std::min(total, band * units / count * unit);
+  }
+  int64_t size(int64_t band) const { return begin(band + 1) - begin(band); }
+  int64_t max_size() const {
+    const int64_t units = (total + unit - 1) / unit;
+    return std::min(total, (units + count - 1) / count * unit);
+  }
+};
+
+/// Bands of about `target`, as many for each thread.
+inline Bands make_bands(int64_t total, int64_t unit, int64_t target, int threads) {
+  const int64_t units = std::max<int64_t>(1, (total + unit - 1) / unit);
+  const int64_t wanted = std::max<int64_t>(1, (total + target - 1) / target);
+  const int64_t count = (wanted + threads - 1) / threads * threads;
+  return {total, unit, std::min(count, units)};
 }
 
 }  // namespace vitro::cpu

@@ -23,7 +23,8 @@ size_t attention_keys_size(int64_t tokens, int64_t head_dim);
 /// Floats that one call of attention needs, whatever its row range.
 size_t attention_scratch_size(int64_t tokens);
 
-/// Transposes the keys of `head` into args.keys; calls of attention for that head may then share them.
+/// Transposes the keys of `head` into args.keys; calls of attention for that head may then share
+/// them.
 using PackKeys = void (*)(const AttentionArgs& args, int64_t head);
 /// Output rows [row_begin, row_end) of `head`.
 using Attention = void (*)(const AttentionArgs& args, int64_t head, int64_t row_begin,

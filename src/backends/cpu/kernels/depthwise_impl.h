@@ -6,11 +6,11 @@
 namespace vitro::cpu {
 namespace {
 
-/// One row of the sum: kBlock neighbouring outputs, kKernel taps. Each input vector is loaded once and
-/// used for every output it reaches. kEdge: taps may lie left or right of the image.
+/// One row of the sum: kBlock neighbouring outputs, kKernel taps. Each input vector is loaded once
+/// and used for every output it reaches. kEdge: taps may lie left or right of the image.
 template <class V, int kKernel, int kBlock, bool kEdge, class Load>
-void depthwise_taps(const float* row, const float* weights, int64_t channels, int64_t x, int64_t width,
-                    Load load, typename V::Reg (&acc)[kBlock]) {
+void depthwise_taps(const float* row, const float* weights, int64_t channels, int64_t x,
+                    int64_t width, Load load, typename V::Reg (&acc)[kBlock]) {
   using Reg = typename V::Reg;
   Reg tap[kKernel];
 #pragma GCC unroll 5
@@ -47,24 +47,30 @@ void depthwise_vector(const DepthwiseArgs& d, int64_t y, int64_t x, int64_t chan
   for (int i = 0; i < kBlock; ++i) store(dst + i * d.channels, acc[i]);
 }
 
+/// Channels that pass over the image together: five rows of 18 pixels of them stay in L1 while y
+/// advances.
+constexpr int64_t kDepthwiseChannels = 64;
+
+/// Outputs [x, x + kBlock) of row y for channels [begin, end), begin a multiple of the group above.
 template <class V, int kKernel, int kBlock, bool kEdge>
-void depthwise_block(const DepthwiseArgs& d, int64_t y, int64_t x) {
+void depthwise_block(const DepthwiseArgs& d, int64_t y, int64_t x, int64_t begin, int64_t end) {
   using Reg = typename V::Reg;
-  int64_t channel = 0;
-  for (; channel + V::kWidth <= d.channels; channel += V::kWidth) {
+  int64_t channel = begin;
+  for (; channel + V::kWidth <= end; channel += V::kWidth) {
     depthwise_vector<V, kKernel, kBlock, kEdge>(
         d, y, x, channel, [](const float* p) { return V::load(p); },
         [](float* p, Reg value) { V::store(p, value); });
   }
-  if (channel < d.channels) {
-    const auto mask = V::tail(static_cast<int>(d.channels - channel));
+  if (channel < end) {
+    const auto mask = V::tail(static_cast<int>(end - channel));
     depthwise_vector<V, kKernel, kBlock, true>(
         d, y, x, channel, [mask](const float* p) { return V::load_tail(p, mask); },
         [mask](float* p, Reg value) { V::store_tail(p, value, mask); });
   }
 }
 
-using DepthwiseBlock = void (*)(const DepthwiseArgs&, int64_t y, int64_t x);
+using DepthwiseBlock = void (*)(const DepthwiseArgs&, int64_t y, int64_t x, int64_t begin,
+                                int64_t end);
 
 /// The block kernels by [width - 1][edge].
 template <class V, int kKernel>
@@ -86,12 +92,15 @@ template <class V, int kKernel>
 void depthwise_same(const DepthwiseArgs& d, int64_t y_begin, int64_t y_end) {
   static constexpr DepthwiseBlocks<V, kKernel> kBlocks;
   const RowTiles tiles(0, d.out_w, V::kDepthwiseBlock);
-  for (int64_t y = y_begin; y < y_end; ++y) {
+  for (int64_t channel = 0; channel < d.channels; channel += kDepthwiseChannels) {
+    const int64_t left = d.channels - channel;
+    const int64_t end = channel + (left < kDepthwiseChannels ? left : kDepthwiseChannels);
     for (int64_t i = 0; i < tiles.count; ++i) {
       const int64_t x = tiles.start(i);
       const int64_t width = tiles.rows(i);
       const bool edge = x < kKernel / 2 || x + width + kKernel / 2 > d.in_w;
-      kBlocks.entry[width - 1][edge](d, y, x);
+      const DepthwiseBlock block = kBlocks.entry[width - 1][edge];
+      for (int64_t y = y_begin; y < y_end; ++y) block(d, y, x, channel, end);
     }
   }
 }

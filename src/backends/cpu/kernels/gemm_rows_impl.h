@@ -25,15 +25,23 @@ void gather_patch_nhwc(const PatchSource& p, const float* corner, float* dst) {
     copy_floats<V>(corner + y * p.in_w * p.channels, run, dst + y * run);
 }
 
-/// One patch of a [c, h, w] image, interleaved to (y, x, c).
-inline void gather_patch_nchw(const PatchSource& p, const float* corner, float* dst) {
+/// One patch of a [c, h, w] image, interleaved to (y, x, c). dst has room for one float more than a
+/// patch.
+template <class V>
+void gather_patch_nchw(const PatchSource& p, const float* corner, float* dst) {
   const int64_t plane = p.in_h * p.in_w;
   for (int64_t y = 0; y < p.kernel_h; ++y) {
-    for (int64_t c = 0; c < p.channels; ++c) {
-      const float* src = corner + c * plane + y * p.in_w;
-      float* out = dst + y * p.kernel_w * p.channels + c;
-      for (int64_t x = 0; x < p.kernel_w; ++x) out[x * p.channels] = src[x];
+    const float* src = corner + y * p.in_w;
+    float* out = dst + y * p.kernel_w * p.channels;
+    if (p.channels == 3) {
+      // Pixels of four channels three floats apart: the next pixel overwrites the surplus of the
+      // last.
+      const float* const planes[4] = {src, src + plane, src + 2 * plane, src + 2 * plane};
+      V::transpose4(planes, p.kernel_w, out, 3);
+      continue;
     }
+    for (int64_t c = 0; c < p.channels; ++c)
+      for (int64_t x = 0; x < p.kernel_w; ++x) out[x * p.channels + c] = src[c * plane + x];
   }
 }
 
@@ -47,7 +55,7 @@ void gather_patches(const PatchSource& p, int64_t begin, int64_t end, float* dst
     const int64_t x = row % out_w * p.kernel_w;
     const float* pixels = p.input + image * p.in_h * p.in_w * p.channels;
     if (p.nchw)
-      gather_patch_nchw(p, pixels + y * p.in_w + x, dst);
+      gather_patch_nchw<V>(p, pixels + y * p.in_w + x, dst);
     else
       gather_patch_nhwc<V>(p, pixels + (y * p.in_w + x) * p.channels, dst);
   }

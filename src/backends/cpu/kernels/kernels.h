@@ -4,7 +4,10 @@
 #include <string>
 #include <vector>
 
+#include "backends/cpu/kernels/attention.h"
+#include "backends/cpu/kernels/depthwise.h"
 #include "backends/cpu/kernels/gemm.h"
+#include "backends/cpu/kernels/rows.h"
 
 namespace vitro::cpu {
 
@@ -26,6 +29,16 @@ Isa select_isa();
 struct KernelTable {
   Isa isa;
   GemmTile gemm_tile;
+  Depthwise depthwise;
+  PackKeys pack_keys;
+  Attention attention;
+  LayerNormRows layer_norm;
+  SoftmaxRows softmax;
+  AffineRows affine;
+  UnaryRange gelu;
+  BinaryRange add;
+  ReduceTokens mean_tokens;
+  ReduceTokens max_tokens;
 
   /// Multiply-adds in registers only, probe_multiply_adds per iteration: the peak to compare with.
   float (*fma_probe)(int64_t iterations);

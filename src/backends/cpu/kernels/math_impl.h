@@ -85,15 +85,16 @@ struct Gelu<V, true> {
   }
 };
 
-/// 2^x for x <= 0 (and a little above), within 1.5e-7 of itself; 0 below -150, NaN for NaN. x is split into
-/// an integer and a fraction exactly, so nothing is lost however small the result.
+/// 2^x for x <= 0 (and a little above), within 1.5e-7 of itself; 0 below -150, NaN for NaN. x is
+/// split into an integer and a fraction exactly, so nothing is lost however small the result.
 template <class V>
 typename V::Reg exp2_vec(typename V::Reg x) {
   using Reg = typename V::Reg;
   x = V::max(V::set1(-150.0f), x);
   const Reg n = V::round(x);
   const Reg r = V::sub(x, n);  // [-1/2, 1/2]
-  constexpr float kP[] = {1.0f, 0.693147182f, 0.240226477f, 0.0555033237f, 0.00961843692f, 0.00133988739f, 0.00015353362f};
+  constexpr float kP[] = {1.0f,           0.693147182f,   0.240226477f,  0.0555033237f,
+                          0.00961843692f, 0.00133988739f, 0.00015353362f};
   Reg p = V::set1(kP[6]);
 #pragma GCC unroll 6
   for (int i = 5; i >= 0; --i) p = V::fma(p, r, V::set1(kP[i]));

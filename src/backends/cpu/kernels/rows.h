@@ -24,7 +24,8 @@ struct SoftmaxArgs {
 };
 using SoftmaxRows = void (*)(const SoftmaxArgs& args, int64_t row_begin, int64_t row_end);
 
-/// dst = x * scale + shift per channel of [rows, channels]: a folded batch normalisation. dst may be x.
+/// dst = x * scale + shift per channel of [rows, channels]: a folded batch normalisation. dst may
+/// be x.
 struct AffineArgs {
   const float* x = nullptr;
   float* dst = nullptr;

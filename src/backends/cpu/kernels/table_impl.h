@@ -1,8 +1,11 @@
 #pragma once
 
+#include "backends/cpu/kernels/attention_impl.h"
+#include "backends/cpu/kernels/depthwise_impl.h"
 #include "backends/cpu/kernels/gemm_impl.h"
 #include "backends/cpu/kernels/kernels.h"
 #include "backends/cpu/kernels/probe_impl.h"
+#include "backends/cpu/kernels/rows_impl.h"
 
 namespace vitro::cpu {
 namespace {
@@ -12,6 +15,16 @@ constexpr KernelTable make_table(Isa isa) {
   KernelTable table{};
   table.isa = isa;
   table.gemm_tile = gemm_tile<V>;
+  table.depthwise = depthwise<V>;
+  table.pack_keys = pack_keys<V>;
+  table.attention = attention<V>;
+  table.layer_norm = layer_norm_rows<V>;
+  table.softmax = softmax_rows<V>;
+  table.affine = affine_rows<V>;
+  table.gelu = gelu_range<V>;
+  table.add = add_range<V>;
+  table.mean_tokens = mean_tokens<V>;
+  table.max_tokens = max_tokens<V>;
   table.fma_probe = fma_probe<V>;
   table.probe_multiply_adds = kProbeMultiplyAdds<V>;
   return table;

@@ -5,12 +5,14 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "backends/cpu/kernels/transpose_x86.h"
+
 // Internal linkage throughout, see vec_avx512.h.
 namespace vitro::cpu {
 namespace {
 
 /// Eight floats in a ymm register.
-struct VecAvx2 {
+struct VecAvx2 : VecX86 {
   using Reg = __m256;
   using Mask = __m256i;
   static constexpr int kWidth = 8;

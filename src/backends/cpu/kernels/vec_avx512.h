@@ -3,6 +3,9 @@
 #include <immintrin.h>
 
 #include <cstddef>
+#include <cstdint>
+
+#include "backends/cpu/kernels/transpose_x86.h"
 
 // Everything here has internal linkage: code compiled for AVX-512 must never be the copy that the
 // linker keeps for the other instruction sets.
@@ -10,7 +13,7 @@ namespace vitro::cpu {
 namespace {
 
 /// Sixteen floats in a zmm register.
-struct VecAvx512 {
+struct VecAvx512 : VecX86 {
   using Reg = __m512;
   using Mask = __mmask16;
   static constexpr int kWidth = 16;

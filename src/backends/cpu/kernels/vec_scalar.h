@@ -71,6 +71,13 @@ struct VecScalar {
       return std::isnan(n.lane[i]) ? a.lane[i] : std::ldexp(a.lane[i], static_cast<int>(n.lane[i]));
     });
   }
+  /// Four rows of `count` floats become four columns of dst, whose rows are written in order,
+  /// dst_stride apart.
+  static void transpose4(const float* const (&rows)[4], int64_t count, float* dst,
+                         int64_t dst_stride) {
+    for (int64_t i = 0; i < count; ++i)
+      for (int j = 0; j < 4; ++j) dst[i * dst_stride + j] = rows[j][i];
+  }
   static float sum(Reg a) { return (a.lane[0] + a.lane[2]) + (a.lane[1] + a.lane[3]); }
   static float highest(Reg a) {
     float best = a.lane[0];

@@ -1,0 +1,144 @@
+#include <fmt/core.h>
+
+#include "core/panel16.h"
+#include "kernel_bench.h"
+
+namespace vitro::bench {
+namespace {
+
+struct PatchCase {
+  int64_t size, channels, kernel, out_channels;
+  bool nchw;
+};
+
+void run_patches(const Context& context, const PatchCase& s) {
+  const std::string name = fmt::format("patches {0}x{0}x{1} {2}x{2} -> {3}{4}", s.size, s.channels,
+                                       s.kernel, s.out_channels, s.nchw ? " nchw" : "");
+  if (!context.wants(name)) return;
+  const std::vector<float> input = pattern(s.size * s.size * s.channels);
+  const int64_t k = s.kernel * s.kernel * s.channels;
+  const std::vector<float> w = pattern(s.out_channels * k);
+  std::vector<float> packed(panel16_size(s.out_channels, k));
+  pack_panel16(w.data(), s.out_channels, k, packed.data());
+  const cpu::PatchSource patches = {input.data(), s.size,   s.size, s.channels,
+                                    s.kernel,     s.kernel, s.nchw};
+  cpu::GemmArgs args;
+  args.m = (s.size / s.kernel) * (s.size / s.kernel);
+  args.n = s.out_channels;
+  args.k = k;
+  args.patches = &patches;
+  args.b = cpu::panel16_matrix(packed.data(), k);
+  std::vector<float> c(static_cast<size_t>(args.m * args.n));
+  args.c = c.data();
+  args.ldc = args.n;
+  std::vector<float> scratch(cpu::gemm_scratch_size(args));
+  args.scratch = scratch.data();
+  const Timing t =
+      time_calls([&] { context.table->gemm_tile(args, 0, args.m, 0, (args.n + 15) / 16); },
+                 context.options.seconds);
+  report(context, name, t, 2.0 * static_cast<double>(args.m * args.n * args.k), 0,
+         peer_best(context,
+                   peer_patches(s.size, s.size, s.channels, s.kernel, s.out_channels, s.nchw)));
+}
+
+void run_depthwise(const Context& context, int64_t size, int64_t channels, int64_t kernel) {
+  const std::string name = fmt::format("depthwise {0}x{0} {1}x{1}x{2}", kernel, size, channels);
+  if (!context.wants(name)) return;
+  const std::vector<float> input = pattern(size * size * channels);
+  const std::vector<float> weights = pattern(kernel * kernel * channels);
+  const std::vector<float> bias = pattern(channels);
+  std::vector<float> output(input.size());
+  cpu::DepthwiseArgs d;
+  d.input = input.data();
+  d.weights = weights.data();
+  d.bias = bias.data();
+  d.output = output.data();
+  d.in_h = d.in_w = d.out_h = d.out_w = size;
+  d.channels = channels;
+  d.kernel_h = d.kernel_w = kernel;
+  d.pad_top = d.pad_left = kernel / 2;
+  const Timing t =
+      time_calls([&] { context.table->depthwise(d, 0, size); }, context.options.seconds);
+  report(context, name, t, 2.0 * static_cast<double>(size * size * channels * kernel * kernel), 0,
+         peer_best(context, peer_depthwise(size, size, channels, kernel)));
+}
+
+void run_attention(const Context& context, int64_t tokens, int64_t heads, int64_t head_dim) {
+  const std::string name =
+      fmt::format("attention {} tokens {} heads x {}", tokens, heads, head_dim);
+  if (!context.wants(name)) return;
+  const int64_t channels = heads * head_dim;
+  const std::vector<float> qkv = pattern(tokens * 3 * channels);
+  std::vector<float> out(static_cast<size_t>(tokens * channels));
+  std::vector<float> keys(cpu::attention_keys_size(tokens, head_dim));
+  std::vector<float> scratch(cpu::attention_scratch_size(tokens));
+  const cpu::AttentionArgs a = {tokens,     heads, head_dim,    qkv.data(),
+                                out.data(), 0.125, keys.data(), scratch.data()};
+  const Timing t = time_calls(
+      [&] {
+        for (int64_t head = 0; head < heads; ++head) {
+          context.table->pack_keys(a, head);
+          context.table->attention(a, head, 0, tokens);
+        }
+      },
+      context.options.seconds);
+  report(context, name, t, 4.0 * static_cast<double>(tokens * tokens * channels), 0);
+}
+
+template <class F>
+void run_rows(const Context& context, const std::string& name, double bytes, F call) {
+  if (context.wants(name))
+    report(context, name, time_calls(call, context.options.seconds), 0, bytes);
+}
+
+}  // namespace
+
+void bench_patches(const Context& context) {
+  run_patches(context, {224, 3, 4, 64, true});
+  run_patches(context, {224, 3, 4, 64, false});
+  run_patches(context, {56, 64, 2, 128, false});
+  run_patches(context, {28, 128, 2, 320, false});
+  run_patches(context, {14, 320, 2, 512, false});
+}
+
+void bench_depthwise(const Context& context) {
+  run_depthwise(context, 56, 64, 3);
+  run_depthwise(context, 56, 64, 5);
+  run_depthwise(context, 28, 128, 3);
+  run_depthwise(context, 28, 128, 5);
+  run_depthwise(context, 14, 320, 3);
+  run_depthwise(context, 7, 512, 3);
+}
+
+void bench_attention(const Context& context) {
+  run_attention(context, 196, 5, 64);
+  run_attention(context, 49, 8, 64);
+  run_attention(context, 196, 10, 32);
+  run_attention(context, 784, 2, 64);
+}
+
+void bench_rows(const Context& context) {
+  const int64_t rows = 196;
+  const int64_t channels = 320;
+  const std::vector<float> x = pattern(rows * channels);
+  std::vector<float> y(x.size());
+  const double bytes = 8.0 * static_cast<double>(x.size());
+  const int64_t count = rows * channels;
+  const cpu::KernelTable& table = *context.table;
+  run_rows(context, "layer_norm 196x320", bytes, [&] {
+    table.layer_norm({x.data(), y.data(), channels, 1e-6f, x.data(), x.data()}, 0, rows);
+  });
+  run_rows(context, "softmax 196x320", bytes, [&] {
+    table.softmax({x.data(), y.data(), channels, 0.125f}, 0, rows);
+  });
+  run_rows(context, "affine 196x320", bytes, [&] {
+    table.affine({x.data(), y.data(), channels, x.data(), x.data()}, 0, rows);
+  });
+  run_rows(context, "gelu 196x320", bytes, [&] { table.gelu(x.data(), count, y.data()); });
+  run_rows(context, "add 196x320", 1.5 * bytes,
+           [&] { table.add(x.data(), x.data(), count, y.data()); });
+  run_rows(context, "mean_tokens 196x320", bytes / 2,
+           [&] { table.mean_tokens(x.data(), rows, channels, 0, channels, y.data()); });
+}
+
+}  // namespace vitro::bench

@@ -1,0 +1,28 @@
+#pragma once
+
+#include "backends/cpu/kernels/kernels.h"
+#include "backends/cpu/parallel.h"
+
+namespace vitro::cpu {
+
+/// Multi-head self-attention of a batch: the parallel form of the attention kernel. No score matrix
+/// larger than a tile of queries is ever in memory.
+class AttentionCore {
+ public:
+  AttentionCore(int64_t images, int64_t tokens, int64_t heads, int64_t head_dim, float scale,
+                int threads);
+  /// Floats of scratch that run() needs.
+  size_t scratch_size() const;
+  /// qkv [images, tokens, 3 * heads * head_dim] -> out [images, tokens, heads * head_dim].
+  void run(const float* qkv, float* out, float* scratch) const;
+
+ private:
+  const KernelTable& table_;
+  int threads_;
+  int64_t images_;
+  AttentionArgs args_;
+  Bands queries_;
+  size_t keys_size_, thread_size_;
+};
+
+}  // namespace vitro::cpu

@@ -1,0 +1,93 @@
+#include "backends/cpu/attention.h"
+#include "backends/cpu/ops.h"
+
+namespace vitro::cpu {
+namespace {
+
+// Token rows that go through the block together: qkv of so many still fits the second-level caches.
+constexpr int64_t kChunkRows = 196;
+
+std::optional<Refusal> can_run(const OpContext& op) {
+  if (auto refusal = needs_float32(op)) return refusal;
+  if (auto refusal = needs_panels(op, 1)) return refusal;
+  return needs_panels(op, 3);
+}
+
+int64_t num_tokens(const OpContext& op) { return op.input(0).dims[1] * op.input(0).dims[2]; }
+
+/// Images of a chunk: the largest divisor of the batch that stays within kChunkRows, at least 1.
+int64_t chunk_images(const OpContext& op) {
+  const int64_t images = op.input(0).dims[0];
+  int64_t chunk = std::clamp<int64_t>(kChunkRows / num_tokens(op), 1, images);
+  while (images % chunk != 0) --chunk;
+  return chunk;
+}
+
+/// y = x + proj(attention(qkv(layer_norm(x)))), a chunk of images at a time, every phase on all
+/// threads.
+class AttentionBlockPhased final : public Kernel {
+ public:
+  explicit AttentionBlockPhased(const OpContext& op)
+      : table_(active_kernels()),
+        threads_(op.threads),
+        chunks_(op.input(0).dims[0] / chunk_images(op)),
+        rows_(chunk_images(op) * num_tokens(op)),
+        core_(chunk_images(op), num_tokens(op), op.node.as<AttentionBlockAttrs>().heads,
+              op.node.as<AttentionBlockAttrs>().head_dim, op.node.as<AttentionBlockAttrs>().scale,
+              op.threads) {
+    const int64_t channels = op.input(0).dims[3];
+    qkv_.m = proj_.m = rows_;
+    qkv_.n = qkv_.ldc = 3 * channels;
+    qkv_.k = qkv_.lda = channels;
+    qkv_.layer_norm = true;
+    qkv_.eps = op.node.as<AttentionBlockAttrs>().eps;
+    proj_.n = proj_.ldc = proj_.ldr = channels;
+    proj_.k = proj_.lda = channels;
+  }
+  int in_place_operand() const override { return 0; }
+  size_t scratch_bytes() const override {
+    return (aligned_floats(rows_ * qkv_.n) + aligned_floats(rows_ * proj_.n) + shared_size()) *
+           sizeof(float);
+  }
+  void run(const KernelArgs& args) const override {
+    auto* qkv = reinterpret_cast<float*>(args.scratch);
+    float* context = qkv + aligned_floats(rows_ * qkv_.n);
+    float* shared = context + aligned_floats(rows_ * proj_.n);
+    for (int64_t chunk = 0; chunk < chunks_; ++chunk) {
+      const int64_t offset = chunk * rows_ * proj_.n;
+      GemmArgs project = qkv_;
+      project.a = args.inputs[0] + offset;
+      project.b = panel16_matrix(args.inputs[1], project.k);
+      project.bias = args.inputs[2];
+      project.c = qkv;
+      parallel_gemm(table_, project, args.threads, shared);
+      core_.run(qkv, context, shared);
+      GemmArgs merge = proj_;
+      merge.a = context;
+      merge.b = panel16_matrix(args.inputs[3], merge.k);
+      merge.bias = args.inputs[4];
+      merge.residual = args.inputs[0] + offset;
+      merge.c = args.output + offset;
+      parallel_gemm(table_, merge, args.threads, shared);
+    }
+  }
+
+ private:
+  /// The products and the attention never run at the same time.
+  size_t shared_size() const {
+    return std::max(core_.scratch_size(), gemm_scratch_size(qkv_) * static_cast<size_t>(threads_));
+  }
+
+  const KernelTable& table_;
+  int threads_;
+  int64_t chunks_, rows_;
+  AttentionCore core_;
+  GemmArgs qkv_, proj_;
+};
+
+}  // namespace
+
+const Impl kAttentionBlockPhased{"cpu:attention_block_phased", can_run,
+                                 make_kernel<AttentionBlockPhased>};
+
+}  // namespace vitro::cpu

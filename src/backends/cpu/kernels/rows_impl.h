@@ -1,0 +1,141 @@
+#pragma once
+
+#include "backends/cpu/kernels/math_impl.h"
+#include "backends/cpu/kernels/norm_impl.h"
+#include "backends/cpu/kernels/rows.h"
+
+namespace vitro::cpu {
+namespace {
+
+/// Calls f(offset, load, store) for each vector of [begin, end), the last one masked.
+template <class V, class F>
+void for_each_vector(int64_t begin, int64_t end, F f) {
+  using Reg = typename V::Reg;
+  int64_t i = begin;
+  for (; i + V::kWidth <= end; i += V::kWidth)
+    f(
+        i, [](const float* p) { return V::load(p); }, [](float* p, Reg v) { V::store(p, v); });
+  if (i < end) {
+    const auto mask = V::tail(static_cast<int>(end - i));
+    f(
+        i, [mask](const float* p) { return V::load_tail(p, mask); },
+        [mask](float* p, Reg v) { V::store_tail(p, v, mask); });
+  }
+}
+
+template <class V>
+void layer_norm_rows(const LayerNormArgs& a, int64_t row_begin, int64_t row_end) {
+  for (int64_t row = row_begin; row < row_end; ++row)
+    normalise_row<V>(a.x + row * a.channels, a.channels, a.eps, a.gamma, a.beta,
+                     a.dst + row * a.channels);
+}
+
+/// The greatest of `count` >= 1 values.
+template <class V>
+float row_max(const float* x, int64_t count) {
+  using Reg = typename V::Reg;
+  constexpr int kChains = 4;
+  const Reg lowest = V::set1(-__builtin_inff());
+  Reg best[kChains] = {lowest, lowest, lowest, lowest};
+  int64_t i = 0;
+  for (; i + kChains * V::kWidth <= count; i += kChains * V::kWidth) {
+#pragma GCC unroll 4
+    for (int j = 0; j < kChains; ++j) best[j] = V::max(V::load(x + i + j * V::kWidth), best[j]);
+  }
+  for (; i + V::kWidth <= count; i += V::kWidth) best[0] = V::max(V::load(x + i), best[0]);
+  if (i < count) {
+    const auto mask = V::tail(static_cast<int>(count - i));
+    best[1] = V::max(V::select(mask, V::load_tail(x + i, mask), lowest), best[1]);
+  }
+  return V::highest(V::max(V::max(best[0], best[1]), V::max(best[2], best[3])));
+}
+
+/// dst = e^(scale * (x - max)), scale >= 0; returns the sum. In base 2: the exponent is one
+/// multiply-add, whose rounding of scale * max is a factor common to the row.
+template <class V>
+float exponentials(const float* x, int64_t count, float scale, float* dst) {
+  using Reg = typename V::Reg;
+  const float log2_scale = scale * 1.44269504088896341f;
+  const Reg factor = V::set1(log2_scale);
+  const Reg shift = V::set1(-log2_scale * row_max<V>(x, count));
+  Reg sum = V::zero();
+  int64_t i = 0;
+  for (; i + V::kWidth <= count; i += V::kWidth) {
+    const Reg y = exp2_vec<V>(V::fma(V::load(x + i), factor, shift));
+    sum = V::add(sum, y);
+    V::store(dst + i, y);
+  }
+  if (i < count) {
+    const auto mask = V::tail(static_cast<int>(count - i));
+    const Reg y = exp2_vec<V>(V::fma(V::load_tail(x + i, mask), factor, shift));
+    sum = V::add(sum, V::select(mask, y, V::zero()));
+    V::store_tail(dst + i, y, mask);
+  }
+  return V::sum(sum);
+}
+
+template <class V>
+void scale_row(float* x, int64_t count, float factor) {
+  const auto f = V::set1(factor);
+  for_each_vector<V>(
+      0, count, [&](int64_t i, auto load, auto store) { store(x + i, V::mul(load(x + i), f)); });
+}
+
+template <class V>
+void softmax_rows(const SoftmaxArgs& a, int64_t row_begin, int64_t row_end) {
+  if (a.columns == 0) return;
+  for (int64_t row = row_begin; row < row_end; ++row) {
+    float* dst = a.dst + row * a.columns;
+    const float sum = exponentials<V>(a.x + row * a.columns, a.columns, a.scale, dst);
+    scale_row<V>(dst, a.columns, 1.0f / sum);
+  }
+}
+
+template <class V>
+void affine_rows(const AffineArgs& a, int64_t row_begin, int64_t row_end) {
+  for (int64_t row = row_begin; row < row_end; ++row) {
+    const float* x = a.x + row * a.channels;
+    float* dst = a.dst + row * a.channels;
+    for_each_vector<V>(0, a.channels, [&](int64_t i, auto load, auto store) {
+      store(dst + i, V::fma(load(x + i), load(a.scale + i), load(a.shift + i)));
+    });
+  }
+}
+
+template <class V>
+void gelu_range(const float* x, int64_t count, float* dst) {
+  const Gelu<V> gelu;
+  for_each_vector<V>(0, count,
+                     [&](int64_t i, auto load, auto store) { store(dst + i, gelu(load(x + i))); });
+}
+
+template <class V>
+void add_range(const float* x, const float* y, int64_t count, float* dst) {
+  for_each_vector<V>(0, count, [&](int64_t i, auto load, auto store) {
+    store(dst + i, V::add(load(x + i), load(y + i)));
+  });
+}
+
+template <class V>
+void mean_tokens(const float* x, int64_t tokens, int64_t channels, int64_t begin, int64_t end,
+                 float* dst) {
+  const auto divisor = V::set1(1.0f / static_cast<float>(tokens));
+  for_each_vector<V>(begin, end, [&](int64_t i, auto load, auto store) {
+    auto sum = V::zero();
+    for (int64_t t = 0; t < tokens; ++t) sum = V::add(sum, load(x + t * channels + i));
+    store(dst + i, V::mul(sum, divisor));
+  });
+}
+
+template <class V>
+void max_tokens(const float* x, int64_t tokens, int64_t channels, int64_t begin, int64_t end,
+                float* dst) {
+  for_each_vector<V>(begin, end, [&](int64_t i, auto load, auto store) {
+    auto best = load(x + i);
+    for (int64_t t = 1; t < tokens; ++t) best = V::max(best, load(x + t * channels + i));
+    store(dst + i, best);
+  });
+}
+
+}  // namespace
+}  // namespace vitro::cpu

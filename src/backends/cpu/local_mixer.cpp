@@ -1,0 +1,114 @@
+#include "backends/cpu/depthwise_conv2d.h"
+#include "backends/cpu/ops.h"
+#include "backends/cpu/parallel.h"
+
+namespace vitro::cpu {
+namespace {
+
+// Rows of the products in one band: enough for full tiles, few enough to stay in the caches between
+// the depthwise convolution and the product next to it.
+constexpr int64_t kBandRows = 224;
+
+std::optional<Refusal> can_run(const OpContext& op) {
+  if (auto refusal = needs_float32(op)) return refusal;
+  if (auto refusal = needs_panels(op, 3)) return refusal;
+  return needs_panels(op, 6);
+}
+
+Conv2dAttrs same_padding(const Dims& weight) {
+  const int64_t y = weight[0] / 2, x = weight[1] / 2;
+  return {{1, 1}, {y, x, y, x}};
+}
+
+/// x1 = dw3x3(x); y = x1 + conv2(dw5x5(conv1(x1))). Two phases for each image, split at the 5x5's
+/// need of its neighbours; inside a phase every band of image rows goes depth-first.
+class LocalMixerPhased final : public Kernel {
+ public:
+  explicit LocalMixerPhased(const OpContext& op)
+      : table_(active_kernels()), threads_(op.threads), images_(op.input(0).dims[0]) {
+    const Dims& x = op.input(0).dims;
+    width_ = x[2];
+    channels_ = x[3];
+    position_ = depthwise_args(x, op.input(1).dims, x, same_padding(op.input(1).dims));
+    spatial_ = depthwise_args(x, op.input(5).dims, x, same_padding(op.input(5).dims));
+    bands_ = make_bands(x[1], 1, std::max<int64_t>(1, kBandRows / width_), threads_);
+    image_size_ = x[1] * width_ * channels_;
+    product_.n = product_.ldc = product_.ldr = channels_;
+    product_.k = product_.lda = channels_;
+  }
+  size_t scratch_bytes() const override {
+    return (2 * aligned_floats(image_size_) + band_size() * static_cast<size_t>(threads_)) *
+           sizeof(float);
+  }
+  void run(const KernelArgs& args) const override {
+    auto* x1 = reinterpret_cast<float*>(args.scratch);
+    float* mixed = x1 + aligned_floats(image_size_);
+    float* band_scratch = mixed + aligned_floats(image_size_);
+    for (int64_t image = 0; image < images_; ++image) {
+      const float* x = args.inputs[0] + image * image_size_;
+      float* y = args.output + image * image_size_;
+      parallel_for(args.threads, bands_.count,
+                   [&](int64_t band, int) { embed_and_project(args, x, x1, mixed, band); });
+      parallel_for(args.threads, bands_.count, [&](int64_t band, int thread) {
+        mix_and_project(args, x1, mixed, y, band,
+                        band_scratch + band_size() * static_cast<size_t>(thread));
+      });
+    }
+  }
+
+ private:
+  size_t band_size() const { return aligned_floats(bands_.max_size() * width_ * channels_); }
+
+  GemmArgs product(const KernelArgs& args, size_t weight, int64_t band) const {
+    GemmArgs gemm = product_;
+    gemm.m = bands_.size(band) * width_;
+    gemm.b = panel16_matrix(args.inputs[weight], gemm.k);
+    gemm.bias = args.inputs[weight + 1];
+    return gemm;
+  }
+
+  /// Rows of x1 = dw3x3(x) and of mixed = conv1(x1).
+  void embed_and_project(const KernelArgs& args, const float* x, float* x1, float* mixed,
+                         int64_t band) const {
+    DepthwiseArgs position = position_;
+    position.input = x;
+    position.weights = args.inputs[1];
+    position.bias = args.inputs[2];
+    position.output = x1;
+    table_.depthwise(position, bands_.begin(band), bands_.begin(band + 1));
+    const int64_t offset = bands_.begin(band) * width_ * channels_;
+    GemmArgs conv1 = product(args, 3, band);
+    conv1.a = x1 + offset;
+    conv1.c = mixed + offset;
+    table_.gemm_tile(conv1, 0, conv1.m, 0, num_panels(conv1.n));
+  }
+
+  /// Rows of y = x1 + conv2(dw5x5(mixed)).
+  void mix_and_project(const KernelArgs& args, const float* x1, const float* mixed, float* y,
+                       int64_t band, float* scratch) const {
+    const int64_t offset = bands_.begin(band) * width_ * channels_;
+    DepthwiseArgs spatial = spatial_;
+    spatial.input = mixed;
+    spatial.weights = args.inputs[5];
+    spatial.output = scratch - offset;  // the kernel addresses rows of the whole image
+    table_.depthwise(spatial, bands_.begin(band), bands_.begin(band + 1));
+    GemmArgs conv2 = product(args, 6, band);
+    conv2.a = scratch;
+    conv2.residual = x1 + offset;
+    conv2.c = y + offset;
+    table_.gemm_tile(conv2, 0, conv2.m, 0, num_panels(conv2.n));
+  }
+
+  const KernelTable& table_;
+  int threads_;
+  int64_t images_, width_, channels_, image_size_;
+  DepthwiseArgs position_, spatial_;
+  Bands bands_;
+  GemmArgs product_;
+};
+
+}  // namespace
+
+const Impl kLocalMixerPhased{"cpu:local_mixer_phased", can_run, make_kernel<LocalMixerPhased>};
+
+}  // namespace vitro::cpu

@@ -1,0 +1,182 @@
+#include "backends/cpu/kernels/rows.h"
+
+#include "backends/cpu/ops.h"
+#include "backends/cpu/parallel.h"
+
+// Ops that walk over memory once: rows of channels, or plain ranges of elements.
+namespace vitro::cpu {
+namespace {
+
+// Work of one task; below it the threads cost more than they save.
+constexpr int64_t kTaskFloats = 16384;
+
+/// Cuts rows of a channels-last tensor into one band per thread, fewer when there is little to do.
+Bands row_bands(const TensorType& type, int threads) {
+  const int64_t rows = num_rows(type), total = num_elements(type.dims);
+  const int64_t useful = std::clamp<int64_t>(total / kTaskFloats, 1, threads);
+  return {rows, 1, std::min(rows, useful)};
+}
+
+Bands element_bands(const TensorType& type, int threads) {
+  const int64_t total = num_elements(type.dims);
+  return {total, 16, std::clamp<int64_t>(total / kTaskFloats, 1, threads)};
+}
+
+class LayerNormKernel final : public Kernel {
+ public:
+  explicit LayerNormKernel(const OpContext& op)
+      : table_(active_kernels()), bands_(row_bands(op.input(0), op.threads)) {
+    args_.channels = op.input(0).dims.back();
+    args_.eps = op.node.as<NormAttrs>().eps;
+  }
+  int in_place_operand() const override { return 0; }
+  void run(const KernelArgs& args) const override {
+    LayerNormArgs local = args_;
+    local.x = args.inputs[0];
+    local.dst = args.output;
+    if (args.inputs.size() == 3) {
+      local.gamma = args.inputs[1];
+      local.beta = args.inputs[2];
+    }
+    parallel_for(args.threads, bands_.count, [&](int64_t band, int) {
+      table_.layer_norm(local, bands_.begin(band), bands_.begin(band + 1));
+    });
+  }
+
+ private:
+  const KernelTable& table_;
+  Bands bands_;
+  LayerNormArgs args_;
+};
+
+class SoftmaxKernel final : public Kernel {
+ public:
+  explicit SoftmaxKernel(const OpContext& op)
+      : table_(active_kernels()), bands_(row_bands(op.input(0), op.threads)) {
+    args_.columns = op.input(0).dims.back();
+  }
+  int in_place_operand() const override { return 0; }
+  void run(const KernelArgs& args) const override {
+    SoftmaxArgs local = args_;
+    local.x = args.inputs[0];
+    local.dst = args.output;
+    parallel_for(args.threads, bands_.count, [&](int64_t band, int) {
+      table_.softmax(local, bands_.begin(band), bands_.begin(band + 1));
+    });
+  }
+
+ private:
+  const KernelTable& table_;
+  Bands bands_;
+  SoftmaxArgs args_;
+};
+
+class GeluKernel final : public Kernel {
+ public:
+  explicit GeluKernel(const OpContext& op)
+      : table_(active_kernels()), bands_(element_bands(op.input(0), op.threads)) {}
+  int in_place_operand() const override { return 0; }
+  void run(const KernelArgs& args) const override {
+    parallel_for(args.threads, bands_.count, [&](int64_t band, int) {
+      const int64_t begin = bands_.begin(band);
+      table_.gelu(args.inputs[0] + begin, bands_.size(band), args.output + begin);
+    });
+  }
+
+ private:
+  const KernelTable& table_;
+  Bands bands_;
+};
+
+std::optional<Refusal> same_shapes(const OpContext& op) {
+  if (auto refusal = needs_float32(op)) return refusal;
+  if (op.input(0).dims == op.input(1).dims) return std::nullopt;
+  return Refusal{"operand 1 is broadcast from " + to_string(op.input(1).dims)};
+}
+
+class AddKernel final : public Kernel {
+ public:
+  explicit AddKernel(const OpContext& op)
+      : table_(active_kernels()), bands_(element_bands(op.input(0), op.threads)) {}
+  int in_place_operand() const override { return 0; }
+  void run(const KernelArgs& args) const override {
+    parallel_for(args.threads, bands_.count, [&](int64_t band, int) {
+      const int64_t begin = bands_.begin(band);
+      table_.add(args.inputs[0] + begin, args.inputs[1] + begin, bands_.size(band),
+                 args.output + begin);
+    });
+  }
+
+ private:
+  const KernelTable& table_;
+  Bands bands_;
+};
+
+std::optional<Refusal> over_tokens(const OpContext& op) {
+  if (auto refusal = needs_float32(op)) return refusal;
+  const Dims& dims = op.input(0).dims;
+  const auto& axes = op.node.as<ReduceAttrs>().axes;
+  // [n, tokens, c] over 1 or [n, h, w, c] over 1 and 2.
+  if (axes.size() + 2 == dims.size() && axes.front() == 1 && axes.back() == std::ssize(axes))
+    return std::nullopt;
+  return Refusal{"not a reduction of [n, ..., c] over all inner axes in order"};
+}
+
+template <ReduceTokens KernelTable::*Reduce>
+class ReduceKernel final : public Kernel {
+ public:
+  explicit ReduceKernel(const OpContext& op)
+      : table_(active_kernels()),
+        images_(op.input(0).dims.front()),
+        channels_(op.input(0).dims.back()),
+        tokens_(num_elements(op.input(0).dims) / images_ / channels_) {}
+  void run(const KernelArgs& args) const override {
+    parallel_for(args.threads, images_, [&](int64_t image, int) {
+      (table_.*Reduce)(args.inputs[0] + image * tokens_ * channels_, tokens_, channels_, 0,
+                       channels_, args.output + image * channels_);
+    });
+  }
+
+ private:
+  const KernelTable& table_;
+  int64_t images_, channels_, tokens_;
+};
+
+std::optional<Refusal> nchw_to_nhwc(const OpContext& op) {
+  if (auto refusal = needs_float32(op)) return refusal;
+  if (op.node.as<TransposeAttrs>().perm == std::vector<int64_t>{0, 2, 3, 1}) return std::nullopt;
+  return Refusal{"the permutation is not [0,2,3,1]"};
+}
+
+/// Images [n, c, h, w] with few channels -> [n, h, w, c].
+class TransposeKernel final : public Kernel {
+ public:
+  explicit TransposeKernel(const OpContext& op) : dims_(op.input(0).dims) {}
+  void run(const KernelArgs& args) const override {
+    const int64_t channels = dims_[1], height = dims_[2], width = dims_[3];
+    parallel_for(args.threads, dims_[0] * height, [&](int64_t row, int) {
+      const int64_t image = row / height, y = row % height;
+      const float* src = args.inputs[0] + (image * channels * height + y) * width;
+      float* dst = args.output + row * width * channels;
+      for (int64_t x = 0; x < width; ++x)
+        for (int64_t c = 0; c < channels; ++c) dst[x * channels + c] = src[c * height * width + x];
+    });
+  }
+
+ private:
+  Dims dims_;
+};
+
+}  // namespace
+
+const Impl kLayerNormRows{"cpu:layer_norm_rows", needs_float32, make_kernel<LayerNormKernel>};
+const Impl kSoftmaxRows{"cpu:softmax_rows", needs_float32, make_kernel<SoftmaxKernel>};
+const Impl kGeluRange{"cpu:gelu_range", needs_float32, make_kernel<GeluKernel>};
+const Impl kAddRange{"cpu:add_range", same_shapes, make_kernel<AddKernel>};
+const Impl kReduceMeanTokens{"cpu:reduce_mean_tokens", over_tokens,
+                             make_kernel<ReduceKernel<&KernelTable::mean_tokens>>};
+const Impl kReduceMaxTokens{"cpu:reduce_max_tokens", over_tokens,
+                            make_kernel<ReduceKernel<&KernelTable::max_tokens>>};
+const Impl kTransposeNchw{"cpu:transpose_nchw", nchw_to_nhwc, make_kernel<TransposeKernel>};
+
+}  // namespace vitro::cpu

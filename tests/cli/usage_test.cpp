@@ -1,0 +1,116 @@
+#include <gtest/gtest.h>
+
+#include "cli/subprocess.h"
+
+namespace vitro::test {
+namespace {
+
+const std::vector<std::string> kVerbs{"classify", "build",   "run",   "bench",
+                                      "eval",     "inspect", "doctor"};
+
+bool contains(const std::string& text, const std::string& part) {
+  return text.find(part) != std::string::npos;
+}
+
+TEST(CliUsage, HelpListsEveryVerb) {
+  const ProcessResult result = run_vitro({"--help"});
+  EXPECT_EQ(result.exit_code, 0);
+  for (const std::string& verb : kVerbs) EXPECT_TRUE(contains(result.out, "  " + verb)) << verb;
+  EXPECT_TRUE(result.err.empty()) << result.err;
+}
+
+TEST(CliUsage, HelpOfEveryVerbIsGroupedAndHasAnExample) {
+  for (const std::string& verb : kVerbs) {
+    const ProcessResult result = run_vitro({verb, "--help"});
+    EXPECT_EQ(result.exit_code, 0) << verb;
+    EXPECT_TRUE(contains(result.out, "Example:\n  vitro " + verb)) << result.out;
+    EXPECT_TRUE(contains(result.out, "\nOutput:\n")) << result.out;
+    EXPECT_TRUE(contains(result.out, "--json")) << result.out;
+    if (verb == "doctor") continue;
+    EXPECT_TRUE(contains(result.out, "MODEL")) << result.out;
+    EXPECT_TRUE(contains(result.out, "\nModel:\n")) << result.out;
+    if (verb == "build") continue;
+    EXPECT_TRUE(contains(result.out, "\nExecution:\n")) << result.out;
+    EXPECT_TRUE(contains(result.out, "auto|cpu|reference")) << result.out;
+  }
+}
+
+TEST(CliUsage, Version) {
+  const ProcessResult result = run_vitro({"--version"});
+  EXPECT_EQ(result.exit_code, 0);
+  EXPECT_TRUE(result.out.starts_with("vitro ")) << result.out;
+}
+
+struct UsageError {
+  std::vector<std::string> arguments;
+  std::string error;  ///< part of the first line
+  std::string hint;   ///< part of the second
+};
+
+TEST(CliUsage, ErrorsExitWithTwoAndSayWhatToDo) {
+  const std::vector<UsageError> cases{
+      {{}, "a verb is required", "'vitro --help'"},
+      {{"benhc"}, "unknown verb 'benhc'", "did you mean 'vitro bench'?"},
+      {{"frobnicate"}, "unknown verb", "'vitro --help'"},
+      {{"bench"}, "is required", "'vitro bench --help'"},
+      {{"build", "m.safetensors"}, "--output is required", "'vitro build --help'"},
+      {{"run", "m.plan", "-o", "y.npy"}, "--input is required", "'vitro run --help'"},
+      {{"bench", "m.plan", "--frobnicate"}, "--frobnicate", "'vitro bench --help'"},
+      {{"bench", "m.plan", "--threads", "0"}, "--threads: got '0', expected", "vitro bench"},
+      {{"bench", "m.plan", "--threads", "-1"}, "--threads: got '-1', expected", "vitro bench"},
+      {{"bench", "m.plan", "--threads", "two"}, "--threads: got 'two'", "vitro bench"},
+      {{"bench", "m.plan", "--batch", "0"}, "--batch: got '0'", "vitro bench"},
+      {{"bench", "m.plan", "--batch", "1,0"}, "--batch: got '0'", "vitro bench"},
+      {{"bench", "m.plan", "--size", "224x"}, "--size: got '224x', expected N or", "vitro bench"},
+      {{"bench", "m.plan", "--backend", "gpu"}, "got 'gpu', expected auto|cpu|ref", "vitro bench"},
+      {{"bench", "m.plan", "--iterations", "0"}, "--iterations: got '0'", "vitro bench"},
+      {{"eval", "m.plan", "f", "--min-top1", "101"}, "--min-top1", "'vitro eval --help'"},
+      {{"eval", "m.plan", "f", "--batch", "0"}, "--batch: got '0'", "'vitro eval --help'"},
+      {{"classify", "m.plan"}, "is required", "'vitro classify --help'"},
+      {{"classify", "m.plan", "a.png", "--top", "0"}, "--top: got '0'", "vitro classify"},
+      {{"doctor", "extra"}, "extra", "'vitro doctor --help'"},
+  };
+  for (const UsageError& usage : cases) {
+    const ProcessResult result = run_vitro(usage.arguments);
+    EXPECT_EQ(result.exit_code, 2) << result.err;
+    EXPECT_TRUE(result.out.empty()) << result.out;
+    EXPECT_TRUE(result.err.starts_with("error: ")) << result.err;
+    EXPECT_TRUE(contains(result.err, usage.error)) << usage.error << " in: " << result.err;
+    const size_t hint = result.err.find("\nhint: ");
+    ASSERT_NE(hint, std::string::npos) << result.err;
+    EXPECT_TRUE(contains(result.err.substr(hint), usage.hint)) << result.err;
+  }
+}
+
+TEST(CliUsage, OutputThatCannotBeWrittenIsAnError) {
+  for (Stdout out : {Stdout::FullDisk, Stdout::Closed, Stdout::BrokenPipe}) {
+    for (const std::vector<std::string>& arguments :
+         {std::vector<std::string>{"--help"}, {"--version"}, {"doctor", "--json"}}) {
+      const ProcessResult result = run_vitro(arguments, {.out = out});
+      EXPECT_EQ(result.exit_code, 1) << arguments.front();
+      EXPECT_TRUE(contains(result.err, "error: cannot write to standard output")) << result.err;
+    }
+  }
+}
+
+TEST(CliUsage, DoctorDescribesTheMachine) {
+  const ProcessResult text = run_vitro({"doctor"});
+  EXPECT_EQ(text.exit_code, 0) << text.err;
+  EXPECT_TRUE(contains(text.out, "backend cpu")) << text.out;
+  const nlohmann::json json = run_vitro({"doctor", "--json"}).json();
+  for (const char* key : {"version", "compiler", "cpu", "threads", "memory_bytes", "isa_available",
+                          "isa_selected", "backends", "problems"})
+    EXPECT_TRUE(json.contains(key)) << key;
+  EXPECT_GE(json["backends"].size(), 2u);
+}
+
+TEST(CliUsage, DoctorNamesAWrongInstructionSet) {
+  const ProcessResult result =
+      run_vitro({"doctor", "--json"}, {.environment = {"VITRO_CPU_ISA=mmx"}});
+  EXPECT_EQ(result.exit_code, 1);
+  EXPECT_TRUE(contains(result.err, "mmx")) << result.err;
+  EXPECT_EQ(result.json()["problems"].size(), 1u);
+}
+
+}  // namespace
+}  // namespace vitro::test

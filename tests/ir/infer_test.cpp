@@ -1,0 +1,210 @@
+#include <gtest/gtest.h>
+
+#include "core/temporary_directory.h"
+#include "ir/builder.h"
+#include "ir/op_info.h"
+#include "models/models.h"
+#include "passes/graphs.h"
+
+namespace vitro::test {
+namespace {
+
+Dims infer_output(const Graph& graph, const Dims& input) {
+  const TensorType type{DType::Float32, input};
+  return infer_types(graph, {&type, 1})[static_cast<size_t>(graph.outputs[0])].dims;
+}
+
+TEST(InferTypes, FollowsTheInputShape) {
+  GraphMaker m;
+  ValueId x = m.conv(m.input({1, 8, 8, 3}), "a", 4, 2, 2, 0);
+  x = m.depthwise(x, "b", 3);
+  const ValueId tokens = m.tokens(x);
+  const Graph graph = m.finish({m.op(OpKind::Transpose, TransposeAttrs{{0, 2, 1}}, {tokens}, "t")});
+  EXPECT_EQ(infer_output(graph, {1, 8, 8, 3}), (Dims{1, 4, 16}));
+  EXPECT_EQ(infer_output(graph, {3, 10, 6, 3}), (Dims{3, 4, 15}));
+}
+
+TEST(InferTypes, CountsStridedAndPaddedConvolutions) {
+  GraphMaker m;
+  const Graph graph = m.finish({m.conv(m.input({1, 7, 8, 3}), "a", 4, 3, 2, 1)});
+  EXPECT_EQ(infer_output(graph, {1, 7, 8, 3}), (Dims{1, 4, 4, 4}));
+  EXPECT_EQ(infer_output(graph, {2, 1, 9, 3}), (Dims{2, 1, 5, 4}));
+}
+
+TEST(InferTypes, RefusesWhatTheStrideDoesNotDivide) {
+  GraphMaker m;
+  const Graph graph = m.finish({m.conv(m.input({1, 8, 8, 3}), "patch", 4, 4, 4, 0)});
+  expect_error(ErrorCode::InvalidArgument,
+               "conv2d 'patch': input 1x10x8x3 has height 10, which the stride 4 does not divide",
+               [&] {
+                 infer_output(graph, {1, 10, 8, 3});
+               });
+}
+
+TEST(InferTypes, RefusesOtherChannelsRanksAndCounts) {
+  GraphMaker m;
+  const Graph graph = m.finish({m.conv(m.input({1, 8, 8, 3}), "a", 4, 3, 1, 1)});
+  expect_error(ErrorCode::InvalidArgument, "has 4 channels, weight 4x3x3x3 takes 3", [&] {
+    infer_output(graph, {1, 8, 8, 4});
+  });
+  expect_error(ErrorCode::InvalidArgument, "input is 8x8x3, expected rank 4", [&] {
+    infer_output(graph, {8, 8, 3});
+  });
+  expect_error(ErrorCode::InvalidArgument, "0 input types, expected 1",
+               [&] { infer_types(graph, {}); });
+}
+
+TEST(InferTypes, AModelTakesEverySizeThatItsStridesDivide) {
+  RandomWeights weights;
+  const UniFormerConfig narrow{"narrow", {1, 1, 1, 1}, {8, 8, 8, 8}, 4};
+  const Graph graph = build_uniformer(narrow, {}, weights);
+  EXPECT_EQ(infer_output(graph, {5, 3, 96, 160}), (Dims{5, 1000}));
+  expect_error(ErrorCode::InvalidArgument, "does not divide", [&] {
+    infer_output(graph, {1, 3, 225, 224});
+  });
+}
+
+struct Refusal {
+  const char* message;
+  void (*build)(GraphMaker&);
+};
+
+void PrintTo(const Refusal& refusal, std::ostream* out) { *out << refusal.message; }
+
+class RefusedOp : public testing::TestWithParam<Refusal> {};
+
+TEST_P(RefusedOp, SaysWhatDoesNotFit) {
+  GraphMaker maker;
+  expect_error(ErrorCode::InvalidArgument, GetParam().message, [&] { GetParam().build(maker); });
+}
+
+const Refusal kRefusals[] = {
+    {"linear 'a': input 1x3 has 3 features, weight 2x4 takes 4",
+     [](GraphMaker& m) {
+       m.op(OpKind::Linear, {}, {m.input({1, 3}), m.weight("w", {2, 4})}, "a");
+     }},
+    {"linear 'a': operand 2 is 3, expected 2",
+     [](GraphMaker& m) {
+       m.op(OpKind::Linear, {}, {m.input({1, 4}), m.weight("w", {2, 4}), m.weight("b", {3})}, "a");
+     }},
+    {"depthwise_conv2d 'a': input 1x4x4x3 has 3 channels, weight 3x3x2 has 2",
+     [](GraphMaker& m) {
+       m.depthwise(m.input({1, 4, 4, 3}), "a", {3, 3, 2}, {});
+     }},
+    {"depthwise_conv2d 'a': extent 4 + padding 0 is below the kernel 5",
+     [](GraphMaker& m) {
+       m.depthwise(m.input({1, 4, 4, 3}), "a", {5, 5, 3}, {});
+     }},
+    {"depthwise_conv2d 'a': padding -1 is negative",
+     [](GraphMaker& m) {
+       m.depthwise(m.input({1, 4, 4, 3}), "a", {3, 3, 3}, {{1, 1}, {-1, 0, 3, 0}});
+     }},
+    {"stride 0 must be positive",
+     [](GraphMaker& m) {
+       m.depthwise(m.input({1, 4, 4, 3}), "a", {3, 3, 3}, {{0, 1}, {}});
+     }},
+    {"layer_norm 'a': 2 operands",
+     [](GraphMaker& m) {
+       m.op(OpKind::LayerNorm, NormAttrs{}, {m.input({1, 4}), m.weight("w", {4})}, "a");
+     }},
+    {"batch_norm 'a': operand 1 is 3, expected 4",
+     [](GraphMaker& m) {
+       const ValueId c = m.weight("w", {3});
+       m.op(OpKind::BatchNorm, NormAttrs{}, {m.input({1, 4}), c, c, c, c}, "a");
+     }},
+    {"add 'add': operand 1 is 3, expected 1x4, its last extent or 1",
+     [](GraphMaker& m) {
+       m.add(m.input({1, 4}), m.weight("b", {3}));
+     }},
+    {"matmul 'a': operands 2x3x4 and 1x4x3 have different batches",
+     [](GraphMaker& m) {
+       m.op(OpKind::MatMul, MatMulAttrs{}, {m.input({2, 3, 4}), m.weight("b", {1, 4, 3})}, "a");
+     }},
+    {"matmul 'a': inner extents 4 and 3 differ",
+     [](GraphMaker& m) {
+       m.op(OpKind::MatMul, MatMulAttrs{true}, {m.input({3, 4}), m.weight("b", {4, 3})}, "a");
+     }},
+    {"reshape 'a': 1x6 cannot become 4",
+     [](GraphMaker& m) {
+       m.op(OpKind::Reshape, ReshapeAttrs{{4}}, {m.input({1, 6})}, "a");
+     }},
+    {"reshape 'a': more than one extent is -1",
+     [](GraphMaker& m) {
+       m.op(OpKind::Reshape, ReshapeAttrs{{-1, -1}}, {m.input({6})}, "a");
+     }},
+    {"reshape 'a': position 1 copies an extent that 6 lacks",
+     [](GraphMaker& m) {
+       m.op(OpKind::Reshape, ReshapeAttrs{{6, 0}}, {m.input({6})}, "a");
+     }},
+    {"reshape 'a': extent -2 at position 0",
+     [](GraphMaker& m) { m.op(OpKind::Reshape, ReshapeAttrs{{-2}}, {m.input({6})}, "a"); }},
+    {"reshape_like 'a': 6 cannot take the shape 4",
+     [](GraphMaker& m) {
+       m.op(OpKind::ReshapeLike, {}, {m.input({6}), m.weight("b", {4})}, "a");
+     }},
+    {"transpose 'a': axis 1 at position 1 is not a permutation",
+     [](GraphMaker& m) {
+       m.op(OpKind::Transpose, TransposeAttrs{{1, 1}}, {m.input({2, 3})}, "a");
+     }},
+    {"transpose 'a': permutation of 1 axes for 2x3",
+     [](GraphMaker& m) {
+       m.op(OpKind::Transpose, TransposeAttrs{{0}}, {m.input({2, 3})}, "a");
+     }},
+    {"slice 'a': range [2, 5) of extent 4",
+     [](GraphMaker& m) {
+       m.op(OpKind::Slice, SliceAttrs{0, 2, 5}, {m.input({4})}, "a");
+     }},
+    {"slice 'a': axis 1 of 4",
+     [](GraphMaker& m) {
+       m.op(OpKind::Slice, SliceAttrs{1, 0, 1}, {m.input({4})}, "a");
+     }},
+    {"reduce_mean 'pool': axes of 2x3 are repeated or out of range",
+     [](GraphMaker& m) {
+       m.reduce(OpKind::ReduceMean, m.input({2, 3}), {0, 0});
+     }},
+    {"attention 'a': qkv 1x2x7 is not 3 x 1 heads x 2",
+     [](GraphMaker& m) {
+       m.op(OpKind::Attention, AttentionAttrs{1, 2, 1.0f}, {m.input({1, 2, 7})}, "a");
+     }},
+    {"mlp 'a': operand 3 is 6x4, expected 4x6",
+     [](GraphMaker& m) {
+       const ValueId w = m.weight("w", {6, 4}), b = m.weight("b", {6});
+       m.op(OpKind::Mlp, MlpAttrs{}, {m.input({1, 4}), w, b, w, b}, "a");
+     }},
+    {"attention_block 'a': 2 heads x 3 are not 4",
+     [](GraphMaker& m) {
+       const ValueId w = m.weight("w", {4, 4}), b = m.weight("b", {4});
+       m.op(OpKind::AttentionBlock, AttentionBlockAttrs{2, 3}, {m.input({1, 2, 2, 4}), w, b, w, b},
+            "a");
+     }},
+    {"local_mixer 'a': operand 1 is 2x2x4, expected odd kernel extents and 4 channels",
+     [](GraphMaker& m) {
+       const ValueId k = m.weight("k", {2, 2, 4}), w = m.weight("w", {4, 4}),
+                     b = m.weight("b", {4});
+       m.op(OpKind::LocalMixer, {}, {m.input({1, 2, 2, 4}), k, b, w, b, k, w, b}, "a");
+     }},
+};
+
+INSTANTIATE_TEST_SUITE_P(All, RefusedOp, testing::ValuesIn(kRefusals));
+
+TEST(OpInfo, HasARowForEveryKind) {
+  for (int i = 0; i < kNumOpKinds; ++i) {
+    const OpInfo& info = op_info(static_cast<OpKind>(i));
+    EXPECT_EQ(static_cast<int>(info.kind), i);
+    EXPECT_EQ(op_kind(info.name), info.kind);
+  }
+  EXPECT_EQ(op_kind("no_such_op"), std::nullopt);
+}
+
+TEST(OpInfo, CountsMultiplyAddsAsTwo) {
+  GraphMaker m;
+  const Graph graph = m.finish({m.linear(m.input({2, 5, 8}), "a", 3)});
+  const Node& node = graph.nodes[0];
+  std::vector<TensorType> types;
+  for (ValueId id : node.inputs) types.push_back(graph.value(id).type);
+  EXPECT_EQ(op_info(node.kind).flops(node, types, graph.value(node.output).type),
+            2 * 2 * 5 * 8 * 3);
+}
+
+}  // namespace
+}  // namespace vitro::test

@@ -1,0 +1,99 @@
+// Graphs that break a rule are refused, with a message that names it.
+#include <gtest/gtest.h>
+
+#include "core/temporary_directory.h"
+#include "ir/builder.h"
+#include "passes/graphs.h"
+
+namespace vitro::test {
+namespace {
+
+/// %0 input, %1 weight, %2 bias, %3 = linear, %4 = gelu, %5 = mlp.
+Graph valid_graph() {
+  GraphMaker m;
+  const ValueId x = m.gelu(m.linear(m.input({1, 2, 3}), "a", 4));
+  const ValueId w1 = m.weight("w1", {6, 4}), b1 = m.weight("b1", {6});
+  const ValueId w2 = m.weight("w2", {4, 6}), b2 = m.weight("b2", {4});
+  return m.finish({m.op(OpKind::Mlp, MlpAttrs{}, {x, w1, b1, w2, b2}, "mlp")});
+}
+
+void expect_refused(const std::string& message, void (*break_it)(Graph&)) {
+  Graph graph = valid_graph();
+  verify(graph);
+  break_it(graph);
+  expect_error(ErrorCode::Internal, message, [&] { verify(graph); });
+}
+
+TEST(Verify, RefusesIdsOutOfRange) {
+  expect_refused("operand 99 is used before it is defined",
+                 [](Graph& g) { g.nodes[0].inputs[0] = 99; });
+  expect_refused("operand -1", [](Graph& g) { g.nodes[1].inputs[0] = -1; });
+  expect_refused("result 99", [](Graph& g) { g.nodes[0].output = 99; });
+  expect_refused("output 99 is never computed", [](Graph& g) { g.outputs = {99}; });
+  expect_refused("input -3 of", [](Graph& g) { g.inputs = {-3}; });
+}
+
+TEST(Verify, RefusesAUseBeforeTheDefinition) {
+  expect_refused("gelu 'gelu': operand 3 is used before it is defined",
+                 [](Graph& g) { std::swap(g.nodes[0], g.nodes[1]); });
+  expect_refused("used before", [](Graph& g) { g.nodes[0].inputs[0] = g.nodes[0].output; });
+}
+
+TEST(Verify, RefusesTwoDefinitions) {
+  expect_refused("defined twice", [](Graph& g) { g.nodes[1].output = g.nodes[0].output; });
+  expect_refused("defined twice", [](Graph& g) { g.nodes[1].output = g.inputs[0]; });
+  expect_refused("repeated", [](Graph& g) { g.inputs.push_back(g.inputs[0]); });
+  expect_refused("constant", [](Graph& g) { g.inputs = {g.nodes[0].inputs[1]}; });
+}
+
+TEST(Verify, RefusesAWrongArity) {
+  expect_refused("linear 'a': 1 operands, expected 2 to 3",
+                 [](Graph& g) { g.nodes[0].inputs.resize(1); });
+}
+
+TEST(Verify, RefusesTheAttributesOfAnotherOp) {
+  expect_refused("gelu 'gelu': attributes of another op",
+                 [](Graph& g) { g.nodes[1].attrs = NormAttrs{}; });
+}
+
+TEST(Verify, RefusesAMissingOrStrayBody) {
+  expect_refused("a body belongs to fused ops", [](Graph& g) { g.nodes[2].body = nullptr; });
+  expect_refused("a body belongs to fused ops",
+                 [](Graph& g) { g.nodes[1].body = g.nodes[2].body; });
+}
+
+TEST(Verify, RefusesABodyThatComputesAnotherType) {
+  expect_refused("mlp 'mlp': its body computes", [](Graph& g) {
+    auto body = std::make_shared<Graph>(*g.nodes[2].body);
+    body->outputs[0] = body->nodes[0].output;
+    g.nodes[2].body = body;
+  });
+}
+
+TEST(Verify, RefusesAStoredTypeThatIsNotTheInferredOne) {
+  expect_refused("linear 'a': stored type 1x2x5, inferred 1x2x4", [](Graph& g) {
+    g.value(g.nodes[0].output).type.dims = {1, 2, 5};
+  });
+}
+
+TEST(Verify, RefusesAConstantThatDoesNotFitItsValue) {
+  expect_refused("constant 'a.bias'", [](Graph& g) { g.value(2).type.dims = {5}; });
+  expect_refused("constant 'a.bias' 4: 4 bytes, expected 16", [](Graph& g) {
+    auto& constant = *g.value(2).constant;
+    constant.bytes = constant.bytes.first(4);
+  });
+  expect_refused("only matrices have panels",
+                 [](Graph& g) { g.value(2).constant->layout = Layout::Panel16; });
+}
+
+TEST(Builder, RefusesAWrongArityAndForeignAttributes) {
+  GraphBuilder builder;
+  const ValueId x = builder.input("x", {1, 2});
+  expect_error(ErrorCode::Internal, "linear 'a'",
+               [&] { builder.op(OpKind::Linear, {}, {x}, "a"); });
+  expect_error(ErrorCode::Internal, "gelu 'a'",
+               [&] { builder.op(OpKind::Gelu, NormAttrs{}, {x}, "a"); });
+}
+
+}  // namespace
+}  // namespace vitro::test

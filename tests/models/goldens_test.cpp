@@ -1,0 +1,119 @@
+#include <gtest/gtest.h>
+
+#include <filesystem>
+#include <map>
+
+#include "backends/backend.h"
+#include "core/convert.h"
+#include "core/safetensors.h"
+#include "metric.h"
+#include "models/models.h"
+#include "passes/pipeline.h"
+
+// Every stage of each architecture against PyTorch in double precision
+// (tools/make_model_goldens.py): random weights, randomised BatchNorm statistics, two input sizes,
+// batches of 1 and 3.
+namespace vitro {
+namespace {
+
+constexpr uint64_t kSeed = 1;
+constexpr uint64_t kSampleStride = 2654435761u;
+
+struct Case {
+  int64_t height, width, batch;
+  std::string name() const { return fmt::format("{}x{}.b{}", height, width, batch); }
+};
+constexpr Case kCases[] = {{224, 224, 1}, {224, 224, 3}, {288, 352, 1}, {288, 352, 3}};
+
+class Goldens {
+ public:
+  explicit Goldens(const std::string& architecture)
+      : file_(read_safetensors(
+            MappedFile::open(std::filesystem::path(VITRO_SOURCE_DIR) / "tests/models/data" /
+                             (architecture + ".safetensors")))) {
+    for (const TensorEntry& tensor : file_.tensors) {
+      std::vector<float>& values = tensors_[tensor.name];
+      values.resize(static_cast<size_t>(num_elements(tensor.dims)));
+      to_float32(tensor.dtype, tensor.bytes, values.data());
+    }
+  }
+  const std::vector<float>& at(const std::string& name) const { return tensors_.at(name); }
+
+ private:
+  TensorFile file_;
+  std::map<std::string, std::vector<float>> tensors_;
+};
+
+/// The golden's samples of an [n, h, w, c] tensor: they are numbered in PyTorch's order, [n, c, h,
+/// w].
+std::vector<float> sample_nchw(const Tensor& nhwc, size_t count) {
+  const auto h = static_cast<uint64_t>(nhwc.dims[1]), w = static_cast<uint64_t>(nhwc.dims[2]);
+  const auto c = static_cast<uint64_t>(nhwc.dims[3]);
+  std::vector<float> samples(count);
+  for (size_t j = 0; j < count; ++j) {
+    const uint64_t flat = j * kSampleStride % nhwc.data.size();
+    const uint64_t x = flat % w, y = flat / w % h, channel = flat / (w * h) % c,
+                   n = flat / (w * h * c);
+    samples[j] = nhwc.data[((n * h + y) * w + x) * c + channel];
+  }
+  return samples;
+}
+
+std::vector<Tensor> run(const Graph& graph, const Backend& backend, const Case& c) {
+  const Dims dims{c.batch, 3, c.height, c.width};
+  const Constant images = RandomWeights(kSeed).take("input", dims, "test");
+  const TensorType type{DType::Float32, dims};
+  const auto executable = backend.compile(graph, {&type, 1}, {2});
+  std::vector<Tensor> results;
+  std::vector<float*> pointers;
+  for (const TensorType& output : executable->outputs()) results.emplace_back(output.dims);
+  for (Tensor& result : results) pointers.push_back(result.data.data());
+  const auto [arena, memory] =
+      allocate_constant({static_cast<int64_t>(executable->arena_bytes() / sizeof(float) + 1)});
+  const float* const input = images.data();
+  executable->run({&input, 1}, pointers, reinterpret_cast<std::byte*>(memory.data()));
+  return results;
+}
+
+void compare(const std::vector<Tensor>& results, const Goldens& goldens, const Case& c) {
+  ASSERT_EQ(results.size(), 5u);
+  for (size_t i = 0; i < results.size(); ++i) {
+    const std::string key = c.name() + (i == 0 ? ".logits" : fmt::format(".stage{}", i));
+    const std::vector<float>& expected = goldens.at(key);
+    const std::vector<float> actual =
+        i == 0 ? results[0].data : sample_nchw(results[i], expected.size());
+    const Distance d = distance(std::span<const float>(actual), std::span<const float>(expected));
+    EXPECT_TRUE(d.within(kFloat32Model)) << key << ": " << report(d, kFloat32Model);
+  }
+}
+
+Graph build(const std::string& architecture) {
+  RandomWeights weights(kSeed);
+  ModelOptions options;
+  options.stage_outputs = true;
+  return build_uniformer(find_model(architecture), options, weights);
+}
+
+class ModelGoldens : public testing::TestWithParam<const char*> {};
+
+TEST_P(ModelGoldens, CpuEqualsPyTorch) {
+  const Goldens goldens(GetParam());
+  Graph graph = build(GetParam());
+  run_passes(graph);
+  for (const Case& c : kCases) compare(run(graph, find_backend("cpu"), c), goldens, c);
+}
+
+// Unoptimised, so that the front end and the passes are judged apart.
+TEST_P(ModelGoldens, ReferenceEqualsPyTorchWithoutPasses) {
+  const Goldens goldens(GetParam());
+  compare(run(build(GetParam()), find_backend("reference"), kCases[0]), goldens, kCases[0]);
+}
+
+INSTANTIATE_TEST_SUITE_P(Family, ModelGoldens,
+                         testing::Values("uniformer_small", "uniformer_small_plus",
+                                         "uniformer_base", "uniformer_base_ls",
+                                         "uniformer_small_tl", "uniformer_large_ls"),
+                         [](const auto& info) { return std::string(info.param); });
+
+}  // namespace
+}  // namespace vitro

@@ -1,0 +1,67 @@
+#include <gtest/gtest.h>
+
+#include "core/temporary_directory.h"
+#include "models/models.h"
+
+namespace vitro {
+namespace {
+
+/// Zero weights that remember what was asked for.
+class ShapeRecorder : public WeightSource {
+ public:
+  Constant take(const std::string& name, const Dims& dims, std::string_view) override {
+    shapes[name] = dims;
+    return allocate_constant(dims).first;
+  }
+  TensorShapes shapes;
+};
+
+TensorShapes shapes_of(const UniFormerConfig& config, int64_t num_classes) {
+  ShapeRecorder recorder;
+  ModelOptions options;
+  options.num_classes = num_classes;
+  build_uniformer(config, options, recorder);
+  return recorder.shapes;
+}
+
+TEST(IdentifyModel, FindsEveryArchitectureUpToHeadDim) {
+  for (const UniFormerConfig& config : model_configs()) {
+    const Identification found = identify_model(shapes_of(config, 37));
+    ASSERT_NE(found.config, nullptr) << config.name;
+    EXPECT_EQ(found.num_classes, 37) << config.name;
+    EXPECT_EQ(found.config->depth, config.depth) << config.name;
+    if (found.config->name != config.name) {
+      EXPECT_NE(found.note.find(config.name), std::string::npos) << found.note;
+    }
+  }
+}
+
+TEST(IdentifyModel, SaysWhenHeadDimIsAGuess) {
+  const Identification plus = identify_model(shapes_of(find_model("uniformer_small_plus"), 10));
+  EXPECT_EQ(plus.config->name, "uniformer_small_plus");
+  EXPECT_NE(plus.note.find("uniformer_small_plus_dim64 (head_dim 64)"), std::string::npos);
+  EXPECT_TRUE(identify_model(shapes_of(find_model("uniformer_small"), 10)).note.empty());
+}
+
+TEST(IdentifyModel, RefusesWhatItDoesNotKnow) {
+  TensorShapes shapes = shapes_of(find_model("uniformer_small"), 10);
+  shapes["blocks1.3.pos_embed.weight"] = {64, 1, 3, 3};
+  test::expect_error(ErrorCode::Unsupported, "depth 4,4,8,3", [&] { identify_model(shapes); });
+  shapes["cls_token"] = {1, 1, 320};
+  test::expect_error(ErrorCode::Unsupported, "token pruning", [&] { identify_model(shapes); });
+  test::expect_error(ErrorCode::Unsupported, "2 tensors", [] {
+    identify_model({{"conv.weight", {1}}, {"conv.bias", {1}}});
+  });
+  test::expect_error(ErrorCode::NotFound, "uniformer_tiny", [] { find_model("uniformer_tiny"); });
+}
+
+TEST(BuildUniFormer, RefusesSizesThatStridesDoNotDivide) {
+  RandomWeights weights;
+  ModelOptions options;
+  options.height = 230;
+  test::expect_error(ErrorCode::InvalidArgument, "height 230, which the stride 4",
+                     [&] { build_uniformer(find_model("uniformer_small"), options, weights); });
+}
+
+}  // namespace
+}  // namespace vitro
