@@ -49,15 +49,22 @@ template <class V>
 void gather_patches(const PatchSource& p, int64_t begin, int64_t end, float* dst, int64_t ld) {
   const int64_t out_w = p.in_w / p.kernel_w;
   const int64_t out_h = p.in_h / p.kernel_h;
+  // Counters instead of divisions per row: a patch of the first layer is only 48 floats.
+  int64_t x = begin % out_w;
+  int64_t y = begin / out_w % out_h;
+  int64_t image = begin / (out_w * out_h);
   for (int64_t row = begin; row < end; ++row, dst += ld) {
-    const int64_t image = row / (out_h * out_w);
-    const int64_t y = row / out_w % out_h * p.kernel_h;
-    const int64_t x = row % out_w * p.kernel_w;
     const float* pixels = p.input + image * p.in_h * p.in_w * p.channels;
+    const int64_t corner = y * p.kernel_h * p.in_w + x * p.kernel_w;
     if (p.nchw)
-      gather_patch_nchw<V>(p, pixels + y * p.in_w + x, dst);
+      gather_patch_nchw<V>(p, pixels + corner, dst);
     else
-      gather_patch_nhwc<V>(p, pixels + (y * p.in_w + x) * p.channels, dst);
+      gather_patch_nhwc<V>(p, pixels + corner * p.channels, dst);
+    if (++x < out_w) continue;
+    x = 0;
+    if (++y < out_h) continue;
+    y = 0;
+    ++image;
   }
 }
 

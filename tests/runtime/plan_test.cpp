@@ -1,0 +1,134 @@
+#include <gtest/gtest.h>
+
+#include <fstream>
+#include <random>
+
+#include "core/file_io.h"
+#include "core/safetensors.h"
+#include "core/temporary_directory.h"
+#include "runtime/small_plan.h"
+
+namespace vitro {
+namespace {
+
+using test::expect_error;
+using test::TemporaryDirectory;
+
+std::vector<std::byte> bytes_of(const std::filesystem::path& path) {
+  return read_file(path, size_t{1} << 30);
+}
+
+void write_bytes(const std::filesystem::path& path, std::span<const std::byte> bytes) {
+  write_file_atomic(path, bytes);
+}
+
+TEST(Plan, RoundTripKeepsEverything) {
+  const TemporaryDirectory directory;
+  const Plan plan = test::small_plan();
+  save(plan, directory / "a.plan");
+  const Plan loaded = load(directory / "a.plan");
+  EXPECT_EQ(loaded.graph_text(), plan.graph_text());
+  EXPECT_EQ(loaded.info().architecture, plan.info().architecture);
+  EXPECT_EQ(loaded.info().preprocessing, plan.info().preprocessing);
+  EXPECT_EQ(loaded.info().labels, plan.info().labels);
+  EXPECT_EQ(loaded.info().notes, plan.info().notes);
+  ASSERT_EQ(loaded.weights().size(), 1u);
+  EXPECT_EQ(loaded.weights()[0].dtype, DType::BFloat16);
+  EXPECT_EQ(loaded.weights()[0].checksum, plan.weights()[0].checksum);
+  const Tensor images = test::random_images({2, 3, 8, 12});
+  EXPECT_EQ(Session(loaded).run(images).data, Session(plan).run(images).data);
+}
+
+TEST(Plan, SameInputsGiveTheSameBytes) {
+  const TemporaryDirectory directory;
+  save(test::small_plan(), directory / "a.plan");
+  save(test::small_plan(), directory / "b.plan");
+  save(load(directory / "a.plan"), directory / "c.plan");
+  EXPECT_EQ(bytes_of(directory / "a.plan"), bytes_of(directory / "b.plan"));
+  EXPECT_EQ(bytes_of(directory / "a.plan"), bytes_of(directory / "c.plan"));
+}
+
+TEST(Plan, WeightsAreAlignedInTheFile) {
+  const TemporaryDirectory directory;
+  save(test::small_plan(), directory / "a.plan");
+  const auto file = MappedFile::open(directory / "a.plan");
+  for (const TensorEntry& tensor : read_safetensors(file).tensors)
+    EXPECT_EQ(reinterpret_cast<uintptr_t>(tensor.bytes.data()) % 64, 0u) << tensor.name;
+}
+
+TEST(Plan, TruncatedAnywhereIsRefused) {
+  const TemporaryDirectory directory;
+  save(test::small_plan(), directory / "a.plan");
+  const auto bytes = bytes_of(directory / "a.plan");
+  for (size_t size = 0; size < bytes.size(); size += size < 64 ? 1 : 97) {
+    write_bytes(directory / "cut.plan", std::span(bytes).first(size));
+    EXPECT_THROW(load(directory / "cut.plan"), Error) << size << " of " << bytes.size();
+  }
+}
+
+TEST(Plan, EveryFlippedBitIsFound) {
+  const TemporaryDirectory directory;
+  save(test::small_plan(), directory / "a.plan");
+  auto bytes = bytes_of(directory / "a.plan");
+  std::mt19937 random(7);
+  for (int i = 0; i < 500; ++i) {
+    const size_t at = random() % bytes.size();
+    const auto bit = static_cast<std::byte>(1u << (random() % 8));
+    bytes[at] ^= bit;
+    write_bytes(directory / "flipped.plan", bytes);
+    EXPECT_THROW(load(directory / "flipped.plan"), Error) << "byte " << at;
+    bytes[at] ^= bit;
+  }
+}
+
+TEST(Plan, AnotherVersionIsRefusedWithTheCommandThatHelps) {
+  const TemporaryDirectory directory;
+  save(test::small_plan(), directory / "a.plan");
+  const auto file = MappedFile::open(directory / "a.plan");
+  TensorFile tensors = read_safetensors(file);
+  tensors.metadata["plan_version"] = "999";
+  write_safetensors(directory / "b.plan", tensors.tensors, tensors.metadata);
+  try {
+    load(directory / "b.plan");
+    ADD_FAILURE() << "version 999 was loaded";
+  } catch (const Error& error) {
+    EXPECT_EQ(error.code(), ErrorCode::Unsupported);
+    EXPECT_NE(error.hint().find("vitro build small.safetensors -o"), std::string::npos)
+        << error.hint();
+  }
+}
+
+// Whoever edits a plan can correct its checksum as well: the structure is checked on its own.
+TEST(Plan, GraphThatDoesNotFitItsWeightsIsRefused) {
+  const TemporaryDirectory directory;
+  save(test::small_plan(), directory / "a.plan");
+  const auto file = MappedFile::open(directory / "a.plan");
+  TensorFile tensors = read_safetensors(file);
+  const TensorFile whole = tensors;
+  tensors.tensors.pop_back();
+  expect_error(ErrorCode::CorruptFile, "no weights",
+               [&] { plan_from_tensors(tensors, file, "edited"); });
+  tensors = whole;
+  std::string& graph = tensors.metadata["graph"];
+  graph.replace(graph.find("\"linear\""), 8, "\"gelu\"");
+  expect_error(ErrorCode::CorruptFile, "gelu", [&] { plan_from_tensors(tensors, file, "edited"); });
+}
+
+TEST(Plan, OtherFilesAreNamed) {
+  const TemporaryDirectory directory;
+  expect_error(ErrorCode::NotFound, "none.plan", [&] { load(directory / "none.plan"); });
+  write_safetensors(directory / "weights.safetensors", {}, {});
+  expect_error(ErrorCode::CorruptFile, "not a Vitro plan",
+               [&] { load(directory / "weights.safetensors"); });
+}
+
+TEST(Plan, NothingIsLeftWhenSavingFails) {
+  const TemporaryDirectory directory;
+  std::filesystem::create_directory(directory / "taken.plan");
+  EXPECT_THROW(save(test::small_plan(), directory / "taken.plan"), Error);
+  EXPECT_THROW(save(test::small_plan(), directory / "absent/a.plan"), Error);
+  EXPECT_EQ(directory.entries(), std::vector<std::string>{"taken.plan"});
+}
+
+}  // namespace
+}  // namespace vitro

@@ -1,0 +1,102 @@
+#include <gtest/gtest.h>
+
+#include <thread>
+
+#include "core/temporary_directory.h"
+#include "metric.h"
+#include "runtime/small_plan.h"
+
+namespace vitro {
+namespace {
+
+using test::expect_error;
+
+TEST(Session, CpuEqualsReferenceAtEveryShape) {
+  const Plan plan = test::small_plan();
+  const Session cpu(plan, {"cpu", 2}), reference(plan, {"reference", 1});
+  for (const Dims& dims : {Dims{1, 3, 8, 8}, {3, 3, 4, 4}, {2, 3, 20, 12}, {5, 3, 8, 64}}) {
+    const Tensor images = test::random_images(dims);
+    const Tensor a = cpu.run(images), b = reference.run(images);
+    EXPECT_EQ(a.dims, (Dims{dims[0], 5}));
+    const Distance d = distance(std::span<const float>(a.data), std::span<const float>(b.data));
+    EXPECT_TRUE(d.within(kFloat32Model)) << to_string(dims) << ": " << report(d, kFloat32Model);
+  }
+}
+
+TEST(Session, ResultsDoNotDependOnThreadsOrRuns) {
+  const Plan plan = test::small_plan();
+  const Tensor images = test::random_images({2, 3, 24, 20});
+  const std::vector<float> expected = Session(plan, {"cpu", 1}).run(images).data;
+  for (int threads : {1, 2, 3}) {
+    const Session session(plan, {"cpu", threads});
+    EXPECT_EQ(session.threads(), threads);
+    for (int run = 0; run < 3; ++run) EXPECT_EQ(session.run(images).data, expected) << threads;
+  }
+}
+
+TEST(Session, ResultsDoNotDependOnTheBatch) {
+  const Session session(test::small_plan(), {"cpu", 2});
+  const Tensor batch = test::random_images({3, 3, 8, 8});
+  const Tensor together = session.run(batch);
+  for (size_t i = 0; i < 3; ++i) {
+    Tensor one({1, 3, 8, 8});
+    std::copy_n(batch.data.begin() + static_cast<std::ptrdiff_t>(i * one.data.size()),
+                one.data.size(), one.data.begin());
+    const Tensor alone = session.run(one);
+    for (size_t c = 0; c < 5; ++c) EXPECT_EQ(alone.data[c], together.data[i * 5 + c]) << i;
+  }
+}
+
+TEST(Session, ManyThreadsShareOne) {
+  const Session session(test::small_plan(), {"cpu", 2});
+  const Dims shapes[] = {{1, 3, 8, 8}, {2, 3, 12, 8}, {1, 3, 16, 16}};
+  std::vector<std::vector<float>> expected;
+  for (const Dims& dims : shapes) expected.push_back(session.run(test::random_images(dims)).data);
+  std::vector<std::thread> threads;
+  std::vector<int> wrong(8);
+  for (size_t t = 0; t < wrong.size(); ++t)
+    threads.emplace_back([&, t] {
+      for (size_t i = 0; i < 30; ++i) {
+        const size_t which = (t + i) % 3;
+        wrong[t] += session.run(test::random_images(shapes[which])).data != expected[which];
+      }
+    });
+  for (std::thread& thread : threads) thread.join();
+  EXPECT_EQ(wrong, std::vector<int>(8));
+}
+
+TEST(Session, RefusesWhatItCannotRun) {
+  const Plan plan = test::small_plan();
+  expect_error(ErrorCode::NotFound, "unknown backend 'tpu'", [&] { Session(plan, {"tpu", 1}); });
+  expect_error(ErrorCode::InvalidArgument, "-1 threads", [&] { Session(plan, {"cpu", -1}); });
+  const Session session(plan);
+  const auto refuses = [&](const Dims& dims, const std::string& text) {
+    expect_error(ErrorCode::InvalidArgument, text, [&] { session.prepare(dims); });
+  };
+  refuses({0, 3, 8, 8}, "at least 1");
+  refuses({1, 4, 8, 8}, "expected 3 channels");
+  refuses({3, 8, 8}, "expected 3 channels");
+  refuses({1, 3, 10, 8}, "height 10, which the stride 4 does not divide");
+  refuses({1'000'000'000, 3, 8, 8}, "2^31");
+  Tensor short_tensor({1, 3, 8, 8});
+  short_tensor.data.pop_back();
+  expect_error(ErrorCode::InvalidArgument, "holds 191 floats", [&] { session.run(short_tensor); });
+}
+
+TEST(Session, ExplainsEveryChoice) {
+  const std::string text = Session(test::small_plan(), {"cpu", 2}).explain({1, 3, 8, 8});
+  EXPECT_NE(text.find("cpu:mlp_banded: refused, 4 rows"), std::string::npos) << text;
+  EXPECT_NE(text.find("cpu:mlp_phased: chosen"), std::string::npos) << text;
+  EXPECT_NE(text.find("cpu:local_mixer_phased: chosen"), std::string::npos) << text;
+}
+
+TEST(Session, ManyShapesDoNotAccumulate) {
+  const Session session(test::small_plan(), {"cpu", 1});
+  const Tensor images = test::random_images({1, 3, 8, 8});
+  const std::vector<float> expected = session.run(images).data;
+  for (int64_t i = 1; i <= 80; ++i) session.prepare({1, 3, 4 * i, 4});
+  EXPECT_EQ(session.run(images).data, expected);
+}
+
+}  // namespace
+}  // namespace vitro

@@ -1,0 +1,81 @@
+#include "runtime/small_plan.h"
+
+#include "ir/builder.h"
+#include "models/weights.h"
+#include "passes/pipeline.h"
+
+namespace vitro::test {
+namespace {
+
+constexpr int64_t kChannels = 16, kClasses = 5;
+
+class SmallNetwork {
+ public:
+  Graph build() {
+    ValueId x = builder_.input("images", {1, 3, 8, 8});
+    x = builder_.op(OpKind::Transpose, TransposeAttrs{{0, 2, 3, 1}}, {x}, "images");
+    x = builder_.op(OpKind::Conv2d, Conv2dAttrs{{4, 4}, {}},
+                    {x, weight("embed.weight", {kChannels, 4, 4, 3}), weight("embed.bias", {kChannels})},
+                    "embed");
+    x = local_mixer(x);
+    x = builder_.op(OpKind::AttentionBlock, AttentionBlockAttrs{2, 8, 0.5f, 1e-6f},
+                    {x, weight("qkv.weight", {3 * kChannels, kChannels}),
+                     weight("qkv.bias", {3 * kChannels}),
+                     weight("proj.weight", {kChannels, kChannels}), weight("proj.bias", {kChannels})},
+                    "attention");
+    x = builder_.op(OpKind::Mlp, MlpAttrs{true, 1e-6f},
+                    {x, weight("fc1.weight", {48, kChannels}), weight("fc1.bias", {48}),
+                     weight("fc2.weight", {kChannels, 48}), weight("fc2.bias", {kChannels})},
+                    "mlp");
+    x = builder_.op(OpKind::ReduceMean, ReduceAttrs{{1, 2}}, {x}, "head");
+    x = builder_.op(OpKind::Linear, {},
+                    {x, weight("head.weight", {kClasses, kChannels}), weight("head.bias", {kClasses})},
+                    "head");
+    return builder_.finish({x});
+  }
+
+ private:
+  ValueId weight(const std::string& name, const Dims& dims) {
+    return builder_.constant(name, weights_.take(name, dims, "test"));
+  }
+
+  ValueId local_mixer(ValueId x) {
+    return builder_.op(
+        OpKind::LocalMixer, {},
+        {x, weight("pos.weight", {3, 3, kChannels}), weight("pos.bias", {kChannels}),
+         weight("conv1.weight", {kChannels, kChannels}), weight("conv1.bias", {kChannels}),
+         weight("attn.weight", {5, 5, kChannels}), weight("conv2.weight", {kChannels, kChannels}),
+         weight("conv2.bias", {kChannels})},
+        "local");
+  }
+
+  GraphBuilder builder_;
+  RandomWeights weights_;
+};
+
+}  // namespace
+
+Plan small_plan() {
+  auto plan = std::make_shared<PlanData>();
+  plan->graph = SmallNetwork().build();
+  run_passes(plan->graph);
+  plan->info.architecture = "small";
+  plan->info.num_classes = kClasses;
+  plan->info.preprocessing.width = plan->info.preprocessing.height = 8;
+  plan->info.preprocessing.crop_pct = 0.875;
+  plan->info.label_ids = {"a", "b", "c", "d", "e"};
+  plan->info.labels = {"ant", "bee", "cat \"quoted\"", "d\xC3\xB6g", "eel"};
+  plan->info.source = "small.safetensors";
+  plan->info.notes = {"made for a test"};
+  plan->weights = {{"embed.weight", {16, 3, 4, 4}, DType::BFloat16, "embed", "0123456789abcdef"}};
+  return Plan(std::move(plan));
+}
+
+Tensor random_images(const Dims& dims) {
+  const Constant values = RandomWeights(3).take("input", dims, "test");
+  Tensor images(dims);
+  std::copy(values.floats().begin(), values.floats().end(), images.data.begin());
+  return images;
+}
+
+}  // namespace vitro::test
