@@ -19,15 +19,33 @@ inline constexpr Tolerance kFloat32Op{1e-10, 1e-4};
 // off by half a unit in the last place, 2^-48 = 3.6e-15 in nmse.
 inline constexpr Tolerance kReferenceOp{4e-15, 1e-6};
 
-// A fused op on the reference backend: each of its plain ops rounds its result. Worst is attention with
-// peaked weights, 8.3e-14: exp turns the rounding of a score into a relative error of its weight.
+// A fused op on the reference backend: each of its plain ops rounds its result. Worst is attention
+// with peaked weights, 8.3e-14: exp turns the rounding of a score into a relative error of its
+// weight.
 inline constexpr Tolerance kReferenceFusedOp{3e-13, 1e-5};
 
 // A whole network of some hundred float32 ops against double precision.
 inline constexpr Tolerance kFloat32Model{1e-10, 1e-4};
 
 // A graph before and after passes, both on the reference backend: folded weights are combined in
-// double and rounded to float32 once more than those before them. Whole models measure 2e-12 or less.
-inline constexpr Tolerance kFoldedWeights{1e-11, 1e-4};
+// double and rounded to float32 once more than those before them. The worst model measures 1.3e-13.
+inline constexpr Tolerance kFoldedWeights{1e-12, 1e-5};
+
+// ---- CPU kernels alone (tests/backends/kernels), against double precision
+// -------------------------------
+
+// Products and depthwise convolutions, summed in order: worst is 1.4e-12 at k = 4100.
+inline constexpr Tolerance kKernelProduct{4e-12, 1e-5};
+inline constexpr Tolerance kKernelAttention{1e-12, 1e-5};
+inline constexpr Tolerance kKernelRow{1e-13, 2e-6};
+// Rows whose mean is 50 times their deviation, where the mean itself is rounded: worst is a row of
+// two elements, 1.7e-10.
+inline constexpr Tolerance kKernelLayerNorm{5e-10, 5e-5};
+// e^-x / (1 + e^-x) relative to itself, over max(1, x / 4) because the exponent in base 2 is
+// rounded once: 3.3e-7 measured, two units in the last place of which are the division.
+inline constexpr double kExponentialRelative = 4e-7;
+// |gelu - exact| / max(1, |x|), and its absolute limit for x far below zero, where it is clamped.
+inline constexpr double kGeluAbsolute = 3e-7;
+inline constexpr double kGeluTail = 2e-6;
 
 }  // namespace vitro

@@ -69,7 +69,7 @@ Action add_build(CLI::App& verb) {
       ->option_text("N|HxW")
       ->check(size_text())
       ->group(kModelGroup);
-  verb.add_option("-o,--output", options->output, "Plan to write")
+  verb.add_option("-o,--output", options->output, "Plan to write (required)")
       ->option_text("FILE")
       ->required()
       ->group(kOutputGroup);

@@ -60,8 +60,7 @@ std::optional<Session> open_reference(const Options& options, const Plan& plan) 
 }
 
 std::string csv_field(const std::string& text) {
-  if (text.find_first_of(",\"
-") == std::string::npos) return text;
+  if (text.find_first_of(",\"\r\n") == std::string::npos) return text;
   std::string quoted(1, '"');
   for (char c : text) quoted.append(c == '"' ? 2 : 1, c);
   quoted.push_back('"');

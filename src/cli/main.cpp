@@ -5,6 +5,7 @@
 #include <new>
 #include <numeric>
 
+#include "cli/help.h"
 #include "cli/output.h"
 #include "cli/verbs.h"
 #include "vitro/vitro.h"
@@ -82,10 +83,7 @@ int run(int argc, char** argv) {
   app.require_subcommand(1);
   app.footer(
       "Example:\n  vitro classify model.safetensors photo.jpg\n\n'vitro VERB --help' says more.");
-  app.get_formatter()->label("Positionals", "Arguments");
-  app.get_formatter()->label("Subcommands", "Verbs");
-  app.get_formatter()->label("SUBCOMMAND", "VERB");
-  app.get_formatter()->label("REQUIRED", "");
+  app.formatter(make_help_formatter());  // inherited by the verbs
 
   std::map<const CLI::App*, Action> actions;
   for (const Verb& verb : kVerbs) {

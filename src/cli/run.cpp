@@ -47,12 +47,12 @@ Action add_run(CLI::App& verb) {
   auto options = std::make_shared<Options>();
   add_model_options(verb, *options);
   verb.add_option("-i,--input", options->input,
-                  "Preprocessed images: .npy of shape [batch, 3, height, width]")
+                  "Preprocessed images (required): .npy of shape [batch, 3, height, width]")
       ->option_text("FILE")
       ->required()
       ->group(kModelGroup);
   verb.add_option("-o,--output", options->output,
-                  "Logits to write: float32 .npy of shape [batch, classes]")
+                  "Logits to write (required): float32 .npy of shape [batch, classes]")
       ->option_text("FILE")
       ->required()
       ->group(kOutputGroup);

@@ -40,10 +40,18 @@ class Redirections {
     open(STDIN_FILENO, input, O_RDONLY);
     constexpr int kCreate = O_WRONLY | O_CREAT | O_TRUNC;
     switch (options.out) {
-      case Stdout::Captured: open(STDOUT_FILENO, out, kCreate); break;
-      case Stdout::FullDisk: open(STDOUT_FILENO, "/dev/full", O_WRONLY); break;
-      case Stdout::Closed: posix_spawn_file_actions_addclose(&actions_, STDOUT_FILENO); break;
-      case Stdout::BrokenPipe: broken_pipe(); break;
+      case Stdout::Captured:
+        open(STDOUT_FILENO, out, kCreate);
+        break;
+      case Stdout::FullDisk:
+        open(STDOUT_FILENO, "/dev/full", O_WRONLY);
+        break;
+      case Stdout::Closed:
+        posix_spawn_file_actions_addclose(&actions_, STDOUT_FILENO);
+        break;
+      case Stdout::BrokenPipe:
+        broken_pipe();
+        break;
     }
     open(STDERR_FILENO, err, kCreate);
   }
@@ -102,8 +110,9 @@ ProcessResult run_vitro(const std::vector<std::string>& arguments, const Process
 
   ProcessResult result;
   pid_t child = 0;
-  const int error = posix_spawn(&child, VITRO_BINARY, redirections.get(), nullptr,
-                                pointers(argument_texts).data(), pointers(environment_texts).data());
+  const int error =
+      posix_spawn(&child, VITRO_BINARY, redirections.get(), nullptr,
+                  pointers(argument_texts).data(), pointers(environment_texts).data());
   EXPECT_EQ(error, 0) << "cannot start " << VITRO_BINARY;
   if (error != 0) return result;
   int status = 0;
@@ -124,7 +133,8 @@ std::string scratch_file(std::string_view name) { return (scratch() / name).stri
 
 std::string write_scratch(std::string_view name, std::string_view content) {
   const std::string path = scratch_file(name);
-  std::ofstream(path, std::ios::binary).write(content.data(), static_cast<std::streamsize>(content.size()));
+  std::ofstream(path, std::ios::binary)
+      .write(content.data(), static_cast<std::streamsize>(content.size()));
   return path;
 }
 

@@ -20,13 +20,14 @@ struct ProcessResult {
 enum class Stdout { Captured, FullDisk, Closed, BrokenPipe };
 
 struct ProcessOptions {
-  std::filesystem::path input;  ///< of standard input; empty: nothing
+  std::filesystem::path input{};  ///< of standard input; empty: nothing
   Stdout out = Stdout::Captured;
-  std::vector<std::string> environment;  ///< "NAME=value", added to this process's
+  std::vector<std::string> environment{};  ///< "NAME=value", added to this process's
 };
 
 /// Runs the built program and waits for it.
-ProcessResult run_vitro(const std::vector<std::string>& arguments, const ProcessOptions& options = {});
+ProcessResult run_vitro(const std::vector<std::string>& arguments,
+                        const ProcessOptions& options = {});
 
 /// A directory of this test program, removed when it ends.
 const std::filesystem::path& scratch();

@@ -74,8 +74,8 @@ TEST(CliPrediction, LabelsFallBackToIdsAndNumbers) {
 }
 
 TEST(CliProgress, ShownOnlyForJobsOverTwoSeconds) {
-  EXPECT_FALSE(progress_is_due(5, 10, 0.5));  // one second in all
-  EXPECT_TRUE(progress_is_due(1, 10, 0.5));   // five
+  EXPECT_FALSE(progress_is_due(5, 10, 0.5));    // one second in all
+  EXPECT_TRUE(progress_is_due(1, 10, 0.5));     // five
   EXPECT_FALSE(progress_is_due(1, 1000, 0.1));  // too early to know
   EXPECT_FALSE(progress_is_due(0, 10, 5));
 }

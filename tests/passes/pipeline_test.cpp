@@ -75,7 +75,7 @@ TEST(Pipeline, IsKeyedOnStructureNotOnNames) {
   for (const PassCase& pass_case : pass_cases()) {
     Graph graph = pass_case.make(), renamed = graph;
     for (size_t i = 0; i < renamed.values.size(); ++i) renamed.values[i].name = std::to_string(i);
-    for (Node& node : renamed.nodes) node.source = "?";
+    for (Node& node : renamed.nodes) node.source = "elsewhere";
     run_passes(graph);
     run_passes(renamed);
     ASSERT_EQ(graph.nodes.size(), renamed.nodes.size()) << pass_case.name;

@@ -1,0 +1,176 @@
+#include <gtest/gtest.h>
+
+#include <cstring>
+
+#include "cli/subprocess.h"
+#include "core/npy.h"
+
+namespace vitro::test {
+namespace {
+
+bool contains(const std::string& text, const std::string& part) {
+  return text.find(part) != std::string::npos;
+}
+
+TEST(CliBuild, SaysWhatWasBuilt) {
+  const std::string output = scratch_file("built.plan");
+  const ProcessResult result = run_vitro({"build", checkpoint(), "-o", output, "--json"});
+  ASSERT_EQ(result.exit_code, 0) << result.err;
+  const nlohmann::json json = result.json();
+  EXPECT_EQ(json["architecture"], "uniformer_small");
+  EXPECT_EQ(json["classes"], 200);
+  EXPECT_EQ(json["labels"], 200);
+  EXPECT_EQ(json["tensors"], 316);
+  EXPECT_EQ(json["head_dim"], 64);
+  EXPECT_EQ(json["preprocessing"]["interpolation"], "bicubic");
+  EXPECT_EQ(json["bytes"], std::filesystem::file_size(output));
+  EXPECT_GT(json["parameters"].get<int64_t>(), 20'000'000);
+  std::filesystem::remove(output);
+}
+
+TEST(CliBuild, EqualInputsGiveEqualBytes) {
+  const std::string again = scratch_file("again.plan");
+  ASSERT_EQ(run_vitro({"build", checkpoint(), "-o", again}).exit_code, 0);
+  EXPECT_TRUE(read_text(plan()) == read_text(again));
+  std::filesystem::remove(again);
+}
+
+TEST(CliBuild, SizeIsKept) {
+  const nlohmann::json json = run_vitro({"inspect", small_plan(), "--json"}).json();
+  EXPECT_EQ(json["preprocessing"]["height"], 64);
+  EXPECT_EQ(json["preprocessing"]["width"], 64);
+}
+
+TEST(CliBuild, DumpsTheGraphAfterEachPass) {
+  const std::string directory = scratch_file("ir");
+  const ProcessResult result =
+      run_vitro({"build", checkpoint(), "-o", scratch_file("ir.plan"), "--dump-ir", directory});
+  ASSERT_EQ(result.exit_code, 0) << result.err;
+  int files = 0;
+  for (const auto& entry : std::filesystem::directory_iterator(directory)) {
+    EXPECT_FALSE(std::filesystem::is_empty(entry.path()));
+    ++files;
+  }
+  EXPECT_GT(files, 3);
+}
+
+TEST(CliClassify, NamesWhatIsInThePhotos) {
+  const ProcessResult result = run_vitro({"classify", plan(), model_file("photos/chelsea.png"),
+                                          model_file("photos/coffee.png"), "--json", "--top", "3"});
+  ASSERT_EQ(result.exit_code, 0) << result.err;
+  const nlohmann::json images = result.json()["images"];
+  ASSERT_EQ(images.size(), 2u);
+  ASSERT_EQ(images[0]["predictions"].size(), 3u);
+  EXPECT_TRUE(contains(images[0]["predictions"][0]["label"], "cat"));
+  EXPECT_TRUE(contains(images[1]["predictions"][0]["label"], "espresso"));
+  EXPECT_GT(images[1]["predictions"][0]["probability"].get<double>(), 0.5);
+  EXPECT_EQ(images[1]["predictions"][0]["id"], "n07920052");
+  for (const auto& image : images) {
+    EXPECT_TRUE(image.contains("inference_ms"));
+    EXPECT_TRUE(image.contains("preprocess_ms"));
+  }
+}
+
+TEST(CliClassify, TakesACheckpointAndStandardInput) {
+  const ProcessResult result =
+      run_vitro({"classify", checkpoint(), "-"}, {.input = model_file("photos/coffee.png")});
+  ASSERT_EQ(result.exit_code, 0) << result.err;
+  EXPECT_TRUE(contains(result.out, "espresso")) << result.out;
+  EXPECT_TRUE(contains(result.out, " %")) << result.out;
+  EXPECT_FALSE(contains(result.out, "\x1b")) << "colour without a terminal";
+}
+
+TEST(CliClassify, OneBadImageDoesNotHideTheOthers) {
+  const std::string bad = write_scratch("bad.png", "not an image");
+  const std::vector<std::string> arguments{"classify", small_plan(), bad,
+                                           model_file("photos/coffee.png")};
+  const ProcessResult text = run_vitro(arguments);
+  EXPECT_EQ(text.exit_code, 1);
+  EXPECT_TRUE(text.err.starts_with("error: ") && contains(text.err, "bad.png")) << text.err;
+  EXPECT_TRUE(contains(text.out, "coffee.png")) << text.out;
+
+  auto with_json = arguments;
+  with_json.push_back("--json");
+  const nlohmann::json images = run_vitro(with_json).json()["images"];
+  ASSERT_EQ(images.size(), 2u);
+  EXPECT_TRUE(images[0].contains("error"));
+  EXPECT_TRUE(images[1].contains("predictions"));
+}
+
+TEST(CliRun, RawTensorsRoundTrip) {
+  Tensor input(Dims{2, 3, 64, 96});
+  for (size_t i = 0; i < input.data.size(); ++i)
+    input.data[i] = static_cast<float>(i % 251) / 125.0f - 1.0f;
+  const std::string x = scratch_file("x.npy");
+  const std::string y = scratch_file("y.npy");
+  write_npy(x, input);
+  const ProcessResult result =
+      run_vitro({"run", small_plan(), "--input", x, "--output", y, "--json"});
+  ASSERT_EQ(result.exit_code, 0) << result.err;
+  EXPECT_EQ(result.json()["output_shape"], (std::vector<int64_t>{2, 200}));
+  const Tensor output = read_npy(y);
+  EXPECT_EQ(output.dims, (Dims{2, 200}));
+  // The short names, one thread and another run give the same bits.
+  const std::string z = scratch_file("z.npy");
+  ASSERT_EQ(run_vitro({"run", small_plan(), "-i", x, "-o", z}).exit_code, 0);
+  EXPECT_TRUE(read_text(y) == read_text(z));
+}
+
+TEST(CliBench, JsonRowsHaveTheDocumentedKeys) {
+  const ProcessResult result =
+      run_vitro({"bench", small_plan(), "--batch", "1,2", "--size", "64,64x96", "--iterations", "3",
+                 "--warmup", "1", "--threads", "1", "--json"});
+  ASSERT_EQ(result.exit_code, 0) << result.err;
+  const nlohmann::json rows = result.json();
+  ASSERT_EQ(rows.size(), 4u);
+  for (const auto& row : rows) {
+    for (const char* key : {"model", "backend", "precision", "batch", "shape", "threads",
+                            "median_ms", "p90_ms", "p99_ms", "min_ms", "images_per_s"})
+      EXPECT_TRUE(row.contains(key)) << key;
+    EXPECT_EQ(row["iterations"], 3);
+    EXPECT_EQ(row["threads"], 1);
+    EXPECT_EQ(row["backend"], "cpu");
+    EXPECT_LE(row["min_ms"].get<double>(), row["median_ms"].get<double>());
+    EXPECT_LE(row["median_ms"].get<double>(), row["p99_ms"].get<double>());
+  }
+  EXPECT_EQ(rows[3]["shape"], (std::vector<int64_t>{2, 3, 64, 96}));
+}
+
+TEST(CliBench, PrintsATable) {
+  const ProcessResult result = run_vitro({"bench", small_plan(), "--iterations", "2"});
+  ASSERT_EQ(result.exit_code, 0) << result.err;
+  EXPECT_TRUE(contains(result.out, "median ms")) << result.out;
+  EXPECT_TRUE(contains(result.out, "1x3x64x64")) << result.out;
+  EXPECT_TRUE(result.err.empty()) << "progress without a terminal: " << result.err;
+}
+
+TEST(CliInspect, Summary) {
+  const ProcessResult result = run_vitro({"inspect", plan()});
+  ASSERT_EQ(result.exit_code, 0) << result.err;
+  for (const char* part : {"uniformer_small", "316/316 consumed", "head_dim", "bicubic", "ops"})
+    EXPECT_TRUE(contains(result.out, part)) << part << " in:\n" << result.out;
+}
+
+TEST(CliInspect, SectionsAsText) {
+  const ProcessResult result =
+      run_vitro({"inspect", small_plan(), "--weights", "--graph", "--why", "--memory"});
+  ASSERT_EQ(result.exit_code, 0) << result.err;
+  for (const char* part : {"blocks3.0.attn.qkv.weight", "return %", "chosen", "arena"})
+    EXPECT_TRUE(contains(result.out, part)) << part;
+}
+
+TEST(CliInspect, WeightLedgerAsJson) {
+  const nlohmann::json json =
+      run_vitro({"inspect", small_plan(), "--weights", "--memory", "--json"}).json();
+  ASSERT_EQ(json["weights"].size(), 316u);
+  for (const auto& weight : json["weights"]) {
+    EXPECT_EQ(weight["checksum"].get<std::string>().size(), 16u);
+    EXPECT_FALSE(weight["consumer"].get<std::string>().empty()) << weight;
+    EXPECT_TRUE(weight.contains("dtype") && weight.contains("shape"));
+  }
+  EXPECT_GT(json["memory"]["arena_bytes"].get<int64_t>(), 0);
+  EXPECT_GT(json["memory"]["weight_bytes"].get<int64_t>(), 40'000'000);
+}
+
+}  // namespace
+}  // namespace vitro::test
