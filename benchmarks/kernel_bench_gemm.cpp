@@ -1,9 +1,9 @@
 #include <fmt/core.h>
-#include <omp.h>
 
 #include <algorithm>
 
 #include "core/panel16.h"
+#include "core/thread_team.h"
 #include "kernel_bench.h"
 
 namespace vitro::bench {
@@ -87,17 +87,17 @@ void run_gemm_threads(const Context& context, const GemmCase& s) {
   const size_t scratch_size = cpu::gemm_scratch_size(p.args);
   std::vector<float> scratch(scratch_size * static_cast<size_t>(threads));
   const int64_t panels = (s.n + 15) / 16;
+  ThreadTeam team(threads);
   const Timing t = time_calls(
       [&] {
-#pragma omp parallel for num_threads(threads) schedule(static)
-        for (int64_t tile = 0; tile < grid.count(); ++tile) {
+        team.parallel_for(grid.count(), [&](int64_t tile, int thread) {
           cpu::GemmArgs args = p.args;
-          args.scratch = scratch.data() + scratch_size * static_cast<size_t>(omp_get_thread_num());
+          args.scratch = scratch.data() + scratch_size * static_cast<size_t>(thread);
           const int64_t row = tile / grid.panel_tiles * grid.rows;
           const int64_t panel = tile % grid.panel_tiles * grid.panels;
           context.table->gemm_tile(args, row, std::min(s.m, row + grid.rows), panel,
                                    std::min(panels, panel + grid.panels));
-        }
+        });
       },
       context.options.seconds);
   report(context, name, t, 2.0 * static_cast<double>(s.m * s.n * s.k) / threads, 0);

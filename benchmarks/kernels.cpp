@@ -1,7 +1,6 @@
 // Times every CPU kernel on the shapes of UniFormer-S, one thread pinned to a core, beside the same
 // work in oneDNN, and relates it to the multiply-add peak of the core.
 #include <fmt/core.h>
-#include <omp.h>
 #include <sched.h>
 
 #include <CLI/CLI.hpp>
@@ -23,7 +22,6 @@ std::vector<float> pattern(int64_t count) {
 
 double peer_best(const Context& context, const PeerRun& run) {
   if (!run) return std::nan("");
-  omp_set_num_threads(1);
   return time_calls(run, context.options.seconds).best;
 }
 

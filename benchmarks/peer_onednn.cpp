@@ -1,3 +1,5 @@
+#include <omp.h>
+
 #include <dnnl.hpp>
 #include <memory>
 #include <unordered_map>
@@ -26,6 +28,7 @@ struct Primitive {
 };
 
 PeerRun runner(std::shared_ptr<Primitive> p) {
+  omp_set_num_threads(1);  // of this thread, which will also run it
   return [p] {
     p->primitive.execute(p->stream, p->arguments);
     p->stream.wait();
@@ -82,8 +85,8 @@ PeerRun peer_matmul(int64_t m, int64_t n, int64_t k, bool gelu, bool packed) {
 }
 
 PeerRun peer_depthwise(int64_t h, int64_t w, int64_t c, int64_t kernel) {
-  return convolution(floats({1, c, h, w}, Tag::acdb), floats({c, 1, 1, kernel, kernel}, Tag::any), c,
-                     {1, c, h, w}, 1, kernel / 2);
+  return convolution(floats({1, c, h, w}, Tag::acdb), floats({c, 1, 1, kernel, kernel}, Tag::any),
+                     c, {1, c, h, w}, 1, kernel / 2);
 }
 
 PeerRun peer_patches(int64_t h, int64_t w, int64_t c, int64_t kernel, int64_t out_c, bool nchw) {

@@ -5,7 +5,6 @@ if(CCACHE_PROGRAM)
 endif()
 
 find_package(Threads REQUIRED)
-find_package(OpenMP REQUIRED COMPONENTS CXX)
 find_package(fmt REQUIRED)
 find_package(nlohmann_json 3.9 REQUIRED)
 find_package(CLI11 REQUIRED)
@@ -16,9 +15,6 @@ find_package(PkgConfig REQUIRED)
 pkg_check_modules(WEBP REQUIRED IMPORTED_TARGET libwebp)
 pkg_check_modules(XXHASH REQUIRED IMPORTED_TARGET libxxhash)
 
-if(VITRO_ONEDNN)
-  find_package(dnnl REQUIRED)  # Debian's package config also needs ocl-icd-opencl-dev
-endif()
 if(VITRO_TESTS)
   find_package(GTest REQUIRED)
 endif()

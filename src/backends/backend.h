@@ -29,10 +29,12 @@ class Executable {
   virtual std::span<const TensorType> outputs() const = 0;
   /// Bytes of working memory of one run: activations and kernel scratch.
   virtual size_t arena_bytes() const = 0;
+  /// How many threads it was compiled for, the size of the team it runs on.
+  virtual int threads() const = 0;
   /// inputs and outputs in the graph's order, dense float32; arena is 64-byte aligned. Neither
   /// allocates nor chooses.
   virtual void run(std::span<const float* const> inputs, std::span<float* const> outputs,
-                   std::byte* arena) const = 0;
+                   std::byte* arena, ThreadTeam& team) const = 0;
   /// How each op was mapped, in execution order.
   virtual std::span<const Dispatch> dispatch() const = 0;
 };

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "core/thread_team.h"
 #include "ir/graph.h"
 
 namespace vitro {
@@ -20,7 +21,7 @@ struct KernelArgs {
   std::span<const float* const> inputs;  ///< operands in the node's order
   float* output;
   std::byte* scratch;  ///< scratch_bytes() bytes, 64-byte aligned, uninitialised
-  int threads;         ///< exactly this many may be used
+  ThreadTeam& team;    ///< of as many threads as the kernel was made for
 };
 
 /// One op at one shape, ready to run: everything that can be decided has been decided. Immutable,

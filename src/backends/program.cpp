@@ -39,10 +39,13 @@ class Program : public Executable {
  public:
   std::span<const TensorType> outputs() const override { return output_types; }
   size_t arena_bytes() const override { return arena_size; }
+  int threads() const override { return num_threads; }
   std::span<const Dispatch> dispatch() const override { return dispatches; }
 
-  void run(std::span<const float* const> inputs, std::span<float* const> outputs,
-           std::byte* arena) const override {
+  void run(std::span<const float* const> inputs, std::span<float* const> outputs, std::byte* arena,
+           ThreadTeam& team) const override {
+    check(team.size() == num_threads, ErrorCode::Internal,
+          "a team of {} for a program of {} threads", team.size(), num_threads);
     const auto locate = [&](const Place& place) -> const float* {
       switch (place.kind) {
         case Place::Kind::Arena:
@@ -61,7 +64,7 @@ class Program : public Executable {
       step.kernel->run({{operands.data(), step.inputs.size()},
                         const_cast<float*>(locate(step.output)),
                         arena + step.scratch,
-                        threads});
+                        team});
     }
     for (const OutputCopy& copy : copies)
       std::memcpy(outputs[copy.output], locate(copy.from), copy.bytes);
@@ -73,7 +76,7 @@ class Program : public Executable {
   std::vector<Constant> constants;  ///< keeps the weights that operands point to
   std::vector<Dispatch> dispatches;
   size_t arena_size = 0;
-  int threads = 1;
+  int num_threads = 1;
 };
 
 size_t type_bytes(const TensorType& type) {
@@ -102,7 +105,7 @@ class ProgramBuilder {
         program_(std::make_unique<Program>()) {
     check(options.threads >= 1, ErrorCode::InvalidArgument, "{} threads, expected at least 1",
           options.threads);
-    program_->threads = options.threads;
+    program_->num_threads = options.threads;
   }
 
   std::unique_ptr<Executable> build() {
@@ -135,7 +138,7 @@ class ProgramBuilder {
   }
 
   std::unique_ptr<Kernel> choose(const Node& node) {
-    const OpContext context{graph_, node, types_, program_->threads};
+    const OpContext context{graph_, node, types_, program_->num_threads};
     Dispatch dispatch{node.source, node.kind, context.output().dims, {}};
     std::unique_ptr<Kernel> kernel;
     std::string refusals;

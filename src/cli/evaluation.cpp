@@ -7,6 +7,7 @@
 #include "cli/options.h"
 #include "cli/prediction.h"
 #include "core/check.h"
+#include "core/thread_team.h"
 
 namespace vitro::cli {
 namespace {
@@ -49,7 +50,7 @@ class BatchReader {
  public:
   BatchReader(const Preprocessing& preprocessing, std::span<const LabelledImage> images,
               int threads, const EvaluationHooks& hooks)
-      : preprocessing_(preprocessing), images_(images), threads_(threads), hooks_(hooks) {}
+      : preprocessing_(preprocessing), images_(images), team_(threads), hooks_(hooks) {}
 
   int64_t failed() const { return failed_; }
   size_t next() const { return next_; }
@@ -81,13 +82,10 @@ class BatchReader {
   }
 
  private:
-  /// One message per image, empty where it went well. Nothing may leave the parallel region.
-  std::vector<std::string> decode(std::span<float> pixels, size_t image_floats,
-                                  size_t count) const {
+  /// One message per image, empty where it went well.
+  std::vector<std::string> decode(std::span<float> pixels, size_t image_floats, size_t count) {
     std::vector<std::string> errors(count);
-    const auto end = static_cast<int64_t>(count);
-#pragma omp parallel for schedule(dynamic) num_threads(threads_)
-    for (int64_t i = 0; i < end; ++i) {
+    team_.parallel_for(static_cast<int64_t>(count), [&](int64_t i, int) {
       const auto slot = static_cast<size_t>(i);
       try {
         preprocess(load_image(images_[next_ + slot].path), preprocessing_,
@@ -95,13 +93,13 @@ class BatchReader {
       } catch (const std::exception& error) {
         errors[slot] = error.what();
       }
-    }
+    });
     return errors;
   }
 
   Preprocessing preprocessing_;
   std::span<const LabelledImage> images_;
-  int threads_;
+  ThreadTeam team_;
   const EvaluationHooks& hooks_;
   size_t next_ = 0;
   int64_t failed_ = 0;

@@ -26,20 +26,46 @@ struct FreeArena {
 };
 using Arena = std::unique_ptr<std::byte, FreeArena>;
 
+/// What concurrent runs need one each of; a run takes one, or makes one when all are taken.
+template <typename T>
+class FreeList {
+ public:
+  template <typename Make>
+  T take(const Make& make) {
+    {
+      const std::lock_guard lock(mutex_);
+      if (!free_.empty()) {
+        T taken = std::move(free_.back());
+        free_.pop_back();
+        return taken;
+      }
+    }
+    return make();
+  }
+  void give_back(T returned) {
+    const std::lock_guard lock(mutex_);
+    free_.push_back(std::move(returned));
+  }
+
+ private:
+  std::mutex mutex_;
+  std::vector<T> free_;
+};
+
 /// A program for one shape and the arenas that its concurrent runs work in.
 class CompiledShape {
  public:
   explicit CompiledShape(std::unique_ptr<Executable> executable)
       : executable_(std::move(executable)) {
-    give_back(allocate());
+    arenas_.give_back(allocate());
   }
 
   const Executable& executable() const { return *executable_; }
 
-  void run(const float* input, std::span<float* const> outputs) {
-    Arena arena = take();
-    executable_->run({&input, 1}, outputs, arena.get());
-    give_back(std::move(arena));
+  void run(const float* input, std::span<float* const> outputs, ThreadTeam& team) {
+    auto arena = arenas_.take([this] { return allocate(); });
+    executable_->run({&input, 1}, outputs, arena.get(), team);
+    arenas_.give_back(std::move(arena));
   }
 
  private:
@@ -51,26 +77,8 @@ class CompiledShape {
     return Arena(memory);
   }
 
-  Arena take() {
-    {
-      const std::lock_guard lock(mutex_);
-      if (!free_.empty()) {
-        Arena arena = std::move(free_.back());
-        free_.pop_back();
-        return arena;
-      }
-    }
-    return allocate();
-  }
-
-  void give_back(Arena arena) {
-    const std::lock_guard lock(mutex_);
-    free_.push_back(std::move(arena));
-  }
-
   std::unique_ptr<Executable> executable_;
-  std::mutex mutex_;
-  std::vector<Arena> free_;
+  FreeList<Arena> arenas_;
 };
 
 int available_cores() {
@@ -94,6 +102,14 @@ struct Session::State {
   std::shared_mutex mutex;
   std::map<Dims, std::shared_ptr<CompiledShape>> shapes;
   size_t num_outputs;
+  FreeList<std::unique_ptr<ThreadTeam>> teams;
+
+  void run(CompiledShape& shape, const float* images, float* logits) {
+    float* const outputs[] = {logits};
+    auto team = teams.take([this] { return std::make_unique<ThreadTeam>(threads); });
+    shape.run(images, outputs, *team);
+    teams.give_back(std::move(team));
+  }
 
   std::shared_ptr<CompiledShape> compiled(const Dims& dims) {
     {
@@ -130,7 +146,8 @@ Session::Session(const Plan& plan, const SessionOptions& options)
                        resolve_threads(options.threads),
                        {},
                        {},
-                       plan.data().graph.outputs.size()}) {}
+                       plan.data().graph.outputs.size(),
+                       {}}) {}
 Session::~Session() = default;
 Session::Session(Session&&) noexcept = default;
 Session& Session::operator=(Session&&) noexcept = default;
@@ -138,8 +155,7 @@ Session& Session::operator=(Session&&) noexcept = default;
 void Session::run(const float* images, const Dims& dims, float* logits) const {
   check(state_->num_outputs == 1, ErrorCode::InvalidArgument,
         "session: the plan has {} outputs, run() returns one", state_->num_outputs);
-  float* const outputs[] = {logits};
-  state_->compiled(dims)->run(images, outputs);
+  state_->run(*state_->compiled(dims), images, logits);
 }
 
 Tensor Session::run(const Tensor& images) const {

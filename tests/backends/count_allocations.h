@@ -4,8 +4,9 @@
 
 namespace vitro {
 
-/// Heap allocations of this process so far, in all threads. Linking count_malloc.cpp counts every
-/// call to malloc and its kin; count_new.cpp, for builds whose sanitizer owns malloc, those to new.
+/// Calls to malloc and its kin so far, in all threads; with AddressSanitizer, since the first call
+/// of this function. Defined once per kind of build: count_malloc.cpp or
+/// count_malloc_sanitized.cpp.
 size_t num_allocations();
 
 }  // namespace vitro

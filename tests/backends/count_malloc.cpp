@@ -16,7 +16,8 @@ size_t num_allocations() { return count; }
 
 }  // namespace vitro
 
-// glibc's own entry points, behind the public names replaced below.
+// glibc's own entry points, behind the public names replaced below. The compiler exports those it
+// knows; shared libraries find the others only when they are marked.
 extern "C" {
 
 void* __libc_malloc(size_t);
@@ -44,7 +45,12 @@ void* aligned_alloc(size_t alignment, size_t size) {
   return __libc_memalign(alignment, size);
 }
 
-int posix_memalign(void** memory, size_t alignment, size_t size) {
+[[gnu::visibility("default")]] void* memalign(size_t alignment, size_t size) {
+  ++count;
+  return __libc_memalign(alignment, size);
+}
+
+[[gnu::visibility("default")]] int posix_memalign(void** memory, size_t alignment, size_t size) {
   ++count;
   *memory = __libc_memalign(alignment, size);
   return *memory ? 0 : ENOMEM;

@@ -47,7 +47,8 @@ std::vector<std::vector<float>> GuardedRun::run() {
     outputs.emplace_back(static_cast<size_t>(num_elements(type.dims)) * sizeof(float));
     targets.push_back(outputs.back().floats());
   }
-  executable_.run(sources, targets, arena_.data());
+  ThreadTeam team(executable_.threads());
+  executable_.run(sources, targets, arena_.data(), team);
   EXPECT_TRUE(arena_.intact()) << "wrote outside of the arena";
   for (size_t i = 0; i < inputs_.size(); ++i) {
     EXPECT_TRUE(inputs_[i].intact()) << "wrote around input " << i;

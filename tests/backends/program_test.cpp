@@ -212,15 +212,17 @@ TEST(Program, WholeModelAgreesWithDoublePrecisionOnEveryBackend) {
 
 /// The caller's side of a run: everything allocated beforehand.
 struct Caller {
-  explicit Caller(const Executable& executable) : arena(executable.arena_bytes()) {
+  explicit Caller(const Executable& executable)
+      : arena(executable.arena_bytes()), team(executable.threads()) {
     for (const TensorType& type : executable.outputs()) outputs.emplace_back(type.dims);
     for (Tensor& output : outputs) targets.push_back(output.data.data());
   }
   void run(const Executable& executable, const Tensor& input) {
     const float* source = input.data.data();
-    executable.run({&source, 1}, targets, arena.data());
+    executable.run({&source, 1}, targets, arena.data(), team);
   }
   GuardedBuffer arena;
+  ThreadTeam team;
   std::vector<Tensor> outputs;
   std::vector<float*> targets;
 };
@@ -234,7 +236,7 @@ TEST(Program, RunsWithoutAllocating) {
       SCOPED_TRACE(std::string(row.name) + ", threads " + std::to_string(threads));
       const auto executable = compile(*row.backend, graph, inputs, threads);
       Caller caller(*executable);
-      caller.run(*executable, inputs[0]);  // the OpenMP run time makes its team on first use
+      caller.run(*executable, inputs[0]);
       const size_t before = num_allocations();
       caller.run(*executable, inputs[0]);
       EXPECT_EQ(num_allocations() - before, 0u);

@@ -71,7 +71,8 @@ std::vector<Tensor> run(const Graph& graph, const Backend& backend, const Case& 
   const auto [arena, memory] =
       allocate_constant({static_cast<int64_t>(executable->arena_bytes() / sizeof(float) + 1)});
   const float* const input = images.data();
-  executable->run({&input, 1}, pointers, reinterpret_cast<std::byte*>(memory.data()));
+  ThreadTeam team(executable->threads());
+  executable->run({&input, 1}, pointers, reinterpret_cast<std::byte*>(memory.data()), team);
   return results;
 }
 
@@ -113,7 +114,7 @@ INSTANTIATE_TEST_SUITE_P(Family, ModelGoldens,
                          testing::Values("uniformer_small", "uniformer_small_plus",
                                          "uniformer_base", "uniformer_base_ls",
                                          "uniformer_small_tl", "uniformer_large_ls"),
-                         [](const auto& info) { return std::string(info.param); });
+                         [](const auto& row) { return std::string(row.param); });
 
 }  // namespace
 }  // namespace vitro

@@ -36,7 +36,8 @@ Results run_reference(const Graph& graph, const std::vector<TensorType>& types) 
   }
   const auto [arena, memory] =
       allocate_constant({static_cast<int64_t>(executable->arena_bytes() / 4 + 1)});
-  executable->run(input_data, result_data, reinterpret_cast<std::byte*>(memory.data()));
+  ThreadTeam team(executable->threads());
+  executable->run(input_data, result_data, reinterpret_cast<std::byte*>(memory.data()), team);
   return results;
 }
 

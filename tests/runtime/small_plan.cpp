@@ -14,23 +14,24 @@ class SmallNetwork {
   Graph build() {
     ValueId x = builder_.input("images", {1, 3, 8, 8});
     x = builder_.op(OpKind::Transpose, TransposeAttrs{{0, 2, 3, 1}}, {x}, "images");
-    x = builder_.op(OpKind::Conv2d, Conv2dAttrs{{4, 4}, {}},
-                    {x, weight("embed.weight", {kChannels, 4, 4, 3}), weight("embed.bias", {kChannels})},
-                    "embed");
+    x = builder_.op(
+        OpKind::Conv2d, Conv2dAttrs{{4, 4}, {}},
+        {x, weight("embed.weight", {kChannels, 4, 4, 3}), weight("embed.bias", {kChannels})},
+        "embed");
     x = local_mixer(x);
-    x = builder_.op(OpKind::AttentionBlock, AttentionBlockAttrs{2, 8, 0.5f, 1e-6f},
-                    {x, weight("qkv.weight", {3 * kChannels, kChannels}),
-                     weight("qkv.bias", {3 * kChannels}),
-                     weight("proj.weight", {kChannels, kChannels}), weight("proj.bias", {kChannels})},
-                    "attention");
+    x = builder_.op(
+        OpKind::AttentionBlock, AttentionBlockAttrs{2, 8, 0.5f, 1e-6f},
+        {x, weight("qkv.weight", {3 * kChannels, kChannels}), weight("qkv.bias", {3 * kChannels}),
+         weight("proj.weight", {kChannels, kChannels}), weight("proj.bias", {kChannels})},
+        "attention");
     x = builder_.op(OpKind::Mlp, MlpAttrs{true, 1e-6f},
                     {x, weight("fc1.weight", {48, kChannels}), weight("fc1.bias", {48}),
                      weight("fc2.weight", {kChannels, 48}), weight("fc2.bias", {kChannels})},
                     "mlp");
     x = builder_.op(OpKind::ReduceMean, ReduceAttrs{{1, 2}}, {x}, "head");
-    x = builder_.op(OpKind::Linear, {},
-                    {x, weight("head.weight", {kClasses, kChannels}), weight("head.bias", {kClasses})},
-                    "head");
+    x = builder_.op(
+        OpKind::Linear, {},
+        {x, weight("head.weight", {kClasses, kChannels}), weight("head.bias", {kClasses})}, "head");
     return builder_.finish({x});
   }
 

@@ -1,7 +1,7 @@
 #include "backends/cpu/attention.h"
 
+#include "backends/cpu/bands.h"
 #include "backends/cpu/ops.h"
-#include "backends/cpu/parallel.h"
 
 namespace vitro::cpu {
 
@@ -14,7 +14,7 @@ AttentionCore::AttentionCore(int64_t images, int64_t tokens, int64_t heads, int6
   args_.scale = scale;
   // Enough tasks to share out evenly when there are few heads.
   const int64_t units = images * heads, wanted = (4 * threads + units - 1) / units;
-  constexpr int64_t kTileRows = 14;
+  constexpr int64_t kTileRows = 6;
   queries_ = make_bands(tokens, kTileRows, (tokens + wanted - 1) / wanted, 1);
   keys_size_ = aligned_floats(static_cast<int64_t>(attention_keys_size(tokens, head_dim)));
   thread_size_ = aligned_floats(static_cast<int64_t>(attention_scratch_size(tokens)));
@@ -25,7 +25,7 @@ size_t AttentionCore::scratch_size() const {
          thread_size_ * static_cast<size_t>(threads_);
 }
 
-void AttentionCore::run(const float* qkv, float* out, float* scratch) const {
+void AttentionCore::run(const float* qkv, float* out, float* scratch, ThreadTeam& team) const {
   const int64_t units = images_ * args_.heads, channels = args_.heads * args_.head_dim;
   float* thread_scratch = scratch + keys_size_ * static_cast<size_t>(units);
   const auto unit_args = [&](int64_t unit) {
@@ -36,9 +36,9 @@ void AttentionCore::run(const float* qkv, float* out, float* scratch) const {
     args.keys = scratch + keys_size_ * static_cast<size_t>(unit);
     return args;
   };
-  parallel_for(threads_, units,
-               [&](int64_t unit, int) { table_.pack_keys(unit_args(unit), unit % args_.heads); });
-  parallel_for(threads_, units * queries_.count, [&](int64_t task, int thread) {
+  team.parallel_for(
+      units, [&](int64_t unit, int) { table_.pack_keys(unit_args(unit), unit % args_.heads); });
+  team.parallel_for(units * queries_.count, [&](int64_t task, int thread) {
     const int64_t unit = task / queries_.count, band = task % queries_.count;
     AttentionArgs args = unit_args(unit);
     args.scratch = thread_scratch + thread_size_ * static_cast<size_t>(thread);
@@ -56,7 +56,7 @@ class AttentionHeads final : public Kernel {
               op.threads) {}
   size_t scratch_bytes() const override { return core_.scratch_size() * sizeof(float); }
   void run(const KernelArgs& args) const override {
-    core_.run(args.inputs[0], args.output, reinterpret_cast<float*>(args.scratch));
+    core_.run(args.inputs[0], args.output, reinterpret_cast<float*>(args.scratch), args.team);
   }
 
  private:

@@ -1,7 +1,8 @@
 #pragma once
 
+#include "backends/cpu/bands.h"
 #include "backends/cpu/kernels/kernels.h"
-#include "backends/cpu/parallel.h"
+#include "core/thread_team.h"
 
 namespace vitro::cpu {
 
@@ -14,7 +15,7 @@ class AttentionCore {
   /// Floats of scratch that run() needs.
   size_t scratch_size() const;
   /// qkv [images, tokens, 3 * heads * head_dim] -> out [images, tokens, heads * head_dim].
-  void run(const float* qkv, float* out, float* scratch) const;
+  void run(const float* qkv, float* out, float* scratch, ThreadTeam& team) const;
 
  private:
   const KernelTable& table_;

@@ -60,15 +60,15 @@ class AttentionBlockPhased final : public Kernel {
       project.b = panel16_matrix(args.inputs[1], project.k);
       project.bias = args.inputs[2];
       project.c = qkv;
-      parallel_gemm(table_, project, args.threads, shared);
-      core_.run(qkv, context, shared);
+      parallel_gemm(table_, project, args.team, shared);
+      core_.run(qkv, context, shared, args.team);
       GemmArgs merge = proj_;
       merge.a = context;
       merge.b = panel16_matrix(args.inputs[3], merge.k);
       merge.bias = args.inputs[4];
       merge.residual = args.inputs[0] + offset;
       merge.c = args.output + offset;
-      parallel_gemm(table_, merge, args.threads, shared);
+      parallel_gemm(table_, merge, args.team, shared);
     }
   }
 

@@ -1,14 +1,14 @@
 #include <array>
 #include <cstring>
 
+#include "backends/cpu/bands.h"
 #include "backends/cpu/ops.h"
-#include "backends/cpu/parallel.h"
 #include "core/panel16.h"
 
 namespace vitro::cpu {
 namespace {
 
-constexpr int64_t kBandRows = 112;  // rows of a gathered band: eight full tiles
+constexpr int64_t kBandRows = 120;  // rows of a gathered band: twenty full tiles
 
 std::optional<Refusal> has_weight(const OpContext& op) {
   if (auto refusal = needs_float32(op)) return refusal;
@@ -72,7 +72,7 @@ class PatchKernel final : public ConvKernel {
     source.input = args.inputs[0];
     GemmArgs gemm = product(args);
     gemm.patches = &source;
-    parallel_gemm(table_, gemm, args.threads, reinterpret_cast<float*>(args.scratch));
+    parallel_gemm(table_, gemm, args.team, reinterpret_cast<float*>(args.scratch));
   }
 
  private:
@@ -88,13 +88,13 @@ class Im2colKernel final : public ConvKernel {
         in_(op.input(0).dims),
         kernel_(op.input(1).dims),
         out_(op.output().dims),
-        bands_(make_bands(args_.m, 14, kBandRows, op.threads)) {}
+        bands_(make_bands(args_.m, 6, kBandRows, op.threads)) {}
   size_t scratch_bytes() const override {
     return thread_size() * static_cast<size_t>(threads_) * sizeof(float);
   }
   void run(const KernelArgs& args) const override {
     const GemmArgs whole = product(args);
-    parallel_for(args.threads, bands_.count, [&](int64_t band, int thread) {
+    args.team.parallel_for(bands_.count, [&](int64_t band, int thread) {
       float* rows =
           reinterpret_cast<float*>(args.scratch) + thread_size() * static_cast<size_t>(thread);
       const int64_t begin = bands_.begin(band);

@@ -1,7 +1,7 @@
 #include "backends/cpu/depthwise_conv2d.h"
 
+#include "backends/cpu/bands.h"
 #include "backends/cpu/ops.h"
-#include "backends/cpu/parallel.h"
 
 namespace vitro::cpu {
 
@@ -35,7 +35,7 @@ class DepthwiseKernel final : public Kernel {
   void run(const KernelArgs& args) const override {
     const int64_t in_size = args_.in_h * args_.in_w * args_.channels;
     const int64_t out_size = args_.out_h * args_.out_w * args_.channels;
-    parallel_for(args.threads, images_ * bands_.count, [&](int64_t task, int) {
+    args.team.parallel_for(images_ * bands_.count, [&](int64_t task, int) {
       const int64_t image = task / bands_.count, band = task % bands_.count;
       DepthwiseArgs local = args_;
       local.input = args.inputs[0] + image * in_size;

@@ -1,5 +1,5 @@
+#include "backends/cpu/bands.h"
 #include "backends/cpu/ops.h"
-#include "backends/cpu/parallel.h"
 
 namespace vitro::cpu {
 
@@ -21,11 +21,12 @@ std::optional<Refusal> needs_panels(const OpContext& op, size_t index) {
                  (constant ? " has layout row_major, not panel16" : " is computed, not a weight")};
 }
 
-void parallel_gemm(const KernelTable& table, const GemmArgs& args, int threads, float* scratch) {
-  const GemmGrid grid = gemm_grid(args.m, args.n, args.k, threads);
+void parallel_gemm(const KernelTable& table, const GemmArgs& args, ThreadTeam& team,
+                   float* scratch) {
+  const GemmGrid grid = gemm_grid(args.m, args.n, args.k, team.size());
   const size_t scratch_size = gemm_scratch_size(args);
   const int64_t panels = (args.n + 15) / 16;
-  parallel_for(threads, grid.count(), [&](int64_t i, int thread) {
+  team.parallel_for(grid.count(), [&](int64_t i, int thread) {
     GemmArgs local = args;
     local.scratch = scratch + scratch_size * static_cast<size_t>(thread);
     const int64_t row = i % grid.row_tiles * grid.rows;

@@ -25,7 +25,7 @@ class LinearKernel final : public Kernel {
     gemm.b = panel16_matrix(args.inputs[1], gemm.k);
     gemm.bias = args.inputs.size() > 2 ? args.inputs[2] : nullptr;
     gemm.c = args.output;
-    parallel_gemm(table_, gemm, args.threads, reinterpret_cast<float*>(args.scratch));
+    parallel_gemm(table_, gemm, args.team, reinterpret_cast<float*>(args.scratch));
   }
 
  private:

@@ -1,6 +1,6 @@
+#include "backends/cpu/bands.h"
 #include "backends/cpu/depthwise_conv2d.h"
 #include "backends/cpu/ops.h"
-#include "backends/cpu/parallel.h"
 
 namespace vitro::cpu {
 namespace {
@@ -47,9 +47,9 @@ class LocalMixerPhased final : public Kernel {
     for (int64_t image = 0; image < images_; ++image) {
       const float* x = args.inputs[0] + image * image_size_;
       float* y = args.output + image * image_size_;
-      parallel_for(args.threads, bands_.count,
-                   [&](int64_t band, int) { embed_and_project(args, x, x1, mixed, band); });
-      parallel_for(args.threads, bands_.count, [&](int64_t band, int thread) {
+      args.team.parallel_for(
+          bands_.count, [&](int64_t band, int) { embed_and_project(args, x, x1, mixed, band); });
+      args.team.parallel_for(bands_.count, [&](int64_t band, int thread) {
         mix_and_project(args, x1, mixed, y, band,
                         band_scratch + band_size() * static_cast<size_t>(thread));
       });

@@ -1,10 +1,10 @@
+#include "backends/cpu/bands.h"
 #include "backends/cpu/ops.h"
-#include "backends/cpu/parallel.h"
 
 namespace vitro::cpu {
 namespace {
 
-constexpr int64_t kTileRows = 14;  // of the widest micro-kernel: bands of whole tiles waste nothing
+constexpr int64_t kTileRows = 6;  // of the micro-kernels: bands of whole tiles waste nothing
 // The hidden activations of a band should still be in a thread's second-level cache when fc2 reads
 // them.
 constexpr int64_t kHiddenBytes = 512 << 10;
@@ -79,7 +79,7 @@ class MlpBanded final : public MlpKernel {
     return thread_size_ * static_cast<size_t>(threads_) * sizeof(float);
   }
   void run(const KernelArgs& args) const override {
-    parallel_for(args.threads, bands_.count, [&](int64_t band, int thread) {
+    args.team.parallel_for(bands_.count, [&](int64_t band, int thread) {
       float* hidden =
           reinterpret_cast<float*>(args.scratch) + thread_size_ * static_cast<size_t>(thread);
       auto [fc1, fc2] = products(args, bands_.begin(band), bands_.size(band), hidden);
@@ -105,8 +105,8 @@ class MlpPhased final : public MlpKernel {
   void run(const KernelArgs& args) const override {
     auto* hidden = reinterpret_cast<float*>(args.scratch);
     const auto [fc1, fc2] = products(args, 0, rows_, hidden);
-    parallel_gemm(table_, fc1, args.threads, hidden + hidden_size_);
-    parallel_gemm(table_, fc2, args.threads, hidden + hidden_size_);
+    parallel_gemm(table_, fc1, args.team, hidden + hidden_size_);
+    parallel_gemm(table_, fc2, args.team, hidden + hidden_size_);
   }
 
  private:

@@ -22,9 +22,10 @@ std::optional<Refusal> needs_float32(const OpContext& op);
 /// Refuses operand `index` unless it is a constant packed in panels.
 std::optional<Refusal> needs_panels(const OpContext& op, size_t index);
 
-/// Runs a product with all threads. `scratch` holds gemm_scratch_size(args) floats for each of
+/// Runs a product on the whole team. `scratch` holds gemm_scratch_size(args) floats for each of
 /// them.
-void parallel_gemm(const KernelTable& table, const GemmArgs& args, int threads, float* scratch);
+void parallel_gemm(const KernelTable& table, const GemmArgs& args, ThreadTeam& team,
+                   float* scratch);
 
 template <typename K>
 std::unique_ptr<Kernel> make_kernel(const OpContext& op) {

@@ -1,7 +1,7 @@
 #include "backends/cpu/kernels/rows.h"
 
+#include "backends/cpu/bands.h"
 #include "backends/cpu/ops.h"
-#include "backends/cpu/parallel.h"
 
 // Ops that walk over memory once: rows of channels, or plain ranges of elements.
 namespace vitro::cpu {
@@ -38,7 +38,7 @@ class LayerNormKernel final : public Kernel {
       local.gamma = args.inputs[1];
       local.beta = args.inputs[2];
     }
-    parallel_for(args.threads, bands_.count, [&](int64_t band, int) {
+    args.team.parallel_for(bands_.count, [&](int64_t band, int) {
       table_.layer_norm(local, bands_.begin(band), bands_.begin(band + 1));
     });
   }
@@ -60,7 +60,7 @@ class SoftmaxKernel final : public Kernel {
     SoftmaxArgs local = args_;
     local.x = args.inputs[0];
     local.dst = args.output;
-    parallel_for(args.threads, bands_.count, [&](int64_t band, int) {
+    args.team.parallel_for(bands_.count, [&](int64_t band, int) {
       table_.softmax(local, bands_.begin(band), bands_.begin(band + 1));
     });
   }
@@ -77,7 +77,7 @@ class GeluKernel final : public Kernel {
       : table_(active_kernels()), bands_(element_bands(op.input(0), op.threads)) {}
   int in_place_operand() const override { return 0; }
   void run(const KernelArgs& args) const override {
-    parallel_for(args.threads, bands_.count, [&](int64_t band, int) {
+    args.team.parallel_for(bands_.count, [&](int64_t band, int) {
       const int64_t begin = bands_.begin(band);
       table_.gelu(args.inputs[0] + begin, bands_.size(band), args.output + begin);
     });
@@ -100,7 +100,7 @@ class AddKernel final : public Kernel {
       : table_(active_kernels()), bands_(element_bands(op.input(0), op.threads)) {}
   int in_place_operand() const override { return 0; }
   void run(const KernelArgs& args) const override {
-    parallel_for(args.threads, bands_.count, [&](int64_t band, int) {
+    args.team.parallel_for(bands_.count, [&](int64_t band, int) {
       const int64_t begin = bands_.begin(band);
       table_.add(args.inputs[0] + begin, args.inputs[1] + begin, bands_.size(band),
                  args.output + begin);
@@ -131,7 +131,7 @@ class ReduceKernel final : public Kernel {
         channels_(op.input(0).dims.back()),
         tokens_(num_elements(op.input(0).dims) / images_ / channels_) {}
   void run(const KernelArgs& args) const override {
-    parallel_for(args.threads, images_, [&](int64_t image, int) {
+    args.team.parallel_for(images_, [&](int64_t image, int) {
       (table_.*Reduce)(args.inputs[0] + image * tokens_ * channels_, tokens_, channels_, 0,
                        channels_, args.output + image * channels_);
     });
@@ -154,7 +154,7 @@ class TransposeKernel final : public Kernel {
   explicit TransposeKernel(const OpContext& op) : dims_(op.input(0).dims) {}
   void run(const KernelArgs& args) const override {
     const int64_t channels = dims_[1], height = dims_[2], width = dims_[3];
-    parallel_for(args.threads, dims_[0] * height, [&](int64_t row, int) {
+    args.team.parallel_for(dims_[0] * height, [&](int64_t row, int) {
       const int64_t image = row / height, y = row % height;
       const float* src = args.inputs[0] + (image * channels * height + y) * width;
       float* dst = args.output + row * width * channels;

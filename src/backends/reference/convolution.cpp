@@ -98,9 +98,9 @@ std::unique_ptr<Kernel> make_pixelwise(const Geometry& geometry, PixelFunction f
   return make_kernel([geometry, function](const KernelArgs& args) {
     const float* bias = args.inputs.size() > 2 ? args.inputs[2] : nullptr;
     const int64_t num_pixels = geometry.num_pixels();
-#pragma omp parallel for num_threads(args.threads)
-    for (int64_t pixel = 0; pixel < num_pixels; ++pixel)
+    parallel_for(num_pixels, args.team, [&](int64_t pixel) {
       function(geometry, pixel, args.inputs[0], args.inputs[1], bias, args.output);
+    });
   });
 }
 

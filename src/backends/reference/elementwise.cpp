@@ -13,8 +13,8 @@ std::unique_ptr<Kernel> make_binary(const OpContext& op, Function function) {
   const int64_t count = num_elements(op.output().dims), period = num_elements(op.input(1).dims);
   const auto run = [=](const KernelArgs& args) {
     const float *a = args.inputs[0], *b = args.inputs[1];
-#pragma omp parallel for num_threads(args.threads)
-    for (int64_t i = 0; i < count; ++i) args.output[i] = function(a[i], b[i % period]);
+    parallel_for(count, args.team,
+                 [&](int64_t i) { args.output[i] = function(a[i], b[i % period]); });
   };
   return make_kernel(run, 0);
 }
@@ -33,12 +33,11 @@ std::unique_ptr<Kernel> make_mul(const OpContext& op) {
 std::unique_ptr<Kernel> make_gelu(const OpContext& op) {
   const int64_t count = num_elements(op.output().dims);
   const auto run = [=](const KernelArgs& args) {
-#pragma omp parallel for num_threads(args.threads)
-    for (int64_t i = 0; i < count; ++i) {
+    parallel_for(count, args.team, [&](int64_t i) {
       const double x = args.inputs[0][i];
       // erfc keeps the digits of the left tail that 1 + erf would cancel.
       args.output[i] = static_cast<float>(0.5 * x * std::erfc(-x / std::numbers::sqrt2));
-    }
+    });
   };
   return make_kernel(run, 0);
 }

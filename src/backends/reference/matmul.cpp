@@ -29,12 +29,11 @@ std::unique_ptr<Kernel> make_linear(const OpContext& op) {
     const float* src = args.inputs[0];
     const float* w = weight.data(args);
     const float* bias = args.inputs.size() > 2 ? args.inputs[2] : nullptr;
-#pragma omp parallel for num_threads(args.threads)
-    for (int64_t i = 0; i < num_results; ++i) {
+    parallel_for(num_results, args.team, [&](int64_t i) {
       const int64_t row = i / out, o = i % out;
       args.output[i] =
           static_cast<float>(dot(src + row * in, w + o * in, in) + (bias ? bias[o] : 0.0f));
-    }
+    });
   });
 }
 
@@ -45,8 +44,7 @@ std::unique_ptr<Kernel> make_matmul(const OpContext& op) {
   const int64_t inner = a.back(), columns = c.back(), rows = c[c.size() - 2];
   const int64_t num_rows = num_elements(a) / std::max<int64_t>(inner, 1);  // of all batches
   return make_kernel([=](const KernelArgs& args) {
-#pragma omp parallel for num_threads(args.threads)
-    for (int64_t row = 0; row < num_rows; ++row) {
+    parallel_for(num_rows, args.team, [&](int64_t row) {
       const float* left = args.inputs[0] + row * inner;
       const float* right = args.inputs[1] + row / rows * inner * columns;
       float* dst = args.output + row * columns;
@@ -56,7 +54,7 @@ std::unique_ptr<Kernel> make_matmul(const OpContext& op) {
         for (int64_t j = 0; j < columns; ++j)
           dst[j] = static_cast<float>(dot(left, right + j * inner, inner));
       }
-    }
+    });
   });
 }
 

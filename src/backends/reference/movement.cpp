@@ -13,13 +13,12 @@ std::unique_ptr<Kernel> make_transpose(const OpContext& op) {
     strides[i] = num_elements(Dims(src.begin() + perm[i] + 1, src.end()));
   const int64_t count = num_elements(dst);
   return make_kernel([=](const KernelArgs& args) {
-#pragma omp parallel for num_threads(args.threads)
-    for (int64_t i = 0; i < count; ++i) {
+    parallel_for(count, args.team, [&](int64_t i) {
       int64_t offset = 0, rest = i;
       for (size_t axis = dst.size(); axis-- > 0; rest /= dst[axis])
         offset += rest % dst[axis] * strides[axis];
       args.output[i] = args.inputs[0][offset];
-    }
+    });
   });
 }
 
@@ -32,9 +31,9 @@ std::unique_ptr<Kernel> make_slice(const OpContext& op) {
   const int64_t step = src[static_cast<size_t>(attrs.axis)] * inner;
   const int64_t skip = attrs.begin * inner, run = (attrs.end - attrs.begin) * inner;
   return make_kernel([=](const KernelArgs& args) {
-#pragma omp parallel for num_threads(args.threads)
-    for (int64_t i = 0; i < outer; ++i)
+    parallel_for(outer, args.team, [&](int64_t i) {
       std::copy_n(args.inputs[0] + i * step + skip, run, args.output + i * run);
+    });
   });
 }
 

@@ -42,15 +42,14 @@ std::unique_ptr<Kernel> make_batch_norm(const OpContext& op) {
   const auto run = [=](const KernelArgs& args) {
     const float *weight = args.inputs[1], *bias = args.inputs[2];
     const float *mean = args.inputs[3], *variance = args.inputs[4];
-#pragma omp parallel for num_threads(args.threads)
-    for (int64_t row = 0; row < rows; ++row) {
+    parallel_for(rows, args.team, [&](int64_t row) {
       const float* src = args.inputs[0] + row * channels;
       float* dst = args.output + row * channels;
       for (int64_t c = 0; c < channels; ++c) {
         const double centred = static_cast<double>(src[c]) - mean[c];
         dst[c] = static_cast<float>(centred / std::sqrt(variance[c] + eps) * weight[c] + bias[c]);
       }
-    }
+    });
   };
   return make_kernel(run, 0);
 }
@@ -62,10 +61,10 @@ std::unique_ptr<Kernel> make_layer_norm(const OpContext& op) {
   const auto run = [=](const KernelArgs& args) {
     const float* weight = args.inputs.size() > 1 ? args.inputs[1] : nullptr;
     const float* bias = args.inputs.size() > 2 ? args.inputs[2] : nullptr;
-#pragma omp parallel for num_threads(args.threads)
-    for (int64_t row = 0; row < rows; ++row)
+    parallel_for(rows, args.team, [&](int64_t row) {
       layer_norm_row(args.inputs[0] + row * channels, weight, bias, channels, eps,
                      args.output + row * channels);
+    });
   };
   return make_kernel(run, 0);
 }
@@ -76,9 +75,9 @@ std::unique_ptr<Kernel> make_softmax(const OpContext& op) {
   const int64_t columns = dims.empty() ? 1 : dims.back();
   const int64_t rows = num_elements(dims) / std::max<int64_t>(columns, 1);
   const auto run = [=](const KernelArgs& args) {
-#pragma omp parallel for num_threads(args.threads)
-    for (int64_t row = 0; row < rows; ++row)
+    parallel_for(rows, args.team, [&](int64_t row) {
       softmax_row(args.inputs[0] + row * columns, columns, args.output + row * columns);
+    });
   };
   return make_kernel(run, 0);
 }

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <memory>
 #include <optional>
 #include <utility>
@@ -53,6 +54,15 @@ inline double dot(const float* a, const float* b, int64_t count) {
   for (int64_t lane = 0; i < count; ++i, ++lane)
     sums[lane] += static_cast<double>(a[i]) * static_cast<double>(b[i]);
   return ((sums[0] + sums[4]) + (sums[1] + sums[5])) + ((sums[2] + sums[6]) + (sums[3] + sums[7]));
+}
+
+/// Calls body(i) for every i in [0, count), shared out in pieces that repay their bookkeeping.
+template <typename Body>
+void parallel_for(int64_t count, ThreadTeam& team, const Body& body) {
+  const int64_t pieces = std::min<int64_t>(count, int64_t{16} * team.size());
+  team.parallel_for(pieces, [&](int64_t piece, int) {
+    for (int64_t i = count * piece / pieces; i < count * (piece + 1) / pieces; ++i) body(i);
+  });
 }
 
 /// Refuses operands that are not float32 and constants that are not row-major.

@@ -228,6 +228,7 @@ TEST(GemmGrid, CoversTheProductOnce) {
       for (int64_t n : {1, 16, 100, 1280}) {
         const GemmGrid grid = gemm_grid(m, n, 320, threads);
         const int64_t panels = (n + 15) / 16;
+        EXPECT_LE(grid.count(), threads);
         EXPECT_GE(grid.row_tiles * grid.rows, m);
         EXPECT_LT((grid.row_tiles - 1) * grid.rows, m);
         EXPECT_GE(grid.panel_tiles * grid.panels, panels);

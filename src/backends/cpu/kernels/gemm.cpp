@@ -30,27 +30,35 @@ size_t gemm_scratch_size(const GemmArgs& args) {
 
 GemmGrid gemm_grid(int64_t m, int64_t n, int64_t k, int threads) {
   const int64_t panels = (n + 15) / 16;
-  GemmGrid grid{m, panels, 1, 1};
-  if (threads <= 1) return grid;
+  GemmGrid best{m, panels, 1, 1};
   // Below this a thread's share does not repay waking it: about 5 us of one core.
   constexpr double kMinMultiplyAdds = 4e5;
   const double work = static_cast<double>(m) * static_cast<double>(n) * static_cast<double>(k);
-  const int64_t wanted =
-      std::clamp<int64_t>(static_cast<int64_t>(work / kMinMultiplyAdds), 1, threads);
-  if (wanted == 1) return grid;
-  // Split the rows while every thread keeps a few full tiles; otherwise split the weights, which
-  // are then read once in all instead of once per thread.
-  constexpr int64_t kRowsPerTile = 14;
-  if (m >= wanted * 4 * kRowsPerTile) {
-    const int64_t tiles = (m + kRowsPerTile - 1) / kRowsPerTile;
-    grid.rows = (tiles + wanted - 1) / wanted * kRowsPerTile;
-    grid.row_tiles = (m + grid.rows - 1) / grid.rows;
-    return grid;
+  const int64_t wanted = std::clamp<int64_t>(
+      static_cast<int64_t>(std::min(work / kMinMultiplyAdds, 1e6)), 1, std::max(threads, 1));
+  // In calls of the 6 x 64 micro-kernel: the longest share, plus what reading (and normalising) its
+  // rows and its weights costs beside them.
+  constexpr int64_t kRows = 6;
+  constexpr int64_t kPanels = 4;
+  constexpr double kRowCost = 0.05;
+  constexpr double kPanelCost = 0.1;
+  const int64_t row_units = (m + kRows - 1) / kRows;
+  const int64_t panel_units = (panels + kPanels - 1) / kPanels;
+  double best_cost = -1;
+  for (int64_t row_tiles = 1; row_tiles <= wanted; ++row_tiles) {
+    const int64_t panel_tiles = wanted / row_tiles;
+    const int64_t rows = (row_units + row_tiles - 1) / row_tiles;
+    const int64_t columns = (panel_units + panel_tiles - 1) / panel_tiles;
+    const double cost = static_cast<double>(rows * columns) + kRowCost * static_cast<double>(rows) +
+                        kPanelCost * static_cast<double>(columns);
+    if (best_cost >= 0 && cost >= best_cost) continue;
+    best_cost = cost;
+    best.rows = std::min(m, rows * kRows);
+    best.panels = std::min(panels, columns * kPanels);
+    best.row_tiles = (m + best.rows - 1) / best.rows;
+    best.panel_tiles = (panels + best.panels - 1) / best.panels;
   }
-  const int64_t pairs = (panels + 1) / 2;
-  grid.panels = (pairs + wanted - 1) / wanted * 2;
-  grid.panel_tiles = (panels + grid.panels - 1) / grid.panels;
-  return grid;
+  return best;
 }
 
 }  // namespace vitro::cpu

@@ -18,7 +18,7 @@ inline PanelMatrix panel16_matrix(const float* packed, int64_t k) { return {pack
 /// A plain row-major matrix; columns past n are never read.
 inline PanelMatrix row_major_matrix(const float* data, int64_t ld) { return {data, 16, ld}; }
 
-/// A images whose non-overlapping kernel_h x kernel_w patches are the rows of A, in row-major order
+/// Images whose non-overlapping kernel_h x kernel_w patches are the rows of A, in row-major order
 /// of (image, out_y, out_x). k = kernel_h * kernel_w * channels, ordered (kernel_y, kernel_x,
 /// channel). Pixels right of and below the last whole patch are ignored.
 struct PatchSource {
@@ -70,6 +70,7 @@ struct GemmGrid {
   int64_t panel_tiles = 0;
   int64_t count() const { return row_tiles * panel_tiles; }
 };
+/// At most `threads` calls of nearly equal length, fewer when the product is small. m, n, k >= 1.
 GemmGrid gemm_grid(int64_t m, int64_t n, int64_t k, int threads);
 
 }  // namespace vitro::cpu

@@ -1,6 +1,5 @@
 #pragma once
 
-#include <cmath>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
@@ -8,68 +7,58 @@
 namespace vitro::cpu {
 namespace {
 
-/// Four floats in plain C++: the compiler turns the loops into whatever the baseline machine has.
+/// Four floats in the compiler's own vector type, without any intrinsic: SSE2 or NEON where the
+/// baseline of the target has it, scalar code elsewhere. Multiply and add round separately.
 struct VecScalar {
-  struct Reg {
-    float lane[4];
-  };
+  typedef float Reg __attribute__((vector_size(16)));
+  typedef int32_t Int __attribute__((vector_size(16)));
   using Mask = int;  // number of leading lanes
   static constexpr int kWidth = 4;
   static constexpr int kGemmRows = 2;
   static constexpr int kGemmPanels = 1;
   static constexpr bool kHasLookup = false;
-  static constexpr int kDepthwiseBlock = 4;
+  static constexpr int kDepthwiseBlock = 6;
 
-  template <class F>
-  static Reg make(F f) {
-    return {{f(0), f(1), f(2), f(3)}};
+  static Reg zero() { return Reg{0, 0, 0, 0}; }
+  static Reg set1(float x) { return Reg{x, x, x, x}; }
+  static Reg load(const float* p) {
+    Reg a;
+    std::memcpy(&a, p, sizeof(a));
+    return a;
   }
-  static Reg zero() { return {{0, 0, 0, 0}}; }
-  static Reg set1(float x) { return {{x, x, x, x}}; }
-  static Reg load(const float* p) { return {{p[0], p[1], p[2], p[3]}}; }
-  static void store(float* p, Reg a) { std::memcpy(p, a.lane, sizeof(a.lane)); }
+  static void store(float* p, Reg a) { std::memcpy(p, &a, sizeof(a)); }
   static Mask tail(int n) { return n > 4 ? 4 : n; }
   static Reg load_tail(const float* p, Mask m) {
-    return make([&](int i) { return i < m ? p[i] : 0.0f; });
+    Reg a = zero();
+    for (int i = 0; i < m; ++i) a[i] = p[i];
+    return a;
   }
   static void store_tail(float* p, Reg a, Mask m) {
-    for (int i = 0; i < m; ++i) p[i] = a.lane[i];
+    for (int i = 0; i < m; ++i) p[i] = a[i];
   }
   static Reg select(Mask m, Reg a, Reg b) {
-    return make([&](int i) { return i < m ? a.lane[i] : b.lane[i]; });
+    const Int lane = {0, 1, 2, 3};
+    return lane < m ? a : b;
   }
-  static Reg add(Reg a, Reg b) {
-    return make([&](int i) { return a.lane[i] + b.lane[i]; });
-  }
-  static Reg sub(Reg a, Reg b) {
-    return make([&](int i) { return a.lane[i] - b.lane[i]; });
-  }
-  static Reg mul(Reg a, Reg b) {
-    return make([&](int i) { return a.lane[i] * b.lane[i]; });
-  }
-  static Reg fma(Reg a, Reg b, Reg c) {
-    return make([&](int i) { return a.lane[i] * b.lane[i] + c.lane[i]; });
-  }
-  static Reg fnma(Reg a, Reg b, Reg c) {
-    return make([&](int i) { return c.lane[i] - a.lane[i] * b.lane[i]; });
-  }
-  static Reg max(Reg a, Reg b) {
-    return make([&](int i) { return a.lane[i] > b.lane[i] ? a.lane[i] : b.lane[i]; });
-  }
-  static Reg min(Reg a, Reg b) {
-    return make([&](int i) { return a.lane[i] < b.lane[i] ? a.lane[i] : b.lane[i]; });
-  }
-  static Reg abs(Reg a) {
-    return make([&](int i) { return std::fabs(a.lane[i]); });
-  }
-  static Reg round(Reg a) {
-    return make([&](int i) { return std::nearbyintf(a.lane[i]); });
-  }
+  static Reg add(Reg a, Reg b) { return a + b; }
+  static Reg sub(Reg a, Reg b) { return a - b; }
+  static Reg mul(Reg a, Reg b) { return a * b; }
+  static Reg fma(Reg a, Reg b, Reg c) { return a * b + c; }
+  static Reg fnma(Reg a, Reg b, Reg c) { return c - a * b; }
+  /// b when either is NaN.
+  static Reg max(Reg a, Reg b) { return a > b ? a : b; }
+  static Reg min(Reg a, Reg b) { return a < b ? a : b; }
+  static Reg abs(Reg a) { return reinterpret_cast<Reg>(reinterpret_cast<Int>(a) & 0x7fffffff); }
+  /// For |a| < 2^22: adding 1.5 * 2^23 leaves no bits for a fraction.
+  static Reg round(Reg a) { return (a + 12582912.0f) - 12582912.0f; }
+  static Reg pow2(Int n) { return reinterpret_cast<Reg>((n + 127) << 23); }
+  /// a * 2^n for an integral n; in two halves, because the exponent field alone cannot express
+  /// 2^128 or a denormal.
   static Reg scale_pow2(Reg a, Reg n) {
-    return make([&](int i) {
-      // A NaN converts to no particular integer; the product stays NaN because a is NaN too.
-      return std::isnan(n.lane[i]) ? a.lane[i] : std::ldexp(a.lane[i], static_cast<int>(n.lane[i]));
-    });
+    // A NaN has no integer: any will do, since a is NaN as well.
+    const Int whole = __builtin_convertvector(n == n ? n : zero(), Int);
+    const Int half = whole >> 1;
+    return a * pow2(half) * pow2(whole - half);
   }
   /// Four rows of `count` floats become four columns of dst, whose rows are written in order,
   /// dst_stride apart.
@@ -78,10 +67,10 @@ struct VecScalar {
     for (int64_t i = 0; i < count; ++i)
       for (int j = 0; j < 4; ++j) dst[i * dst_stride + j] = rows[j][i];
   }
-  static float sum(Reg a) { return (a.lane[0] + a.lane[2]) + (a.lane[1] + a.lane[3]); }
+  static float sum(Reg a) { return (a[0] + a[2]) + (a[1] + a[3]); }
   static float highest(Reg a) {
-    float best = a.lane[0];
-    for (int i = 1; i < 4; ++i) best = a.lane[i] > best ? a.lane[i] : best;
+    float best = a[0];
+    for (int i = 1; i < 4; ++i) best = a[i] > best ? a[i] : best;
     return best;
   }
 };

@@ -1,0 +1,68 @@
+#include "core/thread_team.h"
+
+#include <gtest/gtest.h>
+
+#include <chrono>
+#include <numeric>
+
+#include "core/temporary_directory.h"
+
+namespace vitro {
+namespace {
+
+TEST(ThreadTeam, CallsEveryIndexOnceWithAThreadOfItsOwn) {
+  for (int size : {1, 2, 3, 8}) {
+    ThreadTeam team(size);
+    for (int64_t count : {0, 1, 2, 7, 100}) {
+      std::vector<std::atomic<int>> calls(static_cast<size_t>(count));
+      std::vector<std::atomic<int>> busy(static_cast<size_t>(size));
+      std::atomic<int> shared{0};
+      team.parallel_for(count, [&](int64_t index, int thread) {
+        auto& mine = busy.at(static_cast<size_t>(thread));
+        shared += mine.fetch_add(1) != 0;
+        ++calls.at(static_cast<size_t>(index));
+        --mine;
+      });
+      for (const auto& call : calls) EXPECT_EQ(call, 1) << size << " threads, " << count;
+      EXPECT_EQ(shared, 0) << "two bodies ran as the same thread at once";
+    }
+  }
+}
+
+TEST(ThreadTeam, ManyShortLoopsInARow) {
+  ThreadTeam team(3);
+  std::vector<int64_t> sums(3);
+  constexpr int kLoops = 20000;
+  for (int loop = 0; loop < kLoops; ++loop)
+    team.parallel_for(
+        6, [&](int64_t index, int thread) { sums[static_cast<size_t>(thread)] += index; });
+  EXPECT_EQ(std::accumulate(sums.begin(), sums.end(), int64_t{0}), int64_t{15} * kLoops);
+}
+
+TEST(ThreadTeam, WorkersWakeAfterTheyWentToSleep) {
+  ThreadTeam team(2);
+  for (int i = 0; i < 3; ++i) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(5));
+    std::atomic<int> calls{0};
+    team.parallel_for(10, [&](int64_t, int) { ++calls; });
+    EXPECT_EQ(calls, 10);
+  }
+}
+
+// Both bodies wait for each other: that ends only when two threads take part.
+TEST(ThreadTeam, ReallyRunsInParallel) {
+  ThreadTeam team(2);
+  std::atomic<int> arrived{0};
+  team.parallel_for(2, [&](int64_t, int) {
+    ++arrived;
+    while (arrived < 2) std::this_thread::yield();
+  });
+  EXPECT_EQ(arrived, 2);
+}
+
+TEST(ThreadTeam, RefusesAnEmptyTeam) {
+  test::expect_error(ErrorCode::InvalidArgument, "team of 0", [] { ThreadTeam team(0); });
+}
+
+}  // namespace
+}  // namespace vitro
