@@ -95,7 +95,7 @@ def vitro_round(arguments):
         "--warmup", str(arguments.warmup)]
     report = json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
     time.sleep(PAUSE_SECONDS)
-    return float(report["median_ms"])
+    return float(report[0]["median_ms"])
 
 
 def vitro_outputs(images, folder, arguments):
