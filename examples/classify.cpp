@@ -27,7 +27,8 @@ int main(int argc, char** argv) {
     std::printf("%s: class %zu, %s, %.2f %%\n", argv[2], index,
                 index < labels.size() ? labels[index].c_str() : "no label", 100 / sum);
   } catch (const vitro::Error& error) {
-    std::fprintf(stderr, "error: %s\n%s\n", error.what(), error.hint().c_str());
+    std::fprintf(stderr, "error: %s\n%s%s", error.what(), error.hint().c_str(),
+                 error.hint().empty() ? "" : "\n");
     return 1;
   }
 }

@@ -23,7 +23,8 @@ int main(int argc, char** argv) {
                   vitro::to_string(logits.dims).c_str(), session.arena_bytes(dims));
     }
   } catch (const vitro::Error& error) {
-    std::fprintf(stderr, "error: %s\n%s\n", error.what(), error.hint().c_str());
+    std::fprintf(stderr, "error: %s\n%s%s", error.what(), error.hint().c_str(),
+                 error.hint().empty() ? "" : "\n");
     return 1;
   }
 }

@@ -51,7 +51,8 @@ int main(int argc, char** argv) {
                          : ("class " + std::to_string(results[i].index)).c_str());
     }
   } catch (const vitro::Error& error) {
-    std::fprintf(stderr, "error: %s\n%s\n", error.what(), error.hint().c_str());
+    std::fprintf(stderr, "error: %s\n%s%s", error.what(), error.hint().c_str(),
+                 error.hint().empty() ? "" : "\n");
     return 1;
   }
 }

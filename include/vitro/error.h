@@ -19,8 +19,9 @@ enum class ErrorCode {
 /// "InvalidArgument", "Unsupported", ...
 const char* error_code_name(ErrorCode code);
 
-/// The only exception type Vitro throws. `what()` names the thing that failed, the values and what
-/// was expected; `hint()` says what to try next and may be empty.
+/// What Vitro throws; beside it, std::bad_alloc passes when small allocations fail. `what()` names
+/// the thing that failed, the values and what was expected; `hint()` says what to try next and may
+/// be empty.
 class Error : public std::runtime_error {
  public:
   Error(ErrorCode code, const std::string& message, std::string hint = {})

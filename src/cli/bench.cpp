@@ -1,5 +1,7 @@
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <chrono>
+#include <cmath>
 #include <nlohmann/json.hpp>
 #include <random>
 
@@ -48,14 +50,22 @@ Tensor synthetic_input(const Dims& dims) {
   return tensor;
 }
 
+/// How many runs will be timed, going by the first `timed` of them.
+int64_t expected_runs(const Options& options, int64_t timed, double seconds) {
+  const double fill = std::ceil(options.duration * static_cast<double>(timed) / seconds);
+  return std::max({options.iterations, timed, static_cast<int64_t>(fill)});
+}
+
 Row measure(const Session& session, const Dims& dims, const Options& options) {
   prepare_checked(session, dims);
   const Tensor input = synthetic_input(dims);
+  Progress progress("bench", "runs", options.warmup + options.iterations, options.quiet);
   Tensor output = session.run(input);
-  for (int64_t i = 1; i < options.warmup; ++i)
+  for (int64_t i = 1; i < options.warmup; ++i) {
+    progress.update(i);
     session.run(input.data.data(), dims, output.data.data());
+  }
 
-  Progress progress("bench", "runs", options.iterations, options.quiet);
   std::vector<double> milliseconds;
   const auto start = Clock::now();
   while (static_cast<int64_t>(milliseconds.size()) < options.iterations ||
@@ -63,8 +73,9 @@ Row measure(const Session& session, const Dims& dims, const Options& options) {
     const auto begin = Clock::now();
     session.run(input.data.data(), dims, output.data.data());
     milliseconds.push_back(1000 * seconds_since(begin));
-    const auto done = static_cast<int64_t>(milliseconds.size());
-    if (done <= options.iterations) progress.update(done);
+    const auto timed = static_cast<int64_t>(milliseconds.size());
+    progress.set_total(options.warmup + expected_runs(options, timed, seconds_since(start)));
+    progress.update(options.warmup + timed);
   }
   return {.dims = dims,
           .threads = session.threads(),
@@ -151,7 +162,7 @@ Action add_bench(CLI::App& verb) {
   auto* duration = verb.add_option("--duration", options->duration,
                                    "Time at least this many seconds; default: 3")
                        ->option_text("SECONDS")
-                       ->check(CLI::Range(0.0, 86400.0))
+                       ->check(number_between(0, 86400))
                        ->group(kExecutionGroup);
   auto* iterations =
       verb.add_option("--iterations", options->iterations,

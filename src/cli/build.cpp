@@ -7,7 +7,6 @@
 #include "cli/output.h"
 #include "cli/table.h"
 #include "cli/verbs.h"
-#include "core/check.h"
 #include "core/log.h"
 
 namespace vitro::cli {
@@ -19,17 +18,9 @@ struct Options : CommonOptions {
   std::string dump_ir;
 };
 
-/// Writing the plan over its own checkpoint would destroy the weights.
-void check_output(const Options& options) {
-  std::error_code ignored;
-  check(!std::filesystem::equivalent(options.model, options.output, ignored),
-        ErrorCode::InvalidArgument, "output '{}' is the checkpoint itself, expected another file",
-        options.output);
-}
-
 int run_build(const Options& options) {
   const auto start = std::chrono::steady_clock::now();
-  check_output(options);
+  check_output(options.output, {options.model});
   if (options.quiet) set_log_level(LogLevel::Error);
   BuildOptions build_options = options.build;
   build_options.dump_ir = options.dump_ir;

@@ -1,6 +1,7 @@
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <cerrno>
 #include <chrono>
 #include <nlohmann/json.hpp>
@@ -12,6 +13,7 @@
 #include "cli/verbs.h"
 #include "core/check.h"
 #include "core/file_io.h"
+#include "core/log.h"
 
 namespace vitro::cli {
 namespace {
@@ -65,14 +67,14 @@ Classification classify(const Session& session, const std::string& path) {
 
 void print_text(const PlanInfo& info, const std::string& path, const Classification& result,
                 int64_t top) {
-  print("{}  (preprocess {:.1f} ms, inference {:.1f} ms)\n", printable(path), result.preprocess_ms,
-        result.inference_ms);
+  print("{}  (preprocess {:.1f} ms, inference {:.1f} ms)\n", printable_line(path),
+        result.preprocess_ms, result.inference_ms);
   const std::vector<double> probabilities = softmax(result.logits);
   bool first = true;
   for (int64_t index : top_indices(result.logits, top)) {
     const std::string line =
         fmt::format("  {:6.2f} %  {}", 100 * probabilities[static_cast<size_t>(index)],
-                    printable(class_label(info, index)));
+                    printable_line(class_label(info, index)));
     print("{}\n", first ? bold(line) : line);
     first = false;
   }
@@ -98,8 +100,8 @@ int run_classify(const Options& options) {
   const Session session(plan, options.session);
   prepare_checked(session, input_dims(plan, 1, std::nullopt));
   if (!options.json)
-    print("{} on {}, {} thread{}\n\n", printable(plan.info().architecture), session.backend(),
-          session.threads(), session.threads() == 1 ? "" : "s");
+    print("{} on {}, {}\n\n", printable_line(plan.info().architecture), session.backend(),
+          threads_text(session.threads()));
 
   Json images = Json::array();
   // Results that scroll by are progress enough.
@@ -110,6 +112,8 @@ int run_classify(const Options& options) {
   for (const std::string& path : options.images) {
     try {
       const Classification result = classify(session, path);
+      if (!all_finite(result.logits))
+        log_warning("'{}': the model's logits are not all finite", printable_line(path));
       if (options.json)
         images.push_back(image_json(plan.info(), path, result, options.top));
       else
@@ -136,7 +140,7 @@ int run_classify(const Options& options) {
 Action add_classify(CLI::App& verb) {
   auto options = std::make_shared<Options>();
   add_model_options(verb, *options);
-  verb.add_option("images", options->images, "JPEG, PNG or WebP files; - is standard input")
+  verb.add_option("IMAGE", options->images, "JPEG, PNG or WebP files; - is standard input")
       ->option_text("IMAGE...")
       ->required();
   add_execution_options(verb, *options);
@@ -145,6 +149,10 @@ Action add_classify(CLI::App& verb) {
       ->check(positive_integer())
       ->group(kOutputGroup);
   add_output_options(verb, *options);
+  verb.callback([options] {
+    if (std::count(options->images.begin(), options->images.end(), "-") > 1)
+      throw CLI::ValidationError("IMAGE", "standard input (-) can be read only once");
+  });
   return [options] { return run_classify(*options); };
 }
 

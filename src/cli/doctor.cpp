@@ -1,6 +1,5 @@
 #include <CLI/CLI.hpp>
 #include <nlohmann/json.hpp>
-#include <thread>
 
 #include "backends/backend.h"
 #include "backends/cpu/kernels/kernels.h"
@@ -9,6 +8,7 @@
 #include "cli/system_info.h"
 #include "cli/table.h"
 #include "cli/verbs.h"
+#include "core/thread_team.h"
 
 namespace vitro::cli {
 namespace {
@@ -50,7 +50,7 @@ void print_text(const Findings& findings) {
       {"vitro", version()},
       {"compiler", compiler()},
       {"cpu", cpu_model()},
-      {"threads", std::to_string(std::thread::hardware_concurrency())},
+      {"threads", std::to_string(available_cores())},
       {"memory", fmt::format("{}, {} available", bytes_text(static_cast<double>(total_memory())),
                              bytes_text(static_cast<double>(available_memory())))},
       {"instruction sets",
@@ -70,7 +70,7 @@ Json findings_json(const Findings& findings) {
   return {{"version", version()},
           {"compiler", compiler()},
           {"cpu", cpu_model()},
-          {"threads", std::thread::hardware_concurrency()},
+          {"threads", available_cores()},
           {"memory_bytes", total_memory()},
           {"memory_available_bytes", available_memory()},
           {"isa_available", findings.isas},

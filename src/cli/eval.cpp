@@ -12,6 +12,7 @@
 #include "cli/verbs.h"
 #include "core/check.h"
 #include "core/file_io.h"
+#include "core/log.h"
 
 namespace vitro::cli {
 namespace {
@@ -67,7 +68,18 @@ std::string csv_field(const std::string& text) {
   return quoted;
 }
 
-void write_predictions(AtomicFile& file, const ImageFolder& folder, const Evaluation& evaluation) {
+/// A bad path must not cost the whole run. The file is closed again, so that an interrupted run
+/// leaves nothing behind.
+void check_writable(const Options& options) {
+  if (options.predictions.empty()) return;
+  check_output(options.predictions, {options.model, options.classes, options.reference});
+  std::error_code ignored;
+  if (std::filesystem::is_other(options.predictions, ignored)) return;  // closing would end a pipe
+  const AtomicFile probe(options.predictions);
+}
+
+void write_predictions(const std::string& path, const ImageFolder& folder,
+                       const Evaluation& evaluation) {
   std::string text = "path,label,prediction,probability\n";
   for (const ImageResult& result : evaluation.results) {
     const LabelledImage& image = folder.images[result.image];
@@ -76,8 +88,7 @@ void write_predictions(AtomicFile& file, const ImageFolder& folder, const Evalua
                         csv_field(folder.classes[static_cast<size_t>(result.prediction)]),
                         result.probability);
   }
-  file.write(text);
-  file.commit();
+  write_file_atomic(path, std::as_bytes(std::span(text)));
 }
 
 /// A proportion with its 95 % interval, in percent.
@@ -91,7 +102,7 @@ struct Share {
     high = 100 * interval.high;
   }
   std::string text() const {
-    return fmt::format("{:.2f} %   (95 % interval {:.2f} to {:.2f})", percent, low, high);
+    return fmt::format("{:6.2f} %  (95 % interval {:.2f} to {:.2f})", percent, low, high);
   }
   Json interval() const { return {low, high}; }
 };
@@ -101,13 +112,14 @@ double images_per_second(const Evaluation& evaluation) {
 }
 
 void print_text(const Options& options, const Session& session, const Evaluation& evaluation) {
+  std::string images = std::to_string(evaluation.images);
+  if (evaluation.failed > 0) images += fmt::format(" ({} failed)", evaluation.failed);
   std::vector<std::pair<std::string, std::string>> fields{
-      {"images", fmt::format("{} ({} failed)", evaluation.images, evaluation.failed)},
+      {"images", images},
       {"top-1", Share(evaluation.top1, evaluation.images).text()},
       {"top-5", Share(evaluation.top5, evaluation.images).text()},
-      {"speed",
-       fmt::format("{:.1f} images/s on {}, {} threads, batch {}", images_per_second(evaluation),
-                   session.backend(), session.threads(), options.batch)}};
+      {"speed", fmt::format("{:.1f} images/s on {}, {}, batch {}", images_per_second(evaluation),
+                            session.backend(), threads_text(session.threads()), options.batch)}};
   if (const auto& agreement = evaluation.agreement) {
     fields.emplace_back("reference", options.reference);
     fields.emplace_back("agreement", Share(agreement->same_class, evaluation.images).text());
@@ -161,16 +173,16 @@ int conclude(const Options& options, const Evaluation& evaluation) {
   return kGateFailed;
 }
 
-int run_eval(const Options& options) {
+int run_eval(Options options) {
   const Plan plan = open_model(options);
   ImageFolder folder = read_folder(options, plan.info());
   keep_evenly(folder.images, options.limit);
-  std::optional<AtomicFile> predictions;  // opened first: a bad path must not cost the whole run
-  if (!options.predictions.empty()) predictions.emplace(options.predictions);
+  check_writable(options);
 
   const Session session(plan, options.session);
   const auto total = static_cast<int64_t>(folder.images.size());
-  const Dims dims = input_dims(plan, std::min(options.batch, total), std::nullopt);
+  options.batch = std::min(options.batch, total);
+  const Dims dims = input_dims(plan, options.batch, std::nullopt);
   prepare_checked(session, dims);
   const std::optional<Session> reference = open_reference(options, plan);
   if (reference) prepare_checked(*reference, dims);
@@ -187,7 +199,10 @@ int run_eval(const Options& options) {
   progress.clear();
   check(evaluation.images > 0, ErrorCode::CorruptFile, "'{}': none of {} images could be read",
         options.folder, evaluation.failed);
-  if (predictions) write_predictions(*predictions, folder, evaluation);
+  if (!options.predictions.empty()) write_predictions(options.predictions, folder, evaluation);
+  if (evaluation.not_finite > 0)
+    log_warning("{} images have logits that are not all finite; they count as wrong",
+                evaluation.not_finite);
   if (options.json)
     print_json(evaluation_json(options, session, evaluation));
   else
@@ -200,7 +215,7 @@ int run_eval(const Options& options) {
 Action add_eval(CLI::App& verb) {
   auto options = std::make_shared<Options>();
   add_model_options(verb, *options);
-  verb.add_option("folder", options->folder, "Images in one directory per class")
+  verb.add_option("IMAGE_FOLDER", options->folder, "Images in one directory per class")
       ->option_text("IMAGE_FOLDER")
       ->required();
   verb.add_option(
@@ -224,7 +239,7 @@ Action add_eval(CLI::App& verb) {
   verb.add_option("--min-top1", options->min_top1,
                   "Exit with 3 when top-1 is below this percentage")
       ->option_text("PERCENT")
-      ->check(CLI::Range(0.0, 100.0))
+      ->check(number_between(0, 100))
       ->group(kOutputGroup);
   verb.add_option("--predictions", options->predictions,
                   "CSV to write: path,label,prediction,probability")

@@ -108,8 +108,10 @@ class BatchReader {
 void count_image(Evaluation& evaluation, size_t image, int label, std::span<const float> logits) {
   const std::vector<int64_t> best = top_indices(logits, 5);
   ++evaluation.images;
-  if (best.front() == label) ++evaluation.top1;
-  if (std::find(best.begin(), best.end(), label) != best.end()) ++evaluation.top5;
+  const bool finite = all_finite(logits);
+  if (!finite) ++evaluation.not_finite;
+  if (finite && best.front() == label) ++evaluation.top1;
+  if (finite && std::find(best.begin(), best.end(), label) != best.end()) ++evaluation.top5;
   evaluation.results.push_back(
       {image, best.front(), softmax(logits)[static_cast<size_t>(best.front())]});
 }

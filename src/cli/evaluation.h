@@ -31,6 +31,7 @@ struct Evaluation {
   int64_t failed = 0;  ///< that could not be decoded
   int64_t top1 = 0;
   int64_t top5 = 0;
+  int64_t not_finite = 0;        ///< images with infinite or NaN logits; they count as wrong
   double seconds = 0;            ///< reading, preprocessing and inference; without the reference
   double inference_seconds = 0;  ///< part of `seconds`
   std::vector<ImageResult> results;

@@ -9,6 +9,20 @@
 namespace vitro::cli {
 namespace {
 
+/// Columns of the narrowest common terminal.
+constexpr size_t kLineWidth = 80;
+
+/// Breaks at spaces, so that no line is longer than `width`.
+std::string wrapped(std::string text, size_t width) {
+  for (size_t begin = 0; text.size() - begin > width;) {
+    const size_t space = text.rfind(' ', begin + width);
+    if (space == std::string::npos || space <= begin) break;
+    text[space] = '\n';
+    begin = space + 1;
+  }
+  return text;
+}
+
 class HelpFormatter final : public CLI::Formatter {
  public:
   std::string make_help(const CLI::App* app, std::string, CLI::AppFormatMode) const override {
@@ -28,8 +42,13 @@ class HelpFormatter final : public CLI::Formatter {
  private:
   std::string line(const std::string& left, const std::string& description) const {
     std::stringstream out;
-    CLI::detail::format_help(out, left, description, get_column_width());
+    const size_t column = get_column_width();
+    CLI::detail::format_help(out, left, wrapped(description, kLineWidth - column), column);
     return out.str();
+  }
+
+  std::string make_option_desc(const CLI::Option* option) const override {
+    return wrapped(option->get_description(), kLineWidth - get_column_width());
   }
 
   std::string verbs_text(const CLI::App* app) const {

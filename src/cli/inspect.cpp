@@ -31,7 +31,7 @@ void print_summary(const Plan& plan) {
   auto fields = plan_fields(plan);
   std::string ops;
   for (const auto& [name, count] : count_ops(plan))
-    ops += fmt::format("{}{} {}", ops.empty() ? "" : ", ", count, name);
+    ops += fmt::format("{}{:>2} {}", ops.empty() ? "" : "\n", count, name);
   fields.emplace_back("ops", ops);
   fields.emplace_back("weights", bytes_text(static_cast<double>(weight_bytes(plan))));
   for (const std::string& note : plan.info().notes) fields.emplace_back("note", note);

@@ -1,12 +1,11 @@
 #include <CLI/CLI.hpp>
-#include <algorithm>
 #include <array>
 #include <csignal>
 #include <new>
-#include <numeric>
 
 #include "cli/help.h"
 #include "cli/output.h"
+#include "cli/usage.h"
 #include "cli/verbs.h"
 #include "vitro/vitro.h"
 
@@ -37,45 +36,6 @@ constexpr std::array<Verb, 7> kVerbs{{
     {"doctor", "Show what this machine offers", "vitro doctor", add_doctor},
 }};
 
-bool is_verb(std::string_view given) {
-  return std::any_of(kVerbs.begin(), kVerbs.end(), [&](auto& verb) { return given == verb.name; });
-}
-
-size_t edit_distance(std::string_view a, std::string_view b) {
-  std::vector<size_t> row(b.size() + 1);
-  std::iota(row.begin(), row.end(), size_t{0});
-  for (size_t i = 0; i < a.size(); ++i) {
-    size_t diagonal = row[0]++;
-    for (size_t j = 0; j < b.size(); ++j) {
-      const size_t substituted = diagonal + (a[i] == b[j] ? 0 : 1);
-      diagonal = row[j + 1];
-      row[j + 1] = std::min({substituted, row[j] + 1, row[j + 1] + 1});
-    }
-  }
-  return row.back();
-}
-
-int report_unknown_verb(std::string_view given) {
-  const auto nearest = std::min_element(kVerbs.begin(), kVerbs.end(), [&](auto& a, auto& b) {
-    return edit_distance(given, a.name) < edit_distance(given, b.name);
-  });
-  const bool similar = edit_distance(given, nearest->name) <= 2;
-  report_error(
-      fmt::format("unknown verb '{}'", given),
-      similar ? fmt::format("did you mean 'vitro {}'?", nearest->name) : "see 'vitro --help'");
-  return kUsageError;
-}
-
-/// Names the verb's own help as what to read next.
-int report_usage_error(const CLI::App& app, std::string_view message) {
-  const auto chosen = app.get_subcommands();
-  const std::string verb = chosen.empty() ? "" : chosen.front()->get_name() + " ";
-  std::string line(message);
-  line.erase(line.find_last_not_of(" \n") + 1);
-  report_error(line, fmt::format("see 'vitro {}--help'", verb));
-  return kUsageError;
-}
-
 int run(int argc, char** argv) {
   CLI::App app("Vitro classifies images with UniFormer and its relatives.", "vitro");
   const std::string version_text = std::string("vitro ") + version();
@@ -91,7 +51,7 @@ int run(int argc, char** argv) {
     subcommand->footer(fmt::format("Example:\n  {}", verb.example));
     actions[subcommand] = verb.add(*subcommand);
   }
-  if (argc > 1 && argv[1][0] != '-' && !is_verb(argv[1])) return report_unknown_verb(argv[1]);
+  if (report_bad_start(app, argc, argv)) return kUsageError;
 
   try {
     app.parse(argc, argv);
@@ -103,10 +63,9 @@ int run(int argc, char** argv) {
     print("{}\n", version_text);
     flush_stdout();
     return kSuccess;
-  } catch (const CLI::RequiredError& error) {
-    return report_usage_error(app, argc == 1 ? "a verb is required" : error.what());
   } catch (const CLI::ParseError& error) {
-    return report_usage_error(app, error.what());
+    report_usage_error(app, error);
+    return kUsageError;
   }
   const int code = actions.at(app.get_subcommands().front())();
   flush_stdout();
@@ -121,6 +80,8 @@ int main(int argc, char** argv) {
   cli::reserve_standard_streams();
   // A reader that has gone away is reported like a full disk, not by ending silently.
   std::signal(SIGPIPE, SIG_IGN);
+  // So is a file that would grow beyond the limit of the process.
+  std::signal(SIGXFSZ, SIG_IGN);
   try {
     return cli::run(argc, argv);
   } catch (const vitro::Error& error) {

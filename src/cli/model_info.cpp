@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <array>
+#include <cstdlib>
 #include <nlohmann/json.hpp>
 
 #include "runtime/plan_data.h"
@@ -33,6 +35,14 @@ const char* interpolation_name(Interpolation interpolation) {
   return "unknown";
 }
 
+/// The double with the digits of the float: 0.485, not 0.48500001430511475.
+std::array<double, 3> decimals(const std::array<float, 3>& values) {
+  std::array<double, 3> result{};
+  for (size_t i = 0; i < values.size(); ++i)
+    result[i] = std::strtod(fmt::format("{}", values[i]).c_str(), nullptr);
+  return result;
+}
+
 }  // namespace
 
 std::vector<std::pair<std::string, std::string>> plan_fields(const Plan& plan) {
@@ -43,7 +53,7 @@ std::vector<std::pair<std::string, std::string>> plan_fields(const Plan& plan) {
       {"architecture", info.architecture},
       {"head_dim", std::to_string(info.head_dim)},
       {"classes", fmt::format("{} ({} labels)", info.num_classes, info.labels.size())},
-      {"parameters", std::to_string(info.num_parameters)},
+      {"parameters", fmt::format("{}", fmt::group_digits(info.num_parameters))},
       {"tensors", fmt::format("{}/{} consumed", tensors, tensors)},
       {"input", fmt::format("{}x{} pixels by default", pre.height, pre.width)},
       {"preprocessing",
@@ -70,8 +80,8 @@ Json plan_json(const Plan& plan) {
             {"interpolation", interpolation_name(pre.interpolation)},
             {"crop_pct", pre.crop_pct},
             {"crop_mode", crop_mode_name(pre.crop_mode)},
-            {"mean", pre.mean},
-            {"std", pre.std}}},
+            {"mean", decimals(pre.mean)},
+            {"std", decimals(pre.std)}}},
           {"source", info.source},
           {"source_checksum", info.source_checksum},
           {"vitro_version", info.vitro_version},

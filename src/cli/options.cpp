@@ -2,6 +2,7 @@
 
 #include <CLI/CLI.hpp>
 #include <charconv>
+#include <filesystem>
 #include <limits>
 
 #include "backends/backend.h"
@@ -54,7 +55,7 @@ std::optional<Size> parse_size(std::string_view text) {
 }
 
 void add_model_options(CLI::App& verb, CommonOptions& options) {
-  verb.add_option("model", options.model,
+  verb.add_option("MODEL", options.model,
                   "Plan, or checkpoint (.safetensors, .pth) built on the fly")
       ->option_text("MODEL")
       ->required();
@@ -102,6 +103,10 @@ CLI::Validator integer_between(int64_t minimum, int64_t maximum) {
       [minimum, maximum](std::string& text) {
         const auto value = parse_integer(text);
         if (value && *value >= minimum && *value <= maximum) return std::string();
+        const bool digits = text.find_first_not_of("0123456789") == std::string::npos;
+        if (!text.empty() && digits && !value)
+          return fmt::format("got '{}', more than the largest integer, {}", text,
+                             std::numeric_limits<int64_t>::max());
         if (maximum == std::numeric_limits<int64_t>::max())
           return fmt::format("got '{}', expected an integer of at least {}", text, minimum);
         return fmt::format("got '{}', expected an integer from {} to {}", text, minimum, maximum);
@@ -109,8 +114,28 @@ CLI::Validator integer_between(int64_t minimum, int64_t maximum) {
       "N");
 }
 
+CLI::Validator number_between(double minimum, double maximum) {
+  return CLI::Validator(
+      [minimum, maximum](std::string& text) {
+        double value = 0;
+        const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+        const bool whole = error == std::errc() && end == text.data() + text.size();
+        if (whole && value >= minimum && value <= maximum) return std::string();  // NaN is not
+        return fmt::format("got '{}', expected a number from {} to {}", text, minimum, maximum);
+      },
+      "NUMBER");
+}
+
 CLI::Validator positive_integer() {
   return integer_between(1, std::numeric_limits<int64_t>::max());
+}
+
+void check_output(const std::string& output, const std::vector<std::string>& inputs) {
+  for (const std::string& input : inputs) {
+    std::error_code missing;
+    check(!std::filesystem::equivalent(output, input, missing), ErrorCode::InvalidArgument,
+          "output '{}' is the input '{}' itself, expected another file", output, input);
+  }
 }
 
 Plan open_model(const CommonOptions& options) {

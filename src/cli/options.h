@@ -3,6 +3,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "vitro/vitro.h"
 
@@ -50,6 +51,13 @@ CLI::Validator size_text();
 CLI::Validator integer_between(int64_t minimum, int64_t maximum);
 /// For what only memory bounds: batches, iterations, limits.
 CLI::Validator positive_integer();
+
+/// Accepts finite numbers from `minimum` to `maximum`.
+CLI::Validator number_between(double minimum, double maximum);
+
+/// Throws InvalidArgument when `output` is one of the files that are read: writing would destroy
+/// it.
+void check_output(const std::string& output, const std::vector<std::string>& inputs);
 
 /// Loads or builds the model and writes the notes of its build to standard error as warnings.
 Plan open_model(const CommonOptions& options);

@@ -40,11 +40,23 @@ void report_error(std::string_view message, std::string_view hint) {
 }
 
 std::string printable(std::string_view text) {
-  std::string result(text);
-  for (char& c : result) {
+  std::string result;
+  for (char c : text) {
     const auto code = static_cast<unsigned char>(c);
-    if ((code < 0x20 && c != '\n' && c != '\t') || code == 0x7f) c = '?';
+    // U+0080 to U+009F, in UTF-8 0xc2 and the code, are control characters too: U+009B is ESC [.
+    const bool after_c2 = !result.empty() && result.back() == '\xc2';
+    if (after_c2 && code >= 0x80 && code < 0xa0)
+      result.back() = '?';
+    else
+      result.push_back((code < 0x20 && c != '\n' && c != '\t') || code == 0x7f ? '?' : c);
   }
+  return result;
+}
+
+std::string printable_line(std::string_view text) {
+  std::string result = printable(text);
+  for (char& c : result)
+    if (c == '\n' || c == '\t') c = '?';
   return result;
 }
 
@@ -52,6 +64,10 @@ std::string bold(std::string_view text) {
   const char* no_color = std::getenv("NO_COLOR");
   const bool plain = (no_color && *no_color) || ::isatty(STDOUT_FILENO) == 0;
   return plain ? std::string(text) : fmt::format("\x1b[1m{}\x1b[0m", text);
+}
+
+std::string threads_text(int threads) {
+  return fmt::format("{} thread{}", threads, threads == 1 ? "" : "s");
 }
 
 std::string bytes_text(double bytes) {

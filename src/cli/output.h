@@ -27,11 +27,17 @@ void print_json(const Json& value);
 /// "error: ..." and, when there is one, "hint: ..." on standard error.
 void report_error(std::string_view message, std::string_view hint = {});
 
-/// Names and labels come from files: control characters, which could drive a terminal, become '?'.
+/// Text comes from files: control characters, which could drive a terminal, become '?'. New lines
+/// and tabs stay.
 std::string printable(std::string_view text);
+/// The same for a name or a label, in which new lines and tabs could forge further results.
+std::string printable_line(std::string_view text);
 
 /// Bold on a terminal; unchanged elsewhere or when the variable NO_COLOR is set and not empty.
 std::string bold(std::string_view text);
+
+/// "1 thread", "2 threads".
+std::string threads_text(int threads);
 
 /// "1.5 MB", in powers of 1000.
 std::string bytes_text(double bytes);

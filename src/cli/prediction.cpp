@@ -19,6 +19,11 @@ std::vector<double> softmax(std::span<const float> logits) {
   return result;
 }
 
+bool all_finite(std::span<const float> values) {
+  return std::all_of(values.begin(), values.end(),
+                     [](float value) { return std::isfinite(value); });
+}
+
 std::vector<int64_t> top_indices(std::span<const float> values, int64_t count) {
   std::vector<int64_t> order(values.size());
   std::iota(order.begin(), order.end(), int64_t{0});

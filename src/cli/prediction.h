@@ -12,6 +12,9 @@ namespace vitro::cli {
 /// exp(x - max) / sum, in double precision.
 std::vector<double> softmax(std::span<const float> logits);
 
+/// Whether no value is infinite or NaN.
+bool all_finite(std::span<const float> values);
+
 /// Indices of the `count` largest values, largest first; equal ones by index, NaN last. Fewer when
 /// there are fewer values.
 std::vector<int64_t> top_indices(std::span<const float> values, int64_t count);

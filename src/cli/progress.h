@@ -23,6 +23,8 @@ class Progress {
   /// Erases the line.
   ~Progress() { clear(); }
 
+  /// For jobs whose size becomes clear as they run.
+  void set_total(int64_t total) { total_ = total; }
   /// Redraws at most ten times a second.
   void update(int64_t done);
   /// Erases the line, so that something else may be written; the next update() draws it again.

@@ -16,6 +16,7 @@ struct Options : CommonOptions {
 };
 
 int run_tensor(const Options& options) {
+  check_output(options.output, {options.model, options.input});
   const Plan plan = open_model(options);
   const Session session(plan, options.session);
   const Tensor input = read_npy(options.input);

@@ -1,6 +1,6 @@
 #include "core/npy.h"
 
-#include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <charconv>

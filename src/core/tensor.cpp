@@ -1,6 +1,6 @@
 #include "vitro/tensor.h"
 
-#include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include "core/check.h"
 

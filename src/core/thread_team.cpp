@@ -2,7 +2,10 @@
 
 #include <sched.h>
 
+#include <algorithm>
 #include <chrono>
+#include <cmath>
+#include <fstream>
 #include <system_error>
 
 #include "core/check.h"
@@ -37,25 +40,41 @@ bool spin_until(const Done& done) {
 
 }  // namespace
 
-ThreadTeam::ThreadTeam(int size) : size_(size), ranges_(new Range[static_cast<size_t>(size)]) {
+int available_cores() {
+  cpu_set_t set;
+  CPU_ZERO(&set);
+  int cores = static_cast<int>(std::thread::hardware_concurrency());
+  if (sched_getaffinity(0, sizeof set, &set) == 0) cores = CPU_COUNT(&set);
+  double quota = 0, period = 0;  // microseconds; the file says "max" when there is no limit
+  std::ifstream limit("/sys/fs/cgroup/cpu.max");
+  if (limit >> quota >> period && quota > 0 && period > 0)
+    cores = std::min(cores, static_cast<int>(std::ceil(std::min(quota / period, 1e6))));
+  return std::max(1, cores);
+}
+
+ThreadTeam::ThreadTeam(int size) : size_(size) {
   check(size >= 1, ErrorCode::InvalidArgument, "thread team of {}, expected at least 1", size);
+  ranges_ = std::make_unique<Range[]>(static_cast<size_t>(size));
+  workers_.reserve(static_cast<size_t>(size) - 1);
   CPU_ZERO(&allowed_);
   sched_getaffinity(0, sizeof allowed_, &allowed_);
   try {
     for (int thread = 1; thread < size; ++thread)
       workers_.emplace_back([this, thread] { worker(thread); });
   } catch (const std::system_error& error) {
-    stop_ = true;
-    epoch_.fetch_add(2);
-    epoch_.notify_all();
-    for (std::thread& worker : workers_) worker.join();
+    stop_workers();
     fail(ErrorCode::DeviceError, "cannot start {} threads: {}", size, error.what());
+  } catch (...) {
+    stop_workers();
+    throw;
   }
 }
 
-ThreadTeam::~ThreadTeam() {
+ThreadTeam::~ThreadTeam() { stop_workers(); }
+
+void ThreadTeam::stop_workers() {
   stop_ = true;
-  epoch_.fetch_add(2);
+  epoch_.fetch_add(2);  // stays even: a worker that looks now finds no open loop
   epoch_.notify_all();
   for (std::thread& worker : workers_) worker.join();
 }

@@ -10,6 +10,10 @@
 
 namespace vitro {
 
+/// Processors this process may keep busy: those of its affinity mask, or fewer where a container's
+/// CPU quota (cgroup v2) allows fewer. At least 1.
+int available_cores();
+
 /// A caller and size() - 1 workers that share loops. Made for hundreds of loops of some 50 us in a
 /// row on machines that are not ours alone: workers spin between loops and sleep after a while, and
 /// a worker that the operating system has taken off its core never holds up the others, who take
@@ -45,6 +49,7 @@ class ThreadTeam {
     int64_t end = 0;
   };
 
+  void stop_workers();
   void run(int64_t count, const void* context, Call call);
   void work(int thread);
   void worker(int thread);

@@ -2,6 +2,7 @@
 
 #include "core/check.h"
 #include "ir/fused_ops.h"
+#include "ir/infer.h"
 #include "ir/op_info.h"
 
 namespace vitro {
@@ -32,7 +33,7 @@ ValueId GraphBuilder::op(OpKind kind, Attrs attrs, std::vector<ValueId> inputs,
             node.attrs.index() == info.attrs_index,
         ErrorCode::Internal, "{} '{}': {} operands or the attributes of another op", info.name,
         source, count);
-  TensorType type = info.infer(node, types);
+  TensorType type = infer_type(node, types);
   if (info.fused) node.body = std::make_shared<Graph>(fused_body(kind, node.attrs, types));
   // Names are unique by their position; two nodes of one module share a source.
   graph_.values.push_back(

@@ -30,11 +30,6 @@ ValueId attention_core(GraphBuilder& builder, ValueId qkv, int64_t heads, int64_
   return builder.op(OpKind::Reshape, ReshapeAttrs{{0, 0, channels}}, {rows}, "merge");
 }
 
-Conv2dAttrs same_padding(const Dims& weight) {  // weight [kernel_h, kernel_w, channels]
-  const int64_t y = weight[0] / 2, x = weight[1] / 2;
-  return {{1, 1}, {y, x, y, x}};
-}
-
 ValueId build_attention_block(GraphBuilder& builder, const AttentionBlockAttrs& attrs,
                               const std::vector<ValueId>& in) {
   const ValueId norm = builder.op(OpKind::LayerNorm, NormAttrs{attrs.eps}, {in[0]}, "norm");
@@ -69,6 +64,11 @@ ValueId build_local_mixer(GraphBuilder& builder, const std::vector<ValueId>& in)
 }
 
 }  // namespace
+
+Conv2dAttrs same_padding(const Dims& weight) {
+  const int64_t y = weight[0] / 2, x = weight[1] / 2;
+  return {{1, 1}, {y, x, y, x}};
+}
 
 Graph fused_body(OpKind kind, const Attrs& attrs, std::span<const TensorType> inputs) {
   GraphBuilder builder;

@@ -9,4 +9,9 @@ namespace vitro {
 /// channel counts, not shapes.
 Graph fused_body(OpKind kind, const Attrs& attrs, std::span<const TensorType> inputs);
 
+/// The attributes of a depthwise_conv2d that keeps the extents of its input, as those of
+/// local_mixer do: stride 1, half of the odd extents of `weight` [kernel_h, kernel_w, c] as
+/// padding.
+Conv2dAttrs same_padding(const Dims& weight);
+
 }  // namespace vitro

@@ -98,7 +98,8 @@ std::vector<TensorType> infer_types(const Graph& graph, std::span<const TensorTy
 
 /// Throws Internal when the graph is malformed: ids out of range, a use before its definition, a
 /// wrong arity, an attribute of another op, a constant whose bytes do not fit its extents, a stored
-/// type that differs from the inferred one, or a fused node whose body computes another type.
+/// type that differs from the inferred one, a fused node whose body computes another type, or
+/// packed weights that something else than a product reads.
 void verify(const Graph& graph);
 
 /// Readable text, one line per node; the format is that of `--dump-ir` and of the pass tests.

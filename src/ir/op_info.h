@@ -14,13 +14,16 @@ struct OpInfo {
   int max_inputs;
   size_t attrs_index;  ///< alternative of Attrs the op requires
   bool fused;          ///< owns a body
-  TensorType (*infer)(const Node&, std::span<const TensorType>);
+  TensorType (*infer)(const Node&, std::span<const TensorType>);  ///< called by infer_type()
   /// Multiply-adds counted as two; 0 for ops that only move or reduce data.
-  int64_t (*flops)(const Node&, std::span<const TensorType> inputs, const TensorType& output);
+  double (*flops)(const Node&, std::span<const TensorType> inputs, const TensorType& output);
 };
 
 const OpInfo& op_info(OpKind kind);
 /// The kind with that name, or nullopt.
 std::optional<OpKind> op_kind(std::string_view name);
+/// The operands of an op that are the matrices [n, k] of its products: those alone may be constants
+/// of Layout::Panel16.
+std::span<const size_t> matrix_operands(OpKind kind);
 
 }  // namespace vitro

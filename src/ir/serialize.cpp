@@ -5,6 +5,7 @@
 #include "core/check.h"
 #include "ir/fused_ops.h"
 #include "ir/graph.h"
+#include "ir/infer.h"
 #include "ir/op_info.h"
 
 namespace vitro {
@@ -12,8 +13,10 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-// A plan of a real model has a few hundred of each; these only stop absurd files.
-constexpr size_t kMaxValues = 1'000'000;
+// A plan of a real model has a few hundred of each and 200 KB of text; these only stop absurd
+// files. Parsed JSON takes up to 64 times the bytes of its text, and planning memory is quadratic.
+constexpr size_t kMaxBytes = size_t{16} << 20;
+constexpr size_t kMaxValues = 1 << 16;
 constexpr size_t kMaxRank = 8;
 constexpr int64_t kMaxExtent = int64_t{1} << 40;
 constexpr int64_t kMaxAttribute = int64_t{1} << 20;
@@ -91,7 +94,7 @@ Dims dims_from_json(const Json& json) {
   const Dims dims = integers_from_json<int64_t>(json);
   expect(dims.size() <= kMaxRank, "rank {}", dims.size());
   for (int64_t extent : dims) expect(extent > 0 && extent <= kMaxExtent, "extent {}", extent);
-  num_elements(dims);
+  expect(num_elements(dims) <= kMaxElements, "a value of {}", to_string(dims));
   return dims;
 }
 
@@ -142,7 +145,7 @@ Node node_from_json(const Json& json, const Graph& graph) {
   const auto count = static_cast<int>(types.size());
   expect(count >= op_info(*kind).min_inputs && count <= op_info(*kind).max_inputs,
          "{} operands of '{}'", count, name);
-  op_info(*kind).infer(node, types);  // the body may rely on operands that fit
+  infer_type(node, types);  // the body may rely on operands that fit
   node.body = std::make_shared<Graph>(fused_body(*kind, node.attrs, types));
   return node;
 }
@@ -160,6 +163,7 @@ std::string graph_to_json(const Graph& graph) {
 }
 
 Graph graph_from_json(std::string_view text) try {
+  expect(text.size() <= kMaxBytes, "{} bytes, at most {} are read", text.size(), kMaxBytes);
   const Json json = Json::parse(text);
   expect(json.at("values").size() <= kMaxValues && json.at("nodes").size() <= kMaxValues,
          "{} values and {} nodes", json.at("values").size(), json.at("nodes").size());

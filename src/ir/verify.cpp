@@ -1,5 +1,8 @@
+#include <algorithm>
+
 #include "core/check.h"
 #include "ir/graph.h"
+#include "ir/infer.h"
 #include "ir/op_info.h"
 
 namespace vitro {
@@ -52,6 +55,26 @@ void verify_constant(const Value& value) {
         constant.bytes.size(), expected);
 }
 
+/// Packed weights are for the products that know how to read them: any other op, a view or a graph
+/// output would take the panels for rows.
+void verify_layouts(const Graph& graph) {
+  const auto is_packed = [&](ValueId id) {
+    const auto& constant = graph.value(id).constant;
+    return constant && constant->layout != Layout::RowMajor;
+  };
+  for (const Node& node : graph.nodes) {
+    const auto matrices = matrix_operands(node.kind);
+    for (size_t i = 0; i < node.inputs.size(); ++i)
+      check(!is_packed(node.inputs[i]) ||
+                std::find(matrices.begin(), matrices.end(), i) != matrices.end(),
+            ErrorCode::Internal, "{} '{}': operand {} is packed in panels, expected row_major",
+            op_info(node.kind).name, node.source, i);
+  }
+  for (ValueId id : graph.outputs)
+    check(!is_packed(id), ErrorCode::Internal, "graph: output {} is a constant packed in panels",
+          id);
+}
+
 std::vector<TensorType> operand_types(const Node& node, const std::vector<TensorType>& types) {
   std::vector<TensorType> result;
   for (ValueId id : node.inputs) result.push_back(types[static_cast<size_t>(id)]);
@@ -69,8 +92,7 @@ std::vector<TensorType> infer_types(const Graph& graph, std::span<const TensorTy
   for (size_t i = 0; i < inputs.size(); ++i)
     types[static_cast<size_t>(graph.inputs[i])] = inputs[i];
   for (const Node& node : graph.nodes)
-    types[static_cast<size_t>(node.output)] =
-        op_info(node.kind).infer(node, operand_types(node, types));
+    types[static_cast<size_t>(node.output)] = infer_type(node, operand_types(node, types));
   return types;
 }
 
@@ -78,6 +100,7 @@ void verify(const Graph& graph) {
   verify_structure(graph);
   for (const Value& value : graph.values)
     if (value.constant) verify_constant(value);
+  verify_layouts(graph);
   std::vector<TensorType> inputs;
   for (ValueId id : graph.inputs) inputs.push_back(graph.value(id).type);
   const std::vector<TensorType> types = infer_types(graph, inputs);

@@ -12,7 +12,8 @@ class WeightSource {
  public:
   virtual ~WeightSource() = default;
   /// The tensor `name` as row-major float32. `dims` is its shape as PyTorch stores it; `consumer`
-  /// is the op that will own it. Throws when it is missing, was taken before or has another shape.
+  /// is the op that will own it. A source may keep faults (a tensor that is missing or has another
+  /// shape) for later and return zeros meanwhile, so that one build finds all of them.
   virtual Constant take(const std::string& name, const Dims& dims, std::string_view consumer) = 0;
 };
 

@@ -1,28 +1,11 @@
 #include <map>
 #include <vector>
 
+#include "ir/op_info.h"
 #include "passes/passes.h"
 #include "passes/pattern.h"
 
 namespace vitro {
-namespace {
-
-/// The operands of an op that are matrices of linear layers.
-std::vector<size_t> matrix_operands(OpKind kind) {
-  switch (kind) {
-    case OpKind::Linear:
-      return {1};
-    case OpKind::Mlp:
-    case OpKind::AttentionBlock:
-      return {1, 3};
-    case OpKind::LocalMixer:
-      return {3, 6};
-    default:
-      return {};
-  }
-}
-
-}  // namespace
 
 void pack_weights(Graph& graph) {
   remove_dead(graph);

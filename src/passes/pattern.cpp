@@ -88,10 +88,9 @@ int64_t last_extent(const Graph& graph, ValueId id) {
 }
 
 bool keeps_extents(const Graph& graph, const Node& depthwise) {
-  const auto& attrs = depthwise.as<Conv2dAttrs>();
   const Dims& kernel = graph.value(depthwise.inputs[1]).type.dims;  // [kernel_h, kernel_w, c]
-  const int64_t y = kernel[0] / 2, x = kernel[1] / 2;
-  return kernel[0] % 2 == 1 && kernel[1] % 2 == 1 && attrs == Conv2dAttrs{{1, 1}, {y, x, y, x}};
+  return kernel[0] % 2 == 1 && kernel[1] % 2 == 1 &&
+         depthwise.as<Conv2dAttrs>() == same_padding(kernel);
 }
 
 bool copies_leading(const Graph& graph, const Node& reshape, size_t count) {

@@ -1,12 +1,12 @@
-#define XXH_INLINE_ALL
-#include <xxhash.h>
-
 #include <array>
 #include <fstream>
 #include <set>
 #include <unordered_map>
 
+#include "core/byte_reader.h"
 #include "core/check.h"
+#include "core/checksum.h"
+#include "core/panel16.h"
 #include "core/safetensors.h"
 #include "runtime/plan_data.h"
 #include "runtime/plan_json.h"
@@ -20,31 +20,30 @@ namespace {
 constexpr const char* kPlanVersion = "1";
 using Metadata = std::map<std::string, std::string>;
 
-void hash_text(XXH3_state_t& state, const std::string& text) {
+void add_text(Checksum& sum, const std::string& text) {
   const uint64_t size = text.size();
-  XXH3_64bits_update(&state, &size, sizeof size);
-  XXH3_64bits_update(&state, text.data(), text.size());
+  sum.update(std::as_bytes(std::span(&size, 1)));
+  sum.update(as_byte_span(text));
 }
 
-/// XXH3-64 of all metadata but the checksum itself, then of every tensor in file order.
-std::string checksum(const Metadata& metadata, const std::vector<TensorEntry>& tensors) {
-  XXH3_state_t state;
-  XXH3_64bits_reset(&state);
+/// Of all metadata but the checksum itself, then of every tensor in file order.
+std::string plan_checksum(const Metadata& metadata, const std::vector<TensorEntry>& tensors) {
+  Checksum sum;
   for (const auto& [key, value] : metadata) {
     if (key == "checksum") continue;
-    hash_text(state, key);
-    hash_text(state, value);
+    add_text(sum, key);
+    add_text(sum, value);
   }
   for (const TensorEntry& tensor : tensors) {
-    hash_text(state, tensor.name);
-    XXH3_64bits_update(&state, tensor.bytes.data(), tensor.bytes.size());
+    add_text(sum, tensor.name);
+    sum.update(tensor.bytes);
   }
-  return fmt::format("{:016x}", XXH3_64bits_digest(&state));
+  return sum.digits();
 }
 
 Dims stored_dims(const Constant& constant) {
   if (constant.layout == Layout::RowMajor) return constant.dims;
-  return {(constant.dims[0] + 15) / 16, constant.dims[1], 16};
+  return {(constant.dims[0] + kPanelWidth - 1) / kPanelWidth, constant.dims[1], kPanelWidth};
 }
 
 const std::string& require(const Metadata& metadata, const char* key, const std::string& path) {
@@ -106,6 +105,8 @@ void check_interface(const PlanData& plan, const std::string& path) {
 }  // namespace
 
 bool is_plan_file(const std::filesystem::path& path) {
+  std::error_code ignored;
+  if (!std::filesystem::is_regular_file(path, ignored)) return false;  // a pipe would block
   // The metadata comes first in the header, and "format" sorts before the long entries.
   std::array<char, 512> head{};
   std::ifstream file(path, std::ios::binary);
@@ -129,7 +130,7 @@ void save(const Plan& plan, const std::filesystem::path& path) {
       {"format", std::string(kPlanFormat)},   {"plan_version", kPlanVersion},
       {"source", data.info.source},           {"graph", graph_to_json(data.graph)},
       {"info", plan_info_to_json(data.info)}, {"weights", weights_to_json(data.weights)}};
-  metadata["checksum"] = checksum(metadata, tensors);
+  metadata["checksum"] = plan_checksum(metadata, tensors);
   write_safetensors(path, tensors, metadata);
 }
 
@@ -152,7 +153,7 @@ Plan load(const std::filesystem::path& path) {
   const TensorFile tensors = read_safetensors(file);
   check_version(tensors.metadata, path.string());
   const std::string& stored = require(tensors.metadata, "checksum", path.string());
-  const std::string actual = checksum(tensors.metadata, tensors.tensors);
+  const std::string actual = plan_checksum(tensors.metadata, tensors.tensors);
   if (stored != actual)
     fail_hint(ErrorCode::CorruptFile, "copy it again, or rebuild it with vitro build",
               "plan '{}': checksum {}, its bytes have {}", path.string(), stored, actual);

@@ -1,8 +1,8 @@
 #include "vitro/session.h"
 
 #include <fmt/format.h>
-#include <sched.h>
 
+#include <deque>
 #include <map>
 #include <mutex>
 #include <new>
@@ -81,12 +81,6 @@ class CompiledShape {
   FreeList<Arena> arenas_;
 };
 
-int available_cores() {
-  cpu_set_t set;
-  CPU_ZERO(&set);
-  return sched_getaffinity(0, sizeof set, &set) == 0 ? std::max(1, CPU_COUNT(&set)) : 1;
-}
-
 int resolve_threads(int threads) {
   check(threads >= 0 && threads <= kMaxThreads, ErrorCode::InvalidArgument,
         "session: {} threads, expected 1 to {} (or 0: one for each core)", threads, kMaxThreads);
@@ -101,7 +95,7 @@ struct Session::State {
   int threads;
   std::shared_mutex mutex;
   std::map<Dims, std::shared_ptr<CompiledShape>> shapes;
-  size_t num_outputs;
+  std::deque<Dims> order;  // of compilation: the oldest shape makes room
   FreeList<std::unique_ptr<ThreadTeam>> teams;
 
   void run(CompiledShape& shape, const float* images, float* logits) {
@@ -121,7 +115,12 @@ struct Session::State {
     auto made =
         std::make_shared<CompiledShape>(backend.compile(plan.data().graph, {&input, 1}, {threads}));
     const std::unique_lock lock(mutex);
-    if (shapes.size() >= kMaxShapes) shapes.erase(shapes.begin());
+    if (const auto found = shapes.find(dims); found != shapes.end()) return found->second;
+    if (order.size() >= kMaxShapes) {
+      shapes.erase(order.front());
+      order.pop_front();
+    }
+    order.push_back(dims);
     return shapes.emplace(dims, std::move(made)).first->second;
   }
 
@@ -141,20 +140,16 @@ struct Session::State {
 };
 
 Session::Session(const Plan& plan, const SessionOptions& options)
-    : state_(new State{plan,
-                       find_backend(options.backend),
-                       resolve_threads(options.threads),
-                       {},
-                       {},
-                       plan.data().graph.outputs.size(),
-                       {}}) {}
+    : state_(new State{
+          plan, find_backend(options.backend), resolve_threads(options.threads), {}, {}, {}, {}}) {}
 Session::~Session() = default;
 Session::Session(Session&&) noexcept = default;
 Session& Session::operator=(Session&&) noexcept = default;
 
 void Session::run(const float* images, const Dims& dims, float* logits) const {
-  check(state_->num_outputs == 1, ErrorCode::InvalidArgument,
-        "session: the plan has {} outputs, run() returns one", state_->num_outputs);
+  check(state_->plan.data().graph.outputs.size() == 1, ErrorCode::InvalidArgument,
+        "session: the plan has {} outputs, run() returns one",
+        state_->plan.data().graph.outputs.size());
   state_->run(*state_->compiled(dims), images, logits);
 }
 

@@ -1,4 +1,6 @@
 #include <gtest/gtest.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
 
 #include <algorithm>
 #include <array>
@@ -108,6 +110,15 @@ TEST(CliBadInput, NanWeightsAreAWarning) {
   EXPECT_EQ(result.exit_code, 0) << result.err;
   EXPECT_TRUE(contains(result.err, "warning: ") && contains(result.err, "NaN")) << result.err;
   EXPECT_FALSE(contains(run_vitro({"build", model, "-o", output, "--quiet"}).err, "NaN"));
+  const ProcessResult answer = run_vitro({"classify", output, model_file("photos/coffee.png")});
+  EXPECT_EQ(answer.exit_code, 0) << answer.err;
+  EXPECT_TRUE(contains(answer.err, "not all finite")) << answer.err;
+  // The first image is of class 0, which is also what a search among NaNs would find.
+  const ProcessResult accuracy =
+      run_vitro({"eval", output, model_file("tiny200_val"), "--limit", "1", "--json"});
+  EXPECT_EQ(accuracy.json()["top1"], 0.0);
+  EXPECT_EQ(accuracy.json()["top5"], 0.0);
+  EXPECT_TRUE(contains(accuracy.err, "count as wrong")) << accuracy.err;
 }
 
 TEST(CliBadInput, ImagesThatAreNone) {
@@ -174,6 +185,36 @@ TEST(CliBadInput, OutputThatCannotBeWritten) {
                  output);
   }
   EXPECT_EQ(count_scratch("no"), 0);
+}
+
+TEST(CliBadInput, FilesOverTheLimitLeaveNothing) {
+  const std::string output = scratch_file("too_large.plan");
+  expect_error(run_vitro({"build", checkpoint(), "-o", output},
+                         {.limit = RLIMIT_FSIZE, .limit_value = 1'000'000}),
+               output);
+  EXPECT_EQ(count_scratch("too_large.plan"), 0);
+}
+
+TEST(CliBadInput, APipeIsNoModel) {
+  const std::string pipe = scratch_file("pipe.plan");
+  ASSERT_EQ(::mkfifo(pipe.c_str(), 0600), 0);
+  // Nobody writes to the pipe: waiting for it would take for ever.
+  expect_error(run_vitro({"inspect", pipe}), "pipe.plan");
+}
+
+TEST(CliBadInput, InputsAreNotOverwritten) {
+  const std::string input = scratch_file("input.npy");
+  write_npy(input, Tensor(Dims{1, 3, 64, 64}));
+  for (const std::string& output : {input, small_plan()}) {
+    const auto bytes = std::filesystem::file_size(output);
+    expect_error(run_vitro({"run", small_plan(), "-i", input, "-o", output}), output);
+    EXPECT_EQ(std::filesystem::file_size(output), bytes);
+  }
+  const auto bytes = std::filesystem::file_size(small_plan());
+  expect_error(run_vitro({"eval", small_plan(), model_file("tiny200_val"), "--limit", "1",
+                          "--predictions", small_plan()}),
+               small_plan());
+  EXPECT_EQ(std::filesystem::file_size(small_plan()), bytes);
 }
 
 TEST(CliBadInput, TheCheckpointIsNotOverwritten) {

@@ -1,4 +1,5 @@
 #include <gtest/gtest.h>
+#include <sys/resource.h>
 
 #include <algorithm>
 
@@ -74,6 +75,16 @@ TEST(CliEval, WritesPredictions) {
   const std::string text = read_text(path);
   EXPECT_TRUE(text.starts_with("path,label,prediction,probability\n")) << text;
   EXPECT_EQ(std::count(text.begin(), text.end(), '\n'), 5) << text;
+}
+
+TEST(CliEval, AnInterruptedRunLeavesNothing) {
+  const std::vector<std::string> arguments{
+      "eval",      plan(),          model_file("tiny200_val"),      "--backend",
+      "reference", "--predictions", scratch_file("interrupted.csv")};
+  // All images take minutes of processor time; the system ends the program after one second of it.
+  const ProcessResult result = run_vitro(arguments, {.limit = RLIMIT_CPU, .limit_value = 1});
+  EXPECT_LT(result.exit_code, 0) << result.err;
+  EXPECT_EQ(count_scratch("interrupted.csv"), 0);
 }
 
 TEST(CliEval, UnreadableImagesAreCountedAndReported) {

@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 #include <spawn.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -115,6 +116,10 @@ ProcessResult run_vitro(const std::vector<std::string>& arguments, const Process
                   pointers(argument_texts).data(), pointers(environment_texts).data());
   EXPECT_EQ(error, 0) << "cannot start " << VITRO_BINARY;
   if (error != 0) return result;
+  if (options.limit) {
+    const rlimit limit{options.limit_value, options.limit_value};
+    EXPECT_EQ(::prlimit(child, static_cast<__rlimit_resource>(*options.limit), &limit, nullptr), 0);
+  }
   int status = 0;
   while (::waitpid(child, &status, 0) < 0) {
   }

@@ -2,6 +2,7 @@
 
 #include <filesystem>
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -23,6 +24,8 @@ struct ProcessOptions {
   std::filesystem::path input{};  ///< of standard input; empty: nothing
   Stdout out = Stdout::Captured;
   std::vector<std::string> environment{};  ///< "NAME=value", added to this process's
+  std::optional<int> limit{};              ///< RLIMIT_... of the program
+  size_t limit_value = 0;
 };
 
 /// Runs the built program and waits for it.

@@ -9,6 +9,7 @@
 #include "cli/progress.h"
 #include "cli/statistics.h"
 #include "cli/table.h"
+#include "cli/usage.h"
 
 namespace vitro::cli {
 namespace {
@@ -47,6 +48,20 @@ TEST(CliOptions, SizesAreSquareOrHeightByWidth) {
   for (const char* bad : {"", "0", "-1", "x", "224x", "x224", "224x224x3", "65537", "2.5", "1e3",
                           "99999999999999999999"})
     EXPECT_FALSE(parse_size(bad)) << bad;
+}
+
+TEST(CliUsage, NearestAllowsTwoEdits) {
+  const std::vector<std::string> known{"bench", "build"};
+  EXPECT_EQ(nearest("benhc", known), "bench");
+  EXPECT_EQ(nearest("biuld", known), "build");
+  EXPECT_EQ(nearest("classify", known), "");
+  EXPECT_EQ(nearest("bench", {}), "");
+}
+
+TEST(CliPrediction, OneNanIsNotFinite) {
+  EXPECT_TRUE(all_finite(std::vector<float>{1, -2}));
+  EXPECT_FALSE(all_finite(std::vector<float>{1, NAN}));
+  EXPECT_FALSE(all_finite(std::vector<float>{INFINITY, 1}));
 }
 
 TEST(CliPrediction, SoftmaxIsStable) {
@@ -99,6 +114,11 @@ TEST(CliTable, FieldsIndentFurtherLines) {
 TEST(CliOutput, ControlCharactersCannotReachTheTerminal) {
   EXPECT_EQ(printable("a\x1b[31mb\x07"), "a?[31mb?");
   EXPECT_EQ(printable("é\n"), "é\n");
+  EXPECT_EQ(printable("a\xc2\x9b"
+                      "31m\xc2\xa0"),
+            "a?31m\xc2\xa0")
+      << "U+009B is ESC [, U+00A0 is a space";
+  EXPECT_EQ(printable_line("cat\nerror: fake\t\x1b"), "cat?error: fake??");
 }
 
 TEST(CliOutput, BytesInDecimalUnits) {

@@ -1,5 +1,7 @@
 #include <gtest/gtest.h>
 
+#include <sstream>
+
 #include "cli/subprocess.h"
 
 namespace vitro::test {
@@ -35,6 +37,13 @@ TEST(CliUsage, HelpOfEveryVerbIsGroupedAndHasAnExample) {
   }
 }
 
+TEST(CliUsage, HelpFitsInEightyColumns) {
+  for (const std::string& verb : kVerbs) {
+    std::istringstream text(run_vitro({verb, "--help"}).out);
+    for (std::string line; std::getline(text, line);) EXPECT_LE(line.size(), 80u) << line;
+  }
+}
+
 TEST(CliUsage, Version) {
   const ProcessResult result = run_vitro({"--version"});
   EXPECT_EQ(result.exit_code, 0);
@@ -52,21 +61,30 @@ TEST(CliUsage, ErrorsExitWithTwoAndSayWhatToDo) {
       {{}, "a verb is required", "'vitro --help'"},
       {{"benhc"}, "unknown verb 'benhc'", "did you mean 'vitro bench'?"},
       {{"frobnicate"}, "unknown verb", "'vitro --help'"},
-      {{"bench"}, "is required", "'vitro bench --help'"},
+      {{"bench"}, "MODEL is required", "'vitro bench --help'"},
       {{"build", "m.safetensors"}, "--output is required", "'vitro build --help'"},
       {{"run", "m.plan", "-o", "y.npy"}, "--input is required", "'vitro run --help'"},
-      {{"bench", "m.plan", "--frobnicate"}, "--frobnicate", "'vitro bench --help'"},
+      {{"bench", "m.plan", "--frobnicate"}, "option '--frobnicate'", "'vitro bench --help'"},
+      {{"bench", "m.plan", "--bacth", "3"}, "option '--bacth'", "did you mean '--batch'?"},
+      {{"bench", "m.plan", "--thread=3"}, "option '--thread'", "did you mean '--threads'?"},
+      {{"--threads", "2", "bench", "m.plan"}, "'--threads' before the verb", "vitro VERB"},
+      {{"--verbose"}, "unknown option '--verbose'", "'vitro --help'"},
       {{"bench", "m.plan", "--threads", "0"}, "--threads: got '0', expected", "vitro bench"},
       {{"bench", "m.plan", "--threads", "-1"}, "--threads: got '-1', expected", "vitro bench"},
       {{"bench", "m.plan", "--threads", "two"}, "--threads: got 'two'", "vitro bench"},
       {{"bench", "m.plan", "--batch", "0"}, "--batch: got '0'", "vitro bench"},
       {{"bench", "m.plan", "--batch", "1,0"}, "--batch: got '0'", "vitro bench"},
+      {{"bench", "m.plan", "--batch", "99999999999999999999"}, "more than the largest", "bench"},
+      {{"bench", "m.plan", "--duration", "nan"}, "--duration: got 'nan', expected", "vitro bench"},
+      {{"bench", "m.plan", "--duration", "-1"}, "a number from 0 to 86400", "vitro bench"},
       {{"bench", "m.plan", "--size", "224x"}, "--size: got '224x', expected N or", "vitro bench"},
       {{"bench", "m.plan", "--backend", "gpu"}, "got 'gpu', expected auto|cpu|ref", "vitro bench"},
       {{"bench", "m.plan", "--iterations", "0"}, "--iterations: got '0'", "vitro bench"},
       {{"eval", "m.plan", "f", "--min-top1", "101"}, "--min-top1", "'vitro eval --help'"},
+      {{"eval", "m.plan", "f", "--min-top1", "nan"}, "--min-top1", "'vitro eval --help'"},
       {{"eval", "m.plan", "f", "--batch", "0"}, "--batch: got '0'", "'vitro eval --help'"},
-      {{"classify", "m.plan"}, "is required", "'vitro classify --help'"},
+      {{"classify", "m.plan", "-", "-"}, "only once", "'vitro classify --help'"},
+      {{"classify", "m.plan"}, "IMAGE is required", "'vitro classify --help'"},
       {{"classify", "m.plan", "a.png", "--top", "0"}, "--top: got '0'", "vitro classify"},
       {{"doctor", "extra"}, "extra", "'vitro doctor --help'"},
   };

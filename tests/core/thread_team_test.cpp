@@ -60,8 +60,20 @@ TEST(ThreadTeam, ReallyRunsInParallel) {
   EXPECT_EQ(arrived, 2);
 }
 
+TEST(ThreadTeam, CoresFollowTheAffinityMask) {
+  cpu_set_t before, one;
+  ASSERT_EQ(sched_getaffinity(0, sizeof before, &before), 0);
+  EXPECT_GE(available_cores(), 1);
+  CPU_ZERO(&one);
+  CPU_SET(sched_getcpu(), &one);
+  ASSERT_EQ(sched_setaffinity(0, sizeof one, &one), 0);
+  EXPECT_EQ(available_cores(), 1);
+  ASSERT_EQ(sched_setaffinity(0, sizeof before, &before), 0);
+}
+
 TEST(ThreadTeam, RefusesAnEmptyTeam) {
   test::expect_error(ErrorCode::InvalidArgument, "team of 0", [] { ThreadTeam team(0); });
+  test::expect_error(ErrorCode::InvalidArgument, "team of -1", [] { ThreadTeam team(-1); });
 }
 
 }  // namespace

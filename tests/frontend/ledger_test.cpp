@@ -6,9 +6,9 @@
 #include <algorithm>
 #include <limits>
 
+#include "core/checksum.h"
 #include "core/safetensors.h"
 #include "core/temporary_directory.h"
-#include "frontend/checkpoint/checksum.h"
 #include "frontend/checkpoint/format.h"
 #include "frontend/tensor_set.h"
 
@@ -35,18 +35,6 @@ std::string finish_error(WeightLedger& ledger) {
     return e.what();
   }
   return "";
-}
-
-TEST(Checksum, IsXxh3InHexadecimal) {
-  EXPECT_EQ(checksum(std::span<const std::byte>{}), "2d06800538d394c2");
-  const std::string text = "abc";
-  EXPECT_EQ(checksum(std::as_bytes(std::span(text))), "78af5f94892f3950");
-}
-
-TEST(Checksum, OfAFileIsThatOfItsBytes) {
-  const auto file = MappedFile::open(std::filesystem::path(VITRO_SOURCE_DIR) /
-                                     "models/uniformer_small_tiny200.safetensors");
-  EXPECT_EQ(checksum(*file), checksum(file->bytes()));
 }
 
 TEST(WeightLedger, ConvertsAndRecordsWhatIsTaken) {

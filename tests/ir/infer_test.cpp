@@ -1,5 +1,7 @@
 #include <gtest/gtest.h>
 
+#include <cmath>
+
 #include "core/temporary_directory.h"
 #include "ir/builder.h"
 #include "ir/op_info.h"
@@ -165,6 +167,33 @@ const Refusal kRefusals[] = {
     {"attention 'a': qkv 1x2x7 is not 3 x 1 heads x 2",
      [](GraphMaker& m) {
        m.op(OpKind::Attention, AttentionAttrs{1, 2, 1.0f}, {m.input({1, 2, 7})}, "a");
+     }},
+    {"softmax 'a': input is a scalar",
+     [](GraphMaker& m) {
+       const ValueId x = m.op(OpKind::Reshape, ReshapeAttrs{}, {m.input({1})}, "x");
+       m.op(OpKind::Softmax, {}, {x}, "a");
+     }},
+    {"layer_norm 'a': eps nan is no number from 0 up",
+     [](GraphMaker& m) {
+       m.op(OpKind::LayerNorm, NormAttrs{std::nanf("")}, {m.input({1, 4})}, "a");
+     }},
+    {"layer_norm 'a': eps -1 is no number from 0 up",
+     [](GraphMaker& m) {
+       m.op(OpKind::LayerNorm, NormAttrs{-1}, {m.input({1, 4})}, "a");
+     }},
+    // 2^62 elements: the bytes of such a tensor would be 0 in 64 bits.
+    {"depthwise_conv2d 'a': 1x2097152x2097152x1048576 has more than 1099511627776 elements",
+     [](GraphMaker& m) {
+       constexpr int64_t kPad = (1 << 20) - 1;
+       m.depthwise(m.input({1, 2, 2, 1 << 20}), "a", {1, 1, 1 << 20},
+                   {{1, 1}, {kPad, kPad, kPad, kPad}}, false);
+     }},
+    {"mlp 'a': 1048576x1048576x2 has more than 1099511627776 elements",
+     [](GraphMaker& m) {
+       const ValueId x = m.input({1 << 20, 1 << 20, 1});
+       const ValueId fc1 = m.weight("fc1", {2, 1}), fc1_bias = m.weight("b1", {2});
+       const ValueId fc2 = m.weight("fc2", {1, 2}), fc2_bias = m.weight("b2", {1});
+       m.op(OpKind::Mlp, MlpAttrs{}, {x, fc1, fc1_bias, fc2, fc2_bias}, "a");
      }},
     {"mlp 'a': operand 3 is 6x4, expected 4x6",
      [](GraphMaker& m) {

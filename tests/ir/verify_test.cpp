@@ -86,6 +86,39 @@ TEST(Verify, RefusesAConstantThatDoesNotFitItsValue) {
                  [](Graph& g) { g.value(2).constant->layout = Layout::Panel16; });
 }
 
+void pack(Graph& graph, const std::string& name) {
+  for (Value& value : graph.values)
+    if (value.name == name) value.constant = with_layout(*value.constant, Layout::Panel16);
+}
+
+TEST(Verify, TakesPanelsAsMatricesOfProducts) {
+  Graph graph = valid_graph();
+  for (const char* name : {"a.weight", "w1", "w2"}) pack(graph, name);
+  verify(graph);
+}
+
+TEST(Verify, RefusesPanelsThatAnythingElseReads) {
+  GraphMaker m;
+  const ValueId x = m.input({4, 4}), w = m.weight("w", {4, 4});
+  const ValueId view = m.op(OpKind::Reshape, ReshapeAttrs{{4, 4}}, {w}, "view");
+  const ValueId sum = m.add(m.op(OpKind::Linear, {}, {x, view}, "a"), m.weight("b", {4, 4}));
+  const Graph graph = m.finish({sum, m.op(OpKind::Linear, {}, {m.weight("c", {4, 4}), w}, "d")});
+  const auto refused = [&](const std::string& name, const std::string& message) {
+    Graph packed = graph;
+    pack(packed, name);
+    expect_error(ErrorCode::Internal, message, [&] { verify(packed); });
+  };
+  refused("w", "reshape 'view': operand 0 is packed in panels, expected row_major");
+  refused("b", "add 'add': operand 1 is packed");
+  refused("c", "linear 'd': operand 0 is packed");
+  Graph output = graph;
+  pack(output, "b");
+  output.nodes.clear();
+  for (size_t id = 0; id < output.values.size(); ++id)
+    if (output.values[id].name == "b") output.outputs = {static_cast<ValueId>(id)};
+  expect_error(ErrorCode::Internal, "is a constant packed in panels", [&] { verify(output); });
+}
+
 TEST(Builder, RefusesAWrongArityAndForeignAttributes) {
   GraphBuilder builder;
   const ValueId x = builder.input("x", {1, 2});

@@ -47,10 +47,12 @@ void add_attention_cases(CaseList& cases) {
                                     "block");
                 });
   }
-  cases.add(OpKind::Attention, "without_scale", [](GraphBuilder& builder, Random&) {
-    return builder.op(OpKind::Attention, AttentionAttrs{2, 16, 1.0f},
-                      {builder.input("qkv", {1, 9, 96})}, "attention");
-  });
+  for (const float scale : {1.0f, 0.0f, -8.0f})
+    cases.add(OpKind::Attention, fmt::format("of_scale_{}", scale),
+              [scale](GraphBuilder& builder, Random&) {
+                return builder.op(OpKind::Attention, AttentionAttrs{2, 16, scale},
+                                  {builder.input("qkv", {1, 9, 96})}, "attention");
+              });
 }
 
 void add_mlp_cases(CaseList& cases) {

@@ -5,6 +5,11 @@
 
 namespace vitro::cpu {
 
+std::optional<Refusal> needs_scale(float scale) {
+  if (scale >= 0) return std::nullopt;
+  return Refusal{fmt::format("scale {} is not positive", scale)};
+}
+
 AttentionCore::AttentionCore(int64_t images, int64_t tokens, int64_t heads, int64_t head_dim,
                              float scale, int threads)
     : table_(active_kernels()), threads_(threads), images_(images) {
@@ -48,6 +53,11 @@ void AttentionCore::run(const float* qkv, float* out, float* scratch, ThreadTeam
 
 namespace {
 
+std::optional<Refusal> can_run(const OpContext& op) {
+  if (auto refusal = needs_float32(op)) return refusal;
+  return needs_scale(op.node.as<AttentionAttrs>().scale);
+}
+
 class AttentionHeads final : public Kernel {
  public:
   explicit AttentionHeads(const OpContext& op)
@@ -65,6 +75,6 @@ class AttentionHeads final : public Kernel {
 
 }  // namespace
 
-const Impl kAttentionHeads{"cpu:attention_heads", needs_float32, make_kernel<AttentionHeads>};
+const Impl kAttentionHeads{"cpu:attention_heads", can_run, make_kernel<AttentionHeads>};
 
 }  // namespace vitro::cpu

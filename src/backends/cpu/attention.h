@@ -2,9 +2,13 @@
 
 #include "backends/cpu/bands.h"
 #include "backends/cpu/kernels/kernels.h"
+#include "backends/kernel.h"
 #include "core/thread_team.h"
 
 namespace vitro::cpu {
+
+/// Refuses a scale that the kernels do not take.
+std::optional<Refusal> needs_scale(float scale);
 
 /// Multi-head self-attention of a batch: the parallel form of the attention kernel. No score matrix
 /// larger than a tile of queries is ever in memory.

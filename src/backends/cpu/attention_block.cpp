@@ -9,6 +9,7 @@ constexpr int64_t kChunkRows = 196;
 
 std::optional<Refusal> can_run(const OpContext& op) {
   if (auto refusal = needs_float32(op)) return refusal;
+  if (auto refusal = needs_scale(op.node.as<AttentionBlockAttrs>().scale)) return refusal;
   if (auto refusal = needs_panels(op, 1)) return refusal;
   return needs_panels(op, 3);
 }

@@ -25,7 +25,7 @@ void parallel_gemm(const KernelTable& table, const GemmArgs& args, ThreadTeam& t
                    float* scratch) {
   const GemmGrid grid = gemm_grid(args.m, args.n, args.k, team.size());
   const size_t scratch_size = gemm_scratch_size(args);
-  const int64_t panels = (args.n + 15) / 16;
+  const int64_t panels = num_panels(args.n);
   team.parallel_for(grid.count(), [&](int64_t i, int thread) {
     GemmArgs local = args;
     local.scratch = scratch + scratch_size * static_cast<size_t>(thread);

@@ -1,6 +1,7 @@
 #include "backends/cpu/bands.h"
 #include "backends/cpu/depthwise_conv2d.h"
 #include "backends/cpu/ops.h"
+#include "ir/fused_ops.h"
 
 namespace vitro::cpu {
 namespace {
@@ -13,11 +14,6 @@ std::optional<Refusal> can_run(const OpContext& op) {
   if (auto refusal = needs_float32(op)) return refusal;
   if (auto refusal = needs_panels(op, 3)) return refusal;
   return needs_panels(op, 6);
-}
-
-Conv2dAttrs same_padding(const Dims& weight) {
-  const int64_t y = weight[0] / 2, x = weight[1] / 2;
-  return {{1, 1}, {y, x, y, x}};
 }
 
 /// x1 = dw3x3(x); y = x1 + conv2(dw5x5(conv1(x1))). Two phases for each image, split at the 5x5's
@@ -90,7 +86,8 @@ class LocalMixerPhased final : public Kernel {
     DepthwiseArgs spatial = spatial_;
     spatial.input = mixed;
     spatial.weights = args.inputs[5];
-    spatial.output = scratch - offset;  // the kernel addresses rows of the whole image
+    spatial.output = scratch;  // the rows of this band alone
+    spatial.out_y0 = bands_.begin(band);
     table_.depthwise(spatial, bands_.begin(band), bands_.begin(band + 1));
     GemmArgs conv2 = product(args, 6, band);
     conv2.a = scratch;

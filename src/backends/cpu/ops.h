@@ -4,6 +4,7 @@
 
 #include "backends/cpu/kernels/kernels.h"
 #include "backends/kernel.h"
+#include "core/panel16.h"
 
 namespace vitro::cpu {
 
@@ -13,7 +14,7 @@ const KernelTable& active_kernels();
 /// Rows of a channels-last tensor: the product of all extents but the last.
 int64_t num_rows(const TensorType& type);
 /// Panels of 16 columns that cover n.
-inline int64_t num_panels(int64_t n) { return (n + 15) / 16; }
+inline int64_t num_panels(int64_t n) { return (n + kPanelWidth - 1) / kPanelWidth; }
 /// Floats rounded up to whole cache lines.
 inline size_t aligned_floats(int64_t count) { return static_cast<size_t>((count + 15) / 16 * 16); }
 

@@ -1,5 +1,7 @@
 #include "backends/cpu/kernels/rows.h"
 
+#include <numeric>
+
 #include "backends/cpu/bands.h"
 #include "backends/cpu/ops.h"
 
@@ -117,8 +119,9 @@ std::optional<Refusal> over_tokens(const OpContext& op) {
   const Dims& dims = op.input(0).dims;
   const auto& axes = op.node.as<ReduceAttrs>().axes;
   // [n, tokens, c] over 1 or [n, h, w, c] over 1 and 2.
-  if (axes.size() + 2 == dims.size() && axes.front() == 1 && axes.back() == std::ssize(axes))
-    return std::nullopt;
+  std::vector<int64_t> inner(axes.size());
+  std::iota(inner.begin(), inner.end(), int64_t{1});
+  if (axes.size() + 2 == dims.size() && axes == inner) return std::nullopt;
   return Refusal{"not a reduction of [n, ..., c] over all inner axes in order"};
 }
 

@@ -5,7 +5,7 @@
 #include <utility>
 
 #include "core/check.h"
-#include "frontend/checkpoint/checksum.h"
+#include "core/checksum.h"
 #include "frontend/checkpoint/format.h"
 
 namespace vitro {

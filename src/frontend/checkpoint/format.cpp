@@ -8,6 +8,7 @@
 #include <string_view>
 #include <utility>
 
+#include "core/byte_reader.h"
 #include "core/check.h"
 #include "core/safetensors.h"
 #include "core/torch_file.h"
@@ -17,10 +18,6 @@ namespace {
 
 constexpr const char* kUnderstood =
     "understood are .safetensors and PyTorch .pth, .pt and .bin files (torch 1.6 or later)";
-
-std::string_view as_text(std::span<const std::byte> bytes) {
-  return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
-}
 
 bool is_torch_extension(const std::string& extension) {
   return extension == ".pth" || extension == ".pt" || extension == ".bin" || extension == ".ckpt" ||

@@ -6,8 +6,8 @@
 #include <utility>
 
 #include "core/check.h"
+#include "core/checksum.h"
 #include "core/convert.h"
-#include "frontend/checkpoint/checksum.h"
 
 namespace vitro {
 namespace {

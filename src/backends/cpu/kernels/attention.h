@@ -12,8 +12,8 @@ struct AttentionArgs {
   int64_t head_dim = 0;
   /// [tokens, 3 * heads * head_dim]: per token the queries of all heads, then keys, then values.
   const float* qkv = nullptr;
-  float* out = nullptr;  ///< [tokens, heads * head_dim]
-  float scale = 1;
+  float* out = nullptr;      ///< [tokens, heads * head_dim]
+  float scale = 1;           ///< >= 0: the greatest score is sought before it is scaled
   float* keys = nullptr;     ///< attention_keys_size floats, filled by pack_keys for one head
   float* scratch = nullptr;  ///< attention_scratch_size floats, private to the thread
 };

@@ -23,10 +23,12 @@ void pack_keys(const AttentionArgs& a, int64_t head) {
       const float* const rows[4] = {first, first + stride, first + 2 * stride, first + 3 * stride};
       V::transpose4(rows, a.head_dim, dst + done, 16);
     }
-    for (; done < 16; ++done) {
+    for (; done < count; ++done) {
       const float* src = keys + (base + done) * stride;
-      for (int64_t i = 0; i < a.head_dim; ++i) dst[16 * i + done] = done < count ? src[i] : 0.0f;
+      for (int64_t i = 0; i < a.head_dim; ++i) dst[16 * i + done] = src[i];
     }
+    for (; done < 16; ++done)
+      for (int64_t i = 0; i < a.head_dim; ++i) dst[16 * i + done] = 0.0f;
   }
 }
 

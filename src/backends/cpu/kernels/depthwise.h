@@ -10,7 +10,7 @@ struct DepthwiseArgs {
   const float* input = nullptr;    ///< [in_h, in_w, channels]
   const float* weights = nullptr;  ///< [kernel_h, kernel_w, channels]
   const float* bias = nullptr;     ///< [channels] or null
-  float* output = nullptr;         ///< [out_h, out_w, channels]; must not overlap input
+  float* output = nullptr;         ///< rows from out_y0 on; must not overlap input
   int64_t in_h = 0;
   int64_t in_w = 0;
   int64_t channels = 0;
@@ -22,9 +22,10 @@ struct DepthwiseArgs {
   int64_t pad_left = 0;
   int64_t out_h = 0;
   int64_t out_w = 0;
+  int64_t out_y0 = 0;  ///< the row of the result [out_h, out_w, channels] that output points to
 };
 
-/// Computes output rows [y_begin, y_end).
+/// Computes output rows [y_begin, y_end), y_begin >= out_y0.
 using Depthwise = void (*)(const DepthwiseArgs& args, int64_t y_begin, int64_t y_end);
 
 }  // namespace vitro::cpu

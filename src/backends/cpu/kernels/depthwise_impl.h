@@ -6,6 +6,10 @@
 namespace vitro::cpu {
 namespace {
 
+inline float* output_pixel(const DepthwiseArgs& d, int64_t y, int64_t x) {
+  return d.output + ((y - d.out_y0) * d.out_w + x) * d.channels;
+}
+
 /// One row of the sum: kBlock neighbouring outputs, kKernel taps. Each input vector is loaded once
 /// and used for every output it reaches. kEdge: taps may lie left or right of the image.
 template <class V, int kKernel, int kBlock, bool kEdge, class Load>
@@ -42,7 +46,7 @@ void depthwise_vector(const DepthwiseArgs& d, int64_t y, int64_t x, int64_t chan
     const float* weights = d.weights + ky * kKernel * d.channels + channel;
     depthwise_taps<V, kKernel, kBlock, kEdge>(row, weights, d.channels, x, d.in_w, load, acc);
   }
-  float* dst = d.output + (y * d.out_w + x) * d.channels + channel;
+  float* dst = output_pixel(d, y, x) + channel;
 #pragma GCC unroll 14
   for (int i = 0; i < kBlock; ++i) store(dst + i * d.channels, acc[i]);
 }
@@ -128,7 +132,7 @@ template <class V>
 void depthwise_any(const DepthwiseArgs& d, int64_t y_begin, int64_t y_end) {
   for (int64_t y = y_begin; y < y_end; ++y) {
     for (int64_t x = 0; x < d.out_w; ++x) {
-      float* dst = d.output + (y * d.out_w + x) * d.channels;
+      float* dst = output_pixel(d, y, x);
       for (int64_t channel = 0; channel < d.channels; channel += V::kWidth) {
         const int64_t left = d.channels - channel;
         const auto mask = V::tail(static_cast<int>(left < V::kWidth ? left : V::kWidth));

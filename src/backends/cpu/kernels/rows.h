@@ -15,7 +15,7 @@ struct LayerNormArgs {
 };
 using LayerNormRows = void (*)(const LayerNormArgs& args, int64_t row_begin, int64_t row_end);
 
-/// dst = softmax(scale * x) over each row of [rows, columns]. dst may be x.
+/// dst = softmax(scale * x) over each row of [rows, columns], scale >= 0. dst may be x.
 struct SoftmaxArgs {
   const float* x = nullptr;
   float* dst = nullptr;
