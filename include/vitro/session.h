@@ -7,6 +7,9 @@
 
 namespace vitro {
 
+class Executable;
+class RunObserver;
+
 struct SessionOptions {
   std::string backend = "auto";  ///< "auto", "cpu" or "reference"
   int threads = 0;               ///< exactly this many per run; 0: one for each available core
@@ -42,6 +45,10 @@ class Session {
   std::string explain(const Dims& dims) const;
 
  private:
+  // runtime/observe.h, for tools that look into a run.
+  friend void run_observed(const Session&, const float*, const Dims&, float*, RunObserver*);
+  friend std::shared_ptr<const Executable> compiled_program(const Session&, const Dims&);
+
   struct State;
   std::unique_ptr<State> state_;
 };

@@ -20,6 +20,28 @@ struct Dispatch {
   std::vector<Answer> answers;
 };
 
+/// One kernel of a compiled graph and the work that its op defines.
+struct StepInfo {
+  std::string source;  ///< module path of the node
+  OpKind kind;
+  const char* impl;
+  TensorType output;
+  double flops;         ///< multiply-adds count as two
+  size_t weight_bytes;  ///< constant operands
+  size_t input_bytes;   ///< computed operands
+  size_t output_bytes;
+  size_t scratch_bytes;
+};
+
+/// Watches a run from the thread that called it; steps are numbered as in Executable::steps().
+class RunObserver {
+ public:
+  virtual ~RunObserver() = default;
+  virtual void before_step(size_t /*step*/) {}
+  /// `output` holds the result until the next step begins.
+  virtual void after_step(size_t /*step*/, const float* /*output*/) {}
+};
+
 /// A graph compiled for one input shape. Immutable; run() may be called by many threads at once,
 /// each with an arena of its own.
 class Executable {
@@ -32,9 +54,11 @@ class Executable {
   /// How many threads it was compiled for, the size of the team it runs on.
   virtual int threads() const = 0;
   /// inputs and outputs in the graph's order, dense float32; arena is 64-byte aligned. Neither
-  /// allocates nor chooses.
+  /// allocates nor chooses. `observer` may be null.
   virtual void run(std::span<const float* const> inputs, std::span<float* const> outputs,
-                   std::byte* arena, ThreadTeam& team) const = 0;
+                   std::byte* arena, ThreadTeam& team, RunObserver* observer) const = 0;
+  /// What run() executes, in order.
+  virtual std::span<const StepInfo> steps() const = 0;
   /// How each op was mapped, in execution order.
   virtual std::span<const Dispatch> dispatch() const = 0;
 };

@@ -41,9 +41,10 @@ class Program : public Executable {
   size_t arena_bytes() const override { return arena_size; }
   int threads() const override { return num_threads; }
   std::span<const Dispatch> dispatch() const override { return dispatches; }
+  std::span<const StepInfo> steps() const override { return infos; }
 
   void run(std::span<const float* const> inputs, std::span<float* const> outputs, std::byte* arena,
-           ThreadTeam& team) const override {
+           ThreadTeam& team, RunObserver* observer) const override {
     check(team.size() == num_threads, ErrorCode::Internal,
           "a team of {} for a program of {} threads", team.size(), num_threads);
     const auto locate = [&](const Place& place) -> const float* {
@@ -59,18 +60,20 @@ class Program : public Executable {
       }
     };
     std::array<const float*, kMaxOperands> operands;
-    for (const Step& step : steps) {
+    for (size_t s = 0; s < sequence.size(); ++s) {
+      const Step& step = sequence[s];
       for (size_t i = 0; i < step.inputs.size(); ++i) operands[i] = locate(step.inputs[i]);
-      step.kernel->run({{operands.data(), step.inputs.size()},
-                        const_cast<float*>(locate(step.output)),
-                        arena + step.scratch,
-                        team});
+      auto* output = const_cast<float*>(locate(step.output));
+      if (observer) observer->before_step(s);
+      step.kernel->run({{operands.data(), step.inputs.size()}, output, arena + step.scratch, team});
+      if (observer) observer->after_step(s, output);
     }
     for (const OutputCopy& copy : copies)
       std::memcpy(outputs[copy.output], locate(copy.from), copy.bytes);
   }
 
-  std::vector<Step> steps;
+  std::vector<Step> sequence;
+  std::vector<StepInfo> infos;  ///< of the sequence
   std::vector<OutputCopy> copies;
   std::vector<TensorType> output_types;
   std::vector<Constant> constants;  ///< keeps the weights that operands point to
@@ -124,11 +127,13 @@ class ProgramBuilder {
     for (size_t i = 0; i < graph_.nodes.size();) {
       if (is_view(graph_.nodes[i])) {
         kernels_.push_back(nullptr);
+        chosen_.push_back(nullptr);
         ++i;
       } else if (auto kernel = choose(graph_.nodes[i])) {
         check(graph_.nodes[i].inputs.size() <= kMaxOperands, ErrorCode::Internal,
               "'{}' has {} operands", graph_.nodes[i].source, graph_.nodes[i].inputs.size());
         kernels_.push_back(std::move(kernel));
+        chosen_.push_back(program_->dispatches.back().answers.back().impl);
         ++i;
       } else {
         inline_body(graph_, i);
@@ -258,11 +263,28 @@ class ProgramBuilder {
       Step step{
           std::move(kernels_[i]), {}, place(graph_.nodes[i].output), offsets_[buffers_.size() + i]};
       for (ValueId id : graph_.nodes[i].inputs) step.inputs.push_back(place(id));
-      program_->steps.push_back(std::move(step));
+      program_->infos.push_back(describe(i, *step.kernel));
+      program_->sequence.push_back(std::move(step));
     }
     for (size_t k : copied_outputs_)
       program_->copies.push_back(
           {place(graph_.outputs[k]), k, type_bytes(program_->output_types[k])});
+  }
+
+  StepInfo describe(size_t index, const Kernel& kernel) const {
+    const Node& node = graph_.nodes[index];
+    const TensorType& output = types_[static_cast<size_t>(node.output)];
+    StepInfo info{node.source, node.kind,          chosen_[index],        output, 0, 0,
+                  0,           type_bytes(output), kernel.scratch_bytes()};
+    std::vector<TensorType> operands;
+    for (ValueId id : node.inputs) {
+      operands.push_back(types_[static_cast<size_t>(id)]);
+      const auto& constant = graph_.value(id).constant;
+      (constant ? info.weight_bytes : info.input_bytes) +=
+          constant ? constant->bytes.size() : type_bytes(operands.back());
+    }
+    info.flops = op_info(node.kind).flops(node, operands, output);
+    return info;
   }
 
   Graph graph_;
@@ -272,6 +294,7 @@ class ProgramBuilder {
   std::unique_ptr<Program> program_;
   std::vector<TensorType> types_;
   std::vector<std::unique_ptr<Kernel>> kernels_;  ///< by node; null for views
+  std::vector<const char*> chosen_;               ///< implementation, by node
   std::vector<ValueId> roots_;
   std::vector<int> last_use_, producer_, bound_output_, buffer_;  ///< by value
   std::vector<Buffer> buffers_;

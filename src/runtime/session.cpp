@@ -11,6 +11,7 @@
 #include "backends/backend.h"
 #include "core/check.h"
 #include "ir/op_info.h"
+#include "runtime/observe.h"
 #include "runtime/plan_data.h"
 
 namespace vitro {
@@ -62,9 +63,10 @@ class CompiledShape {
 
   const Executable& executable() const { return *executable_; }
 
-  void run(const float* input, std::span<float* const> outputs, ThreadTeam& team) {
+  void run(const float* input, std::span<float* const> outputs, ThreadTeam& team,
+           RunObserver* observer) {
     auto arena = arenas_.take([this] { return allocate(); });
-    executable_->run({&input, 1}, outputs, arena.get(), team);
+    executable_->run({&input, 1}, outputs, arena.get(), team, observer);
     arenas_.give_back(std::move(arena));
   }
 
@@ -98,10 +100,10 @@ struct Session::State {
   std::deque<Dims> order;  // of compilation: the oldest shape makes room
   FreeList<std::unique_ptr<ThreadTeam>> teams;
 
-  void run(CompiledShape& shape, const float* images, float* logits) {
+  void run(CompiledShape& shape, const float* images, float* logits, RunObserver* observer) {
     float* const outputs[] = {logits};
     auto team = teams.take([this] { return std::make_unique<ThreadTeam>(threads); });
-    shape.run(images, outputs, *team);
+    shape.run(images, outputs, *team, observer);
     teams.give_back(std::move(team));
   }
 
@@ -147,10 +149,21 @@ Session::Session(Session&&) noexcept = default;
 Session& Session::operator=(Session&&) noexcept = default;
 
 void Session::run(const float* images, const Dims& dims, float* logits) const {
-  check(state_->plan.data().graph.outputs.size() == 1, ErrorCode::InvalidArgument,
+  run_observed(*this, images, dims, logits, nullptr);
+}
+
+void run_observed(const Session& session, const float* images, const Dims& dims, float* logits,
+                  RunObserver* observer) {
+  Session::State& state = *session.state_;
+  check(state.plan.data().graph.outputs.size() == 1, ErrorCode::InvalidArgument,
         "session: the plan has {} outputs, run() returns one",
-        state_->plan.data().graph.outputs.size());
-  state_->run(*state_->compiled(dims), images, logits);
+        state.plan.data().graph.outputs.size());
+  state.run(*state.compiled(dims), images, logits, observer);
+}
+
+std::shared_ptr<const Executable> compiled_program(const Session& session, const Dims& dims) {
+  const auto shape = session.state_->compiled(dims);
+  return {shape, &shape->executable()};
 }
 
 Tensor Session::run(const Tensor& images) const {

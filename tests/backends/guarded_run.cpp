@@ -48,7 +48,7 @@ std::vector<std::vector<float>> GuardedRun::run() {
     targets.push_back(outputs.back().floats());
   }
   ThreadTeam team(executable_.threads());
-  executable_.run(sources, targets, arena_.data(), team);
+  executable_.run(sources, targets, arena_.data(), team, nullptr);
   EXPECT_TRUE(arena_.intact()) << "wrote outside of the arena";
   for (size_t i = 0; i < inputs_.size(); ++i) {
     EXPECT_TRUE(inputs_[i].intact()) << "wrote around input " << i;

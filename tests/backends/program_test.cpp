@@ -219,7 +219,7 @@ struct Caller {
   }
   void run(const Executable& executable, const Tensor& input) {
     const float* source = input.data.data();
-    executable.run({&source, 1}, targets, arena.data(), team);
+    executable.run({&source, 1}, targets, arena.data(), team, nullptr);
   }
   GuardedBuffer arena;
   ThreadTeam team;

@@ -72,7 +72,7 @@ std::vector<Tensor> run(const Graph& graph, const Backend& backend, const Case& 
       allocate_constant({static_cast<int64_t>(executable->arena_bytes() / sizeof(float) + 1)});
   const float* const input = images.data();
   ThreadTeam team(executable->threads());
-  executable->run({&input, 1}, pointers, reinterpret_cast<std::byte*>(memory.data()), team);
+  executable->run({&input, 1}, pointers, reinterpret_cast<std::byte*>(memory.data()), team, nullptr);
   return results;
 }
 

@@ -37,7 +37,7 @@ Results run_reference(const Graph& graph, const std::vector<TensorType>& types) 
   const auto [arena, memory] =
       allocate_constant({static_cast<int64_t>(executable->arena_bytes() / 4 + 1)});
   ThreadTeam team(executable->threads());
-  executable->run(input_data, result_data, reinterpret_cast<std::byte*>(memory.data()), team);
+  executable->run(input_data, result_data, reinterpret_cast<std::byte*>(memory.data()), team, nullptr);
   return results;
 }
 
