@@ -22,7 +22,8 @@ struct MicroTile {
   float* c;
   int64_t ldc;
   int columns;            // valid columns, <= 16 * kPanels
-  const float* prefetch;  // k cache lines that a later call reads, or null
+  const char* prefetch;   // what a later call reads, or null
+  int64_t prefetch_step;  // bytes, for each of the k steps
 };
 
 /// Accumulators stay in registers for the whole of k, in order: that is what makes results
@@ -52,7 +53,8 @@ template <class V, int kRows, int kPanels, bool kTail>
   }
   const float* a = t.a;
   const float* b = t.b;
-  const float* prefetch = t.prefetch;
+  const char* prefetch = t.prefetch;
+  const int64_t prefetch_step = t.prefetch_step;
   const int64_t lda = t.lda;
   const ptrdiff_t panel_stride = t.panel_stride;
   const ptrdiff_t row_stride = t.row_stride;
@@ -76,7 +78,7 @@ template <class V, int kRows, int kPanels, bool kTail>
     }
     if (prefetch) {
       __builtin_prefetch(prefetch, 0, 2);
-      prefetch += 16;
+      prefetch += prefetch_step;
     }
     ++a;
     b += row_stride;
@@ -161,6 +163,29 @@ void micro_gelu(MicroKernel kernel, const MicroTile& tile, int rows) {
   }
 }
 
+/// Brings the packed panels [begin, end), at most kGemmPanels of them, into the second-level cache
+/// while `tiles` calls use those before them. The calls share the work evenly: a burst in the first
+/// ones takes up the fill buffers that their own loads need, and costs a fifth when weights come
+/// from the last-level cache.
+template <class V>
+struct WeightPrefetch {
+  const char* start = nullptr;
+  int64_t bytes_per_call = 0;
+  int64_t step = 0;
+
+  WeightPrefetch(const GemmArgs& g, int64_t begin, int64_t end, int64_t tiles) {
+    if (g.b.row_stride != 16 || begin >= end) return;
+    const int64_t panels = end - begin < V::kGemmPanels ? end - begin : V::kGemmPanels;
+    start = reinterpret_cast<const char*>(g.b.data + begin * g.b.panel_stride);
+    bytes_per_call = (panels * g.k * 64 + tiles - 1) / tiles;
+    step = (bytes_per_call + g.k - 1) / g.k;
+  }
+  void aim(MicroTile& t, int64_t tile) const {
+    t.prefetch = start ? start + tile * bytes_per_call : nullptr;
+    t.prefetch_step = step;
+  }
+};
+
 /// Tiles [first, last) against panels [panel_begin, panel_end): a pair of panels stays in L1 or L2
 /// while the row tiles pass. `a` is the first row of tile `first`.
 template <class V>
@@ -181,17 +206,14 @@ void gemm_block(const GemmArgs& g, const RowTiles& tiles, int64_t first, int64_t
     t.ldr = g.ldr;
     t.ldc = g.ldc;
     const bool tail = t.columns < panels * 16;
-    // The weights of the next panels come in while these are used: k cache lines per call.
-    const int64_t next_panels = g.b.row_stride == 16 ? left - panels : 0;
+    const WeightPrefetch<V> ahead(g, panel + panels, panel_end, last - first);
     for (int64_t i = first; i < last; ++i) {
       const int64_t row = tiles.start(i);
       const int rows = static_cast<int>(tiles.rows(i));
       t.a = a + (row - tiles.start(first)) * lda;
       t.c = g.c + row * g.ldc + panel * 16;
       t.residual = g.residual ? g.residual + row * g.ldr + panel * 16 : nullptr;
-      const int64_t ahead = i - first;
-      t.prefetch = ahead < panels && ahead < next_panels ? t.b + (panels + ahead) * g.b.panel_stride
-                                                         : nullptr;
+      ahead.aim(t, i - first);
       const MicroKernel kernel = micro_kernel_for<V>(rows, panels, tail);
       if (g.gelu)
         micro_gelu<V>(kernel, t, rows);
