@@ -22,7 +22,8 @@ struct GemmProblem {
   cpu::GemmArgs args;
   int64_t copies;  // of the weights, one after the other
 
-  GemmProblem(const GemmCase& s, int64_t weight_copies) : copies(weight_copies) {
+  GemmProblem(const cpu::KernelTable& table, const GemmCase& s, int64_t weight_copies)
+      : copies(weight_copies) {
     a = pattern(s.m * s.k);
     const std::vector<float> w = pattern(s.n * s.k);
     weights.resize(panel16_size(s.n, s.k) * static_cast<size_t>(copies));
@@ -45,7 +46,7 @@ struct GemmProblem {
     args.eps = 1e-6f;
     args.residual = s.residual ? c.data() : nullptr;
     args.ldr = s.n;
-    scratch.resize(cpu::gemm_scratch_size(args));
+    scratch.resize(table.gemm_scratch_size(args));
     args.scratch = scratch.data();
   }
   void select_copy(int64_t i) {
@@ -64,7 +65,7 @@ void run_gemm(const Context& context, const GemmCase& s) {
   // Cold: enough copies of the weights that each call finds them in memory, as in a whole network.
   const int64_t bytes = s.n * s.k * 4;
   const int64_t copies = context.options.cold ? 1 + (int64_t{128} << 20) / bytes : 1;
-  GemmProblem p(s, copies);
+  GemmProblem p(*context.table, s, copies);
   const int64_t panels = (s.n + 15) / 16;
   int64_t call = 0;
   const Timing t = time_calls(
@@ -82,9 +83,9 @@ void run_gemm_threads(const Context& context, const GemmCase& s) {
   const int threads = context.options.threads;
   const std::string name = gemm_name(s) + fmt::format(" x{}", threads);
   if (threads < 2 || !context.wants(name)) return;
-  GemmProblem p(s, 1);
+  GemmProblem p(*context.table, s, 1);
   const cpu::GemmGrid grid = cpu::gemm_grid(s.m, s.n, s.k, threads);
-  const size_t scratch_size = cpu::gemm_scratch_size(p.args);
+  const size_t scratch_size = context.table->gemm_scratch_size(p.args);
   std::vector<float> scratch(scratch_size * static_cast<size_t>(threads));
   const int64_t panels = (s.n + 15) / 16;
   ThreadTeam team(threads);

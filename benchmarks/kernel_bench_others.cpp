@@ -31,7 +31,7 @@ void run_patches(const Context& context, const PatchCase& s) {
   std::vector<float> c(static_cast<size_t>(args.m * args.n));
   args.c = c.data();
   args.ldc = args.n;
-  std::vector<float> scratch(cpu::gemm_scratch_size(args));
+  std::vector<float> scratch(context.table->gemm_scratch_size(args));
   args.scratch = scratch.data();
   const Timing t =
       time_calls([&] { context.table->gemm_tile(args, 0, args.m, 0, (args.n + 15) / 16); },

@@ -76,7 +76,9 @@ class AttentionBlockPhased final : public Kernel {
  private:
   /// The products and the attention never run at the same time.
   size_t shared_size() const {
-    return std::max(core_.scratch_size(), gemm_scratch_size(qkv_) * static_cast<size_t>(threads_));
+    const size_t product =
+        std::max(table_.gemm_scratch_size(qkv_), table_.gemm_scratch_size(proj_));
+    return std::max(core_.scratch_size(), product * static_cast<size_t>(threads_));
   }
 
   const KernelTable& table_;

@@ -65,7 +65,7 @@ class PatchKernel final : public ConvKernel {
   size_t scratch_bytes() const override {
     GemmArgs gemm = args_;
     gemm.patches = &source_;
-    return gemm_scratch_size(gemm) * static_cast<size_t>(threads_) * sizeof(float);
+    return table_.gemm_scratch_size(gemm) * static_cast<size_t>(threads_) * sizeof(float);
   }
   void run(const KernelArgs& args) const override {
     PatchSource source = source_;
@@ -103,13 +103,15 @@ class Im2colKernel final : public ConvKernel {
       GemmArgs gemm = whole;
       gemm.m = bands_.size(band);
       gemm.a = rows;
+      gemm.scratch = rows + rows_size();
       gemm.c = whole.c + begin * whole.ldc;
       table_.gemm_tile(gemm, 0, gemm.m, 0, num_panels(gemm.n));
     });
   }
 
  private:
-  size_t thread_size() const { return aligned_floats(bands_.max_size() * args_.k); }
+  size_t rows_size() const { return aligned_floats(bands_.max_size() * args_.k); }
+  size_t thread_size() const { return rows_size() + table_.gemm_scratch_size(args_); }
 
   /// The pixels under the kernel at output pixel `index`: dst [kernel_h, kernel_w, c], zeros
   /// outside.

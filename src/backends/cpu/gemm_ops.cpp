@@ -24,7 +24,7 @@ std::optional<Refusal> needs_panels(const OpContext& op, size_t index) {
 void parallel_gemm(const KernelTable& table, const GemmArgs& args, ThreadTeam& team,
                    float* scratch) {
   const GemmGrid grid = gemm_grid(args.m, args.n, args.k, team.size());
-  const size_t scratch_size = gemm_scratch_size(args);
+  const size_t scratch_size = table.gemm_scratch_size(args);
   const int64_t panels = num_panels(args.n);
   team.parallel_for(grid.count(), [&](int64_t i, int thread) {
     GemmArgs local = args;

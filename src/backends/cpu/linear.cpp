@@ -17,7 +17,7 @@ class LinearKernel final : public Kernel {
     args_.ldc = args_.n;
   }
   size_t scratch_bytes() const override {
-    return gemm_scratch_size(args_) * static_cast<size_t>(threads_) * sizeof(float);
+    return table_.gemm_scratch_size(args_) * static_cast<size_t>(threads_) * sizeof(float);
   }
   void run(const KernelArgs& args) const override {
     GemmArgs gemm = args_;

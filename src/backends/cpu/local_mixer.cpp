@@ -33,39 +33,44 @@ class LocalMixerPhased final : public Kernel {
     product_.k = product_.lda = channels_;
   }
   size_t scratch_bytes() const override {
-    return (2 * aligned_floats(image_size_) + band_size() * static_cast<size_t>(threads_)) *
+    return (2 * aligned_floats(image_size_) + thread_size() * static_cast<size_t>(threads_)) *
            sizeof(float);
   }
   void run(const KernelArgs& args) const override {
     auto* x1 = reinterpret_cast<float*>(args.scratch);
     float* mixed = x1 + aligned_floats(image_size_);
-    float* band_scratch = mixed + aligned_floats(image_size_);
+    float* threads_scratch = mixed + aligned_floats(image_size_);
+    const auto scratch = [&](int thread) {
+      return threads_scratch + thread_size() * static_cast<size_t>(thread);
+    };
     for (int64_t image = 0; image < images_; ++image) {
       const float* x = args.inputs[0] + image * image_size_;
       float* y = args.output + image * image_size_;
-      args.team.parallel_for(
-          bands_.count, [&](int64_t band, int) { embed_and_project(args, x, x1, mixed, band); });
       args.team.parallel_for(bands_.count, [&](int64_t band, int thread) {
-        mix_and_project(args, x1, mixed, y, band,
-                        band_scratch + band_size() * static_cast<size_t>(thread));
+        embed_and_project(args, x, x1, mixed, band, scratch(thread));
+      });
+      args.team.parallel_for(bands_.count, [&](int64_t band, int thread) {
+        mix_and_project(args, x1, mixed, y, band, scratch(thread));
       });
     }
   }
 
  private:
   size_t band_size() const { return aligned_floats(bands_.max_size() * width_ * channels_); }
+  size_t thread_size() const { return band_size() + table_.gemm_scratch_size(product_); }
 
-  GemmArgs product(const KernelArgs& args, size_t weight, int64_t band) const {
+  GemmArgs product(const KernelArgs& args, size_t weight, int64_t band, float* scratch) const {
     GemmArgs gemm = product_;
     gemm.m = bands_.size(band) * width_;
     gemm.b = panel16_matrix(args.inputs[weight], gemm.k);
     gemm.bias = args.inputs[weight + 1];
+    gemm.scratch = scratch + band_size();
     return gemm;
   }
 
   /// Rows of x1 = dw3x3(x) and of mixed = conv1(x1).
   void embed_and_project(const KernelArgs& args, const float* x, float* x1, float* mixed,
-                         int64_t band) const {
+                         int64_t band, float* scratch) const {
     DepthwiseArgs position = position_;
     position.input = x;
     position.weights = args.inputs[1];
@@ -73,7 +78,7 @@ class LocalMixerPhased final : public Kernel {
     position.output = x1;
     table_.depthwise(position, bands_.begin(band), bands_.begin(band + 1));
     const int64_t offset = bands_.begin(band) * width_ * channels_;
-    GemmArgs conv1 = product(args, 3, band);
+    GemmArgs conv1 = product(args, 3, band, scratch);
     conv1.a = x1 + offset;
     conv1.c = mixed + offset;
     table_.gemm_tile(conv1, 0, conv1.m, 0, num_panels(conv1.n));
@@ -89,7 +94,7 @@ class LocalMixerPhased final : public Kernel {
     spatial.output = scratch;  // the rows of this band alone
     spatial.out_y0 = bands_.begin(band);
     table_.depthwise(spatial, bands_.begin(band), bands_.begin(band + 1));
-    GemmArgs conv2 = product(args, 6, band);
+    GemmArgs conv2 = product(args, 6, band, scratch);
     conv2.a = scratch;
     conv2.residual = x1 + offset;
     conv2.c = y + offset;

@@ -59,6 +59,10 @@ class MlpKernel : public Kernel {
     return {fc1, fc2};
   }
 
+  size_t product_scratch() const {
+    return std::max(table_.gemm_scratch_size(fc1_), table_.gemm_scratch_size(fc2_));
+  }
+
   const KernelTable& table_;
   int threads_;
   int64_t rows_;
@@ -73,7 +77,7 @@ class MlpBanded final : public MlpKernel {
     bands_ =
         make_bands(rows_, kTileRows, std::clamp(fitting, kMinBandRows, kMaxBandRows), threads_);
     hidden_size_ = aligned_floats(bands_.max_size() * fc1_.n);
-    thread_size_ = hidden_size_ + aligned_floats(static_cast<int64_t>(gemm_scratch_size(fc1_)));
+    thread_size_ = hidden_size_ + product_scratch();
   }
   size_t scratch_bytes() const override {
     return thread_size_ * static_cast<size_t>(threads_) * sizeof(float);
@@ -100,7 +104,7 @@ class MlpPhased final : public MlpKernel {
   explicit MlpPhased(const OpContext& op)
       : MlpKernel(op), hidden_size_(aligned_floats(rows_ * fc1_.n)) {}
   size_t scratch_bytes() const override {
-    return (hidden_size_ + gemm_scratch_size(fc1_) * static_cast<size_t>(threads_)) * sizeof(float);
+    return (hidden_size_ + product_scratch() * static_cast<size_t>(threads_)) * sizeof(float);
   }
   void run(const KernelArgs& args) const override {
     auto* hidden = reinterpret_cast<float*>(args.scratch);

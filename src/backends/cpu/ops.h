@@ -23,8 +23,8 @@ std::optional<Refusal> needs_float32(const OpContext& op);
 /// Refuses operand `index` unless it is a constant packed in panels.
 std::optional<Refusal> needs_panels(const OpContext& op, size_t index);
 
-/// Runs a product on the whole team. `scratch` holds gemm_scratch_size(args) floats for each of
-/// them.
+/// Runs a product on the whole team. `scratch` holds table.gemm_scratch_size(args) floats for each
+/// thread.
 void parallel_gemm(const KernelTable& table, const GemmArgs& args, ThreadTeam& team,
                    float* scratch);
 

@@ -31,7 +31,7 @@ class Problem {
     }
   }
 
-  GemmArgs args(Guarded& c, std::vector<float>& scratch) const {
+  GemmArgs args(const KernelTable& table, Guarded& c, std::vector<float>& scratch) const {
     GemmArgs g;
     g.m = case_.m;
     g.n = case_.n;
@@ -48,7 +48,7 @@ class Problem {
     g.ldc = case_.n + 5;
     g.residual = case_.in_place ? c.data() : case_.residual ? residual_.data() : nullptr;
     g.ldr = case_.n + 5;
-    scratch = nans(gemm_scratch_size(g));
+    scratch = nans(table.gemm_scratch_size(g));
     g.scratch = scratch.data();
     return g;
   }
@@ -58,7 +58,7 @@ class Problem {
     Guarded c(case_.m * (case_.n + 5));
     if (case_.in_place) std::copy(residual_.begin(), residual_.end(), c.data());
     std::vector<float> scratch;
-    const GemmArgs g = args(c, scratch);
+    const GemmArgs g = args(table, c, scratch);
     const int64_t all = (case_.n + 15) / 16;
     for (int64_t row = 0; row < case_.m; row += rows)
       for (int64_t panel = 0; panel < all; panel += panels)
@@ -150,7 +150,7 @@ TEST_P(Gemm, EmptyRangesDoNothing) {
   const Problem problem({.m = 4, .n = 4, .k = 4}, 1);
   Guarded c(4 * 9);
   std::vector<float> scratch;
-  const GemmArgs g = problem.args(c, scratch);
+  const GemmArgs g = problem.args(table(), c, scratch);
   table().gemm_tile(g, 2, 2, 0, 1);
   table().gemm_tile(g, 0, 4, 1, 1);
   for (int64_t i = 0; i < 4 * 9; ++i) EXPECT_TRUE(c.untouched(i));
@@ -204,7 +204,7 @@ TEST_P(Gemm, Patches) {
       g.patches = &source;
       g.b = panel16_matrix(packed.data(), k);
       g.ldc = s.out_c;
-      Guarded scratch(static_cast<int64_t>(gemm_scratch_size(g)));
+      Guarded scratch(static_cast<int64_t>(table().gemm_scratch_size(g)));
       g.scratch = scratch.data();
       Guarded whole(g.m * g.n), parts(g.m * g.n);
       const int64_t panels = (g.n + 15) / 16;

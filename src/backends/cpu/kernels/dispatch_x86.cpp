@@ -1,7 +1,34 @@
+#include <cpuid.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "backends/cpu/kernels/gemm_amx.h"
 #include "backends/cpu/kernels/tables.h"
 #include "core/check.h"
 
 namespace vitro::cpu {
+namespace {
+
+/// Whether the processor multiplies bf16 tiles and the system lets this process use them. Linux
+/// gives the tile registers, 8 KB in every saved context, only to those who ask.
+bool request_amx() {
+  unsigned a = 0, b = 0, c = 0, d = 0;
+  if (!__get_cpuid_count(7, 0, &a, &b, &c, &d)) return false;
+  constexpr unsigned kAmxBf16 = 1u << 22, kAmxTile = 1u << 24;
+  if ((d & kAmxBf16) == 0 || (d & kAmxTile) == 0) return false;
+  constexpr long kRequestPermission = 0x1023, kTileData = 18;  // ARCH_REQ_XCOMP_PERM, XTILEDATA
+  return syscall(SYS_arch_prctl, kRequestPermission, kTileData) == 0;
+}
+
+KernelTable make_amx_table() {
+  KernelTable table = kAvx512Table;
+  table.isa = Isa::Amx;
+  table.gemm_tile = gemm_tile_amx;
+  table.gemm_scratch_size = gemm_scratch_size_amx;
+  return table;
+}
+
+}  // namespace
 
 std::vector<Isa> available_isas() {
   std::vector<Isa> isas = {Isa::Scalar};
@@ -9,6 +36,8 @@ std::vector<Isa> available_isas() {
   if (isas.size() == 2 && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
       __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512dq"))
     isas.push_back(Isa::Avx512);
+  static const bool has_amx = request_amx();
+  if (isas.back() == Isa::Avx512 && has_amx) isas.push_back(Isa::Amx);
   return isas;
 }
 
@@ -16,6 +45,8 @@ const KernelTable& kernels(Isa isa) {
   check(isa <= detect_isa(), ErrorCode::InvalidArgument,
         "kernels: this processor lacks '{}', its best is '{}'", isa_name(isa),
         isa_name(detect_isa()));
+  static const KernelTable amx_table = make_amx_table();
+  if (isa == Isa::Amx) return amx_table;
   if (isa == Isa::Avx512) return kAvx512Table;
   if (isa == Isa::Avx2) return kAvx2Table;
   return kScalarTable;

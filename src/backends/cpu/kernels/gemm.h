@@ -48,7 +48,7 @@ struct GemmArgs {
   bool gelu = false;        ///< exact (erf) GELU after the bias
   bool layer_norm = false;  ///< rows of A become (x - mean) / sqrt(var + eps)
   float eps = 0;
-  float* scratch = nullptr;  ///< gemm_scratch_size(args) floats, private to the thread
+  float* scratch = nullptr;  ///< KernelTable::gemm_scratch_size floats, private to the thread
 };
 
 /// Computes rows [m_begin, m_end) of panels [panel_begin, panel_end), a panel being 16 columns.
@@ -56,10 +56,9 @@ struct GemmArgs {
 using GemmTile = void (*)(const GemmArgs& args, int64_t m_begin, int64_t m_end, int64_t panel_begin,
                           int64_t panel_end);
 
-/// Floats of scratch that one call of gemm_tile may need: a bound for every instruction set and
-/// every range of the product. Depends on k, layer_norm and patches only; 0 when A is read in
-/// place.
-size_t gemm_scratch_size(const GemmArgs& args);
+/// Floats of scratch that one call of gemm_tile may need, whatever the range: a multiple of 16.
+/// Depends on k, layer_norm and patches only.
+using GemmScratchSize = size_t (*)(const GemmArgs& args);
 
 /// How to cut a product between threads: call (i, j) computes rows [i * rows, min(m, (i + 1) *
 /// rows)) and panels [j * panels, min(ceil(n / 16), (j + 1) * panels)).

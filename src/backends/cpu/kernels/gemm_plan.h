@@ -14,5 +14,7 @@ int64_t gemm_row_block(int64_t k);
 int64_t gemm_scratch_stride(int64_t k);
 /// Whether rows of A are made in scratch instead of being read in place.
 bool gemm_copies_rows(const GemmArgs& args);
+/// GemmScratchSize of the vector kernels; 0 when A is read in place.
+size_t gemm_scratch_size(const GemmArgs& args);
 
 }  // namespace vitro::cpu

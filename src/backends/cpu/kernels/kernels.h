@@ -12,9 +12,9 @@
 namespace vitro::cpu {
 
 /// Instruction sets with kernels of their own, slowest first.
-enum class Isa { Scalar, Avx2, Avx512 };
+enum class Isa { Scalar, Avx2, Avx512, Amx };
 
-/// "scalar", "avx2", "avx512".
+/// "scalar", "avx2", "avx512", "amx" (AVX-512 with products on AMX).
 const char* isa_name(Isa isa);
 /// What this processor and operating system can run, slowest first; never empty.
 std::vector<Isa> available_isas();
@@ -29,6 +29,7 @@ Isa select_isa();
 struct KernelTable {
   Isa isa;
   GemmTile gemm_tile;
+  GemmScratchSize gemm_scratch_size;
   Depthwise depthwise;
   PackKeys pack_keys;
   Attention attention;

@@ -15,6 +15,7 @@ constexpr KernelTable make_table(Isa isa) {
   KernelTable table{};
   table.isa = isa;
   table.gemm_tile = gemm_tile<V>;
+  table.gemm_scratch_size = gemm_scratch_size;
   table.depthwise = depthwise<V>;
   table.pack_keys = pack_keys<V>;
   table.attention = attention<V>;
