@@ -5,7 +5,8 @@ import sys
 import numpy as np
 from safetensors.numpy import load_file, save_file
 
-sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2] / "tools"))
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT / "tools"))
 from random_weights import random_tensor  # noqa: E402
 
 SIZE = 224
