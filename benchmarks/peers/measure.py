@@ -2,10 +2,9 @@
 import os
 import pathlib
 import platform
+import random
 import statistics
 import time
-
-import numpy as np
 
 PAUSE_SECONDS = 0.2  # the workers of the engine that just ran stop spinning
 BOOTSTRAP_SAMPLES = 10000
@@ -48,11 +47,13 @@ def interleave(engines, rounds, warmup, iterations, progress):
 
 def ratio(peer_ms, vitro_ms):
     """Peer's latency over Vitro's: the median over the rounds and its bootstrap 95 % interval."""
-    ratios = np.array(peer_ms) / np.array(vitro_ms)
-    picks = np.random.default_rng(1).integers(len(ratios), size=(BOOTSTRAP_SAMPLES, len(ratios)))
-    low, high = np.percentile(np.median(ratios[picks], axis=1), [2.5, 97.5])
-    return {"median": round(float(np.median(ratios)), 4), "low_95": round(float(low), 4),
-            "high_95": round(float(high), 4)}
+    ratios = [peer / vitro for peer, vitro in zip(peer_ms, vitro_ms, strict=True)]
+    random_numbers = random.Random(1)
+    medians = [statistics.median(random_numbers.choices(ratios, k=len(ratios)))
+               for _ in range(BOOTSTRAP_SAMPLES)]
+    percentiles = statistics.quantiles(medians, n=40, method="inclusive")  # 2.5, 5, ... 97.5
+    return {"median": round(statistics.median(ratios), 4), "low_95": round(percentiles[0], 4),
+            "high_95": round(percentiles[-1], 4)}
 
 
 def noise(latency, ratios):
@@ -75,14 +76,14 @@ def noise(latency, ratios):
 
 
 def agreement(outputs):
-    """nmse and argmax of every peer's outputs against Vitro's."""
-    vitro = outputs["vitro"].astype(np.float64)
+    """nmse and argmax of every peer's outputs (NumPy arrays) against Vitro's."""
+    vitro = outputs["vitro"].astype("float64")
     result = {}
     for name, values in outputs.items():
         if name != "vitro":
             error = ((values - vitro) ** 2).sum() / (vitro**2).sum()
-            result[name] = {"nmse": float(error), "argmax_equal": bool(
-                (values.argmax(axis=1) == vitro.argmax(axis=1)).all())}
+            same = (values.argmax(axis=1) == vitro.argmax(axis=1)).all()
+            result[name] = {"nmse": float(error), "argmax_equal": bool(same)}
     return result
 
 
