@@ -4,6 +4,7 @@ ONNX Runtime and OpenVINO live in a worker process that is asked through a pipe 
 others run; Vitro is its command-line program, started for each round. All compute in float32.
 A round gives the median latency of its iterations in milliseconds.
 """
+import contextlib
 import importlib.metadata
 import json
 import multiprocessing
@@ -15,8 +16,32 @@ import time
 
 import numpy as np
 
-AVX2_ENVIRONMENT = {"openvino": {"ONEDNN_MAX_CPU_ISA": "AVX2"}, "vitro": {"VITRO_CPU_ISA": "avx2"}}
+HERE = pathlib.Path(__file__).resolve().parent
+AVX2_SWITCHES = {"openvino": {"ONEDNN_MAX_CPU_ISA": "AVX2"}, "vitro": {"VITRO_CPU_ISA": "avx2"}}
 TICKS_PER_SECOND = os.sysconf("SC_CLK_TCK")
+
+
+def hidden_avx512(folder):
+    """The environment of processes in which CPUID knows nothing above AVX2."""
+    if " cpuid_fault" not in pathlib.Path("/proc/cpuinfo").read_text():
+        raise RuntimeError("--isa avx2 needs a CPU with CPUID faulting (cpuid_fault in "
+                           "/proc/cpuinfo)\nhint: --isa avx2-switches")
+    library = folder / "hide_avx512.so"
+    subprocess.run(["cc", "-O1", "-shared", "-fPIC", "-o", library, HERE / "hide_avx512.c"],
+                   check=True)
+    return {"LD_PRELOAD": str(library)}
+
+
+@contextlib.contextmanager
+def environment_of(values):
+    """What is started meanwhile inherits `values`."""
+    before = dict(os.environ)
+    os.environ.update(values)
+    try:
+        yield
+    finally:
+        os.environ.clear()
+        os.environ.update(before)
 
 
 def start_onnxruntime(onnx_path, images, threads):
@@ -60,9 +85,8 @@ def openvino_kernels(compiled):
 STARTERS = {"onnxruntime": start_onnxruntime, "openvino": start_openvino}
 
 
-def serve(connection, engine, environment, *arguments):
+def serve(connection, engine, *arguments):
     """Main function of a worker: answers "outputs" and (warmup, iterations) until None comes."""
-    os.environ.update(environment)  # before the engine's library is loaded
     run, outputs, kernels = STARTERS[engine](*arguments)
     run()
     connection.send(kernels)
@@ -83,14 +107,14 @@ class Peer:
     """An engine in a worker process."""
 
     def __init__(self, name, onnx_path, images, threads, environment):
-        self.name, self.environment = name, environment
+        self.name = name
         self.version = importlib.metadata.version(name)
         context = multiprocessing.get_context("spawn")
         self.connection, remote = context.Pipe()
         self.process = context.Process(
-            target=serve, args=(remote, name, environment, str(onnx_path), images, threads),
-            daemon=True)
-        self.process.start()
+            target=serve, args=(remote, name, str(onnx_path), images, threads), daemon=True)
+        with environment_of(environment):
+            self.process.start()
         remote.close()  # so that the end of the worker is seen as the end of the pipe
         self.kernels = self.connection.recv()
 

@@ -23,7 +23,7 @@ import sys
 import tempfile
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
-TITLES = {"vitro": "Vitro", "onnxruntime": "ONNX Runtime", "openvino": "OpenVINO"}
+TITLES = {"onnxruntime": "ONNX Runtime", "openvino": "OpenVINO", "vitro": "Vitro"}
 MAX_NMSE = 1e-10  # float32 against float32
 FAILED, GATE_FAILED = 1, 3
 
@@ -49,30 +49,39 @@ def parse_arguments():
     parser.add_argument("--rounds", type=positive, default=10)
     parser.add_argument("--iterations", type=positive, default=20, help="per round and engine")
     parser.add_argument("--warmup", type=positive, default=5, help="per round and engine")
-    parser.add_argument("--isa", choices=["avx2"],
-                        help="no wider instructions than these; leaves ONNX Runtime out, whose "
-                        "kernels know no such switch")
+    parser.add_argument("--isa", choices=["avx2", "avx2-switches"], help="nothing wider than AVX2: "
+                        "avx2 hides AVX-512 from all engines (CPUID faulting); avx2-switches sets "
+                        "ONEDNN_MAX_CPU_ISA and VITRO_CPU_ISA, which leaves OpenVINO its AVX-512 "
+                        "products from MLAS and ONNX Runtime out, which has no such switch")
     parser.add_argument("--vitro", type=pathlib.Path, default=ROOT / "build/release/vitro")
     parser.add_argument("--output", type=pathlib.Path, metavar="FILE", help="instead of "
                         "benchmarks/results/peers_MODEL_bBATCH_tTHREADS[_avx2].json")
     return parser.parse_args()
 
 
+def environments(isa, folder):
+    """{engine: variables of its environment} of the engines that can be held to `isa`."""
+    import engines
+
+    if isa == "avx2-switches":
+        return engines.AVX2_SWITCHES
+    return dict.fromkeys(TITLES, engines.hidden_avx512(folder) if isa else {})
+
+
 def start_engines(arguments, checkpoint, folder):
     import export_onnx
     import model
     import onnx
-    from engines import AVX2_ENVIRONMENT, Peer, Vitro
+    from engines import Peer, Vitro
 
+    environment = environments(arguments.isa, folder)
     images = model.images(arguments.batch)
     onnx_path = folder / "model.onnx"
     onnx.save(export_onnx.export(model.load(checkpoint), list(images.shape)), onnx_path)
-    environment = AVX2_ENVIRONMENT if arguments.isa else {}
-    peers = ["openvino"] if arguments.isa else ["onnxruntime", "openvino"]
-    engines = [Peer(name, onnx_path, images, arguments.threads, environment.get(name, {}))
-               for name in peers]
+    engines = [Peer(name, onnx_path, images, arguments.threads, environment[name])
+               for name in TITLES if name in environment and name != "vitro"]
     return engines + [Vitro(arguments.vitro, checkpoint, images, arguments.threads,
-                            environment.get("vitro", {}), folder)]
+                            environment["vitro"], folder)]
 
 
 def describe(arguments, name, engines):
@@ -91,8 +100,6 @@ def describe(arguments, name, engines):
         "warmup_per_round": arguments.warmup, "machine": measure.machine(),
         "versions": {**{engine.name: engine.version for engine in engines}, "vitro_commit": commit,
                      "python": platform.python_version()},
-        "environment": {engine.name: engine.environment for engine in engines
-                        if engine.environment},
         "kernels": {engine.name: engine.kernels for engine in engines if engine.kernels},
     }
 
