@@ -24,6 +24,7 @@ DOCUMENTS = ("README.md", "docs/performance.md")
 MODELS = {"uniformer_small": "UniFormer-S", "uniformer_base": "UniFormer-B"}
 ENGINES = {"vitro": "Vitro", "openvino": "OpenVINO", "onnxruntime": "ONNX Runtime"}
 PEERS = ("openvino", "onnxruntime")
+ISAS = {"avx2": "AVX2", "avx2-switches": "AVX2 by switches", "avx512": "AVX-512"}
 FAILED, GATE_FAILED = 1, 3
 
 
@@ -52,7 +53,7 @@ def configuration(result):
     model = next((title for name, title in MODELS.items() if result["model"].startswith(name)),
                  result["model"])
     words = [model, f"batch {result['batch']}", plural(result["threads"], "thread")]
-    return ", ".join(words + ([result["isa"].upper()] if result["isa"] != "best" else []))
+    return ", ".join(words + ([ISAS[result["isa"]]] if result["isa"] in ISAS else []))
 
 
 def peer_cells(result, peer):

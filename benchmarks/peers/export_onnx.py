@@ -42,13 +42,18 @@ class GraphWriter:
         self.initializers.append(numpy_helper.from_array(np.ascontiguousarray(values), name))
         return name
 
+    def array(self, name):
+        if name not in self.weights:
+            raise ValueError(f"this exporter knows the plain UniFormer only, which has a '{name}'")
+        return self.weights[name]
+
     def weight(self, name, transpose=False):
         self.used.add(name)
-        values = self.weights[name].astype(np.float32)
+        values = self.array(name).astype(np.float32)
         return self.initializer(name, values.T if transpose else values)
 
     def conv(self, x, name, stride=1, depthwise=False):
-        shape = self.weights[f"{name}.weight"].shape
+        shape = self.array(f"{name}.weight").shape
         padding = shape[2] // 2 if depthwise else 0
         return self.node("Conv", [x, self.weight(f"{name}.weight"), self.weight(f"{name}.bias")],
                          dilations=[1, 1], group=shape[0] if depthwise else 1,
@@ -81,7 +86,7 @@ class GraphWriter:
 
 
 def patch_embed(g, x, name):
-    patch = g.weights[f"{name}.proj.weight"].shape[2]
+    patch = g.array(f"{name}.proj.weight").shape[2]
     x = g.transpose(g.conv(x, f"{name}.proj", stride=patch), 0, 2, 3, 1)
     return g.transpose(g.layer_norm(x, f"{name}.norm", PATCH_EMBED_NORM_EPS), 0, 3, 1, 2), patch
 
@@ -96,7 +101,7 @@ def conv_block(g, x, name):
 
 
 def attention(g, x, name, batch, tokens, head_dim):
-    dim = g.weights[f"{name}.proj.weight"].shape[0]
+    dim = g.array(f"{name}.proj.weight").shape[0]
     qkv = g.reshape(g.linear(x, f"{name}.qkv"), [batch, tokens, 3, dim // head_dim, head_dim])
     parts = g.node("Split", [g.transpose(qkv, 2, 0, 3, 1, 4), g.constant([1, 1, 1])], outputs=3,
                    axis=0)
@@ -120,7 +125,7 @@ def attention_block(g, x, name, shape, head_dim):
 
 
 def head(g, x, batch):
-    dim = g.weights["head.weight"].shape[1]
+    dim = g.array("head.weight").shape[1]
     tokens = g.transpose(g.reshape(g.batch_norm(x, "norm"), [batch, dim, -1]), 0, 2, 1)
     mean = g.node("ReduceMean", [tokens], axes=[1], keepdims=0)
     g.node("Gemm", [mean, g.weight("head.weight"), g.weight("head.bias")], transB=1)
@@ -140,7 +145,7 @@ def export(weights, input_shape, head_dim=64):
     for stage in range(1, STAGES + 1):
         x, patch = patch_embed(g, x, f"patch_embed{stage}")
         height, width = height // patch, width // patch
-        dim = weights[f"patch_embed{stage}.norm.weight"].shape[0]
+        dim = g.array(f"patch_embed{stage}.norm.weight").shape[0]
         for block in range(depth_of(weights, stage)):
             name = f"blocks{stage}.{block}"
             x = (conv_block(g, x, name) if stage <= CONV_STAGES
@@ -148,9 +153,9 @@ def export(weights, input_shape, head_dim=64):
     head(g, x, batch)
     left_over = sorted(set(weights) - g.used)
     if left_over:
-        raise ValueError(f"this exporter knows the plain UniFormer only; tensors it has no place "
-                         f"for: {', '.join(left_over[:3])} ({len(left_over)} in all)")
-    logits_shape = [batch, weights["head.weight"].shape[0]]
+        raise ValueError(f"this exporter knows the plain UniFormer only, which has no "
+                         f"'{left_over[0]}' ({len(left_over)} tensors are left over)")
+    logits_shape = [batch, g.array("head.weight").shape[0]]
     graph = helper.make_graph(
         g.nodes, "uniformer",
         [helper.make_tensor_value_info("input", TensorProto.FLOAT, input_shape)],

@@ -3,6 +3,7 @@ import pathlib
 import sys
 
 import numpy as np
+from safetensors import SafetensorError
 from safetensors.numpy import load_file, save_file
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
@@ -17,7 +18,10 @@ MLP_RATIO = 4
 
 
 def load(checkpoint):
-    return load_file(checkpoint)
+    try:
+        return load_file(checkpoint)
+    except SafetensorError as error:
+        raise ValueError(f"{checkpoint}: {error}") from error
 
 
 def images(batch):

@@ -157,6 +157,16 @@ def print_table(result):
         print(f"\n**Too noisy to quote:** {reason}")
 
 
+def check_paths(arguments, output):
+    """Now rather than after the rounds."""
+    if not arguments.random and not arguments.checkpoint.is_file():
+        raise FileNotFoundError(f"{arguments.checkpoint}: no such file")
+    if not os.access(arguments.vitro, os.X_OK):
+        raise FileNotFoundError(f"{arguments.vitro}: no such program\nhint: scripts/build")
+    if output.is_dir() or not os.access(output.parent, os.W_OK):
+        raise OSError(f"{output}: cannot be written")
+
+
 def main():
     arguments = parse_arguments()
     name = arguments.random + "_random" if arguments.random else arguments.checkpoint.stem
@@ -164,11 +174,10 @@ def main():
     output = arguments.output or (ROOT / "benchmarks/results" / f"peers_{name}_b{arguments.batch}"
                                   f"_t{arguments.threads}{suffix}.json")
     try:
-        if not arguments.random and not arguments.checkpoint.is_file():
-            raise FileNotFoundError(f"{arguments.checkpoint}: no such file")
+        check_paths(arguments, output)
         with tempfile.TemporaryDirectory(prefix="vitro_peers_") as folder:
             result = compare(arguments, pathlib.Path(folder))
-    except (OSError, RuntimeError, ValueError, EOFError) as error:
+    except (OSError, RuntimeError, ValueError, EOFError, subprocess.SubprocessError) as error:
         print(f"error: {error or 'a worker process ended'}", file=sys.stderr)
         return FAILED
     print_table(result)
