@@ -29,7 +29,6 @@ import model
 
 CHECKPOINT = model.ROOT / "models/uniformer_small_tiny200.safetensors"
 GATE_FAILED = 3
-PAUSE_SECONDS = 0.2
 
 
 def export_with_pytorch(images, path):
@@ -57,7 +56,7 @@ def time_round(run, iterations):
         start = time.perf_counter()
         run()
         times.append(1e3 * (time.perf_counter() - start))
-    time.sleep(PAUSE_SECONDS)
+    time.sleep(measure.PAUSE_SECONDS)
     return statistics.median(times)
 
 

@@ -16,9 +16,10 @@ import time
 
 import numpy as np
 
+from measure import TICKS_PER_SECOND
+
 HERE = pathlib.Path(__file__).resolve().parent
 AVX2_SWITCHES = {"openvino": {"ONEDNN_MAX_CPU_ISA": "AVX2"}, "vitro": {"VITRO_CPU_ISA": "avx2"}}
-TICKS_PER_SECOND = os.sysconf("SC_CLK_TCK")
 
 
 def hidden_avx512(folder):
@@ -71,7 +72,7 @@ def start_openvino(onnx_path, images, threads):
 
 
 def openvino_kernels(compiled):
-    """How often each kind of kernel was chosen: shows the precision and instruction set in force."""
+    """How often each kernel was chosen: shows the precision and the instruction set in force."""
     counts = {}
     for operation in compiled.get_runtime_model().get_ops():
         info = {key: str(operation.get_rt_info()[key].astype(str))

@@ -8,7 +8,7 @@ import time
 
 PAUSE_SECONDS = 0.2  # the workers of the engine that just ran stop spinning
 BOOTSTRAP_SAMPLES = 10000
-MIN_ROUNDS = 5
+MIN_ROUNDS = 6  # and MAX_INTERVAL: as in `vitro bench`
 MAX_INTERVAL = 0.10  # width of a ratio's interval over the ratio
 MAX_FOREIGN_CORES = 0.15  # in a quiet round
 MAX_DISTURBED_ROUNDS = 0.25

@@ -187,7 +187,8 @@ def main():
     if failures:
         return GATE_FAILED
     output.write_text(json.dumps(result, indent=1) + "\n")
-    print(f"\nwritten: {output}", file=sys.stderr)
+    print(f"\nwritten: {output}\nhint: benchmarks/tables.py puts it into the docs",
+          file=sys.stderr)
     return 0
 
 

@@ -53,16 +53,16 @@ class Ratio(unittest.TestCase):
 
 class Noise(unittest.TestCase):
     def test_quiet_rounds_have_none(self):
-        self.assertEqual(noise(latency([10] * 5, [14] * 5)), [])
+        self.assertEqual(noise(latency([10] * 6, [14] * 6)), [])
 
     def test_few_rounds(self):
         self.assertIn("4 rounds", noise(latency([10] * 4, [14] * 4))[0])
 
     def test_wide_interval(self):
-        self.assertIn("interval", noise(latency([10] * 5, [10, 12, 14, 16, 18]))[0])
+        self.assertIn("interval", noise(latency([10] * 6, [10, 12, 14, 16, 18, 20]))[0])
 
     def test_foreign_load(self):
-        self.assertIn("5 of 5 rounds", noise(latency([10] * 5, [14] * 5, foreign=0.5))[0])
+        self.assertIn("6 of 6 rounds", noise(latency([10] * 6, [14] * 6, foreign=0.5))[0])
 
 
 if __name__ == "__main__":
