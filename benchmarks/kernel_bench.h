@@ -13,15 +13,30 @@ namespace vitro::bench {
 struct Options {
   std::string isa;
   std::string filter;
+  std::string json;
   double seconds = 0.2;
   int threads = 2;
   bool cold = false;
 };
 
+/// One line of the report.
+struct Line {
+  std::string op;    ///< of docs/operators.md
+  std::string name;  ///< the op and its shape
+  Timing timing;
+  double flops = 0;                   ///< of one call, per thread; 0 when `bytes` is what counts
+  double bytes = 0;                   ///< read and written by one call
+  double peer = std::nan("");         ///< seconds of the peer; NaN without one
+  double peer_packed = std::nan("");  ///< with weights in a layout of the peer's own
+  int threads = 1;
+};
+
 struct Context {
   Options options;
+  cpu::Isa isa = cpu::Isa::Scalar;
   const cpu::KernelTable* table = nullptr;
-  double peak = 0;  // flop/s of one core
+  double peak = 0;  ///< flop/s of one core
+  std::vector<Line> lines;
 
   bool wants(const std::string& name) const {
     return name.find(options.filter) != std::string::npos;
@@ -32,16 +47,16 @@ struct Context {
 std::vector<float> pattern(int64_t count);
 /// Best seconds of the peer's run on one thread; NaN without a peer.
 double peer_best(const Context& context, const PeerRun& run);
-/// One line of the report: GFLOP/s against the peak when flops > 0, otherwise GB/s of `bytes`. The
-/// peer's seconds are printed unless NaN.
-void report(const Context& context, const std::string& name, const Timing& t, double flops,
-            double bytes, double peer = std::nan(""), double peer_packed = std::nan(""));
+/// Prints the line and keeps it: GFLOP/s against the peak when flops > 0, otherwise GB/s.
+void report(Context& context, Line line);
+/// All lines kept so far with the machine they are from.
+std::string lines_json(const Context& context);
 
-void bench_gemm(const Context& context);
-void bench_gemm_threads(const Context& context);
-void bench_patches(const Context& context);
-void bench_depthwise(const Context& context);
-void bench_attention(const Context& context);
-void bench_rows(const Context& context);
+void bench_gemm(Context& context);
+void bench_gemm_threads(Context& context);
+void bench_patches(Context& context);
+void bench_depthwise(Context& context);
+void bench_attention(Context& context);
+void bench_rows(Context& context);
 
 }  // namespace vitro::bench

@@ -59,7 +59,7 @@ std::string gemm_name(const GemmCase& s) {
                      s.gelu ? " +gelu" : "", s.residual ? " +residual" : "");
 }
 
-void run_gemm(const Context& context, const GemmCase& s) {
+void run_gemm(Context& context, const GemmCase& s) {
   const std::string name = gemm_name(s);
   if (!context.wants(name)) return;
   // Cold: enough copies of the weights that each call finds them in memory, as in a whole network.
@@ -74,12 +74,15 @@ void run_gemm(const Context& context, const GemmCase& s) {
         context.table->gemm_tile(p.args, 0, s.m, 0, panels);
       },
       context.options.seconds);
-  report(context, name, t, 2.0 * static_cast<double>(s.m * s.n * s.k), 0,
-         peer_best(context, peer_matmul(s.m, s.n, s.k, s.gelu, false)),
-         peer_best(context, peer_matmul(s.m, s.n, s.k, s.gelu, true)));
+  report(context, {.op = "linear",
+                   .name = name,
+                   .timing = t,
+                   .flops = 2.0 * static_cast<double>(s.m * s.n * s.k),
+                   .peer = peer_best(context, peer_matmul(s.m, s.n, s.k, s.gelu, false)),
+                   .peer_packed = peer_best(context, peer_matmul(s.m, s.n, s.k, s.gelu, true))});
 }
 
-void run_gemm_threads(const Context& context, const GemmCase& s) {
+void run_gemm_threads(Context& context, const GemmCase& s) {
   const int threads = context.options.threads;
   const std::string name = gemm_name(s) + fmt::format(" x{}", threads);
   if (threads < 2 || !context.wants(name)) return;
@@ -101,12 +104,16 @@ void run_gemm_threads(const Context& context, const GemmCase& s) {
         });
       },
       context.options.seconds);
-  report(context, name, t, 2.0 * static_cast<double>(s.m * s.n * s.k) / threads, 0);
+  report(context, {.op = "linear",
+                   .name = name,
+                   .timing = t,
+                   .flops = 2.0 * static_cast<double>(s.m * s.n * s.k) / threads,
+                   .threads = threads});
 }
 
 }  // namespace
 
-void bench_gemm(const Context& context) {
+void bench_gemm(Context& context) {
   const std::vector<GemmCase> cases = {
       {3136, 48, 64},   {3136, 64, 64},   {3136, 64, 256},  {3136, 256, 64}, {784, 256, 128},
       {784, 128, 128},  {784, 128, 512},  {784, 512, 128},  {196, 512, 320}, {196, 320, 960},
@@ -126,7 +133,7 @@ void bench_gemm(const Context& context) {
   }
 }
 
-void bench_gemm_threads(const Context& context) {
+void bench_gemm_threads(Context& context) {
   for (const GemmCase& s : {GemmCase{3136, 64, 256},
                             {784, 128, 512},
                             {196, 320, 1280},

@@ -11,7 +11,7 @@ struct PatchCase {
   bool nchw;
 };
 
-void run_patches(const Context& context, const PatchCase& s) {
+void run_patches(Context& context, const PatchCase& s) {
   const std::string name = fmt::format("patches {0}x{0}x{1} {2}x{2} -> {3}{4}", s.size, s.channels,
                                        s.kernel, s.out_channels, s.nchw ? " nchw" : "");
   if (!context.wants(name)) return;
@@ -36,12 +36,15 @@ void run_patches(const Context& context, const PatchCase& s) {
   const Timing t =
       time_calls([&] { context.table->gemm_tile(args, 0, args.m, 0, (args.n + 15) / 16); },
                  context.options.seconds);
-  report(context, name, t, 2.0 * static_cast<double>(args.m * args.n * args.k), 0,
-         peer_best(context,
-                   peer_patches(s.size, s.size, s.channels, s.kernel, s.out_channels, s.nchw)));
+  report(context, {.op = "conv2d",
+                   .name = name,
+                   .timing = t,
+                   .flops = 2.0 * static_cast<double>(args.m * args.n * args.k),
+                   .peer = peer_best(context, peer_patches(s.size, s.size, s.channels, s.kernel,
+                                                           s.out_channels, s.nchw))});
 }
 
-void run_depthwise(const Context& context, int64_t size, int64_t channels, int64_t kernel) {
+void run_depthwise(Context& context, int64_t size, int64_t channels, int64_t kernel) {
   const std::string name = fmt::format("depthwise {0}x{0} {1}x{1}x{2}", kernel, size, channels);
   if (!context.wants(name)) return;
   const std::vector<float> input = pattern(size * size * channels);
@@ -59,11 +62,14 @@ void run_depthwise(const Context& context, int64_t size, int64_t channels, int64
   d.pad_top = d.pad_left = kernel / 2;
   const Timing t =
       time_calls([&] { context.table->depthwise(d, 0, size); }, context.options.seconds);
-  report(context, name, t, 2.0 * static_cast<double>(size * size * channels * kernel * kernel), 0,
-         peer_best(context, peer_depthwise(size, size, channels, kernel)));
+  report(context, {.op = "depthwise_conv2d",
+                   .name = name,
+                   .timing = t,
+                   .flops = 2.0 * static_cast<double>(size * size * channels * kernel * kernel),
+                   .peer = peer_best(context, peer_depthwise(size, size, channels, kernel))});
 }
 
-void run_attention(const Context& context, int64_t tokens, int64_t heads, int64_t head_dim) {
+void run_attention(Context& context, int64_t tokens, int64_t heads, int64_t head_dim) {
   const std::string name =
       fmt::format("attention {} tokens {} heads x {}", tokens, heads, head_dim);
   if (!context.wants(name)) return;
@@ -82,18 +88,26 @@ void run_attention(const Context& context, int64_t tokens, int64_t heads, int64_
         }
       },
       context.options.seconds);
-  report(context, name, t, 4.0 * static_cast<double>(tokens * tokens * channels), 0);
+  report(context, {.op = "attention",
+                   .name = name,
+                   .timing = t,
+                   .flops = 4.0 * static_cast<double>(tokens * tokens * channels)});
 }
 
 template <class F>
-void run_rows(const Context& context, const std::string& name, double bytes, F call) {
-  if (context.wants(name))
-    report(context, name, time_calls(call, context.options.seconds), 0, bytes);
+void run_rows(Context& context, const std::string& op, const std::string& shape, double bytes,
+              F call) {
+  const std::string name = op + " " + shape;
+  if (!context.wants(name)) return;
+  report(context, {.op = op,
+                   .name = name,
+                   .timing = time_calls(call, context.options.seconds),
+                   .bytes = bytes});
 }
 
 }  // namespace
 
-void bench_patches(const Context& context) {
+void bench_patches(Context& context) {
   run_patches(context, {224, 3, 4, 64, true});
   run_patches(context, {224, 3, 4, 64, false});
   run_patches(context, {56, 64, 2, 128, false});
@@ -101,7 +115,7 @@ void bench_patches(const Context& context) {
   run_patches(context, {14, 320, 2, 512, false});
 }
 
-void bench_depthwise(const Context& context) {
+void bench_depthwise(Context& context) {
   run_depthwise(context, 56, 64, 3);
   run_depthwise(context, 56, 64, 5);
   run_depthwise(context, 28, 128, 3);
@@ -110,34 +124,35 @@ void bench_depthwise(const Context& context) {
   run_depthwise(context, 7, 512, 3);
 }
 
-void bench_attention(const Context& context) {
+void bench_attention(Context& context) {
   run_attention(context, 196, 5, 64);
   run_attention(context, 49, 8, 64);
   run_attention(context, 196, 10, 32);
   run_attention(context, 784, 2, 64);
 }
 
-void bench_rows(const Context& context) {
+void bench_rows(Context& context) {
   const int64_t rows = 196;
   const int64_t channels = 320;
+  const std::string shape = "196x320";
   const std::vector<float> x = pattern(rows * channels);
   std::vector<float> y(x.size());
   const double bytes = 8.0 * static_cast<double>(x.size());
   const int64_t count = rows * channels;
   const cpu::KernelTable& table = *context.table;
-  run_rows(context, "layer_norm 196x320", bytes, [&] {
+  run_rows(context, "layer_norm", shape, bytes, [&] {
     table.layer_norm({x.data(), y.data(), channels, 1e-6f, x.data(), x.data()}, 0, rows);
   });
-  run_rows(context, "softmax 196x320", bytes, [&] {
+  run_rows(context, "softmax", shape, bytes, [&] {
     table.softmax({x.data(), y.data(), channels, 0.125f}, 0, rows);
   });
-  run_rows(context, "affine 196x320", bytes, [&] {
+  run_rows(context, "affine", shape, bytes, [&] {
     table.affine({x.data(), y.data(), channels, x.data(), x.data()}, 0, rows);
   });
-  run_rows(context, "gelu 196x320", bytes, [&] { table.gelu(x.data(), count, y.data()); });
-  run_rows(context, "add 196x320", 1.5 * bytes,
+  run_rows(context, "gelu", shape, bytes, [&] { table.gelu(x.data(), count, y.data()); });
+  run_rows(context, "add", shape, 1.5 * bytes,
            [&] { table.add(x.data(), x.data(), count, y.data()); });
-  run_rows(context, "mean_tokens 196x320", bytes / 2,
+  run_rows(context, "mean_tokens", shape, bytes / 2,
            [&] { table.mean_tokens(x.data(), rows, channels, 0, channels, y.data()); });
 }
 

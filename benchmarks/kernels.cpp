@@ -4,8 +4,10 @@
 #include <sched.h>
 
 #include <CLI/CLI.hpp>
+#include <optional>
 
 #include "core/check.h"
+#include "core/file_io.h"
 #include "kernel_bench.h"
 
 namespace vitro::bench {
@@ -23,21 +25,6 @@ std::vector<float> pattern(int64_t count) {
 double peer_best(const Context& context, const PeerRun& run) {
   if (!run) return std::nan("");
   return time_calls(run, context.options.seconds).best;
-}
-
-/// One line of the report; flops or bytes may be 0.
-void report(const Context& context, const std::string& name, const Timing& t, double flops,
-            double bytes, double peer, double peer_packed) {
-  std::string rate = flops > 0
-                         ? fmt::format("{:7.1f} GFLOP/s {:5.1f} % of peak", flops / t.best * 1e-9,
-                                       100 * flops / t.best / context.peak)
-                         : fmt::format("{:7.1f} GB/s", bytes / t.best * 1e-9);
-  std::string peers;
-  if (!std::isnan(peer)) peers += fmt::format("  {} {:8.1f} us", peer_name(), peer * 1e6);
-  if (!std::isnan(peer_packed)) peers += fmt::format(", packed {:8.1f} us", peer_packed * 1e6);
-  fmt::print("{:<38} {:9.1f} us (median {:9.1f})  {}{}\n", name, t.best * 1e6, t.median * 1e6, rate,
-             peers);
-  std::fflush(stdout);
 }
 
 namespace {
@@ -63,15 +50,14 @@ cpu::Isa choose_isa(const Options& options) {
   fail(ErrorCode::InvalidArgument, "--isa: got '{}', which this machine lacks", options.isa);
 }
 
-void run(const Options& options) {
-  Context context;
-  context.options = options;
-  const cpu::Isa isa = choose_isa(options);
-  context.table = &cpu::kernels(isa);
+/// Before run_single(): a pinned main thread would hand its mask on to the team.
+void run_threads(Context& context) {
+  if (context.options.threads < 2) return;
+  bench_gemm_threads(context);
+}
+
+void run_single(Context& context) {
   pin_to_core(sched_getcpu());
-  context.peak = measure_peak(*context.table);
-  fmt::print("isa {}, multiply-add peak {:.1f} GFLOP/s per core, peer {}{}\n", cpu::isa_name(isa),
-             context.peak * 1e-9, peer_name(), options.cold ? ", cold weights" : "");
   bench_gemm(context);
   bench_patches(context);
   bench_depthwise(context);
@@ -79,14 +65,22 @@ void run(const Options& options) {
   bench_rows(context);
 }
 
-/// Before run(): a pinned main thread would hand its mask on to the team.
-void run_threads(const Options& options) {
-  if (options.threads < 2) return;
+void run(const Options& options) {
   Context context;
   context.options = options;
-  context.table = &cpu::kernels(choose_isa(options));
+  context.isa = choose_isa(options);
+  context.table = &cpu::kernels(context.isa);
   context.peak = measure_peak(*context.table);
-  bench_gemm_threads(context);
+  fmt::print("isa {}, multiply-add peak {:.1f} GFLOP/s per core, peer {}{}\n",
+             cpu::isa_name(context.isa), context.peak * 1e-9, peer_name(),
+             options.cold ? ", cold weights" : "");
+  std::optional<AtomicFile> file;  // opened now: a wrong path is no news for the end
+  if (!options.json.empty()) file.emplace(options.json);
+  run_threads(context);
+  run_single(context);
+  if (!file) return;
+  file->write(lines_json(context));
+  file->commit();
 }
 
 }  // namespace
@@ -101,9 +95,9 @@ int main(int argc, char** argv) {
   app.add_option("--threads", options.threads, "threads of the parallel lines; 1 leaves them out");
   app.add_flag("--cold", options.cold,
                "rotate copies of the weights so that they come from memory");
+  app.add_option("--json", options.json, "also write the lines to this file");
   CLI11_PARSE(app, argc, argv);
   try {
-    vitro::bench::run_threads(options);
     vitro::bench::run(options);
   } catch (const vitro::Error& error) {
     fmt::print(stderr, "error: {}\n", error.what());

@@ -1,0 +1,239 @@
+#!/usr/bin/env python3
+"""Writes the tables of README.md and docs/performance.md from the JSON files in benchmarks/results.
+
+A table stands between `<!-- begin: NAME -->` and `<!-- end: NAME -->`. NAME is one of
+
+    peers    peers_*.json, of benchmarks/peers/run
+    ops      profile_*.json, of `vitro profile --group op --json`, beside tried.json
+    kernels  kernels_*.json, of kernel_benchmark --json
+
+    python3 benchmarks/tables.py            rewrite the tables
+    python3 benchmarks/tables.py --check    exit 3 if a table is not what the files say
+
+Needs nothing but Python's standard library.
+"""
+import argparse
+import json
+import os
+import pathlib
+import re
+import sys
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+DOCUMENTS = ("README.md", "docs/performance.md")
+MODELS = {"uniformer_small": "UniFormer-S", "uniformer_base": "UniFormer-B"}
+ENGINES = {"vitro": "Vitro", "openvino": "OpenVINO", "onnxruntime": "ONNX Runtime"}
+PEERS = ("openvino", "onnxruntime")
+ISAS = {"avx2": "AVX2", "avx2-switches": "AVX2 by switches", "avx512": "AVX-512"}
+FAILED, GATE_FAILED = 1, 3
+
+
+def load(results, pattern):
+    """[(path, content)] in the order of their names."""
+    return [(path, json.loads(path.read_text())) for path in sorted(results.glob(pattern))]
+
+
+def row(*cells):
+    return "| " + " | ".join(cells) + " |"
+
+
+def table(header, rows):
+    return [row(*header), "|" + "---|" * len(header), *rows]
+
+
+def plural(count, noun):
+    return f"{count} {noun}" + ("s" if count > 1 else "")
+
+
+def milliseconds(value):
+    return f"{value:.1f} ms" if value < 100 else f"{value:.0f} ms"
+
+
+def configuration(result):
+    model = next((title for name, title in MODELS.items() if result["model"].startswith(name)),
+                 result["model"])
+    words = [model, f"batch {result['batch']}", plural(result["threads"], "thread")]
+    return ", ".join(words + ([ISAS[result["isa"]]] if result["isa"] in ISAS else []))
+
+
+def peer_cells(result, peer):
+    if peer not in result["latency"]:
+        return ["", ""]
+    ratio = result["ratio"][peer]
+    quoted = (f"**{ratio['median']:.2f}** ({ratio['low_95']:.2f} to {ratio['high_95']:.2f})"
+              if not result["noise"] else "too noisy to quote")
+    return [milliseconds(result["latency"][peer]["median_ms"]), quoted]
+
+
+def peers_order(result):
+    return (not result["model"].startswith("uniformer_small"), result["isa"] != "best",
+            result["batch"], -result["threads"])
+
+
+def peers_captions(loaded):
+    """What the numbers are of: one line for each machine."""
+    versions = {}
+    for _, result in loaded:
+        machine = result["machine"]
+        key = f"{machine['cpu']}, {plural(machine['usable_cpus'], 'core')}"
+        seen = versions.setdefault(key, {})
+        for name, title in ENGINES.items():
+            if name in result["versions"]:
+                seen[f"{title} {result['versions'][name]}"] = None
+    return [f"{machine}; {', '.join(seen)}." for machine, seen in versions.items()]
+
+
+def peers_table(results, link):
+    loaded = sorted(load(results, "peers_*.json"), key=lambda item: peers_order(item[1]))
+    rows = []
+    for path, result in loaded:
+        cells = [cell for peer in PEERS for cell in peer_cells(result, peer)]
+        rows.append(row(configuration(result),
+                        milliseconds(result["latency"]["vitro"]["median_ms"]), *cells,
+                        f"[json]({link(path)})"))
+    if not rows:
+        return ["No results yet; `benchmarks/peers/run` makes them."]
+    header = ["float32", "Vitro"]
+    for peer in PEERS:
+        header += [ENGINES[peer], "ratio (95 % interval)"]
+    return [*table([*header, "raw"], rows), "", *peers_captions(loaded)]
+
+
+def load_tried(results):
+    """{op: [{"tried", "gave"}]}; every op must be one of docs/operators.md."""
+    tried = json.loads((results / "tried.json").read_text())
+    known = set(re.findall(r"^\| `(\w+)`", (ROOT / "docs/operators.md").read_text(), re.MULTILINE))
+    for name in tried:
+        if name.split(".")[0] not in known:
+            raise ValueError(f"tried.json: '{name}' is no op of docs/operators.md")
+    return tried
+
+
+def tried_cells(names, tried):
+    """For each row its own entries; those of the whole op stand in the op's first row."""
+    cells, seen = [], set()
+    for name in names:
+        op = name.split(".")[0]
+        entries = [] if op in seen else list(tried.get(op, []))
+        entries += tried.get(name, []) if name != op else []
+        seen.add(op)
+        cells.append("; ".join(f"{entry['tried']}: {entry['gave']}" for entry in entries))
+    return cells
+
+
+def number(value, digits=0, unit=" %"):
+    return f"{value:.{digits}f}{unit}" if value else ""
+
+
+def ops_rows(profile, tried):
+    names = [line["name"] for line in profile["rows"]]
+    for line, note in zip(profile["rows"], tried_cells(names, tried)):
+        yield row(f"`{line['name']}`", f"{line['ms']:.2f} ms", number(line["percent"], 1),
+                  number(line["percent_of_peak"]), number(line["percent_of_bandwidth"]), note)
+
+
+def ops_table(results, link):
+    tried = load_tried(results)
+    lines = []
+    for path, profile in load(results, "profile_*.json"):
+        peaks = profile["peaks"]
+        lines += ["" if lines else None,
+                  f"{configuration({**profile, 'model': profile['architecture']})}; "
+                  f"{profile['cpu']}, peaks measured with these threads "
+                  f"{peaks['gflops_per_s']:.0f} GFLOP/s and {peaks['gbytes_per_s']:.0f} GB/s; "
+                  f"[json]({link(path)}).", "",
+                  *table(["op", "time", "share", "of peak", "of memory bandwidth",
+                          "what was tried and what it gave"], [
+                      *ops_rows(profile, tried),
+                      row("all", f"{profile['total']['ms']:.2f} ms", "",
+                          number(profile["total"]["percent_of_peak"]),
+                          number(profile["total"]["percent_of_bandwidth"]), "")])]
+    return ([line for line in lines if line is not None]
+            or ["No results yet; `vitro profile MODEL --group op --json` makes them."])
+
+
+def kernel_cells(kernel, has_peer):
+    rate = (f"{kernel['percent_of_peak']:.0f} % of peak" if "percent_of_peak" in kernel
+            else f"{kernel['gbytes_per_s']:.0f} GB/s")
+    cells = [f"`{kernel['op']}`", kernel["name"], f"{kernel['best_us']:.1f} us", rate]
+    if has_peer:
+        times = [kernel[key] for key in ("peer_us", "peer_packed_us") if kernel[key]]
+        cells.append(f"{min(times):.1f} us" if times else "")
+    return cells
+
+
+def kernels_table(results, link):
+    lines = []
+    for path, result in load(results, "kernels_*.json"):
+        has_peer = result["peer"] != "none"
+        header = ["op", "kernel", "time", "rate"] + ([result["peer"]] if has_peer else [])
+        lines += ["", f"<details><summary>{result['isa']} on {result['cpu']}, one thread unless "
+                  f"the name says otherwise; peak of a core {result['peak_gflops_per_core']:.0f} "
+                  "GFLOP/s</summary>", "",
+                  *table(header, [row(*kernel_cells(kernel, has_peer))
+                                  for kernel in result["kernels"]]),
+                  "", f"[json]({link(path)})", "</details>"]
+    return lines[1:] or ["No results yet; `kernel_benchmark --json FILE` makes them."]
+
+
+TABLES = {"peers": peers_table, "ops": ops_table, "kernels": kernels_table}
+
+
+def rewrite(text, results, link):
+    """(`text` with every table anew, names of those that changed)."""
+    changed = []
+
+    def replace(match):
+        name = match["name"]
+        if name not in TABLES:
+            raise ValueError(f"no table is called '{name}'; there are {', '.join(TABLES)}")
+        body = "\n".join(["", *TABLES[name](results, link), ""])
+        if body != match["body"]:
+            changed.append(name)
+        return f"<!-- begin: {name} -->{body}<!-- end: {name} -->"
+
+    text, count = re.subn(
+        r"<!-- begin: (?P<name>\w+) -->(?P<body>.*?)<!-- end: (?P=name) -->", replace, text,
+        flags=re.DOTALL)
+    if count != len(re.findall(r"<!-- (?:begin|end): \w+ -->", text)) / 2:
+        raise ValueError("a table has a begin without its end, or an end without its begin")
+    return text, changed
+
+
+def update(root, check):
+    """Names of the stale tables, "README.md: peers"; rewritten unless `check`."""
+    results, stale = root / "benchmarks/results", []
+    for name in DOCUMENTS:
+        document = root / name
+        try:
+            text, changed = rewrite(document.read_text(), results,
+                                    lambda path: os.path.relpath(path, document.parent))
+        except (KeyError, ValueError) as error:
+            raise ValueError(f"{name}: {error!r}" if isinstance(error, KeyError)
+                             else f"{name}: {error}") from error
+        stale += [f"{name}: {table_name}" for table_name in changed]
+        if changed and not check:
+            document.write_text(text)
+    return stale
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__,
+                                     formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--check", action="store_true", help="change nothing; exit 3 when stale")
+    arguments = parser.parse_args()
+    try:
+        stale = update(ROOT, arguments.check)
+    except (OSError, ValueError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return FAILED
+    for name in stale:
+        print(f"{'stale' if arguments.check else 'rewritten'}: {name}", file=sys.stderr)
+    if stale and arguments.check:
+        print("hint: python3 benchmarks/tables.py", file=sys.stderr)
+        return GATE_FAILED
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,106 @@
+"""benchmarks/tables.py: what becomes of result files, and which texts it refuses."""
+import json
+import pathlib
+import sys
+import tempfile
+import unittest
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT / "benchmarks"))
+import tables  # noqa: E402
+
+PEERS = {
+    "model": "uniformer_small_tiny200", "batch": 1, "threads": 2, "isa": "best",
+    "machine": {"cpu": "Some CPU", "usable_cpus": 2},
+    "versions": {"vitro": "0.2.0", "openvino": "2026.4.1"},
+    "latency": {"vitro": {"median_ms": 28.04}, "openvino": {"median_ms": 39.26}},
+    "ratio": {"openvino": {"median": 1.4, "low_95": 1.389, "high_95": 1.42}},
+    "noise": [],
+}
+PROFILE = {
+    "model": "small.plan", "architecture": "uniformer_small", "batch": 1, "threads": 1,
+    "isa": "avx512", "cpu": "Some CPU", "peaks": {"gflops_per_s": 200, "gbytes_per_s": 20},
+    "rows": [{"name": name, "ms": 2, "percent": 50, "percent_of_peak": 90,
+              "percent_of_bandwidth": None} for name in ("mlp.fc1", "mlp.fc2")],
+    "total": {"ms": 4, "percent_of_peak": 90, "percent_of_bandwidth": 10},
+}
+KERNELS = {
+    "cpu": "Some CPU", "isa": "avx2", "peak_gflops_per_core": 100, "peer": "oneDNN 2.6.3",
+    "kernels": [{"op": "linear", "name": "gemm 1x2x3", "threads": 1, "best_us": 5,
+                 "percent_of_peak": 91.6, "peer_us": 7, "peer_packed_us": 6}],
+}
+DOCUMENT = "a\n<!-- begin: {0} -->\nold\n<!-- end: {0} -->\nz\n"
+
+
+class Tables(unittest.TestCase):
+    def setUp(self):
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        self.root = pathlib.Path(folder.name)
+        self.results = self.root / "benchmarks/results"
+        self.results.mkdir(parents=True)
+        (self.root / "docs").mkdir()
+        self.write("tried.json", {"mlp": [{"tried": "bands", "gave": "faster"}]})
+        for name in tables.DOCUMENTS:
+            (self.root / name).write_text("no tables\n")
+
+    def write(self, name, content):
+        (self.results / name).write_text(json.dumps(content))
+
+    def table(self, name):
+        text, _ = tables.rewrite(DOCUMENT.format(name), self.results, lambda path: path.name)
+        self.assertTrue(text.startswith("a\n<!-- begin"))
+        self.assertTrue(text.endswith("-->\nz\n"))
+        return text
+
+    def test_peers(self):
+        self.write("peers_a.json", PEERS)
+        self.assertIn("| UniFormer-S, batch 1, 2 threads | 28.0 ms | 39.3 ms "
+                      "| **1.40** (1.39 to 1.42) |  |  | [json](peers_a.json) |",
+                      self.table("peers"))
+
+    def test_a_ratio_from_a_noisy_machine_is_not_quoted(self):
+        self.write("peers_a.json", {**PEERS, "noise": ["other processes"]})
+        self.assertIn("too noisy to quote", self.table("peers"))
+        self.assertNotIn("1.40", self.table("peers"))
+
+    def test_ops_have_what_was_tried_once(self):
+        self.write("profile_a.json", PROFILE)
+        self.assertIn("| `mlp.fc1` | 2.00 ms | 50.0 % | 90 % |  | bands: faster |",
+                      self.table("ops"))
+        self.assertEqual(self.table("ops").count("bands"), 1)
+
+    def test_what_was_tried_names_an_op(self):
+        self.write("tried.json", {"mpl": []})
+        with self.assertRaisesRegex(ValueError, "'mpl' is no op"):
+            self.table("ops")
+
+    def test_kernels(self):
+        self.write("kernels_avx2.json", KERNELS)
+        self.assertIn("| `linear` | gemm 1x2x3 | 5.0 us | 92 % of peak | 6.0 us |",
+                      self.table("kernels"))
+
+    def test_without_results_there_is_a_hint(self):
+        for name in tables.TABLES:
+            self.assertIn("No results yet", self.table(name))
+
+    def test_check_reports_and_changes_nothing(self):
+        readme = self.root / "README.md"
+        readme.write_text(DOCUMENT.format("peers"))
+        self.write("peers_a.json", PEERS)
+        self.assertEqual(tables.update(self.root, check=True), ["README.md: peers"])
+        self.assertEqual(readme.read_text(), DOCUMENT.format("peers"))
+        tables.update(self.root, check=False)
+        self.assertIn("(benchmarks/results/peers_a.json)", readme.read_text())
+        self.assertEqual(tables.update(self.root, check=True), [])
+
+    def test_wrong_marks_are_refused(self):
+        for text, message in ((DOCUMENT.format("pears"), "no table is called 'pears'"),
+                              ("<!-- begin: peers -->\n", "begin without its end"),
+                              ("<!-- end: peers -->\n", "end without its begin")):
+            with self.assertRaisesRegex(ValueError, message):
+                tables.rewrite(text, self.results, str)
+
+
+if __name__ == "__main__":
+    unittest.main()
