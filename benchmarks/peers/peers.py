@@ -49,7 +49,8 @@ def parse_arguments():
     parser.add_argument("--rounds", type=positive, default=10)
     parser.add_argument("--iterations", type=positive, default=20, help="per round and engine")
     parser.add_argument("--warmup", type=positive, default=5, help="per round and engine")
-    parser.add_argument("--isa", choices=["avx2", "avx2-switches"], help="nothing wider than AVX2: "
+    parser.add_argument("--isa", choices=["avx512", "avx2", "avx2-switches"],
+                        help="avx512: Vitro without AMX, which the others do not use in float32; "
                         "avx2 hides AVX-512 from all engines (CPUID faulting); avx2-switches sets "
                         "ONEDNN_MAX_CPU_ISA and VITRO_CPU_ISA, which leaves OpenVINO its AVX-512 "
                         "products from MLAS and ONNX Runtime out, which has no such switch")
@@ -65,6 +66,8 @@ def environments(isa, folder):
 
     if isa == "avx2-switches":
         return engines.AVX2_SWITCHES
+    if isa == "avx512":
+        return dict.fromkeys(TITLES, {}) | {"vitro": {"VITRO_CPU_ISA": "avx512"}}
     return dict.fromkeys(TITLES, engines.hidden_avx512(folder) if isa else {})
 
 
