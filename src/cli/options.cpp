@@ -42,6 +42,15 @@ CLI::Validator backend_name() {
       known);
 }
 
+CLI::Validator topic_name() {
+  return CLI::Validator(
+      [](std::string& text) {
+        if (log_topic(text)) return std::string();
+        return fmt::format("got '{}', expected {}", text, fmt::join(log_topic_names(), " or "));
+      },
+      "TOPIC");
+}
+
 }  // namespace
 
 std::optional<Size> parse_size(std::string_view text) {
@@ -79,6 +88,17 @@ void add_execution_options(CLI::App& verb, CommonOptions& options) {
       ->option_text("N")
       ->check(integer_between(1, kMaxThreads))
       ->group(kExecutionGroup);
+  add_verbose_option(verb, options);
+}
+
+void add_verbose_option(CLI::App& verb, CommonOptions& options) {
+  verb.add_option("--verbose", options.verbose,
+                  "Show on standard error why each op runs as it does (dispatch), what each pass "
+                  "of a build did (passes)")
+      ->option_text(fmt::format("{},...", fmt::join(log_topic_names(), "|")))
+      ->delimiter(',')
+      ->check(topic_name())
+      ->group(kOutputGroup);
 }
 
 void add_output_options(CLI::App& verb, CommonOptions& options) {
@@ -138,8 +158,13 @@ void check_output(const std::string& output, const std::vector<std::string>& inp
   }
 }
 
-Plan open_model(const CommonOptions& options) {
+void apply_log_options(const CommonOptions& options) {
   if (options.quiet) set_log_level(LogLevel::Error);
+  for (const std::string& topic : options.verbose) enable_log_topic(*log_topic(topic));
+}
+
+Plan open_model(const CommonOptions& options) {
+  apply_log_options(options);
   Plan plan = load_or_build(options.model, options.build);
   for (const std::string& note : plan.info().notes) log_warning("{}", printable(note));
   return plan;

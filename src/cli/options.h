@@ -25,6 +25,7 @@ struct CommonOptions {
   std::string model;
   BuildOptions build;  ///< used when the model is a checkpoint
   SessionOptions session;
+  std::vector<std::string> verbose;  ///< topics of core/log.h
   bool json = false;
   bool quiet = false;
 };
@@ -40,8 +41,10 @@ std::optional<Size> parse_size(std::string_view text);
 
 /// Declares MODEL, --arch and --head-dim.
 void add_model_options(CLI::App& verb, CommonOptions& options);
-/// Declares --backend and --threads.
+/// Declares --backend, --threads and --verbose.
 void add_execution_options(CLI::App& verb, CommonOptions& options);
+/// Declares --verbose.
+void add_verbose_option(CLI::App& verb, CommonOptions& options);
 /// Declares --json and --quiet, and moves --help to their group.
 void add_output_options(CLI::App& verb, CommonOptions& options);
 
@@ -59,7 +62,11 @@ CLI::Validator number_between(double minimum, double maximum);
 /// it.
 void check_output(const std::string& output, const std::vector<std::string>& inputs);
 
-/// Loads or builds the model and writes the notes of its build to standard error as warnings.
+/// Puts --quiet and --verbose into effect.
+void apply_log_options(const CommonOptions& options);
+
+/// Applies the options of the log, loads or builds the model and writes the notes of its build to
+/// standard error as warnings.
 Plan open_model(const CommonOptions& options);
 
 /// [batch, 3, height, width], with the plan's default size when none is given.
