@@ -30,18 +30,6 @@ std::vector<std::string> backend_names() {
   return names;
 }
 
-CLI::Validator backend_name() {
-  const std::string known = fmt::format("{}", fmt::join(backend_names(), "|"));
-  return CLI::Validator(
-      [known](std::string& text) {
-        for (const std::string& name : backend_names()) {
-          if (text == name) return std::string();
-        }
-        return fmt::format("got '{}', expected {}", text, known);
-      },
-      known);
-}
-
 CLI::Validator topic_name() {
   return CLI::Validator(
       [](std::string& text) {
@@ -86,7 +74,7 @@ void add_execution_options(CLI::App& verb, CommonOptions& options) {
       ->group(kExecutionGroup);
   verb.add_option("--threads", options.session.threads, "Threads; default: one for each core")
       ->option_text("N")
-      ->check(integer_between(1, kMaxThreads))
+      ->check(thread_count())
       ->group(kExecutionGroup);
   add_verbose_option(verb, options);
 }
@@ -107,6 +95,20 @@ void add_output_options(CLI::App& verb, CommonOptions& options) {
       ->group(kOutputGroup);
   verb.get_help_ptr()->group(kOutputGroup);
 }
+
+CLI::Validator backend_name() {
+  const std::string known = fmt::format("{}", fmt::join(backend_names(), "|"));
+  return CLI::Validator(
+      [known](std::string& text) {
+        for (const std::string& name : backend_names()) {
+          if (text == name) return std::string();
+        }
+        return fmt::format("got '{}', expected {}", text, known);
+      },
+      known);
+}
+
+CLI::Validator thread_count() { return integer_between(1, kMaxThreads); }
 
 CLI::Validator size_text() {
   return CLI::Validator(

@@ -48,6 +48,10 @@ void add_verbose_option(CLI::App& verb, CommonOptions& options);
 /// Declares --json and --quiet, and moves --help to their group.
 void add_output_options(CLI::App& verb, CommonOptions& options);
 
+/// Accepts "auto" and the names of the table of backends.
+CLI::Validator backend_name();
+/// Accepts what --threads does.
+CLI::Validator thread_count();
 /// Accepts what parse_size() does.
 CLI::Validator size_text();
 /// Accepts integers from `minimum` to `maximum`.
