@@ -129,8 +129,8 @@ struct Session::State {
   void log_dispatch(const Dims& dims, const Executable& executable) const {
     if (!log_enabled(LogTopic::Dispatch)) return;
     log_message(LogTopic::Dispatch,
-                fmt::format("input {} on {}, {} threads\n{}", to_string(dims), backend.name(),
-                            threads, dispatch_text(executable.dispatch())));
+                fmt::format("input {} on {}, threads: {}\n{}", to_string(dims), backend.name(),
+                            executable.threads(), dispatch_text(executable.dispatch())));
   }
 
   void check_input(const Dims& dims) const {
@@ -145,6 +145,15 @@ struct Session::State {
             "input {}: every extent must be at least 1", to_string(dims));
     check(num_elements(dims) <= (int64_t{1} << 31), ErrorCode::InvalidArgument,
           "input {}: more than 2^31 elements", to_string(dims));
+    const int64_t multiple = input_multiple(plan.data().graph);
+    const auto nearest = [&](int64_t extent) {
+      return std::max<int64_t>(1, (extent + multiple / 2) / multiple) * multiple;
+    };
+    if (dims[2] % multiple != 0 || dims[3] % multiple != 0)
+      fail_hint(ErrorCode::InvalidArgument,
+                fmt::format("the nearest size is {}x{}", nearest(dims[2]), nearest(dims[3])),
+                "input {}: expected a height and a width that are multiples of {}", to_string(dims),
+                multiple);
   }
 };
 
