@@ -146,6 +146,11 @@ int run_compare(const Options& options) {
   const Plan plan_b = options_b.model == options.model ? plan : open_model(options_b);
   const Contender a = open_contender(options, plan, input.dims);
   const Contender b = open_contender(options_b, plan_b, input.dims);
+  const MemoryUse &memory_a = a.program.executable->memory(),
+                  &memory_b = b.program.executable->memory();
+  // All results of B are kept until A has made them as well.
+  check_memory(static_cast<double>(memory_a.arena + memory_b.arena + memory_b.activations),
+               input.dims);
   Comparison comparison;
   comparison.input = options.input.empty() ? "synthetic" : options.input;
   comparison.dims = input.dims;

@@ -4,73 +4,14 @@
 #include <limits>
 #include <map>
 #include <nlohmann/json.hpp>
-#include <set>
 
+#include "cli/compare_ops.h"
 #include "cli/model_info.h"
 #include "cli/table.h"
 #include "ir/op_info.h"
-#include "runtime/plan_data.h"
 
 namespace vitro::cli {
 namespace {
-
-/// The ops of one side of a match, as texts that can be compared.
-struct OpText {
-  std::string ops;    ///< kinds: "mlp", "linear + gelu + linear"
-  std::string shape;  ///< of the result
-  std::string impls;  ///< of all steps
-  size_t num_steps = 0;
-  std::string weights;  ///< dtypes and layouts
-  size_t weight_bytes = 0;
-
-  bool operator==(const OpText&) const = default;
-};
-
-void append(std::string& list, const std::string& text) {
-  list += (list.empty() ? "" : " + ") + text;
-}
-
-std::string weight_types(const PlacedProgram& program, const std::vector<size_t>& ops) {
-  std::set<std::string> types;
-  const Graph& graph = program.plan.data().graph;
-  for (size_t index : ops)
-    for (ValueId id : program.ops[index].node->inputs)
-      if (const auto& constant = graph.value(id).constant; constant && constant->dims.size() > 1)
-        types.insert(
-            fmt::format("{} {}", dtype_name(constant->dtype), layout_name(constant->layout)));
-  return fmt::format("{}", fmt::join(types, ", "));
-}
-
-OpText op_text(const PlacedProgram& program, const std::vector<size_t>& ops) {
-  OpText text;
-  if (ops.empty()) return text;
-  for (size_t index : ops) {
-    const PlacedOp& op = program.ops[index];
-    append(text.ops, op_info(op.node->kind).name);
-    for (const StepInfo& step : program.steps(op)) append(text.impls, step.impl);
-    text.num_steps += op.num_steps;
-    text.weight_bytes += op.weight_bytes;
-  }
-  text.shape = to_string(program.ops[ops.back()].output.dims);
-  text.weights = weight_types(program, ops);
-  return text;
-}
-
-/// What tells the two sides apart.
-std::vector<std::string> differing(const OpText& a, const OpText& b) {
-  std::vector<std::string> names;
-  if (a.ops != b.ops) names.emplace_back("ops");
-  if (a.shape != b.shape) names.emplace_back("shape");
-  if (a.impls != b.impls) names.emplace_back("impls");
-  if (a.weights != b.weights) names.emplace_back("weights");
-  if (a.weight_bytes != b.weight_bytes) names.emplace_back("weight_bytes");
-  return names;
-}
-
-std::string match_source(const Contender& a, const Contender& b, const OpMatch& match) {
-  return match.a.empty() ? b.program.ops[match.b.back()].node->source
-                         : a.program.ops[match.a.back()].node->source;
-}
 
 /// A row of the table holds the names of so many implementations; JSON has them all.
 constexpr size_t kMaxShownSteps = 3;
@@ -104,7 +45,7 @@ std::vector<DifferenceRow> difference_rows(const Contender& a, const Contender& 
     const OpText text_a = op_text(a.program, match.a), text_b = op_text(b.program, match.b);
     const auto differs = differing(text_a, text_b);
     if (differs.empty()) continue;
-    DifferenceRow row{match_source(a, b, match), side_text(text_a, differs),
+    DifferenceRow row{match_source(a.program, b.program, match), side_text(text_a, differs),
                       side_text(text_b, differs), 1};
     const auto same = std::find_if(rows.begin(), rows.end(), [&](const DifferenceRow& other) {
       return other.a == row.a && other.b == row.b;
@@ -117,20 +58,10 @@ std::vector<DifferenceRow> difference_rows(const Contender& a, const Contender& 
   return rows;
 }
 
-/// Keys of plan_json() whose values differ.
-Json plan_differences(const Contender& a, const Contender& b) {
-  Json differences = Json::array();
-  const Json json_a = plan_json(a.session.plan()), json_b = plan_json(b.session.plan());
-  for (const auto& [key, value] : json_a.items())
-    if (value != json_b.at(key))
-      differences.push_back({{"key", key}, {"a", value}, {"b", json_b.at(key)}});
-  return differences;
-}
-
 std::string contender_text(const Contender& contender) {
-  return fmt::format("{} ({}) on {}, {}; weights {}, arena {}", contender.model,
-                     contender.session.plan().info().architecture, contender.session.backend(),
-                     threads_text(contender.session.threads()),
+  return fmt::format("{} ({}) on {}, {}; weights {}, arena {}", printable_line(contender.model),
+                     printable_line(contender.session.plan().info().architecture),
+                     contender.session.backend(), threads_text(contender.session.threads()),
                      bytes_text(static_cast<double>(weight_bytes(contender.session.plan()))),
                      bytes_text(static_cast<double>(contender.program.executable->arena_bytes())));
 }
@@ -148,7 +79,7 @@ std::string latency_text(const InterleavedResult& latency) {
 
 std::string differences_text(const Contender& a, const Contender& b, const Comparison& comparison) {
   std::string text;
-  for (const Json& difference : plan_differences(a, b))
+  for (const Json& difference : plan_differences(a.session.plan(), b.session.plan()))
     text += fmt::format("{}: {} in A, {} in B\n", difference["key"].get<std::string>(),
                         difference["a"].dump(), difference["b"].dump());
   const auto rows = difference_rows(a, b, comparison.ops);
@@ -247,7 +178,7 @@ Json ops_json(const Contender& a, const Contender& b, const Comparison& comparis
   Json json = Json::array();
   for (const OpMatch& match : comparison.ops)
     json.push_back(
-        {{"source", match_source(a, b, match)},
+        {{"source", match_source(a.program, b.program, match)},
          {"a", side_json(a.program, match.a)},
          {"b", side_json(b.program, match.b)},
          {"differs", differing(op_text(a.program, match.a), op_text(b.program, match.b))},
@@ -319,7 +250,7 @@ Json comparison_json(const Contender& a, const Contender& b, const Comparison& c
           {"b", contender_json(b)},
           {"input", {{"shape", comparison.dims}, {"source", comparison.input}}},
           {"latency", latency_json(comparison.latency)},
-          {"plan_differences", plan_differences(a, b)},
+          {"plan_differences", plan_differences(a.session.plan(), b.session.plan())},
           {"ops", ops_json(a, b, comparison)},
           {"bound", {{"nmse", comparison.bound.nmse}, {"max_error", comparison.bound.max_error}}},
           {"layers", layers_json(comparison)},

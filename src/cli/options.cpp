@@ -178,15 +178,19 @@ Dims input_dims(const Plan& plan, int64_t batch, std::optional<Size> size) {
           size ? size->width : preprocessing.width};
 }
 
-void prepare_checked(const Session& session, const Dims& dims) {
-  session.prepare(dims);
-  const double needed = 4.0 * static_cast<double>(num_elements(dims)) +
-                        static_cast<double>(session.arena_bytes(dims));
+void check_memory(double needed, const Dims& dims) {
   const auto available = static_cast<double>(available_memory());
   if (available > 0 && needed > available)
     fail_hint(ErrorCode::OutOfMemory, "try a smaller batch or size",
               "input {} needs {} of memory, {} are available", to_string(dims), bytes_text(needed),
               bytes_text(available));
+}
+
+void prepare_checked(const Session& session, const Dims& dims) {
+  session.prepare(dims);
+  check_memory(4.0 * static_cast<double>(num_elements(dims)) +
+                   static_cast<double>(session.arena_bytes(dims)),
+               dims);
 }
 
 }  // namespace vitro::cli

@@ -76,8 +76,11 @@ Plan open_model(const CommonOptions& options);
 /// [batch, 3, height, width], with the plan's default size when none is given.
 Dims input_dims(const Plan& plan, int64_t batch, std::optional<Size> size);
 
-/// Compiles for a shape. Throws OutOfMemory when its input and arena exceed the available memory,
-/// since the system would otherwise end the process on first touch.
+/// Throws OutOfMemory when less memory than `needed` bytes is available: the system would end the
+/// process on first touch.
+void check_memory(double needed, const Dims& dims);
+
+/// Compiles for a shape. Throws OutOfMemory when its input and arena exceed the available memory.
 void prepare_checked(const Session& session, const Dims& dims);
 
 }  // namespace vitro::cli

@@ -14,10 +14,16 @@ std::atomic<size_t> aligned_bytes{0};
 
 }  // namespace
 
-// Arenas are the only memory that a session asks for with an alignment.
+// Arenas are the only memory that a session asks for with an alignment and without an exception.
 void* operator new(size_t bytes, std::align_val_t alignment, const std::nothrow_t&) noexcept {
   aligned_bytes += bytes;
   return std::aligned_alloc(static_cast<size_t>(alignment), bytes);
+}
+// Its memory goes to the same delete.
+void* operator new(size_t bytes, std::align_val_t alignment) {
+  const auto unit = static_cast<size_t>(alignment);
+  void* memory = std::aligned_alloc(unit, (bytes + unit - 1) / unit * unit);
+  return memory ? memory : throw std::bad_alloc();
 }
 void operator delete(void* memory, std::align_val_t) noexcept { std::free(memory); }
 
