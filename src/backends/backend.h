@@ -22,6 +22,7 @@ struct Dispatch {
 
 /// One kernel of a compiled graph and the work that its op defines.
 struct StepInfo {
+  size_t node;         ///< of the graph that was compiled; one inlined is several steps
   std::string source;  ///< module path of the node
   OpKind kind;
   const char* impl;
@@ -31,6 +32,14 @@ struct StepInfo {
   size_t input_bytes;   ///< computed operands
   size_t output_bytes;
   size_t scratch_bytes;
+};
+
+/// The working memory of one run, in bytes.
+struct MemoryUse {
+  size_t activations =
+      0;               ///< results of all steps that lie in the arena, each in a place of its own
+  size_t scratch = 0;  ///< of all kernels, each in a place of its own
+  size_t arena = 0;    ///< that both take: what lives at different times shares its place
 };
 
 /// Watches a run from the thread that called it; steps are numbered as in Executable::steps().
@@ -49,8 +58,9 @@ class Executable {
   virtual ~Executable() = default;
   /// Types of the graph's outputs, in order.
   virtual std::span<const TensorType> outputs() const = 0;
+  virtual const MemoryUse& memory() const = 0;
   /// Bytes of working memory of one run: activations and kernel scratch.
-  virtual size_t arena_bytes() const = 0;
+  size_t arena_bytes() const { return memory().arena; }
   /// How many threads it was compiled for, the size of the team it runs on.
   virtual int threads() const = 0;
   /// inputs and outputs in the graph's order, dense float32; arena is 64-byte aligned. Neither

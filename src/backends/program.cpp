@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <cstring>
+#include <numeric>
 
 #include "backends/memory_plan.h"
 #include "core/check.h"
@@ -38,7 +39,7 @@ struct OutputCopy {
 class Program : public Executable {
  public:
   std::span<const TensorType> outputs() const override { return output_types; }
-  size_t arena_bytes() const override { return arena_size; }
+  const MemoryUse& memory() const override { return memory_use; }
   int threads() const override { return num_threads; }
   std::span<const Dispatch> dispatch() const override { return dispatches; }
   std::span<const StepInfo> steps() const override { return infos; }
@@ -78,7 +79,7 @@ class Program : public Executable {
   std::vector<TensorType> output_types;
   std::vector<Constant> constants;  ///< keeps the weights that operands point to
   std::vector<Dispatch> dispatches;
-  size_t arena_size = 0;
+  MemoryUse memory_use;
   int num_threads = 1;
 };
 
@@ -124,6 +125,8 @@ class ProgramBuilder {
   /// Asks the implementations of every op; a fused op that all refuse is replaced by its body.
   void choose_kernels() {
     types_ = infer_types(graph_, inputs_);
+    origins_.resize(graph_.nodes.size());
+    std::iota(origins_.begin(), origins_.end(), size_t{0});
     for (size_t i = 0; i < graph_.nodes.size();) {
       if (is_view(graph_.nodes[i])) {
         kernels_.push_back(nullptr);
@@ -136,6 +139,8 @@ class ProgramBuilder {
         chosen_.push_back(program_->dispatches.back().answers.back().impl);
         ++i;
       } else {
+        const size_t origin = origins_[i], more = graph_.nodes[i].body->nodes.size() - 1;
+        origins_.insert(origins_.begin() + static_cast<std::ptrdiff_t>(i), more, origin);
         inline_body(graph_, i);
         types_ = infer_types(graph_, inputs_);
       }
@@ -257,13 +262,17 @@ class ProgramBuilder {
                        static_cast<int>(i)});
     const MemoryPlan plan = plan_memory(lives);
     offsets_ = plan.offsets;
-    program_->arena_size = plan.arena_bytes;
+    program_->memory_use.arena = plan.arena_bytes;
     for (size_t i = 0; i < graph_.nodes.size(); ++i) {
       if (!kernels_[i]) continue;
       Step step{
           std::move(kernels_[i]), {}, place(graph_.nodes[i].output), offsets_[buffers_.size() + i]};
       for (ValueId id : graph_.nodes[i].inputs) step.inputs.push_back(place(id));
       program_->infos.push_back(describe(i, *step.kernel));
+      const StepInfo& info = program_->infos.back();
+      if (step.output.kind == Place::Kind::Arena)
+        program_->memory_use.activations += info.output_bytes;
+      program_->memory_use.scratch += info.scratch_bytes;
       program_->sequence.push_back(std::move(step));
     }
     for (size_t k : copied_outputs_)
@@ -274,8 +283,16 @@ class ProgramBuilder {
   StepInfo describe(size_t index, const Kernel& kernel) const {
     const Node& node = graph_.nodes[index];
     const TensorType& output = types_[static_cast<size_t>(node.output)];
-    StepInfo info{node.source, node.kind,          chosen_[index],        output, 0, 0,
-                  0,           type_bytes(output), kernel.scratch_bytes()};
+    StepInfo info{.node = origins_[index],
+                  .source = node.source,
+                  .kind = node.kind,
+                  .impl = chosen_[index],
+                  .output = output,
+                  .flops = 0,
+                  .weight_bytes = 0,
+                  .input_bytes = 0,
+                  .output_bytes = type_bytes(output),
+                  .scratch_bytes = kernel.scratch_bytes()};
     std::vector<TensorType> operands;
     for (ValueId id : node.inputs) {
       operands.push_back(types_[static_cast<size_t>(id)]);
@@ -295,6 +312,7 @@ class ProgramBuilder {
   std::vector<TensorType> types_;
   std::vector<std::unique_ptr<Kernel>> kernels_;  ///< by node; null for views
   std::vector<const char*> chosen_;               ///< implementation, by node
+  std::vector<size_t> origins_;                   ///< node of the graph given, by node
   std::vector<ValueId> roots_;
   std::vector<int> last_use_, producer_, bound_output_, buffer_;  ///< by value
   std::vector<Buffer> buffers_;

@@ -3,13 +3,13 @@
 #include <chrono>
 #include <cmath>
 #include <nlohmann/json.hpp>
-#include <random>
 
 #include "backends/cpu/kernels/kernels.h"
 #include "cli/options.h"
 #include "cli/output.h"
 #include "cli/progress.h"
 #include "cli/statistics.h"
+#include "cli/synthetic_input.h"
 #include "cli/system_info.h"
 #include "cli/table.h"
 #include "cli/verbs.h"
@@ -39,15 +39,6 @@ struct Row {
 
 double seconds_since(Clock::time_point start) {
   return std::chrono::duration<double>(Clock::now() - start).count();
-}
-
-/// Normally distributed, as preprocessed images roughly are; the same for every call.
-Tensor synthetic_input(const Dims& dims) {
-  Tensor tensor(dims);
-  std::mt19937 random(1);
-  std::normal_distribution<float> normal;
-  for (float& value : tensor.data) value = normal(random);
-  return tensor;
 }
 
 /// How many runs will be timed, going by the first `timed` of them.

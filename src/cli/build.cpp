@@ -21,7 +21,7 @@ struct Options : CommonOptions {
 int run_build(const Options& options) {
   const auto start = std::chrono::steady_clock::now();
   check_output(options.output, {options.model});
-  if (options.quiet) set_log_level(LogLevel::Error);
+  apply_log_options(options);
   BuildOptions build_options = options.build;
   build_options.dump_ir = options.dump_ir;
   if (const auto size = parse_size(options.size)) {
@@ -67,6 +67,7 @@ Action add_build(CLI::App& verb) {
   verb.add_option("--dump-ir", options->dump_ir, "Directory for the graph after each pass")
       ->option_text("DIR")
       ->group(kOutputGroup);
+  add_verbose_option(verb, *options);
   add_output_options(verb, *options);
   return [options] { return run_build(*options); };
 }

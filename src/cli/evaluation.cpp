@@ -2,11 +2,11 @@
 
 #include <algorithm>
 #include <chrono>
-#include <cmath>
 
 #include "cli/options.h"
 #include "cli/prediction.h"
 #include "core/check.h"
+#include "core/error_norms.h"
 #include "core/thread_team.h"
 
 namespace vitro::cli {
@@ -18,31 +18,17 @@ double seconds_since(Clock::time_point start) {
   return std::chrono::duration<double>(Clock::now() - start).count();
 }
 
-/// Sums over all logits seen so far.
-struct ErrorSums {
-  int64_t count = 0;
+/// What all logits seen so far show.
+struct LogitErrors {
   int64_t same_class = 0;
-  double difference_squares = 0;
-  double reference_squares = 0;
-  double largest_difference = 0;
+  ErrorNorms norms;
 
   void add(std::span<const float> logits, std::span<const float> expected) {
-    for (size_t i = 0; i < logits.size(); ++i) {
-      const double difference = std::abs(double{logits[i]} - double{expected[i]});
-      difference_squares += difference * difference;
-      reference_squares += double{expected[i]} * double{expected[i]};
-      largest_difference = std::max(largest_difference, difference);
-    }
-    count += static_cast<int64_t>(logits.size());
+    norms.add(logits, expected);
     if (top_indices(logits, 1) == top_indices(expected, 1)) ++same_class;
   }
 
-  Agreement agreement() const {
-    const double rms = std::sqrt(reference_squares / static_cast<double>(count));
-    return {.same_class = same_class,
-            .nmse = difference_squares / reference_squares,
-            .max_error = largest_difference / rms};
-  }
+  Agreement agreement() const { return {same_class, norms.nmse(), norms.max_error()}; }
 };
 
 /// Fills batches with the images that can be decoded, so that only the last batch is smaller.
@@ -122,7 +108,7 @@ Evaluation evaluate(const Session& session, const Session* reference,
                     std::span<const LabelledImage> images, int64_t batch,
                     const EvaluationHooks& hooks) {
   Evaluation evaluation;
-  ErrorSums errors;
+  LogitErrors errors;
   batch = std::min(batch, static_cast<int64_t>(images.size()));
   Tensor input(input_dims(session.plan(), batch, std::nullopt));
   const size_t image_floats = input.data.size() / static_cast<size_t>(batch);

@@ -8,6 +8,8 @@
 #include "cli/table.h"
 #include "cli/verbs.h"
 #include "ir/op_info.h"
+#include "runtime/explain.h"
+#include "runtime/observe.h"
 #include "runtime/plan_data.h"
 
 namespace vitro::cli {
@@ -57,6 +59,57 @@ Json weights_json(const Plan& plan) {
   return json;
 }
 
+Json why_json(const Executable& executable) {
+  Json json = Json::array();
+  for (const Dispatch& dispatch : executable.dispatch()) {
+    Json refused = Json::array();
+    for (const auto& [impl, refusal] : dispatch.answers)
+      if (!refusal.empty()) refused.push_back({{"impl", impl}, {"reason", refusal}});
+    json.push_back(
+        {{"op", op_info(dispatch.kind).name},
+         {"source", dispatch.source},
+         {"shape", dispatch.output},
+         {"impl", is_inlined(dispatch) ? Json(nullptr) : Json(dispatch.answers.back().impl)},
+         {"refused", refused}});
+  }
+  return json;
+}
+
+/// Exact, and readable.
+std::string exact_bytes(size_t bytes) {
+  return fmt::format("{:>13} bytes  {:>8}", fmt::format("{}", fmt::group_digits(bytes)),
+                     bytes_text(static_cast<double>(bytes)));
+}
+
+std::string memory_text(const Session& session, const Dims& dims) {
+  const MemoryUse& memory = compiled_program(session, dims)->memory();
+  const auto weights = static_cast<size_t>(weight_bytes(session.plan()));
+  return fields_text(
+      {{"input", fmt::format("{} on {}, {}", to_string(dims), session.backend(),
+                             threads_text(session.threads()))},
+       {"weights", exact_bytes(weights) + "  mapped from the plan, shared by all sessions"},
+       {"activations",
+        exact_bytes(memory.activations) + "  if every result had a place of its own"},
+       {"scratch", exact_bytes(memory.scratch) + "  if every kernel had a place of its own"},
+       {"sharing", exact_bytes(memory.activations + memory.scratch - memory.arena) + "  saved"},
+       {"arena", exact_bytes(memory.arena) + "  that a run works in; one for each concurrent run"},
+       {"session", exact_bytes(weights + memory.arena) + "  weights and one arena"}});
+}
+
+Json memory_json(const Session& session, const Dims& dims) {
+  const MemoryUse& memory = compiled_program(session, dims)->memory();
+  const auto weights = static_cast<size_t>(weight_bytes(session.plan()));
+  return {{"shape", dims},
+          {"backend", session.backend()},
+          {"threads", session.threads()},
+          {"weight_bytes", weights},
+          {"activation_bytes", memory.activations},
+          {"scratch_bytes", memory.scratch},
+          {"arena_bytes", memory.arena},
+          {"saved_bytes", memory.activations + memory.scratch - memory.arena},
+          {"session_bytes", weights + memory.arena}};
+}
+
 void print_sections(const Options& options, const Plan& plan, const Dims& dims) {
   if (!options.any_section()) print_summary(plan);
   if (options.weights) print_weights(plan);
@@ -64,12 +117,7 @@ void print_sections(const Options& options, const Plan& plan, const Dims& dims) 
   if (!options.why && !options.memory) return;
   const Session session(plan, options.session);
   if (options.why) write_stdout(printable(session.explain(dims)));
-  if (options.memory)
-    write_stdout(fields_text(
-        {{"weights", bytes_text(static_cast<double>(weight_bytes(plan)))},
-         {"arena",
-          fmt::format("{} for {} on {}", bytes_text(static_cast<double>(session.arena_bytes(dims))),
-                      to_string(dims), session.backend())}}));
+  if (options.memory) write_stdout(memory_text(session, dims));
 }
 
 Json sections_json(const Options& options, const Plan& plan, const Dims& dims) {
@@ -82,12 +130,8 @@ Json sections_json(const Options& options, const Plan& plan, const Dims& dims) {
   if (options.graph) json["graph"] = plan.graph_text();
   if (!options.why && !options.memory) return json;
   const Session session(plan, options.session);
-  if (options.why) json["why"] = session.explain(dims);
-  if (options.memory)
-    json["memory"] = {{"shape", dims},
-                      {"backend", session.backend()},
-                      {"weight_bytes", weight_bytes(plan)},
-                      {"arena_bytes", session.arena_bytes(dims)}};
+  if (options.why) json["why"] = why_json(*compiled_program(session, dims));
+  if (options.memory) json["memory"] = memory_json(session, dims);
   return json;
 }
 

@@ -20,7 +20,7 @@ struct Verb {
   Action (*add)(CLI::App&);
 };
 
-constexpr std::array<Verb, 7> kVerbs{{
+constexpr std::array<Verb, 8> kVerbs{{
     {"classify", "Say what is in images",
      "vitro classify model.plan photo.jpg other.png\n  curl -s URL | vitro classify model.plan -",
      add_classify},
@@ -32,6 +32,10 @@ constexpr std::array<Verb, 7> kVerbs{{
      "vitro bench model.plan --batch 1,8 --size 224,288x352 --threads 2", add_bench},
     {"eval", "Measure accuracy on a folder of images",
      "vitro eval model.plan val/ --reference reference --min-top1 66.5", add_eval},
+    {"compare", "Show how two models or backends differ, op by op",
+     "vitro compare old.plan new.plan\n  vitro compare model.plan --backend-b reference "
+     "--no-latency",
+     add_compare},
     {"inspect", "Show what is in a model", "vitro inspect model.plan --weights", add_inspect},
     {"doctor", "Show what this machine offers", "vitro doctor", add_doctor},
 }};

@@ -30,16 +30,13 @@ std::vector<std::string> backend_names() {
   return names;
 }
 
-CLI::Validator backend_name() {
-  const std::string known = fmt::format("{}", fmt::join(backend_names(), "|"));
+CLI::Validator topic_name() {
   return CLI::Validator(
-      [known](std::string& text) {
-        for (const std::string& name : backend_names()) {
-          if (text == name) return std::string();
-        }
-        return fmt::format("got '{}', expected {}", text, known);
+      [](std::string& text) {
+        if (log_topic(text)) return std::string();
+        return fmt::format("got '{}', expected {}", text, fmt::join(log_topic_names(), " or "));
       },
-      known);
+      "TOPIC");
 }
 
 }  // namespace
@@ -77,8 +74,19 @@ void add_execution_options(CLI::App& verb, CommonOptions& options) {
       ->group(kExecutionGroup);
   verb.add_option("--threads", options.session.threads, "Threads; default: one for each core")
       ->option_text("N")
-      ->check(integer_between(1, kMaxThreads))
+      ->check(thread_count())
       ->group(kExecutionGroup);
+  add_verbose_option(verb, options);
+}
+
+void add_verbose_option(CLI::App& verb, CommonOptions& options) {
+  verb.add_option("--verbose", options.verbose,
+                  "Show on standard error why each op runs as it does (dispatch), what each pass "
+                  "of a build did (passes)")
+      ->option_text(fmt::format("{},...", fmt::join(log_topic_names(), "|")))
+      ->delimiter(',')
+      ->check(topic_name())
+      ->group(kOutputGroup);
 }
 
 void add_output_options(CLI::App& verb, CommonOptions& options) {
@@ -87,6 +95,20 @@ void add_output_options(CLI::App& verb, CommonOptions& options) {
       ->group(kOutputGroup);
   verb.get_help_ptr()->group(kOutputGroup);
 }
+
+CLI::Validator backend_name() {
+  const std::string known = fmt::format("{}", fmt::join(backend_names(), "|"));
+  return CLI::Validator(
+      [known](std::string& text) {
+        for (const std::string& name : backend_names()) {
+          if (text == name) return std::string();
+        }
+        return fmt::format("got '{}', expected {}", text, known);
+      },
+      known);
+}
+
+CLI::Validator thread_count() { return integer_between(1, kMaxThreads); }
 
 CLI::Validator size_text() {
   return CLI::Validator(
@@ -138,8 +160,13 @@ void check_output(const std::string& output, const std::vector<std::string>& inp
   }
 }
 
-Plan open_model(const CommonOptions& options) {
+void apply_log_options(const CommonOptions& options) {
   if (options.quiet) set_log_level(LogLevel::Error);
+  for (const std::string& topic : options.verbose) enable_log_topic(*log_topic(topic));
+}
+
+Plan open_model(const CommonOptions& options) {
+  apply_log_options(options);
   Plan plan = load_or_build(options.model, options.build);
   for (const std::string& note : plan.info().notes) log_warning("{}", printable(note));
   return plan;
@@ -151,15 +178,19 @@ Dims input_dims(const Plan& plan, int64_t batch, std::optional<Size> size) {
           size ? size->width : preprocessing.width};
 }
 
-void prepare_checked(const Session& session, const Dims& dims) {
-  session.prepare(dims);
-  const double needed = 4.0 * static_cast<double>(num_elements(dims)) +
-                        static_cast<double>(session.arena_bytes(dims));
+void check_memory(double needed, const Dims& dims) {
   const auto available = static_cast<double>(available_memory());
   if (available > 0 && needed > available)
     fail_hint(ErrorCode::OutOfMemory, "try a smaller batch or size",
               "input {} needs {} of memory, {} are available", to_string(dims), bytes_text(needed),
               bytes_text(available));
+}
+
+void prepare_checked(const Session& session, const Dims& dims) {
+  session.prepare(dims);
+  check_memory(4.0 * static_cast<double>(num_elements(dims)) +
+                   static_cast<double>(session.arena_bytes(dims)),
+               dims);
 }
 
 }  // namespace vitro::cli

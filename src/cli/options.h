@@ -25,6 +25,7 @@ struct CommonOptions {
   std::string model;
   BuildOptions build;  ///< used when the model is a checkpoint
   SessionOptions session;
+  std::vector<std::string> verbose;  ///< topics of core/log.h
   bool json = false;
   bool quiet = false;
 };
@@ -40,11 +41,17 @@ std::optional<Size> parse_size(std::string_view text);
 
 /// Declares MODEL, --arch and --head-dim.
 void add_model_options(CLI::App& verb, CommonOptions& options);
-/// Declares --backend and --threads.
+/// Declares --backend, --threads and --verbose.
 void add_execution_options(CLI::App& verb, CommonOptions& options);
+/// Declares --verbose.
+void add_verbose_option(CLI::App& verb, CommonOptions& options);
 /// Declares --json and --quiet, and moves --help to their group.
 void add_output_options(CLI::App& verb, CommonOptions& options);
 
+/// Accepts "auto" and the names of the table of backends.
+CLI::Validator backend_name();
+/// Accepts what --threads does.
+CLI::Validator thread_count();
 /// Accepts what parse_size() does.
 CLI::Validator size_text();
 /// Accepts integers from `minimum` to `maximum`.
@@ -59,14 +66,21 @@ CLI::Validator number_between(double minimum, double maximum);
 /// it.
 void check_output(const std::string& output, const std::vector<std::string>& inputs);
 
-/// Loads or builds the model and writes the notes of its build to standard error as warnings.
+/// Puts --quiet and --verbose into effect.
+void apply_log_options(const CommonOptions& options);
+
+/// Applies the options of the log, loads or builds the model and writes the notes of its build to
+/// standard error as warnings.
 Plan open_model(const CommonOptions& options);
 
 /// [batch, 3, height, width], with the plan's default size when none is given.
 Dims input_dims(const Plan& plan, int64_t batch, std::optional<Size> size);
 
-/// Compiles for a shape. Throws OutOfMemory when its input and arena exceed the available memory,
-/// since the system would otherwise end the process on first touch.
+/// Throws OutOfMemory when less memory than `needed` bytes is available: the system would end the
+/// process on first touch.
+void check_memory(double needed, const Dims& dims);
+
+/// Compiles for a shape. Throws OutOfMemory when its input and arena exceed the available memory.
 void prepare_checked(const Session& session, const Dims& dims);
 
 }  // namespace vitro::cli

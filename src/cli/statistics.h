@@ -8,7 +8,7 @@ namespace vitro::cli {
 
 /// Of a set of measurements, in their unit.
 struct Summary {
-  double median = 0, p90 = 0, p99 = 0, min = 0, mean = 0;
+  double median = 0, p90 = 0, p95 = 0, p99 = 0, min = 0, max = 0, mean = 0;
   double stddev = 0;  ///< of the sample; 0 for one measurement
 };
 
@@ -25,5 +25,11 @@ struct Interval {
 /// Wilson's 95 % score interval of a proportion, in [0, 1]; (0, 1) when total is 0.
 /// Wilson, "Probable inference, the law of succession, and statistical inference", JASA 1927.
 Interval wilson_interval(int64_t successes, int64_t total);
+
+/// 95 % percentile-bootstrap interval of median(a) / median(b). The i-th numbers were measured
+/// together and are drawn together; there are equally many, at least one. Equal data gives equal
+/// bits.
+/// Efron & Tibshirani, "An Introduction to the Bootstrap", 1993, chapter 13.
+Interval median_ratio_interval(std::span<const double> a, std::span<const double> b);
 
 }  // namespace vitro::cli

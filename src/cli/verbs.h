@@ -18,6 +18,7 @@ using Action = std::function<int()>;
 Action add_bench(CLI::App& verb);
 Action add_build(CLI::App& verb);
 Action add_classify(CLI::App& verb);
+Action add_compare(CLI::App& verb);
 Action add_doctor(CLI::App& verb);
 Action add_eval(CLI::App& verb);
 Action add_inspect(CLI::App& verb);

@@ -22,6 +22,32 @@ std::string errno_text(int error) { return std::generic_category().message(error
   fail(ErrorCode::DeviceError, "cannot {} '{}': {}", action, path.string(), errno_text(error));
 }
 
+/// Where linkat() finds a file without a name.
+std::string descriptor_path(const FileDescriptor& file) {
+  return fmt::format("/proc/self/fd/{}", file.get());
+}
+
+/// A file in the directory of `path` that has no name yet; closed where that cannot be.
+FileDescriptor open_unnamed(const std::filesystem::path& path) {
+  const std::filesystem::path directory = path.has_parent_path() ? path.parent_path() : ".";
+  FileDescriptor file(::open(directory.c_str(), O_TMPFILE | O_WRONLY | O_CLOEXEC, 0666));
+  // A container may lack /proc.
+  if (file.is_open() && ::access(descriptor_path(file).c_str(), F_OK) != 0) return FileDescriptor();
+  return file;
+}
+
+/// Calls attempt(name), which says whether it may be tried again, with new names beside `path`.
+template <typename Attempt>
+void try_names(const std::filesystem::path& path, Attempt&& attempt) {
+  std::random_device random;
+  constexpr int kAttempts = 16;
+  for (int i = 0; i < kAttempts; ++i) {
+    std::filesystem::path name = path;
+    name += fmt::format(".{:08x}.part", random());
+    if (!attempt(name)) return;
+  }
+}
+
 }  // namespace
 
 FileDescriptor::~FileDescriptor() {
@@ -77,32 +103,47 @@ AtomicFile::AtomicFile(const std::filesystem::path& path) : path_(path) {
     const auto resolved = std::filesystem::canonical(path, ignored);
     if (!resolved.empty()) path_ = resolved;
   }
-  const auto status = std::filesystem::status(path_, ignored);
+  std::error_code error;
+  const auto status = std::filesystem::status(path_, error);
+  if (error == std::errc::filename_too_long) fail_write("create", path_, error.value());
   if (std::filesystem::is_directory(status)) fail_write("write", path_, EISDIR);
   if (std::filesystem::exists(status) && !std::filesystem::is_regular_file(status)) {
+    in_place_ = true;
     file_ = FileDescriptor(::open(path_.c_str(), O_WRONLY | O_CLOEXEC));
     if (!file_.is_open()) fail_write("write", path_, errno);
   } else {
-    open_beside();
+    file_ = open_unnamed(path_);
+    if (!file_.is_open()) open_beside();
   }
 }
 
 void AtomicFile::open_beside() {
-  std::random_device random;
-  constexpr int kAttempts = 16;
-  for (int attempt = 0; attempt < kAttempts; ++attempt) {
-    temporary_ = path_;
-    temporary_ += fmt::format(".{:08x}.part", random());
-    file_ =
-        FileDescriptor(::open(temporary_.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666));
-    if (file_.is_open()) return;
-    if (errno != EEXIST) break;
-  }
-  fail_write("create", path_, errno);
+  try_names(path_, [&](const std::filesystem::path& name) {
+    file_ = FileDescriptor(::open(name.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666));
+    if (file_.is_open()) temporary_ = name;
+    return !file_.is_open() && errno == EEXIST;
+  });
+  if (!file_.is_open()) fail_write("create", path_, errno);
+}
+
+/// Gives a file without a name the final one, or a temporary one when that is taken: a link cannot
+/// replace a file.
+void AtomicFile::name_it() {
+  const std::string unnamed = descriptor_path(file_);
+  const auto link_to = [&](const std::filesystem::path& name) {
+    return ::linkat(AT_FDCWD, unnamed.c_str(), AT_FDCWD, name.c_str(), AT_SYMLINK_FOLLOW) == 0;
+  };
+  if (link_to(path_)) return;
+  if (errno == EEXIST)
+    try_names(path_, [&](const std::filesystem::path& name) {
+      if (link_to(name)) temporary_ = name;
+      return temporary_.empty() && errno == EEXIST;
+    });
+  if (temporary_.empty()) fail_write("write", path_, errno);
 }
 
 AtomicFile::~AtomicFile() {
-  if (file_.is_open() && !in_place()) ::unlink(temporary_.c_str());
+  if (file_.is_open() && !temporary_.empty()) ::unlink(temporary_.c_str());
 }
 
 void AtomicFile::write(std::span<const std::byte> bytes) {
@@ -119,9 +160,11 @@ void AtomicFile::write(std::string_view text) { write(as_byte_span(text)); }
 
 void AtomicFile::commit() {
   check(file_.is_open(), ErrorCode::Internal, "'{}' is committed twice", path_.string());
-  if (!in_place()) {
+  if (!in_place_) {
     if (::fsync(file_.get()) != 0) fail_write("write", path_, errno);
-    if (::rename(temporary_.c_str(), path_.c_str()) != 0) fail_write("write", path_, errno);
+    if (temporary_.empty()) name_it();
+    if (!temporary_.empty() && ::rename(temporary_.c_str(), path_.c_str()) != 0)
+      fail_write("write", path_, errno);
   }
   file_ = FileDescriptor();
 }

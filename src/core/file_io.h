@@ -41,8 +41,10 @@ size_t regular_file_size(const FileDescriptor& file, const std::filesystem::path
 /// The whole content of a regular file. Throws OutOfMemory above `max_bytes`, else as above.
 std::vector<std::byte> read_file(const std::filesystem::path& path, size_t max_bytes);
 
-/// An output file that appears whole or not at all: bytes go to a file beside it, which commit()
-/// syncs and renames over `path`. The destructor removes what was not committed. A target that
+/// An output file that appears whole or not at all: bytes go to a file that has no name, so that it
+/// vanishes with the process, or to one beside `path` where the file system has no such files.
+/// commit() syncs it and puts it in the place of `path`. The destructor removes what was not
+/// committed. A target that
 /// exists and is a device or a pipe (/dev/stdout, /dev/null) is written in place. Every failure
 /// (full disk, missing or read-only directory) is a DeviceError with the path and the reason.
 class AtomicFile {
@@ -59,11 +61,12 @@ class AtomicFile {
   void commit();
 
  private:
-  bool in_place() const { return temporary_.empty(); }
   void open_beside();
+  void name_it();
 
   std::filesystem::path path_;       // the final name, symbolic links resolved
-  std::filesystem::path temporary_;  // empty when written in place
+  std::filesystem::path temporary_;  // its name before the commit; empty when it has none
+  bool in_place_ = false;
   FileDescriptor file_;
 };
 

@@ -17,14 +17,6 @@ constexpr std::string_view kMetadataKey = "__metadata__";
 constexpr std::string_view kPadPrefix = "__pad_";
 constexpr size_t kMaxRank = 64;
 
-std::optional<DType> dtype_from_name(std::string_view name) {
-  for (DType dtype : {DType::Float32, DType::Float16, DType::BFloat16, DType::Float64, DType::Int64,
-                      DType::Int32, DType::Int16, DType::Int8, DType::UInt8, DType::Bool}) {
-    if (name == dtype_name(dtype)) return dtype;
-  }
-  return std::nullopt;
-}
-
 struct HeaderTensor {
   std::string name;
   std::optional<DType> dtype;

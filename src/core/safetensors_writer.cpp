@@ -35,15 +35,16 @@ void check_entry(const TensorEntry& tensor, const std::filesystem::path& path,
         expected);
 }
 
-struct Layout {
+/// The header and the gaps of a file.
+struct FileLayout {
   std::string header;           // JSON, without its padding
   std::vector<size_t> padding;  // bytes before each tensor
 };
 
 /// Writes the JSON by hand: keys keep the order of the data and no tree is built.
-Layout plan_layout(const std::filesystem::path& path, std::span<const TensorEntry> tensors,
-                   const std::map<std::string, std::string>& metadata, size_t alignment) {
-  Layout layout;
+FileLayout plan_layout(const std::filesystem::path& path, std::span<const TensorEntry> tensors,
+                       const std::map<std::string, std::string>& metadata, size_t alignment) {
+  FileLayout layout;
   const char* separator = "";
   auto out = std::back_inserter(layout.header);
   layout.header = "{";
@@ -87,7 +88,7 @@ void write_safetensors(const std::filesystem::path& path, std::span<const Tensor
   check(alignment > 0 && alignment <= kMaxAlignment && (alignment & (alignment - 1)) == 0,
         ErrorCode::InvalidArgument, "safetensors '{}': alignment {} is no power of two up to {}",
         path.string(), alignment, kMaxAlignment);
-  Layout layout = plan_layout(path, tensors, metadata, alignment);
+  FileLayout layout = plan_layout(path, tensors, metadata, alignment);
   // Spaces after the JSON are part of the header; they are how the format aligns its data.
   layout.header.append(padding_to(sizeof(uint64_t) + layout.header.size(), alignment), ' ');
   check(layout.header.size() <= kMaxSafetensorsHeader, ErrorCode::InvalidArgument,

@@ -3,6 +3,7 @@
 #include <fmt/ranges.h>
 
 #include "core/check.h"
+#include "core/tensor_file.h"
 
 namespace vitro {
 
@@ -50,6 +51,14 @@ const char* dtype_name(DType dtype) {
       return "BOOL";
   }
   return "?";
+}
+
+std::optional<DType> dtype_from_name(std::string_view name) {
+  for (DType dtype : {DType::Float32, DType::Float16, DType::BFloat16, DType::Float64, DType::Int64,
+                      DType::Int32, DType::Int16, DType::Int8, DType::UInt8, DType::Bool}) {
+    if (name == dtype_name(dtype)) return dtype;
+  }
+  return std::nullopt;
 }
 
 int64_t num_elements(const Dims& dims) {

@@ -3,13 +3,18 @@
 #include <cstddef>
 #include <map>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "vitro/tensor.h"
 
 namespace vitro {
+
+/// The type with that tag, see dtype_name(); nothing for an unknown one.
+std::optional<DType> dtype_from_name(std::string_view name);
 
 /// One named array of a weight file: dense, row-major, little-endian.
 struct TensorEntry {

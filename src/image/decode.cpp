@@ -1,10 +1,9 @@
 #include <algorithm>
 #include <array>
-#include <fstream>
 #include <string>
-#include <system_error>
 
 #include "core/check.h"
+#include "core/file_io.h"
 #include "image/decoders.h"
 
 namespace vitro {
@@ -84,24 +83,7 @@ Image decode_image(std::span<const std::byte> bytes, std::string_view name,
 }
 
 Image load_image(const std::filesystem::path& path, const DecodeLimits& limits) {
-  const std::string name = path.string();
-  std::error_code error;
-  const std::filesystem::file_status status = std::filesystem::status(path, error);
-  check(std::filesystem::exists(status), ErrorCode::NotFound, "image '{}': no such file", name);
-  check(std::filesystem::is_regular_file(status), ErrorCode::InvalidArgument,
-        "image '{}': got a directory or device, expected a file", name);
-  const uintmax_t size = std::filesystem::file_size(path, error);
-  check(!error, ErrorCode::DeviceError, "image '{}': {}", name, error.message());
-  check(size <= limits.max_bytes, ErrorCode::OutOfMemory,
-        "image '{}': {} bytes are over the limit of {} bytes", name, size, limits.max_bytes);
-
-  std::ifstream file(path, std::ios::binary);
-  check(file.is_open(), ErrorCode::DeviceError, "image '{}': the file cannot be opened", name);
-  std::vector<std::byte> bytes(size);
-  file.read(reinterpret_cast<char*>(bytes.data()), static_cast<std::streamsize>(size));
-  check(file.gcount() == static_cast<std::streamsize>(size), ErrorCode::DeviceError,
-        "image '{}': read {} of {} bytes", name, file.gcount(), size);
-  return decode_image(bytes, name, limits);
+  return decode_image(read_file(path, limits.max_bytes), path.string(), limits);
 }
 
 }  // namespace vitro

@@ -1,6 +1,7 @@
 #include "ir/graph.h"
 
 #include <algorithm>
+#include <array>
 #include <functional>
 
 #include "core/check.h"
@@ -61,6 +62,39 @@ void remove_dead(Graph& graph) {
       std::for_each(node->inputs.begin(), node->inputs.end(), mark);
   std::erase_if(graph.nodes, [&](const Node& n) { return !live[static_cast<size_t>(n.output)]; });
   keep_values(graph, live);
+}
+
+namespace {
+
+/// The stride of a convolution whose windows neither overlap nor leave a gap, of others 0; 1 for an
+/// op that keeps the extents.
+int64_t tiling_stride(const Graph& graph, const Node& node) {
+  if (node.kind != OpKind::Conv2d) return 1;
+  const auto& attrs = node.as<Conv2dAttrs>();
+  const Dims& weight = graph.value(node.inputs[1]).type.dims;  // [out, kernel_h, kernel_w, in]
+  const int64_t stride = attrs.stride[0];
+  if (attrs.stride == std::array<int64_t, 2>{1, 1}) return 1;
+  const bool tiles = attrs.pad == std::array<int64_t, 4>{} && attrs.stride[1] == stride &&
+                     weight[1] == stride && weight[2] == stride;
+  return tiles ? stride : 0;
+}
+
+}  // namespace
+
+int64_t input_multiple(const Graph& graph) {
+  std::vector<int64_t> scale(graph.values.size(), 1);  // pixels of the input per place; 0: unclear
+  int64_t multiple = 1;
+  for (const Node& node : graph.nodes) {
+    int64_t before = 1;
+    for (ValueId id : node.inputs) {
+      const int64_t operand = scale[static_cast<size_t>(id)];
+      before = before == 0 || operand == 0 ? 0 : std::max(before, operand);
+    }
+    const int64_t after = before * tiling_stride(graph, node);
+    scale[static_cast<size_t>(node.output)] = after;
+    multiple = std::max(multiple, after);
+  }
+  return multiple;
 }
 
 void inline_body(Graph& graph, size_t node_index) {

@@ -96,6 +96,10 @@ void inline_body(Graph& graph, size_t node_index);
 /// the extents and what was expected, when an op cannot take its operands.
 std::vector<TensorType> infer_types(const Graph& graph, std::span<const TensorType> inputs);
 
+/// Height and width of the input must be multiples of this: the product of the strides of the
+/// convolutions that tile it. 1 where nothing of the kind can be said.
+int64_t input_multiple(const Graph& graph);
+
 /// Throws Internal when the graph is malformed: ids out of range, a use before its definition, a
 /// wrong arity, an attribute of another op, a constant whose bytes do not fit its extents, a stored
 /// type that differs from the inferred one, a fused node whose body computes another type, or

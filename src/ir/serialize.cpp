@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "core/check.h"
+#include "core/json_integer.h"
 #include "ir/fused_ops.h"
 #include "ir/graph.h"
 #include "ir/infer.h"
@@ -48,10 +49,9 @@ Json attrs_to_json(const Attrs& attrs) {
 template <typename T>
 T integer_from_json(const Json& json) {
   expect(json.is_number_integer(), "{} where an integer belongs", json.type_name());
-  const bool fits = json.is_number_unsigned() ? std::in_range<T>(json.get<uint64_t>())
-                                              : std::in_range<T>(json.get<int64_t>());
-  expect(fits, "{} is out of range", json.dump());
-  return json.get<T>();
+  const auto value = json_integer<T>(json);
+  expect(value.has_value(), "{} is out of range", json.dump());
+  return *value;
 }
 
 template <typename T>

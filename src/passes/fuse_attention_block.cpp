@@ -10,7 +10,7 @@ Node* sole_linear(const Matcher& matcher, ValueId id) {
   return linear && has_weights(matcher.graph(), *linear) ? linear : nullptr;
 }
 
-bool fuse_branch(const Matcher& matcher, Node& add, ValueId x, ValueId branch) {
+bool fuse(const Matcher& matcher, Node& add, ValueId x, ValueId branch) {
   Graph& graph = matcher.graph();
   const Node* image = matcher.sole_producer(branch, OpKind::ReshapeLike);
   if (!image || image->inputs[1] != x || graph.value(x).type.dims.size() != 4) return false;
@@ -38,14 +38,8 @@ bool fuse_branch(const Matcher& matcher, Node& add, ValueId x, ValueId branch) {
   return true;
 }
 
-bool fuse(const Matcher& matcher, Node& add) {
-  if (add.kind != OpKind::Add) return false;
-  const ValueId a = add.inputs[0], b = add.inputs[1];
-  return fuse_branch(matcher, add, a, b) || fuse_branch(matcher, add, b, a);
-}
-
 }  // namespace
 
-void fuse_attention_block(Graph& graph) { rewrite_nodes(graph, fuse); }
+void fuse_attention_block(Graph& graph) { rewrite_sums(graph, fuse); }
 
 }  // namespace vitro

@@ -9,7 +9,7 @@ bool is_square(const Graph& graph, const Node& linear) {
   return weight[0] == weight[1];
 }
 
-bool fuse_branch(const Matcher& matcher, Node& add, ValueId x, ValueId branch) {
+bool fuse(const Matcher& matcher, Node& add, ValueId x, ValueId branch) {
   Graph& graph = matcher.graph();
   const auto is_mixing = [&](const Node* node) {
     return node && has_weights(graph, *node) && is_square(graph, *node);
@@ -34,14 +34,8 @@ bool fuse_branch(const Matcher& matcher, Node& add, ValueId x, ValueId branch) {
   return true;
 }
 
-bool fuse(const Matcher& matcher, Node& add) {
-  if (add.kind != OpKind::Add) return false;
-  const ValueId a = add.inputs[0], b = add.inputs[1];
-  return fuse_branch(matcher, add, a, b) || fuse_branch(matcher, add, b, a);
-}
-
 }  // namespace
 
-void fuse_local_mixer(Graph& graph) { rewrite_nodes(graph, fuse); }
+void fuse_local_mixer(Graph& graph) { rewrite_sums(graph, fuse); }
 
 }  // namespace vitro

@@ -4,7 +4,7 @@
 namespace vitro {
 namespace {
 
-bool fuse_branch(const Matcher& matcher, Node& add, ValueId x, ValueId branch) {
+bool fuse(const Matcher& matcher, Node& add, ValueId x, ValueId branch) {
   Graph& graph = matcher.graph();
   const Node* fc2 = matcher.sole_producer(branch, OpKind::Linear);
   if (!fc2 || !has_weights(graph, *fc2) || graph.value(x).type != graph.value(branch).type)
@@ -24,14 +24,8 @@ bool fuse_branch(const Matcher& matcher, Node& add, ValueId x, ValueId branch) {
   return true;
 }
 
-bool fuse(const Matcher& matcher, Node& add) {
-  if (add.kind != OpKind::Add) return false;
-  const ValueId a = add.inputs[0], b = add.inputs[1];
-  return fuse_branch(matcher, add, a, b) || fuse_branch(matcher, add, b, a);
-}
-
 }  // namespace
 
-void fuse_mlp(Graph& graph) { rewrite_nodes(graph, fuse); }
+void fuse_mlp(Graph& graph) { rewrite_sums(graph, fuse); }
 
 }  // namespace vitro

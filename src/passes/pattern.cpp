@@ -61,7 +61,7 @@ bool Matcher::collect_linears(ValueId id, std::vector<Node*>& linears) const {
   return true;
 }
 
-void rewrite_nodes(Graph& graph, bool (*rewrite)(const Matcher&, Node&)) {
+void rewrite_nodes(Graph& graph, const std::function<bool(const Matcher&, Node&)>& rewrite) {
   const auto rewrite_one = [&] {
     const Matcher matcher(graph);
     return std::any_of(graph.nodes.begin(), graph.nodes.end(),
@@ -69,6 +69,15 @@ void rewrite_nodes(Graph& graph, bool (*rewrite)(const Matcher&, Node&)) {
   };
   remove_dead(graph);
   while (rewrite_one()) remove_dead(graph);
+}
+
+void rewrite_sums(Graph& graph,
+                  bool (*fuse)(const Matcher&, Node& add, ValueId x, ValueId branch)) {
+  rewrite_nodes(graph, [fuse](const Matcher& matcher, Node& node) {
+    if (node.kind != OpKind::Add) return false;
+    const ValueId a = node.inputs[0], b = node.inputs[1];
+    return fuse(matcher, node, a, b) || fuse(matcher, node, b, a);
+  });
 }
 
 bool is_weight(const Graph& graph, ValueId id) {

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <functional>
 #include <span>
 #include <string>
 #include <vector>
@@ -38,7 +39,10 @@ class Matcher {
 
 /// Applies `rewrite` to nodes until it changes none. It returns whether it changed the graph, after
 /// which dead nodes are dropped, so that its next calls count live uses only.
-void rewrite_nodes(Graph& graph, bool (*rewrite)(const Matcher&, Node&));
+void rewrite_nodes(Graph& graph, const std::function<bool(const Matcher&, Node&)>& rewrite);
+
+/// The same for sums: `fuse(matcher, add, x, branch)` is called for both orders of the operands.
+void rewrite_sums(Graph& graph, bool (*fuse)(const Matcher&, Node& add, ValueId x, ValueId branch));
 
 /// A constant whose elements passes may read: row-major float32 with bytes.
 bool is_weight(const Graph& graph, ValueId id);

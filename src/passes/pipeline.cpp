@@ -5,6 +5,7 @@
 
 #include "core/check.h"
 #include "core/file_io.h"
+#include "core/log.h"
 #include "passes/passes.h"
 
 namespace vitro {
@@ -62,7 +63,10 @@ void run_passes(Graph& graph, const PassOptions& options) {
   create_dump_dir(options.dump_dir);
   dump(graph, options, 0, "input");
   for (size_t i = 0; i < kPasses.size(); ++i) {
+    const size_t before = graph.nodes.size();
     kPasses[i].run(graph);
+    log_message(LogTopic::Passes, fmt::format("{:02} {:<24} {} ops -> {}", i + 1, kPasses[i].name,
+                                              before, graph.nodes.size()));
     verify_after(graph, kPasses[i].name);
     dump(graph, options, i + 1, kPasses[i].name);
   }

@@ -1,8 +1,15 @@
 #include "runtime/plan_json.h"
 
+#include <fmt/ranges.h>
+
+#include <algorithm>
+#include <array>
+#include <cmath>
 #include <nlohmann/json.hpp>
 
 #include "core/check.h"
+#include "core/json_integer.h"
+#include "core/tensor_file.h"
 
 namespace vitro {
 
@@ -17,14 +24,43 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-constexpr DType kDTypes[] = {DType::Float32, DType::Float16, DType::BFloat16, DType::Float64,
-                             DType::Int64,   DType::Int32,   DType::Int16,    DType::Int8,
-                             DType::UInt8,   DType::Bool};
+// A plan with 21,000 classes and a thousand tensors has 2 MB of each text. Parsed JSON takes up to
+// 64 times the bytes of its text.
+constexpr size_t kMaxBytes = size_t{16} << 20;
 
-DType dtype_from_name(const std::string& name) {
-  for (DType dtype : kDTypes)
-    if (name == dtype_name(dtype)) return dtype;
-  fail(ErrorCode::CorruptFile, "plan weights: unknown dtype '{}'", name);
+template <typename... Args>
+void expect(bool condition, fmt::format_string<Args...> format, Args&&... args) {
+  check(condition, ErrorCode::CorruptFile, "plan: {}",
+        fmt::format(format, std::forward<Args>(args)...));
+}
+
+template <std::integral T>
+void read_field(const char* name, const Json& json, T& field) {
+  const auto value = json_integer<T>(json);
+  expect(value.has_value(), "'{}' is {}, expected an integer of {} bits", name, json.dump(),
+         8 * sizeof(T));
+  field = *value;
+}
+
+/// Mean and std of pixels.
+void read_field(const char* name, const Json& json, std::array<float, 3>& field) {
+  constexpr double kMost = 1e6;
+  expect(json.size() == field.size(), "'{}' has {} numbers, expected {}", name, json.size(),
+         field.size());
+  const auto values = json.get<std::array<double, 3>>();
+  for (size_t i = 0; i < field.size(); ++i) {
+    expect(std::abs(values[i]) <= kMost, "'{}' has {}, expected at most {}", name, values[i],
+           kMost);
+    field[i] = static_cast<float>(values[i]);
+  }
+}
+
+template <typename T>
+void read_field(const char* name, const Json& json, T& field) {
+  json.get_to(field);
+  // nlohmann takes the first of an enumeration for a name it does not know.
+  if constexpr (std::is_enum_v<T>)
+    expect(Json(field) == json, "'{}' is {}, which is unknown", name, json.dump());
 }
 
 /// Calls visit(name, field) for each field of PlanInfo: the writer and the reader share this list.
@@ -51,9 +87,23 @@ void visit_info(Info& info, Visitor&& visit) {
 
 template <typename Read>
 auto read_json(const char* what, std::string_view text, Read&& read) try {
+  expect(text.size() <= kMaxBytes, "{} has {} bytes, at most {} are read", what, text.size(),
+         kMaxBytes);
   return read(Json::parse(text));
 } catch (const nlohmann::json::exception& error) {
   fail(ErrorCode::CorruptFile, "plan {}: {}", what, error.what());
+}
+
+WeightRecord weight_from_json(const Json& row) {
+  WeightRecord weight;
+  weight.name = row.at(0).get<std::string>();
+  for (const Json& extent : row.at(1)) read_field("shape", extent, weight.dims.emplace_back());
+  const auto dtype = dtype_from_name(row.at(2).get_ref<const std::string&>());
+  expect(dtype.has_value(), "weight '{}' has the unknown dtype {}", weight.name, row.at(2).dump());
+  weight.dtype = *dtype;
+  weight.consumer = row.at(3).get<std::string>();
+  weight.checksum = row.at(4).get<std::string>();
+  return weight;
 }
 
 }  // namespace
@@ -67,12 +117,15 @@ std::string plan_info_to_json(const PlanInfo& info) {
 PlanInfo plan_info_from_json(std::string_view text) {
   return read_json("info", text, [](const Json& json) {
     PlanInfo info;
-    visit_info(info, [&](const char* name, auto& field) { json.at(name).get_to(field); });
+    visit_info(info,
+               [&](const char* name, auto& field) { read_field(name, json.at(name), field); });
     const Preprocessing& p = info.preprocessing;
     check(p.width > 0 && p.height > 0 && p.width <= 65536 && p.height <= 65536 && p.crop_pct > 0 &&
               p.crop_pct <= 1,
           ErrorCode::CorruptFile, "plan info: input size {}x{} or crop_pct {}", p.height, p.width,
           p.crop_pct);
+    expect(std::all_of(p.std.begin(), p.std.end(), [](float deviation) { return deviation > 0; }),
+           "std is {}, expected positive numbers", fmt::join(p.std, " "));
     check(info.labels.size() == info.label_ids.size() &&
               (info.labels.empty() || static_cast<int64_t>(info.labels.size()) == info.num_classes),
           ErrorCode::CorruptFile, "plan info: {} labels for {} classes", info.labels.size(),
@@ -91,10 +144,7 @@ std::string weights_to_json(const std::vector<WeightRecord>& weights) {
 std::vector<WeightRecord> weights_from_json(std::string_view text) {
   return read_json("weights", text, [](const Json& json) {
     std::vector<WeightRecord> weights;
-    for (const Json& row : json)
-      weights.push_back({row.at(0).get<std::string>(), row.at(1).get<Dims>(),
-                         dtype_from_name(row.at(2).get<std::string>()),
-                         row.at(3).get<std::string>(), row.at(4).get<std::string>()});
+    for (const Json& row : json) weights.push_back(weight_from_json(row));
     return weights;
   });
 }

@@ -1,7 +1,5 @@
 #include "vitro/session.h"
 
-#include <fmt/format.h>
-
 #include <deque>
 #include <map>
 #include <mutex>
@@ -10,7 +8,8 @@
 
 #include "backends/backend.h"
 #include "core/check.h"
-#include "ir/op_info.h"
+#include "core/log.h"
+#include "runtime/explain.h"
 #include "runtime/observe.h"
 #include "runtime/plan_data.h"
 
@@ -116,6 +115,7 @@ struct Session::State {
     const TensorType input{DType::Float32, dims};
     auto made =
         std::make_shared<CompiledShape>(backend.compile(plan.data().graph, {&input, 1}, {threads}));
+    log_dispatch(dims, made->executable());
     const std::unique_lock lock(mutex);
     if (const auto found = shapes.find(dims); found != shapes.end()) return found->second;
     if (order.size() >= kMaxShapes) {
@@ -124,6 +124,13 @@ struct Session::State {
     }
     order.push_back(dims);
     return shapes.emplace(dims, std::move(made)).first->second;
+  }
+
+  void log_dispatch(const Dims& dims, const Executable& executable) const {
+    if (!log_enabled(LogTopic::Dispatch)) return;
+    log_message(LogTopic::Dispatch,
+                fmt::format("input {} on {}, threads: {}\n{}", to_string(dims), backend.name(),
+                            executable.threads(), dispatch_text(executable.dispatch())));
   }
 
   void check_input(const Dims& dims) const {
@@ -138,6 +145,15 @@ struct Session::State {
             "input {}: every extent must be at least 1", to_string(dims));
     check(num_elements(dims) <= (int64_t{1} << 31), ErrorCode::InvalidArgument,
           "input {}: more than 2^31 elements", to_string(dims));
+    const int64_t multiple = input_multiple(plan.data().graph);
+    const auto nearest = [&](int64_t extent) {
+      return std::max<int64_t>(1, (extent + multiple / 2) / multiple) * multiple;
+    };
+    if (dims[2] % multiple != 0 || dims[3] % multiple != 0)
+      fail_hint(ErrorCode::InvalidArgument,
+                fmt::format("the nearest size is {}x{}", nearest(dims[2]), nearest(dims[3])),
+                "input {}: expected a height and a width that are multiples of {}", to_string(dims),
+                multiple);
   }
 };
 
@@ -186,18 +202,7 @@ size_t Session::arena_bytes(const Dims& dims) const {
 }
 
 std::string Session::explain(const Dims& dims) const {
-  std::string text;
-  const auto compiled = state_->compiled(dims);
-  for (const Dispatch& dispatch : compiled->executable().dispatch()) {
-    text += fmt::format("{} '{}' -> {}\n", op_info(dispatch.kind).name, dispatch.source,
-                        to_string(dispatch.output));
-    for (const auto& [impl, refusal] : dispatch.answers)
-      text += refusal.empty() ? fmt::format("    {}: chosen\n", impl)
-                              : fmt::format("    {}: refused, {}\n", impl, refusal);
-    const bool inlined = dispatch.answers.empty() || !dispatch.answers.back().refusal.empty();
-    if (inlined) text += "    no implementation: its body runs instead\n";
-  }
-  return text;
+  return dispatch_text(state_->compiled(dims)->executable().dispatch());
 }
 
 }  // namespace vitro

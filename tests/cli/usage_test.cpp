@@ -7,8 +7,8 @@
 namespace vitro::test {
 namespace {
 
-const std::vector<std::string> kVerbs{"classify", "build",   "run",   "bench",
-                                      "eval",     "inspect", "doctor"};
+const std::vector<std::string> kVerbs{"classify", "build",   "run",     "bench",
+                                      "eval",     "compare", "inspect", "doctor"};
 
 bool contains(const std::string& text, const std::string& part) {
   return text.find(part) != std::string::npos;
@@ -86,6 +86,13 @@ TEST(CliUsage, ErrorsExitWithTwoAndSayWhatToDo) {
       {{"classify", "m.plan", "-", "-"}, "only once", "'vitro classify --help'"},
       {{"classify", "m.plan"}, "IMAGE is required", "'vitro classify --help'"},
       {{"classify", "m.plan", "a.png", "--top", "0"}, "--top: got '0'", "vitro classify"},
+      {{"compare"}, "MODEL is required", "'vitro compare --help'"},
+      {{"compare", "m.plan"}, "nothing to compare with", "'vitro compare --help'"},
+      {{"compare", "a.plan", "b.plan", "--bound", "-1"}, "--bound: got '-1'", "vitro compare"},
+      {{"compare", "a.plan", "--backend-b", "gpu"}, "got 'gpu', expected auto|", "vitro compare"},
+      {{"compare", "a.plan", "b.plan", "--input", "x.npy", "--size", "64"}, "--size", "compare"},
+      {{"run", "m.plan", "--verbose", "frobnicate"}, "expected dispatch or passes", "vitro run"},
+      {{"inspect", "m.plan", "--verbose"}, "--verbose", "'vitro inspect --help'"},
       {{"doctor", "extra"}, "extra", "'vitro doctor --help'"},
   };
   for (const UsageError& usage : cases) {

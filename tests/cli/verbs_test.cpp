@@ -1,6 +1,7 @@
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
-#include <cstring>
+#include <algorithm>
 
 #include "cli/subprocess.h"
 #include "core/npy.h"
@@ -155,7 +156,8 @@ TEST(CliInspect, SectionsAsText) {
   const ProcessResult result =
       run_vitro({"inspect", small_plan(), "--weights", "--graph", "--why", "--memory"});
   ASSERT_EQ(result.exit_code, 0) << result.err;
-  for (const char* part : {"blocks3.0.attn.qkv.weight", "return %", "chosen", "arena"})
+  for (const char* part :
+       {"blocks3.0.attn.qkv.weight", "return %", "runs on", "cpu:linear_panel16", "arena"})
     EXPECT_TRUE(contains(result.out, part)) << part;
 }
 
@@ -168,8 +170,52 @@ TEST(CliInspect, WeightLedgerAsJson) {
     EXPECT_FALSE(weight["consumer"].get<std::string>().empty()) << weight;
     EXPECT_TRUE(weight.contains("dtype") && weight.contains("shape"));
   }
-  EXPECT_GT(json["memory"]["arena_bytes"].get<int64_t>(), 0);
-  EXPECT_GT(json["memory"]["weight_bytes"].get<int64_t>(), 40'000'000);
+}
+
+TEST(CliInspect, WhyAsJson) {
+  const nlohmann::json why =
+      run_vitro({"inspect", small_plan(), "--why", "--backend", "reference", "--json"})
+          .json()["why"];
+  int inlined = 0;
+  for (const auto& op : why) {
+    for (const char* key : {"op", "source", "shape", "impl", "refused"})
+      EXPECT_TRUE(op.contains(key)) << key;
+    inlined += op["impl"].is_null();
+  }
+  EXPECT_EQ(inlined, 7 + 18 + 11 + 11) << "every fused op, and the attention in its blocks";
+  const nlohmann::json cpu =
+      run_vitro({"inspect", small_plan(), "--why", "--threads", "2", "--json"}).json()["why"];
+  const auto last_mlp =
+      std::find_if(cpu.rbegin(), cpu.rend(), [](const auto& op) { return op["op"] == "mlp"; });
+  ASSERT_NE(last_mlp, cpu.rend());
+  EXPECT_EQ((*last_mlp)["refused"][0]["impl"], "cpu:mlp_banded");
+  EXPECT_TRUE(contains((*last_mlp)["refused"][0]["reason"], "4 rows")) << *last_mlp;
+}
+
+TEST(CliInspect, MemoryToTheByte) {
+  const nlohmann::json memory =
+      run_vitro({"inspect", small_plan(), "--memory", "--json"}).json()["memory"];
+  const auto bytes = [&](const char* key) { return memory[key].get<int64_t>(); };
+  EXPECT_GT(bytes("weight_bytes"), 40'000'000);
+  EXPECT_GT(bytes("arena_bytes"), 0);
+  EXPECT_EQ(bytes("saved_bytes"),
+            bytes("activation_bytes") + bytes("scratch_bytes") - bytes("arena_bytes"));
+  EXPECT_EQ(bytes("session_bytes"), bytes("weight_bytes") + bytes("arena_bytes"));
+  const std::string text = run_vitro({"inspect", small_plan(), "--memory"}).out;
+  EXPECT_TRUE(contains(text, fmt::format("{} bytes", fmt::group_digits(bytes("arena_bytes")))))
+      << text;
+}
+
+TEST(CliVerbose, ShowsDispatchAndPassesOnStandardError) {
+  const ProcessResult why = run_vitro({"inspect", small_plan(), "--why"});
+  const ProcessResult bench =
+      run_vitro({"bench", small_plan(), "--iterations", "1", "--verbose", "dispatch", "--json"});
+  EXPECT_TRUE(contains(bench.err, "dispatch: input 1x3x64x64 on cpu")) << bench.err;
+  EXPECT_TRUE(contains(bench.err, why.out.substr(0, why.out.find('\n')))) << bench.err;
+  EXPECT_TRUE(bench.json().is_array()) << "results are apart";
+  const ProcessResult build = run_vitro(
+      {"build", checkpoint(), "-o", scratch_file("verbose.plan"), "--verbose", "passes,dispatch"});
+  EXPECT_TRUE(contains(build.err, "passes: 11 fuse_local_mixer")) << build.err;
 }
 
 }  // namespace

@@ -1,7 +1,9 @@
 #include "core/file_io.h"
 
+#include <fcntl.h>
 #include <gtest/gtest.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <fstream>
 
@@ -76,6 +78,22 @@ TEST(AtomicFile, AppearsOnlyAtCommit) {
   EXPECT_EQ(directory.entries(), std::vector<std::string>{"a"});
   expect_error(ErrorCode::Internal, "after its commit", [&] { file.write("x"); });
   expect_error(ErrorCode::Internal, "committed twice", [&] { file.commit(); });
+}
+
+TEST(AtomicFile, VanishesWithTheProcess) {
+  const TemporaryDirectory directory;
+  const int unnamed = ::open(directory.path().c_str(), O_TMPFILE | O_WRONLY, 0600);
+  if (unnamed < 0) GTEST_SKIP() << "this file system has no files without a name";
+  ::close(unnamed);
+  write_file_atomic(directory / "a", as_byte_span("old"));
+  {
+    AtomicFile file(directory / "a");
+    file.write("new");
+    EXPECT_EQ(directory.entries(), std::vector<std::string>{"a"}) << "a kill would leave this";
+    file.commit();
+  }
+  EXPECT_EQ(content(directory / "a"), "new");
+  EXPECT_EQ(directory.entries(), std::vector<std::string>{"a"});
 }
 
 TEST(AtomicFile, LeavesTheOldFileAndNoLitterWithoutCommit) {

@@ -24,5 +24,18 @@ TEST_F(LogTest, PrintsUpToTheLevel) {
             "warning: tensor 'a' has 3 NaN\ninfo: shown 2\ndebug: shown 3\nerror: bad\n");
 }
 
+TEST_F(LogTest, PrintsTopicsThatWereAskedFor) {
+  testing::internal::CaptureStderr();
+  EXPECT_EQ(log_topic("dispatch"), LogTopic::Dispatch);
+  EXPECT_EQ(log_topic("frobnicate"), std::nullopt);
+  log_message(LogTopic::Dispatch, "hidden");
+  enable_log_topic(LogTopic::Dispatch);
+  EXPECT_TRUE(log_enabled(LogTopic::Dispatch));
+  EXPECT_FALSE(log_enabled(LogTopic::Passes));
+  log_message(LogTopic::Dispatch, "two\nlines\n");
+  log_message(LogTopic::Passes, "hidden");
+  EXPECT_EQ(testing::internal::GetCapturedStderr(), "dispatch: two\ndispatch: lines\n");
+}
+
 }  // namespace
 }  // namespace vitro

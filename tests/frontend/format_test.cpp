@@ -69,6 +69,8 @@ TEST_F(FormatTest, RefusesWhatIsNoCheckpoint) {
   expect_refused(ErrorCode::CorruptFile, "Git LFS pointer", "model.pth",
                  "version https://git-lfs.github.com/spec/v1\noid sha256:0\n");
   expect_refused(ErrorCode::CorruptFile, "HTML", "page.pth", "\n<!DOCTYPE html><html></html>");
+  expect_refused(ErrorCode::CorruptFile, "XML", "page", "<?xml version='1.0'?><Error></Error>");
+  expect_refused(ErrorCode::Unsupported, "unknown model format", "angle", "<\x01\x02\x03");
 }
 
 TEST_F(FormatTest, DamagedFilesGetTheErrorOfTheirFormat) {

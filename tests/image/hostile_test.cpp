@@ -178,17 +178,20 @@ TEST(LoadImage, TheNameDoesNotMatter) {
 
 TEST(LoadImage, NamesTheFile) {
   const TempDirectory directory;
-  const auto code_of = [&](const std::filesystem::path& path) {
+  const auto code_of = [&](const std::filesystem::path& path, const std::string& reason = "") {
     try {
       load_image(path);
     } catch (const Error& error) {
       EXPECT_NE(std::string(error.what()).find(path.string()), std::string::npos) << error.what();
+      EXPECT_NE(std::string(error.what()).find(reason), std::string::npos) << error.what();
       return error.code();
     }
     return ErrorCode::Internal;
   };
   EXPECT_EQ(code_of(directory.path() / "missing.jpg"), ErrorCode::NotFound);
   EXPECT_EQ(code_of(directory.path()), ErrorCode::InvalidArgument);
+  std::filesystem::create_symlink("loop.jpg", directory.path() / "loop.jpg");
+  EXPECT_EQ(code_of(directory.path() / "loop.jpg", "Too many levels"), ErrorCode::DeviceError);
   EXPECT_EQ(code_of(directory.write("empty.jpg", "")), ErrorCode::CorruptFile);
   EXPECT_EQ(code_of(directory.write("text.jpg", "not a picture")), ErrorCode::CorruptFile);
 }

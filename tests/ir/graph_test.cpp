@@ -93,5 +93,25 @@ TEST(Graph, KeepsInputsThatNobodyReads) {
   EXPECT_EQ(graph.value(unused).name, "unused");
 }
 
+/// Convolutions in a row: kernel, stride, padding of each.
+Graph convolutions(const std::vector<std::array<int64_t, 3>>& layers) {
+  GraphBuilder builder;
+  ValueId x = builder.input("x", {1, 64, 64, 3});
+  for (const auto& [kernel, stride, pad] : layers) {
+    auto [weight, values] = allocate_constant({3, kernel, kernel, 3});
+    std::fill(values.begin(), values.end(), 0.0f);
+    const Conv2dAttrs attrs{{stride, stride}, {pad, pad, pad, pad}};
+    x = builder.op(OpKind::Conv2d, attrs, {x, builder.constant("weight", weight)}, "conv");
+  }
+  return builder.finish({x});
+}
+
+TEST(Graph, InputMultipleIsTheProductOfTheStridesThatTile) {
+  EXPECT_EQ(input_multiple(convolutions({{3, 1, 1}})), 1);
+  EXPECT_EQ(input_multiple(convolutions({{4, 4, 0}, {2, 2, 0}, {1, 1, 0}, {2, 2, 0}})), 16);
+  EXPECT_EQ(input_multiple(convolutions({{3, 2, 1}, {3, 2, 1}})), 1) << "overlapping: any size";
+  EXPECT_EQ(input_multiple(convolutions({{3, 2, 1}, {2, 2, 0}})), 1) << "3 pixels would do";
+}
+
 }  // namespace
 }  // namespace vitro::test

@@ -1,7 +1,31 @@
 #include <gtest/gtest.h>
 
+#include <atomic>
+#include <cstdlib>
+#include <new>
+
 #include "backends/count_allocations.h"
+#include "runtime/observe.h"
 #include "runtime/small_plan.h"
+
+namespace {
+
+std::atomic<size_t> aligned_bytes{0};
+
+}  // namespace
+
+// Arenas are the only memory that a session asks for with an alignment and without an exception.
+void* operator new(size_t bytes, std::align_val_t alignment, const std::nothrow_t&) noexcept {
+  aligned_bytes += bytes;
+  return std::aligned_alloc(static_cast<size_t>(alignment), bytes);
+}
+// Its memory goes to the same delete.
+void* operator new(size_t bytes, std::align_val_t alignment) {
+  const auto unit = static_cast<size_t>(alignment);
+  void* memory = std::aligned_alloc(unit, (bytes + unit - 1) / unit * unit);
+  return memory ? memory : throw std::bad_alloc();
+}
+void operator delete(void* memory, std::align_val_t) noexcept { std::free(memory); }
 
 namespace vitro {
 namespace {
@@ -18,6 +42,16 @@ TEST(SessionAllocation, RunsAreFreeOfItAfterTheFirstOfAShape) {
   EXPECT_EQ(num_allocations() - before, 0u);
   const auto counted = std::make_unique<int>(1);
   EXPECT_GT(num_allocations(), before) << "the counter does not count" << *counted;
+}
+
+TEST(SessionAllocation, TheArenaHasTheBytesThatMemoryUseSays) {
+  for (const char* backend : {"cpu", "reference"}) {
+    const Session session(test::small_plan(), {backend, 2});
+    const Dims dims{3, 3, 16, 8};
+    const size_t before = aligned_bytes;
+    session.prepare(dims);
+    EXPECT_EQ(aligned_bytes - before, compiled_program(session, dims)->memory().arena) << backend;
+  }
 }
 
 }  // namespace

@@ -114,6 +114,33 @@ TEST(Plan, GraphThatDoesNotFitItsWeightsIsRefused) {
   expect_error(ErrorCode::CorruptFile, "gelu", [&] { plan_from_tensors(tensors, file, "edited"); });
 }
 
+TEST(Plan, ValuesThatCannotBeAreRefused) {
+  const TemporaryDirectory directory;
+  save(test::small_plan(), directory / "a.plan");
+  const auto file = MappedFile::open(directory / "a.plan");
+  const TensorFile whole = read_safetensors(file);
+  const auto refuse = [&](const char* text, const std::string& from, const std::string& to,
+                          const std::string& message) {
+    TensorFile edited = whole;
+    std::string& json = edited.metadata[text];
+    const size_t at = json.find(from);
+    ASSERT_NE(at, std::string::npos) << from << " in " << json;
+    json.replace(at, from.size(), to);
+    expect_error(ErrorCode::CorruptFile, message,
+                 [&] { plan_from_tensors(edited, file, "edited"); });
+  };
+  refuse("info", "\"num_classes\":5", "\"num_classes\":1e300", "'num_classes' is 1e+300");
+  refuse("info", "\"width\":8", "\"width\":4294967304", "'width' is 4294967304");
+  refuse("info", "\"head_dim\":0", "\"head_dim\":true", "'head_dim' is true");
+  refuse("info", "\"std\":[", "\"std\":[0,", "'std' has 4 numbers");
+  refuse("info", "\"std\":[0.", "\"std\":[-0.", "expected positive numbers");
+  refuse("info", "\"mean\":[0.", "\"mean\":[9999999.", "'mean' has 9999999.");
+  refuse("info", "\"bicubic\"", "\"cubic\"", "'interpolation' is \"cubic\"");
+  refuse("weights", "[16,", "[1e300,", "'shape' is 1e+300");
+  refuse("weights", "\"BF16\"", "\"BF17\"", "unknown dtype \"BF17\"");
+  refuse("info", "made for a test", std::string(17 << 20, 'x'), "at most 16777216 are read");
+}
+
 TEST(Plan, OtherFilesAreNamed) {
   const TemporaryDirectory directory;
   expect_error(ErrorCode::NotFound, "none.plan", [&] { load(directory / "none.plan"); });

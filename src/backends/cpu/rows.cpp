@@ -24,53 +24,41 @@ Bands element_bands(const TensorType& type, int threads) {
   return {total, 16, std::clamp<int64_t>(total / kTaskFloats, 1, threads)};
 }
 
-class LayerNormKernel final : public Kernel {
+LayerNormArgs row_args(const OpContext& op, const LayerNormArgs*) {
+  return {.channels = op.input(0).dims.back(), .eps = op.node.as<NormAttrs>().eps};
+}
+
+SoftmaxArgs row_args(const OpContext& op, const SoftmaxArgs*) {
+  return {.columns = op.input(0).dims.back()};
+}
+
+/// Writes rows of channels that depend on the same row of the input.
+template <typename Args, void (*KernelTable::*Rows)(const Args&, int64_t, int64_t)>
+class RowKernel final : public Kernel {
  public:
-  explicit LayerNormKernel(const OpContext& op)
-      : table_(active_kernels()), bands_(row_bands(op.input(0), op.threads)) {
-    args_.channels = op.input(0).dims.back();
-    args_.eps = op.node.as<NormAttrs>().eps;
-  }
+  explicit RowKernel(const OpContext& op)
+      : rows_(active_kernels().*Rows),
+        bands_(row_bands(op.input(0), op.threads)),
+        args_(row_args(op, static_cast<const Args*>(nullptr))) {}
   int in_place_operand() const override { return 0; }
   void run(const KernelArgs& args) const override {
-    LayerNormArgs local = args_;
+    Args local = args_;
     local.x = args.inputs[0];
     local.dst = args.output;
-    if (args.inputs.size() == 3) {
-      local.gamma = args.inputs[1];
-      local.beta = args.inputs[2];
-    }
+    if constexpr (std::is_same_v<Args, LayerNormArgs>)
+      if (args.inputs.size() == 3) {
+        local.gamma = args.inputs[1];
+        local.beta = args.inputs[2];
+      }
     args.team.parallel_for(bands_.count, [&](int64_t band, int) {
-      table_.layer_norm(local, bands_.begin(band), bands_.begin(band + 1));
+      rows_(local, bands_.begin(band), bands_.begin(band + 1));
     });
   }
 
  private:
-  const KernelTable& table_;
+  void (*rows_)(const Args&, int64_t, int64_t);
   Bands bands_;
-  LayerNormArgs args_;
-};
-
-class SoftmaxKernel final : public Kernel {
- public:
-  explicit SoftmaxKernel(const OpContext& op)
-      : table_(active_kernels()), bands_(row_bands(op.input(0), op.threads)) {
-    args_.columns = op.input(0).dims.back();
-  }
-  int in_place_operand() const override { return 0; }
-  void run(const KernelArgs& args) const override {
-    SoftmaxArgs local = args_;
-    local.x = args.inputs[0];
-    local.dst = args.output;
-    args.team.parallel_for(bands_.count, [&](int64_t band, int) {
-      table_.softmax(local, bands_.begin(band), bands_.begin(band + 1));
-    });
-  }
-
- private:
-  const KernelTable& table_;
-  Bands bands_;
-  SoftmaxArgs args_;
+  Args args_;
 };
 
 class GeluKernel final : public Kernel {
@@ -172,8 +160,10 @@ class TransposeKernel final : public Kernel {
 
 }  // namespace
 
-const Impl kLayerNormRows{"cpu:layer_norm_rows", needs_float32, make_kernel<LayerNormKernel>};
-const Impl kSoftmaxRows{"cpu:softmax_rows", needs_float32, make_kernel<SoftmaxKernel>};
+const Impl kLayerNormRows{"cpu:layer_norm_rows", needs_float32,
+                          make_kernel<RowKernel<LayerNormArgs, &KernelTable::layer_norm>>};
+const Impl kSoftmaxRows{"cpu:softmax_rows", needs_float32,
+                        make_kernel<RowKernel<SoftmaxArgs, &KernelTable::softmax>>};
 const Impl kGeluRange{"cpu:gelu_range", needs_float32, make_kernel<GeluKernel>};
 const Impl kAddRange{"cpu:add_range", same_shapes, make_kernel<AddKernel>};
 const Impl kReduceMeanTokens{"cpu:reduce_mean_tokens", over_tokens,

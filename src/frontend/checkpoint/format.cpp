@@ -37,14 +37,24 @@ std::string first_bytes(std::span<const std::byte> bytes) {
   return text;
 }
 
+/// Whether the text starts as a page or a document of errors that a server sends.
+bool looks_like_a_page(std::string_view text) {
+  const size_t first = text.find_first_not_of(" \t\r\n");
+  if (first == std::string_view::npos) return false;
+  std::string start(text.substr(first, 16));
+  std::transform(start.begin(), start.end(), start.begin(),
+                 [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; });
+  return start.starts_with("<!doctype") || start.starts_with("<html") ||
+         start.starts_with("<head") || start.starts_with("<?xml") || start.starts_with("<error");
+}
+
 /// What a download leaves behind when it went wrong.
 void refuse_failed_download(const MappedFile& file) {
   const std::string_view text = as_text(file.bytes());
   if (text.starts_with("version https://git-lfs"))
     fail_hint(ErrorCode::CorruptFile, "fetch the content with: git lfs pull",
               "'{}' is a Git LFS pointer, not the file it stands for", file.path());
-  const size_t first = text.find_first_not_of(" \t\r\n");
-  if (first != std::string_view::npos && text[first] == '<')
+  if (looks_like_a_page(text))
     fail_hint(ErrorCode::CorruptFile, "download it again: a server's page was saved instead",
               "'{}' is an HTML or XML page, not a model", file.path());
 }

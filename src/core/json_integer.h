@@ -1,0 +1,21 @@
+#pragma once
+
+#include <concepts>
+#include <cstdint>
+#include <optional>
+#include <utility>
+
+namespace vitro {
+
+/// The integer that a value of nlohmann's JSON holds, if T can hold it. Its own conversion takes
+/// any number and casts it.
+template <std::integral T, typename Json>
+std::optional<T> json_integer(const Json& json) {
+  if (!json.is_number_integer()) return std::nullopt;
+  const bool fits = json.is_number_unsigned() ? std::in_range<T>(json.template get<uint64_t>())
+                                              : std::in_range<T>(json.template get<int64_t>());
+  if (!fits) return std::nullopt;
+  return json.template get<T>();
+}
+
+}  // namespace vitro
