@@ -58,9 +58,11 @@ class LocalMixerPhased final : public Kernel {
     for (int64_t image = 0; image < images_; ++image) {
       const float* x = args.inputs[0] + image * image_size_;
       float* y = args.output + image * image_size_;
+      args.team.begin_section(kPosEmbed);
       args.team.parallel_for(bands_.count, [&](int64_t band, int thread) {
         embed_and_project(args, x, x1, mixed, band, thread, scratch(thread));
       });
+      args.team.begin_section(kAttn);
       args.team.parallel_for(bands_.count, [&](int64_t band, int thread) {
         mix_and_project(args, x1, mixed, y, band, thread, scratch(thread));
       });
