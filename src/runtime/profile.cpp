@@ -128,6 +128,7 @@ class Collector {
     result.program = program_;
     result.runs = static_cast<int64_t>(times_.size());
     result.median_ms = median(plain_ms_);
+    result.min_ms = *std::min_element(plain_ms_.begin(), plain_ms_.end());
     average_typical(result);
     measure_overhead(result);
     const double middle = median(profiled_ms_);

@@ -50,7 +50,7 @@ struct Profile {
   double ms = 0;                         ///< of a run: all sections and what lies between the steps
   double between_ms = 0;                 ///< between steps, before the first and after the last
   int64_t runs = 0;                      ///< profiled, as many as were not
-  double median_ms = 0;                  ///< of the runs that were not profiled
+  double median_ms = 0, min_ms = 0;      ///< of the runs that were not profiled
   /// What profiling costs, as a share of the run time: the median over pairs of a profiled and a
   /// plain run in turns, with its 95 % interval.
   double overhead = 0, overhead_low = 0, overhead_high = 0;

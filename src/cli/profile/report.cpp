@@ -174,6 +174,7 @@ Json profile_json(const ProfileReport& report, ProfileGroup group) {
           {"version", version()},
           {"iterations", profile.runs},
           {"median_ms", profile.median_ms},
+          {"min_ms", profile.min_ms},
           {"profiled_ms", profile.ms},
           {"overhead_percent", 100 * profile.overhead},
           {"overhead_interval", {100 * profile.overhead_low, 100 * profile.overhead_high}},
