@@ -34,7 +34,6 @@ struct Options : CommonOptions {
 };
 
 constexpr int64_t kMaxIterations = 10'000;
-constexpr double kBusy = 1.3;  // median over fastest run
 
 const std::map<std::string, ProfileGroup>& group_names() {
   static const std::map<std::string, ProfileGroup> names{{"module", ProfileGroup::Module},
@@ -91,12 +90,6 @@ ProfileReport measure(const Options& options, const Plan& plan) {
                        .peaks = {},
                        .profile = {}};
   report.profile = profile(session, synthetic_input(dims), {options.iterations, show});
-  if (report.profile.median_ms > kBusy * report.profile.min_ms)
-    log_warning(
-        "the median run took {:.1f} ms, the fastest {:.1f} ms: other work on this machine is in "
-        "the "
-        "figures, most likely as waiting",
-        report.profile.median_ms, report.profile.min_ms);
   const auto available = static_cast<size_t>(available_memory());
   report.peaks = cpu::measure_peaks(session.threads(), available > 0 ? available / 4 : SIZE_MAX);
   return report;
@@ -184,6 +177,7 @@ int run_profile(const Options& options) {
   export_profile.write([&] { return json_text(trtexec_profile(report)); });
   trace.write([&] { return json_text(chrome_trace(report)); });
   html.write([&] { return html_report(report); });
+  for (const std::string& note : profile_notes(report)) log_warning("{}", note);
   if (options.json) {
     print_json(profile_json(report, options.group));
   } else {

@@ -59,6 +59,7 @@ function drawHeader() {
   byId("subject").textContent =
       `${data.architecture} · input ${data.shape.join("x")} · ${data.precision} · ${data.backend} (${data.isa}), ` +
       `${data.threads} thread${data.threads > 1 ? "s" : ""} · ${data.cpu} · vitro ${data.version}`;
+  byId("notes").textContent = data.notes.join(" ");
   const interval = data.overhead_interval.map((value) => value.toFixed(1)).join(" to ");
   const facts = [
     [data.median_ms.toFixed(2) + " ms", `a run: median of ${data.iterations}, fastest ${data.min_ms.toFixed(2)}; ` +

@@ -13,6 +13,8 @@
 namespace vitro::cli {
 namespace {
 
+constexpr double kBusy = 1.3;  // median over fastest run
+
 std::string row_name(const Profile& profile, const SectionProfile& section, ProfileGroup group) {
   const StepInfo& step = profile.step(section);
   const SectionInfo& info = profile.info(section);
@@ -151,6 +153,15 @@ double layout_ms(const ProfileReport& report) {
   return ms;
 }
 
+std::vector<std::string> profile_notes(const ProfileReport& report) {
+  const Profile& profile = report.profile;
+  if (profile.median_ms <= kBusy * profile.min_ms) return {};
+  return {fmt::format(
+      "the median run took {:.1f} ms, the fastest {:.1f} ms: other work on this machine is in the "
+      "figures, as waiting and as slow sections",
+      profile.median_ms, profile.min_ms)};
+}
+
 Json profile_json(const ProfileReport& report, ProfileGroup group) {
   const Profile& profile = report.profile;
   const cpu::Peaks& peaks = report.peaks;
@@ -172,6 +183,7 @@ Json profile_json(const ProfileReport& report, ProfileGroup group) {
           {"cpu", cpu_model()},
           {"isa", report.backend == "cpu" ? cpu::isa_name(cpu::select_isa()) : "scalar"},
           {"version", version()},
+          {"notes", profile_notes(report)},
           {"iterations", profile.runs},
           {"median_ms", profile.median_ms},
           {"min_ms", profile.min_ms},

@@ -49,6 +49,9 @@ ProfileRow profile_total(const ProfileReport& report);
 /// Time of the sections that only move data.
 double layout_ms(const ProfileReport& report);
 
+/// What makes the figures less than they seem; empty when nothing does.
+std::vector<std::string> profile_notes(const ProfileReport& report);
+
 /// The schema "profile" of docs/cli.md; `rows` are grouped.
 Json profile_json(const ProfileReport& report, ProfileGroup group);
 
