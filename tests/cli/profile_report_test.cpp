@@ -47,16 +47,14 @@ ProfileReport make_report(const std::vector<Measured>& measured) {
   std::vector<StepInfo> steps;
   for (const Measured& m : measured) {
     const bool layout = m.kind == OpKind::Transpose;
-    steps.push_back({m.source,
-                     m.kind,
-                     m.impl,
-                     {DType::Float32, {1, 196, 320}},
-                     m.flops,
-                     m.weight_bytes,
-                     m.other_bytes,
-                     0,
-                     0,
-                     {{m.source, "", m.flops, m.weight_bytes + m.other_bytes, layout}}});
+    StepInfo step{};
+    step.source = m.source;
+    step.kind = m.kind;
+    step.impl = m.impl;
+    step.output = {DType::Float32, {1, 196, 320}};
+    step.weight_bytes = m.weight_bytes;
+    step.sections.push_back({m.source, "", m.flops, m.weight_bytes + m.other_bytes, layout});
+    steps.push_back(std::move(step));
     report.profile.sections.push_back({steps.size() - 1, 0, m.time, m.time.ms});
     report.profile.ms += m.time.ms;
   }

@@ -54,6 +54,7 @@ TEST(CliProfile, JsonHasTheDocumentedKeysAndAddsUp) {
                           "iterations",
                           "median_ms",
                           "min_ms",
+                          "notes",
                           "profiled_ms",
                           "overhead_percent",
                           "overhead_interval",
@@ -75,6 +76,19 @@ TEST(CliProfile, JsonHasTheDocumentedKeysAndAddsUp) {
   EXPECT_NEAR(sections, total, 1e-6 * total);
   EXPECT_NEAR(rows, total, 1e-6 * total);
   EXPECT_NEAR(total + json["total"]["between_ms"].get<double>(), run, 1e-6 * run);
+}
+
+TEST(CliProfile, AdviceIsOrderedByWhatItCouldGain) {
+  const Json& advice = reports().json["advice"];
+  ASSERT_EQ(advice.size(), 3u);
+  double last = reports().json["profiled_ms"];
+  for (const Json& one : advice) {
+    const double gain = one["gain_ms"];
+    EXPECT_GT(gain, 0);
+    EXPECT_LE(gain, last);
+    last = gain;
+    for (const char* key : {"title", "evidence", "next"}) EXPECT_FALSE(one[key].empty());
+  }
 }
 
 TEST(CliProfile, NamesAreThoseOfTheCheckpoint) {
