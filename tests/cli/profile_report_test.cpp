@@ -149,11 +149,19 @@ TEST(ProfileRows, GroupsKeepEverything) {
 
 TEST(ProfileNotes, ABusyMachineIsSaid) {
   ProfileReport report = make_report({{"x", OpKind::Gelu, "cpu:g", 1e9, 1, 2, {3, 0}}});
+  report.threads = 1;
   EXPECT_TRUE(profile_notes(report).empty());
   report.profile.median_ms = 20;
   report.profile.min_ms = 10;
   ASSERT_EQ(profile_notes(report).size(), 1u);
   expect_part(profile_notes(report)[0], "20.0 ms");
+}
+
+TEST(ProfileNotes, MoreThreadsThanCoresAreSaid) {
+  ProfileReport report = make_report({{"x", OpKind::Gelu, "cpu:g", 1e9, 1, 2, {3, 0}}});
+  report.threads = 100'000;
+  ASSERT_EQ(profile_notes(report).size(), 1u);
+  expect_part(profile_notes(report)[0], "100000 threads take turns");
 }
 
 }  // namespace

@@ -7,13 +7,14 @@
 #include "backends/cpu/kernels/kernels.h"
 #include "cli/profile/advice.h"
 #include "cli/system_info.h"
+#include "core/thread_team.h"
 #include "ir/op_info.h"
 #include "vitro/vitro.h"
 
 namespace vitro::cli {
 namespace {
 
-constexpr double kBusy = 1.3;  // median over fastest run
+constexpr double kBusy = 1.2;  // median over fastest run
 
 std::string row_name(const Profile& profile, const SectionProfile& section, ProfileGroup group) {
   const StepInfo& step = profile.step(section);
@@ -155,11 +156,16 @@ double layout_ms(const ProfileReport& report) {
 
 std::vector<std::string> profile_notes(const ProfileReport& report) {
   const Profile& profile = report.profile;
-  if (profile.median_ms <= kBusy * profile.min_ms) return {};
-  return {fmt::format(
-      "the median run took {:.1f} ms, the fastest {:.1f} ms: other work on this machine is in the "
-      "figures, as waiting and as slow sections",
-      profile.median_ms, profile.min_ms)};
+  std::vector<std::string> notes;
+  if (const int cores = available_cores(); report.threads > cores)
+    notes.push_back(fmt::format("{} threads take turns on {} core{}: that shows as waiting",
+                                report.threads, cores, cores == 1 ? "" : "s"));
+  if (profile.median_ms > kBusy * profile.min_ms)
+    notes.push_back(fmt::format(
+        "the median run took {:.1f} ms, the fastest {:.1f} ms: other work on this machine is in "
+        "the figures, as waiting and as slow sections",
+        profile.median_ms, profile.min_ms));
+  return notes;
 }
 
 Json profile_json(const ProfileReport& report, ProfileGroup group) {
