@@ -1,12 +1,12 @@
 #include <CLI/CLI.hpp>
 #include <nlohmann/json.hpp>
-#include <random>
 #include <set>
 
 #include "cli/options.h"
 #include "cli/profile/advice.h"
 #include "cli/profile/exports.h"
 #include "cli/progress.h"
+#include "cli/synthetic_input.h"
 #include "cli/system_info.h"
 #include "cli/table.h"
 #include "cli/verbs.h"
@@ -62,15 +62,6 @@ class Export {
 
 std::string json_text(const Json& json) {
   return json.dump(1, ' ', false, Json::error_handler_t::replace) + "\n";
-}
-
-/// Normally distributed, as preprocessed images roughly are; the same for every call.
-Tensor synthetic_input(const Dims& dims) {
-  Tensor tensor(dims);
-  std::mt19937 random(1);
-  std::normal_distribution<float> normal;
-  for (float& value : tensor.data) value = normal(random);
-  return tensor;
 }
 
 ProfileReport measure(const Options& options, const Plan& plan) {
