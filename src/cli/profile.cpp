@@ -89,10 +89,10 @@ ProfileReport measure(const Options& options, const Plan& plan) {
 std::vector<std::string> table_cells(const ProfileRow& row, const ProfileReport& report) {
   const double seconds = row.ms / 1000;
   const auto share = [](double part, double whole) {
-    return fmt::format("{:.1f}", 100 * part / whole);
+    return whole == 0 ? "-" : fmt::format("{:.1f}", 100 * part / whole);
   };
   const auto rate = [&](double amount, double peak) -> std::vector<std::string> {
-    if (amount == 0) return {"-", "-"};
+    if (amount == 0 || row.ms == 0) return {"-", "-"};
     return {fmt::format("{:.1f}", amount / seconds * 1e-9), share(amount / seconds, peak)};
   };
   std::vector<std::string> cells{row.name, fmt::format("{:.3f}", row.ms),
