@@ -27,7 +27,8 @@ struct SectionInfo {
   std::string name;    ///< "fc1"; empty for a step of one section
   double flops;
   size_t bytes;
-  bool layout;  ///< only moves data into another order
+  bool product;  ///< a matrix product
+  bool layout;   ///< only moves data into another order
 };
 
 /// One kernel of a compiled graph and the work that its op defines.

@@ -249,9 +249,10 @@ class ProgramBuilder {
     for (const Section& section : kernel.sections())
       info.sections.push_back(describe(node, section));
     if (info.sections.empty()) {
+      const bool product = node.kind == OpKind::Linear || node.kind == OpKind::Conv2d;
       const bool layout = node.kind == OpKind::Transpose || node.kind == OpKind::Slice;
       const size_t bytes = info.weight_bytes + info.input_bytes;
-      info.sections.push_back({node.source, "", info.flops, bytes, layout});
+      info.sections.push_back({node.source, "", info.flops, bytes, product, layout});
     }
     info.sections.back().bytes += info.output_bytes;
     return info;
@@ -259,7 +260,7 @@ class ProgramBuilder {
 
   SectionInfo describe(const Node& node, const Section& section) const {
     constexpr std::string_view kWeight = ".weight";
-    SectionInfo info{"", section.name, section.flops, 0, section.layout};
+    SectionInfo info{"", section.name, section.flops, 0, section.product, section.layout};
     for (size_t operand : section.operands) {
       const ValueId id = node.inputs[operand];
       info.bytes += operand_bytes(id);

@@ -2,6 +2,7 @@
 #include <nlohmann/json.hpp>
 #include <set>
 
+#include "cli/machine_load.h"
 #include "cli/options.h"
 #include "cli/profile/advice.h"
 #include "cli/profile/exports.h"
@@ -79,8 +80,11 @@ ProfileReport measure(const Options& options, const Plan& plan) {
                        .dims = dims,
                        .threads = session.threads(),
                        .peaks = {},
-                       .profile = {}};
+                       .profile = {},
+                       .busy_elsewhere = {}};
+  const MachineLoad load;
   report.profile = profile(session, synthetic_input(dims), {options.iterations, show});
+  report.busy_elsewhere = load.busy_elsewhere();
   const auto available = static_cast<size_t>(available_memory());
   report.peaks = cpu::measure_peaks(session.threads(), available > 0 ? available / 4 : SIZE_MAX);
   return report;
@@ -91,21 +95,29 @@ std::vector<std::string> table_cells(const ProfileRow& row, const ProfileReport&
   const auto share = [](double part, double whole) {
     return whole == 0 ? "-" : fmt::format("{:.1f}", 100 * part / whole);
   };
-  const auto rate = [&](double amount, double peak) -> std::vector<std::string> {
-    if (amount == 0 || row.ms == 0) return {"-", "-"};
-    return {fmt::format("{:.1f}", amount / seconds * 1e-9), share(amount / seconds, peak)};
+  const auto rate = [&](double amount) {
+    return amount == 0 || row.ms == 0 ? "-" : fmt::format("{:.1f}", amount / seconds * 1e-9);
   };
-  std::vector<std::string> cells{row.name, fmt::format("{:.3f}", row.ms),
-                                 share(row.ms, report.profile.ms), share(row.waiting_ms, row.ms)};
-  for (const auto& [amount, peak] : {std::pair(row.flops, report.peaks.flops_per_s),
-                                     std::pair(row.bytes, report.peaks.bytes_per_s)})
-    for (std::string& cell : rate(amount, peak)) cells.push_back(std::move(cell));
-  return cells;
+  return {row.name,
+          fmt::format("{:.3f}", row.ms),
+          share(row.ms, report.profile.ms),
+          share(row.waiting_ms, row.ms),
+          rate(row.flops),
+          row.flops == 0 ? "-" : share(row.compute_ms, row.ms),
+          rate(row.bytes),
+          row.bytes == 0 ? "-" : share(row.bytes / report.peaks.bytes_per_s, seconds)};
+}
+
+std::string peaks_text(const cpu::Peaks& peaks) {
+  std::string text = fmt::format("{:.1f} GFLOP/s of float32", peaks.flops_per_s * 1e-9);
+  if (peaks.product_flops_per_s != peaks.flops_per_s)
+    text += fmt::format(", {:.1f} in products", peaks.product_flops_per_s * 1e-9);
+  return text + fmt::format("; {:.1f} GB/s ({} streamed)", peaks.bytes_per_s * 1e-9,
+                            bytes_text(static_cast<double>(peaks.buffer_bytes)));
 }
 
 void print_header(const ProfileReport& report) {
   const Profile& profile = report.profile;
-  const cpu::Peaks& peaks = report.peaks;
   print("{} ({}), {} on {}, {}\n", printable(report.model), printable(report.architecture),
         to_string(report.dims), report.backend, threads_text(report.threads));
   write_stdout(fields_text(
@@ -114,10 +126,7 @@ void print_header(const ProfileReport& report) {
        {"profiling costs",
         fmt::format("{:.1f} % (95 % interval {:.1f} to {:.1f} %)", 100 * profile.overhead,
                     100 * profile.overhead_low, 100 * profile.overhead_high)},
-       {"measured peaks",
-        fmt::format("{:.1f} GFLOP/s (float32 multiply-add), {:.1f} GB/s ({} streamed)",
-                    peaks.flops_per_s * 1e-9, peaks.bytes_per_s * 1e-9,
-                    bytes_text(static_cast<double>(peaks.buffer_bytes)))}}));
+       {"measured peaks", peaks_text(report.peaks)}}));
 }
 
 void print_table(const Options& options, const ProfileReport& report) {
@@ -137,6 +146,7 @@ void print_table(const Options& options, const ProfileReport& report) {
       rest.waiting_ms += rows[i].waiting_ms;
       rest.flops += rows[i].flops;
       rest.bytes += rows[i].bytes;
+      rest.compute_ms += rows[i].compute_ms;
     }
     table.add_row(table_cells(rest, report));
   }

@@ -42,8 +42,9 @@ ProfileReport make_report(const std::vector<Measured>& measured) {
                        .backend = "cpu",
                        .dims = {1, 3, 8, 8},
                        .threads = 2,
-                       .peaks = {2, 100e9, 10e9, 1000},
-                       .profile = {}};
+                       .peaks = {2, 100e9, 100e9, 10e9, 1000},
+                       .profile = {},
+                       .busy_elsewhere = {}};
   std::vector<StepInfo> steps;
   for (const Measured& m : measured) {
     const bool layout = m.kind == OpKind::Transpose;
@@ -53,7 +54,8 @@ ProfileReport make_report(const std::vector<Measured>& measured) {
     step.impl = m.impl;
     step.output = {DType::Float32, {1, 196, 320}};
     step.weight_bytes = m.weight_bytes;
-    step.sections.push_back({m.source, "", m.flops, m.weight_bytes + m.other_bytes, layout});
+    step.sections.push_back(
+        {m.source, "", m.flops, m.weight_bytes + m.other_bytes, m.kind == OpKind::Linear, layout});
     steps.push_back(std::move(step));
     report.profile.sections.push_back({steps.size() - 1, 0, m.time, m.time.ms});
     report.profile.ms += m.time.ms;
@@ -97,6 +99,17 @@ TEST(ProfileAdvice, NamesTheCause) {
               "only moves data");
   expect_part(advice_on({"n", OpKind::Softmax, "reference:softmax", 0, 0, 1, {20, 0}}).next,
               "--why");
+}
+
+TEST(ProfileRows, ProductsHaveAPeakOfTheirOwn) {
+  ProfileReport report = make_report({{"a", OpKind::Linear, "cpu:x", 1e9, 1, 1, {10, 0}},
+                                      {"b", OpKind::Gelu, "cpu:x", 1e9, 1, 1, {20, 0}}});
+  report.peaks.product_flops_per_s = 400e9;
+  const auto rows = profile_rows(report, ProfileGroup::Module);
+  ASSERT_EQ(rows.size(), 2u);
+  EXPECT_DOUBLE_EQ(rows[0].compute_ms, 2.5);
+  EXPECT_DOUBLE_EQ(rows[1].compute_ms, 10);
+  EXPECT_DOUBLE_EQ(profile_total(report).compute_ms, 12.5);
 }
 
 TEST(ProfileAdvice, ComparesStages) {
@@ -151,10 +164,11 @@ TEST(ProfileNotes, ABusyMachineIsSaid) {
   ProfileReport report = make_report({{"x", OpKind::Gelu, "cpu:g", 1e9, 1, 2, {3, 0}}});
   report.threads = 1;
   EXPECT_TRUE(profile_notes(report).empty());
-  report.profile.median_ms = 20;
-  report.profile.min_ms = 10;
+  report.busy_elsewhere = 0.05;
+  EXPECT_TRUE(profile_notes(report).empty());
+  report.busy_elsewhere = 0.4;
   ASSERT_EQ(profile_notes(report).size(), 1u);
-  expect_part(profile_notes(report)[0], "20.0 ms");
+  expect_part(profile_notes(report)[0], "others used 40 % of the cores");
 }
 
 TEST(ProfileNotes, MoreThreadsThanCoresAreSaid) {

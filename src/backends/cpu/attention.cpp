@@ -68,7 +68,7 @@ class AttentionHeads final : public Kernel {
               op.node.as<AttentionAttrs>().head_dim, op.node.as<AttentionAttrs>().scale,
               op.threads) {}
   std::vector<Section> sections() const override {
-    return {{"pack", 0, {}, true}, {"core", core_.flops(), {0}}};
+    return {{"pack", 0, {}, false, true}, {"core", core_.flops(), {0}}};
   }
   size_t scratch_bytes() const override { return core_.scratch_size() * sizeof(float); }
   void run(const KernelArgs& args) const override {

@@ -51,10 +51,10 @@ class AttentionBlockPhased final : public Kernel {
     const auto product = [&](const GemmArgs& gemm) {
       return 2.0 * static_cast<double>(chunks_ * rows_ * gemm.n * gemm.k);
     };
-    return {{"qkv", product(qkv_), {0, 1, 2}},
-            {"pack", 0, {}, true},
+    return {{"qkv", product(qkv_), {0, 1, 2}, true},
+            {"pack", 0, {}, false, true},
             {"core", static_cast<double>(chunks_) * core_.flops(), {}},
-            {"proj", product(proj_), {3, 4}}};
+            {"proj", product(proj_), {3, 4}, true}};
   }
   size_t scratch_bytes() const override {
     return (aligned_floats(rows_ * qkv_.n) + aligned_floats(rows_ * proj_.n) + shared_size()) *

@@ -40,9 +40,9 @@ class LocalMixerPhased final : public Kernel {
       return 2 * elements * static_cast<double>(args.kernel_h * args.kernel_w);
     };
     return {{"pos_embed", depthwise(position_), {0, 1, 2}},
-            {"conv1", product, {3, 4}},
+            {"conv1", product, {3, 4}, true},
             {"attn", depthwise(spatial_), {5}},
-            {"conv2", product, {6, 7}}};
+            {"conv2", product, {6, 7}, true}};
   }
   size_t scratch_bytes() const override {
     return (2 * aligned_floats(image_size_) + thread_size() * static_cast<size_t>(threads_)) *

@@ -44,7 +44,7 @@ class MlpKernel : public Kernel {
   int in_place_operand() const override { return 0; }
   std::vector<Section> sections() const override {
     const double flops = 2.0 * static_cast<double>(rows_ * fc1_.n * fc1_.k);
-    return {{"fc1", flops, {0, 1, 2}}, {"fc2", flops, {3, 4}}};
+    return {{"fc1", flops, {0, 1, 2}, true}, {"fc2", flops, {3, 4}, true}};
   }
 
  protected:

@@ -12,7 +12,7 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
-constexpr std::chrono::milliseconds kTime{200};  // for each peak
+constexpr std::chrono::milliseconds kTime{150};  // for each peak
 constexpr int64_t kProbeIterations = 50'000;     // about a millisecond
 constexpr size_t kMaxBufferBytes = 256'000'000;
 constexpr int64_t kChunkFloats = 16384;
@@ -31,20 +31,27 @@ double best_seconds(const Function& function) {
   return best;
 }
 
+double measure_flops(ThreadTeam& team, float (*probe)(int64_t), double multiply_adds) {
+  auto sinks = std::make_unique<float[]>(static_cast<size_t>(team.size()));
+  const double seconds = best_seconds([&] {
+    team.parallel_for(team.size(), [&](int64_t i, int) {
+      sinks[static_cast<size_t>(i)] = probe(kProbeIterations);
+    });
+  });
+  return 2 * multiply_adds * static_cast<double>(kProbeIterations * team.size()) / seconds;
+}
+
 }  // namespace
 
 Peaks measure_peaks(int threads, size_t max_buffer_bytes) {
   const KernelTable& table = active_kernels();
   ThreadTeam team(threads);
   Peaks peaks{.threads = threads};
-  auto sinks = std::make_unique<float[]>(static_cast<size_t>(threads));
-  const double probe = best_seconds([&] {
-    team.parallel_for(threads, [&](int64_t i, int) {
-      sinks[static_cast<size_t>(i)] = table.fma_probe(kProbeIterations);
-    });
-  });
-  peaks.flops_per_s =
-      2.0 * table.probe_multiply_adds * static_cast<double>(kProbeIterations * threads) / probe;
+  peaks.flops_per_s = measure_flops(team, table.fma_probe, table.probe_multiply_adds);
+  peaks.product_flops_per_s =
+      table.product_probe == table.fma_probe
+          ? peaks.flops_per_s
+          : measure_flops(team, table.product_probe, table.product_probe_multiply_adds);
 
   const size_t bytes = std::min(kMaxBufferBytes, max_buffer_bytes);
   const auto chunks = std::max<int64_t>(

@@ -7,8 +7,9 @@ namespace vitro::cpu {
 /// What this machine can do at best with a number of threads, measured.
 struct Peaks {
   int threads = 1;
-  double flops_per_s = 0;   ///< multiply-adds in registers, float32, counted as two
-  double bytes_per_s = 0;   ///< c[i] = a[i] + b[i]: two streams read and one written
+  double flops_per_s = 0;          ///< multiply-adds in vector registers, counted as two
+  double product_flops_per_s = 0;  ///< the same of matrix products, which may have faster units
+  double bytes_per_s = 0;          ///< c[i] = a[i] + b[i]: two streams read and one written
   size_t buffer_bytes = 0;  ///< of a, b and c together; a cache larger than that is part of it
 };
 

@@ -32,6 +32,7 @@ void add_to(ProfileRow& row, const SectionTime& time, const SectionInfo& info,
   row.waiting_ms += time.waiting_ms;
   row.flops += info.flops;
   row.bytes += static_cast<double>(info.bytes);
+  row.compute_ms += compute_ms(info, peaks);
   row.roofline_ms += roofline_ms(info, peaks);
 }
 
@@ -62,12 +63,10 @@ std::vector<Spot> find_spots(const ProfileReport& report) {
   return list;
 }
 
-double share_of_peak(const ProfileRow& row, const cpu::Peaks& peaks) {
-  return row.flops / (row.ms / 1000) / peaks.flops_per_s;
-}
+double share_of_peak(const ProfileRow& row) { return row.compute_ms / row.ms; }
 
 bool is_memory_bound(const ProfileRow& row, const cpu::Peaks& peaks) {
-  return row.bytes / peaks.bytes_per_s > row.flops / peaks.flops_per_s;
+  return 1000 * row.bytes / peaks.bytes_per_s > row.compute_ms;
 }
 
 std::string evidence(const Spot& spot, const ProfileReport& report) {
@@ -80,13 +79,12 @@ std::string evidence(const Spot& spot, const ProfileReport& report) {
     text += fmt::format("{:.1f} GB/s: {:.0f} % of the bandwidth", rate * 1e-9,
                         100 * rate / report.peaks.bytes_per_s);
   } else {
-    text += fmt::format("{:.0f} % of the peak", 100 * share_of_peak(all, report.peaks));
+    text += fmt::format("{:.0f} % of the peak", 100 * share_of_peak(all));
   }
   std::string parts;
   for (const ProfileRow& part : spot.parts) {
-    parts += fmt::format("{}{} {:.2f} ms", parts.empty() ? "" : ", ", part.name, part.ms);
-    if (part.flops > 0)
-      parts += fmt::format(" at {:.0f} %", 100 * share_of_peak(part, report.peaks));
+    parts += fmt::format("{}{} {:.2f} ms", parts.empty() ? "" : "; ", part.name, part.ms);
+    if (part.flops > 0) parts += fmt::format(" at {:.0f} % of peak", 100 * share_of_peak(part));
   }
   if (!parts.empty()) text += " (" + parts + ")";
   if (all.waiting_ms >= 0.01 * all.ms)
@@ -98,11 +96,9 @@ std::string next_step_of_arithmetic(const Spot& spot, const std::vector<Spot>& s
                                     const ProfileReport& report) {
   const Spot* best = &spot;
   for (const Spot& other : spots)
-    if (other.op == spot.op &&
-        share_of_peak(other.all, report.peaks) > share_of_peak(best->all, report.peaks))
-      best = &other;
-  const double here = share_of_peak(spot.all, report.peaks);
-  const double there = share_of_peak(best->all, report.peaks);
+    if (other.op == spot.op && share_of_peak(other.all) > share_of_peak(best->all)) best = &other;
+  const double here = share_of_peak(spot.all);
+  const double there = share_of_peak(best->all);
   const int64_t channels = std::max<int64_t>(1, spot.output.back());
   const int64_t rows = num_elements(spot.output) / channels;
   if (there < kClearlyFaster * here)

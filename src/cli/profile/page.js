@@ -31,10 +31,10 @@ function grouped(key) {
   const rows = new Map();
   for (const section of data.sections) {
     const name = section[key];
-    if (!rows.has(name)) rows.set(name, {name, count: 0, ms: 0, waiting_ms: 0, flops: 0, bytes: 0});
+    if (!rows.has(name)) rows.set(name, {name, count: 0, ms: 0, waiting_ms: 0, flops: 0, bytes: 0, compute_ms: 0});
     const row = rows.get(name);
     row.count += 1;
-    for (const value of ["ms", "waiting_ms", "flops", "bytes"]) row[value] += section[value];
+    for (const value of ["ms", "waiting_ms", "flops", "bytes", "compute_ms"]) row[value] += section[value];
   }
   return [...rows.values()];
 }
@@ -44,7 +44,7 @@ const colourOf = new Map(ops.map((op, i) => [op.name, colours[i] ?? grey]));
 function tipOf(row) {
   const lines = [row.name, `${ms(row.ms)}, ${percent(row.ms, data.profiled_ms)} of the run`];
   if (row.flops > 0)
-    lines.push(`${gflops(row).toFixed(1)} GFLOP/s, ${percent(gflops(row), data.peaks.gflops_per_s)} of peak`);
+    lines.push(`${gflops(row).toFixed(1)} GFLOP/s, ${percent(row.compute_ms, row.ms)} of peak`);
   if (row.bytes > 0)
     lines.push(`${gbytes(row).toFixed(1)} GB/s, ${percent(gbytes(row), data.peaks.gbytes_per_s)} of bandwidth`);
   if (row.waiting_ms > 0) lines.push(`${percent(row.waiting_ms, row.ms)} waiting`);
@@ -61,11 +61,13 @@ function drawHeader() {
       `${data.threads} thread${data.threads > 1 ? "s" : ""} · ${data.cpu} · vitro ${data.version}`;
   byId("notes").textContent = data.notes.join(" ");
   const interval = data.overhead_interval.map((value) => value.toFixed(1)).join(" to ");
+  const {gflops_per_s: vector, product_gflops_per_s: product} = data.peaks;
+  const peakText = vector.toFixed(0) + (product > vector ? ` (in products ${product.toFixed(0)})` : "");
   const facts = [
     [data.median_ms.toFixed(2) + " ms", `a run: median of ${data.iterations}, fastest ${data.min_ms.toFixed(2)}; ` +
         `${(1000 * data.batch / data.median_ms).toFixed(1)} images/s`],
     [total.gflops_per_s.toFixed(0) + " GFLOP/s",
-     `${total.percent_of_peak.toFixed(0)} % of the measured peak, ${data.peaks.gflops_per_s.toFixed(0)}`],
+     `${total.percent_of_peak.toFixed(0)} % of the measured peak, ${peakText}`],
     [total.gbytes_per_s.toFixed(1) + " GB/s", `${total.percent_of_bandwidth.toFixed(0)} % of the measured ` +
         `${data.peaks.gbytes_per_s.toFixed(1)} (${bytes(data.peaks.buffer_bytes)} streamed)`],
     [percent(total.waiting_ms, data.profiled_ms), `threads waiting; ${percent(total.layout_ms, data.profiled_ms)} ` +
@@ -210,7 +212,8 @@ function logTicks(low, high) {
 function drawRoofline() {
   const box = {left: 52, right: 606, top: 8, bottom: 300};
   const svg = byId("roofline");
-  const peak = data.peaks.gflops_per_s, bandwidth = data.peaks.gbytes_per_s;
+  const {gflops_per_s: vector, product_gflops_per_s: product, gbytes_per_s: bandwidth} = data.peaks;
+  const peak = Math.max(vector, product);
   const points = ops.filter((op) => op.flops > 0 && op.ms > 0.005 * data.profiled_ms)
       .map((op) => ({op, x: op.flops / op.bytes, y: gflops(op)}));
   const finite = points.map((point) => point.x).filter(isFinite).concat(peak / bandwidth);
@@ -254,7 +257,13 @@ function drawRoofline() {
     taken.push({left: at.cx - at.r, right: at.cx + at.r, top: at.cy - at.r * 0.7, bottom: at.cy + at.r * 0.7});
     return at;
   });
-  label(`peak ${peak.toFixed(0)} GFLOP/s`, [[box.right - 120, y(peak) - 6]], "soft");
+  label(`peak ${peak.toFixed(0)} GFLOP/s${product > vector ? ", products" : ""}`,
+        [[box.right - (product > vector ? 172 : 120), y(peak) - 6]], "soft");
+  if (product > vector) {
+    add(svg, "polyline", {class: "roof second",
+                          points: `${x(vector / bandwidth)},${y(vector)} ${box.right},${y(vector)}`});
+    label(`${vector.toFixed(0)}, all else`, [[box.right - 90, y(vector) - 6]], "soft");
+  }
   label(`${bandwidth.toFixed(1)} GB/s`, [[x(lowest * 1.3) - 62, y(lowest * 1.3 * bandwidth) - 8],
                                          [x(lowest * 1.3) + 12, y(lowest * 1.3 * bandwidth) + 8]], "soft");
   for (const {op, cx, cy, r} of circles) {
@@ -283,7 +292,7 @@ function drawOps() {
                       "data-tip": tipOf(op)});
     add(svg, "rect", {x: 158, y, width: Math.max(0, width - waiting), height: 18, rx: 2,
                       fill: colourOf.get(op.name), "data-tip": tipOf(op)});
-    const rate = op.flops > 0 ? `, ${(100 * gflops(op) / data.peaks.gflops_per_s).toFixed(0)} % of peak` : "";
+    const rate = op.flops > 0 ? `, ${(100 * op.compute_ms / op.ms).toFixed(0)} % of peak` : "";
     add(svg, "text", {x: 164 + width, y: y + 13, class: "soft"}, ms(op.ms) + rate);
   });
 }
@@ -296,7 +305,7 @@ const columns = [
   ["% waiting", (row) => 100 * row.waiting_ms / row.ms, (v) => v.toFixed(1)],
   ["MFLOP", (row) => row.flops * 1e-6, (v) => v.toFixed(1)],
   ["GFLOP/s", gflops, (v) => v.toFixed(1)],
-  ["% of peak", (row) => 100 * gflops(row) / data.peaks.gflops_per_s, (v) => v.toFixed(1)],
+  ["% of peak", (row) => 100 * row.compute_ms / row.ms, (v) => v.toFixed(1)],
   ["kB", (row) => row.bytes * 1e-3, (v) => v.toFixed(0)],
   ["GB/s", gbytes, (v) => v.toFixed(1)],
   ["% of bandwidth", (row) => 100 * gbytes(row) / data.peaks.gbytes_per_s, (v) => v.toFixed(1)],
@@ -334,7 +343,7 @@ function drawTable() {
   });
   for (const row of rows) tableRow(byId("table"), row, "");
   const total = {name: "total"};
-  for (const key of ["ms", "waiting_ms", "flops", "bytes"]) total[key] = sum(rows, (row) => row[key]);
+  for (const key of ["ms", "waiting_ms", "flops", "bytes", "compute_ms"]) total[key] = sum(rows, (row) => row[key]);
   if (rows.length > 0) tableRow(byId("table"), total, "total");
   byId("counted").textContent = `${rows.length} line${rows.length === 1 ? "" : "s"}`;
 }

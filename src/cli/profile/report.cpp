@@ -5,6 +5,7 @@
 #include <nlohmann/json.hpp>
 
 #include "backends/cpu/kernels/kernels.h"
+#include "cli/interleave.h"
 #include "cli/profile/advice.h"
 #include "cli/system_info.h"
 #include "core/thread_team.h"
@@ -13,8 +14,6 @@
 
 namespace vitro::cli {
 namespace {
-
-constexpr double kBusy = 1.2;  // median over fastest run
 
 std::string row_name(const Profile& profile, const SectionProfile& section, ProfileGroup group) {
   const StepInfo& step = profile.step(section);
@@ -38,6 +37,7 @@ void add_to(ProfileRow& row, const ProfileReport& report, const SectionProfile& 
   row.waiting_ms += section.time.waiting_ms;
   row.flops += info.flops;
   row.bytes += static_cast<double>(info.bytes);
+  row.compute_ms += compute_ms(info, report.peaks);
   row.roofline_ms += roofline_ms(info, report.peaks);
 }
 
@@ -50,9 +50,10 @@ Json rates_json(const ProfileRow& row, const ProfileReport& report) {
           {"flops", row.flops},
           {"bytes", row.bytes},
           {"gflops_per_s", row.flops / seconds * 1e-9},
-          {"percent_of_peak", percent(row.flops / seconds, report.peaks.flops_per_s)},
+          {"percent_of_peak", percent(row.compute_ms, row.ms)},
           {"gbytes_per_s", row.bytes / seconds * 1e-9},
           {"percent_of_bandwidth", percent(row.bytes / seconds, report.peaks.bytes_per_s)},
+          {"compute_ms", row.compute_ms},
           {"roofline_ms", row.roofline_ms}};
 }
 
@@ -72,6 +73,8 @@ Json sections_json(const ProfileReport& report) {
                     {"waiting_ms", section.time.waiting_ms},
                     {"flops", info.flops},
                     {"bytes", info.bytes},
+                    {"compute_ms", compute_ms(info, report.peaks)},
+                    {"product", info.product},
                     {"layout", info.layout}});
   }
   return json;
@@ -124,9 +127,13 @@ std::string stage_of(std::string_view source) {
   return std::string(source.substr(0, source.find('.')));
 }
 
+double compute_ms(const SectionInfo& section, const cpu::Peaks& peaks) {
+  return 1000 * section.flops / (section.product ? peaks.product_flops_per_s : peaks.flops_per_s);
+}
+
 double roofline_ms(const SectionInfo& section, const cpu::Peaks& peaks) {
-  return 1000 * std::max(section.flops / peaks.flops_per_s,
-                         static_cast<double>(section.bytes) / peaks.bytes_per_s);
+  return std::max(compute_ms(section, peaks),
+                  1000 * static_cast<double>(section.bytes) / peaks.bytes_per_s);
 }
 
 std::vector<ProfileRow> profile_rows(const ProfileReport& report, ProfileGroup group) {
@@ -155,16 +162,15 @@ double layout_ms(const ProfileReport& report) {
 }
 
 std::vector<std::string> profile_notes(const ProfileReport& report) {
-  const Profile& profile = report.profile;
   std::vector<std::string> notes;
   if (const int cores = available_cores(); report.threads > cores)
     notes.push_back(fmt::format("{} threads take turns on {} core{}: that shows as waiting",
                                 report.threads, cores, cores == 1 ? "" : "s"));
-  if (profile.median_ms > kBusy * profile.min_ms)
+  if (report.busy_elsewhere.value_or(0) > NoiseLimits{}.busy_elsewhere)
     notes.push_back(fmt::format(
-        "the median run took {:.1f} ms, the fastest {:.1f} ms: other work on this machine is in "
-        "the figures, as waiting and as slow sections",
-        profile.median_ms, profile.min_ms));
+        "others used {:.0f} % of the cores meanwhile: that is in the figures, as waiting "
+        "and as slow sections",
+        100 * *report.busy_elsewhere));
   return notes;
 }
 
@@ -189,6 +195,8 @@ Json profile_json(const ProfileReport& report, ProfileGroup group) {
           {"cpu", cpu_model()},
           {"isa", report.backend == "cpu" ? cpu::isa_name(cpu::select_isa()) : "scalar"},
           {"version", version()},
+          {"busy_elsewhere_percent",
+           report.busy_elsewhere ? Json(100 * *report.busy_elsewhere) : Json(nullptr)},
           {"notes", profile_notes(report)},
           {"iterations", profile.runs},
           {"median_ms", profile.median_ms},
@@ -198,6 +206,7 @@ Json profile_json(const ProfileReport& report, ProfileGroup group) {
           {"overhead_interval", {100 * profile.overhead_low, 100 * profile.overhead_high}},
           {"peaks",
            {{"gflops_per_s", peaks.flops_per_s * 1e-9},
+            {"product_gflops_per_s", peaks.product_flops_per_s * 1e-9},
             {"gbytes_per_s", peaks.bytes_per_s * 1e-9},
             {"buffer_bytes", peaks.buffer_bytes}}},
           {"total", total},

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <optional>
+
 #include "backends/cpu/peaks.h"
 #include "cli/output.h"
 #include "runtime/profile.h"
@@ -15,6 +17,7 @@ struct ProfileReport {
   int threads = 1;
   cpu::Peaks peaks;
   Profile profile;
+  std::optional<double> busy_elsewhere;  ///< share of the cores that others used meanwhile
 };
 
 /// What the lines of a table stand for.
@@ -28,7 +31,8 @@ struct ProfileRow {
   double waiting_ms = 0;  ///< the part that threads spent without work
   double flops = 0;
   double bytes = 0;
-  double roofline_ms = 0;  ///< what the measured peaks allow at best
+  double compute_ms = 0;   ///< what the FLOP take at the measured peaks
+  double roofline_ms = 0;  ///< what FLOP and bytes take at best
 };
 
 /// "mlp.fc1": the op and the section.
@@ -39,7 +43,9 @@ std::string block_of(std::string_view source);
 /// The first part of a module path: "blocks3".
 std::string stage_of(std::string_view source);
 
-/// Milliseconds that `section` takes at least: arithmetic at peak, or its bytes at full bandwidth.
+/// Milliseconds that the FLOP of `section` take at the peak of their kind.
+double compute_ms(const SectionInfo& section, const cpu::Peaks& peaks);
+/// Milliseconds that `section` takes at least: the above, or its bytes at full bandwidth.
 double roofline_ms(const SectionInfo& section, const cpu::Peaks& peaks);
 
 /// All sections, grouped; in order of execution.
