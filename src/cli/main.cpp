@@ -20,7 +20,7 @@ struct Verb {
   Action (*add)(CLI::App&);
 };
 
-constexpr std::array<Verb, 8> kVerbs{{
+constexpr std::array<Verb, 9> kVerbs{{
     {"classify", "Say what is in images",
      "vitro classify model.plan photo.jpg other.png\n  curl -s URL | vitro classify model.plan -",
      add_classify},

@@ -13,7 +13,7 @@ class FakeProgram final : public Executable {
  public:
   explicit FakeProgram(std::vector<StepInfo> steps) : steps_(std::move(steps)) {}
   std::span<const TensorType> outputs() const override { return {}; }
-  size_t arena_bytes() const override { return 64; }
+  const MemoryUse& memory() const override { return memory_; }
   int threads() const override { return 2; }
   void run(std::span<const float* const>, std::span<float* const>, std::byte*, ThreadTeam&,
            RunObserver*) const override {}
@@ -23,6 +23,7 @@ class FakeProgram final : public Executable {
 
  private:
   std::vector<StepInfo> steps_;
+  MemoryUse memory_;
 };
 
 /// A step of one section and how long it took.

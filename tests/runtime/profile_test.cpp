@@ -13,7 +13,8 @@ namespace {
 constexpr int kIdle = Timeline::kIdle;
 
 StepInfo step_of(size_t sections) {
-  StepInfo step{"block", OpKind::Mlp, "cpu:x", {}, 0, 0, 0, 0, 0, {}};
+  StepInfo step{};
+  step.source = "block";
   for (size_t i = 0; i < sections; ++i)
     step.sections.push_back({"block." + std::to_string(i), std::to_string(i), 0, 0, false, false});
   return step;
