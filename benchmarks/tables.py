@@ -140,7 +140,8 @@ def ops_table(results, link):
         lines += ["" if lines else None,
                   f"{configuration({**profile, 'model': profile['architecture']})}; "
                   f"{profile['cpu']}, peaks measured with these threads "
-                  f"{peaks['gflops_per_s']:.0f} GFLOP/s and {peaks['gbytes_per_s']:.0f} GB/s; "
+                  f"{peaks['gflops_per_s']:.0f} GFLOP/s ({peaks['product_gflops_per_s']:.0f} in "
+                  f"products) and {peaks['gbytes_per_s']:.0f} GB/s; "
                   f"[json]({link(path)}).", "",
                   *table(["op", "time", "share", "of peak", "of memory bandwidth",
                           "what was tried and what it gave"], [

@@ -20,6 +20,17 @@ struct Dispatch {
   std::vector<Answer> answers;
 };
 
+/// A phase of a step. Bytes are what it must read or write at least: each operand once, by the
+/// section that reads it first, and the result; what fused kernels keep in the caches is not in it.
+struct SectionInfo {
+  std::string source;  ///< module path: that of its first weight, or of the node
+  std::string name;    ///< "fc1"; empty for a step of one section
+  double flops;
+  size_t bytes;
+  bool product;  ///< a matrix product
+  bool layout;   ///< only moves data into another order
+};
+
 /// One kernel of a compiled graph and the work that its op defines.
 struct StepInfo {
   size_t node;         ///< of the graph that was compiled; one inlined is several steps
@@ -32,6 +43,16 @@ struct StepInfo {
   size_t input_bytes;   ///< computed operands
   size_t output_bytes;
   size_t scratch_bytes;
+  std::vector<SectionInfo> sections;  ///< at least one
+};
+
+/// A piece of the arena and when it is in use.
+struct ArenaBuffer {
+  size_t offset;
+  size_t bytes;
+  size_t first_step, last_step;
+  std::string source;  ///< of the node whose result or scratch it holds first
+  bool scratch;
 };
 
 /// The working memory of one run, in bytes.
@@ -49,6 +70,8 @@ class RunObserver {
   virtual void before_step(size_t /*step*/) {}
   /// `output` holds the result until the next step begins.
   virtual void after_step(size_t /*step*/, const float* /*output*/) {}
+  /// Where the team records what its threads do during the run; null: nowhere.
+  virtual Timeline* timeline() { return nullptr; }
 };
 
 /// A graph compiled for one input shape. Immutable; run() may be called by many threads at once,
@@ -69,6 +92,8 @@ class Executable {
                    std::byte* arena, ThreadTeam& team, RunObserver* observer) const = 0;
   /// What run() executes, in order.
   virtual std::span<const StepInfo> steps() const = 0;
+  /// How the arena is used.
+  virtual std::span<const ArenaBuffer> arena_buffers() const = 0;
   /// How each op was mapped, in execution order.
   virtual std::span<const Dispatch> dispatch() const = 0;
 };

@@ -24,6 +24,15 @@ struct KernelArgs {
   ThreadTeam& team;    ///< of as many threads as the kernel was made for
 };
 
+/// A phase of a fused kernel, which a profile shows as a line of its own.
+struct Section {
+  const char* name;              ///< "fc1"
+  double flops;                  ///< those of all sections add up to those of the op
+  std::vector<size_t> operands;  ///< of the node, that this section is the first to read
+  bool product = false;          ///< a matrix product: compared with the peak of those
+  bool layout = false;           ///< only moves data into another order
+};
+
 /// One op at one shape, ready to run: everything that can be decided has been decided. Immutable,
 /// so that threads may share it; run() neither allocates nor throws.
 class Kernel {
@@ -32,6 +41,9 @@ class Kernel {
   virtual size_t scratch_bytes() const { return 0; }
   /// The operand whose memory the result may take when nobody else reads it, or -1.
   virtual int in_place_operand() const { return -1; }
+  /// The phases that run() marks on its team, by number; empty when it is all one. The last one
+  /// writes the result.
+  virtual std::vector<Section> sections() const { return {}; }
   virtual void run(const KernelArgs& args) const = 0;
 };
 

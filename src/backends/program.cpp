@@ -1,87 +1,15 @@
 #include "backends/program.h"
 
 #include <algorithm>
-#include <array>
-#include <cstring>
 #include <numeric>
 
 #include "backends/memory_plan.h"
+#include "backends/program_executable.h"
 #include "core/check.h"
 #include "ir/op_info.h"
 
 namespace vitro {
 namespace {
-
-constexpr size_t kMaxOperands = 16;
-
-/// Where a tensor lies when the program runs.
-struct Place {
-  enum class Kind : uint8_t { Unset, Arena, Input, Output, Constant } kind = Kind::Unset;
-  size_t index = 0;             ///< byte offset into the arena, or position among inputs or outputs
-  const float* data = nullptr;  ///< of a constant
-};
-
-struct Step {
-  std::unique_ptr<Kernel> kernel;
-  std::vector<Place> inputs;
-  Place output;
-  size_t scratch = 0;  ///< byte offset into the arena
-};
-
-/// A result that no kernel can write straight to the caller: an input, a constant or a repeated
-/// one.
-struct OutputCopy {
-  Place from;
-  size_t output = 0;
-  size_t bytes = 0;
-};
-
-class Program : public Executable {
- public:
-  std::span<const TensorType> outputs() const override { return output_types; }
-  const MemoryUse& memory() const override { return memory_use; }
-  int threads() const override { return num_threads; }
-  std::span<const Dispatch> dispatch() const override { return dispatches; }
-  std::span<const StepInfo> steps() const override { return infos; }
-
-  void run(std::span<const float* const> inputs, std::span<float* const> outputs, std::byte* arena,
-           ThreadTeam& team, RunObserver* observer) const override {
-    check(team.size() == num_threads, ErrorCode::Internal,
-          "a team of {} for a program of {} threads", team.size(), num_threads);
-    const auto locate = [&](const Place& place) -> const float* {
-      switch (place.kind) {
-        case Place::Kind::Arena:
-          return reinterpret_cast<const float*>(arena + place.index);
-        case Place::Kind::Input:
-          return inputs[place.index];
-        case Place::Kind::Output:
-          return outputs[place.index];
-        default:
-          return place.data;
-      }
-    };
-    std::array<const float*, kMaxOperands> operands;
-    for (size_t s = 0; s < sequence.size(); ++s) {
-      const Step& step = sequence[s];
-      for (size_t i = 0; i < step.inputs.size(); ++i) operands[i] = locate(step.inputs[i]);
-      auto* output = const_cast<float*>(locate(step.output));
-      if (observer) observer->before_step(s);
-      step.kernel->run({{operands.data(), step.inputs.size()}, output, arena + step.scratch, team});
-      if (observer) observer->after_step(s, output);
-    }
-    for (const OutputCopy& copy : copies)
-      std::memcpy(outputs[copy.output], locate(copy.from), copy.bytes);
-  }
-
-  std::vector<Step> sequence;
-  std::vector<StepInfo> infos;  ///< of the sequence
-  std::vector<OutputCopy> copies;
-  std::vector<TensorType> output_types;
-  std::vector<Constant> constants;  ///< keeps the weights that operands point to
-  std::vector<Dispatch> dispatches;
-  MemoryUse memory_use;
-  int num_threads = 1;
-};
 
 size_t type_bytes(const TensorType& type) {
   return static_cast<size_t>(num_elements(type.dims)) * dtype_size(type.dtype);
@@ -263,6 +191,7 @@ class ProgramBuilder {
     const MemoryPlan plan = plan_memory(lives);
     offsets_ = plan.offsets;
     program_->memory_use.arena = plan.arena_bytes;
+    describe_arena(lives);
     for (size_t i = 0; i < graph_.nodes.size(); ++i) {
       if (!kernels_[i]) continue;
       Step step{
@@ -280,6 +209,23 @@ class ProgramBuilder {
           {place(graph_.outputs[k]), k, type_bytes(program_->output_types[k])});
   }
 
+  /// The lives in steps instead of nodes: views are no steps.
+  void describe_arena(std::span<const BufferLife> lives) {
+    std::vector<size_t> steps;  // before each node
+    size_t count = 0;
+    for (const auto& kernel : kernels_) {
+      steps.push_back(count);
+      count += kernel ? 1 : 0;
+    }
+    for (size_t i = 0; i < lives.size(); ++i) {
+      if (lives[i].bytes == 0) continue;
+      const auto first = static_cast<size_t>(lives[i].first);
+      program_->buffers.push_back({offsets_[i], lives[i].bytes, steps[first],
+                                   steps[static_cast<size_t>(lives[i].last)],
+                                   graph_.nodes[first].source, i >= buffers_.size()});
+    }
+  }
+
   StepInfo describe(size_t index, const Kernel& kernel) const {
     const Node& node = graph_.nodes[index];
     const TensorType& output = types_[static_cast<size_t>(node.output)];
@@ -292,16 +238,43 @@ class ProgramBuilder {
                   .weight_bytes = 0,
                   .input_bytes = 0,
                   .output_bytes = type_bytes(output),
-                  .scratch_bytes = kernel.scratch_bytes()};
+                  .scratch_bytes = kernel.scratch_bytes(),
+                  .sections = {}};
     std::vector<TensorType> operands;
     for (ValueId id : node.inputs) {
       operands.push_back(types_[static_cast<size_t>(id)]);
-      const auto& constant = graph_.value(id).constant;
-      (constant ? info.weight_bytes : info.input_bytes) +=
-          constant ? constant->bytes.size() : type_bytes(operands.back());
+      (graph_.is_constant(id) ? info.weight_bytes : info.input_bytes) += operand_bytes(id);
     }
     info.flops = op_info(node.kind).flops(node, operands, output);
+    for (const Section& section : kernel.sections())
+      info.sections.push_back(describe(node, section));
+    if (info.sections.empty()) {
+      const bool product = node.kind == OpKind::Linear || node.kind == OpKind::Conv2d;
+      const bool layout = node.kind == OpKind::Transpose || node.kind == OpKind::Slice;
+      const size_t bytes = info.weight_bytes + info.input_bytes;
+      info.sections.push_back({node.source, "", info.flops, bytes, product, layout});
+    }
+    info.sections.back().bytes += info.output_bytes;
     return info;
+  }
+
+  SectionInfo describe(const Node& node, const Section& section) const {
+    constexpr std::string_view kWeight = ".weight";
+    SectionInfo info{"", section.name, section.flops, 0, section.product, section.layout};
+    for (size_t operand : section.operands) {
+      const ValueId id = node.inputs[operand];
+      info.bytes += operand_bytes(id);
+      const std::string& name = graph_.value(id).name;
+      if (info.source.empty() && graph_.is_constant(id) && name.ends_with(kWeight))
+        info.source = name.substr(0, name.size() - kWeight.size());
+    }
+    if (info.source.empty()) info.source = node.source + "." + section.name;
+    return info;
+  }
+
+  size_t operand_bytes(ValueId id) const {
+    const auto& constant = graph_.value(id).constant;
+    return constant ? constant->bytes.size() : type_bytes(types_[static_cast<size_t>(id)]);
   }
 
   Graph graph_;

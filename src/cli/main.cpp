@@ -20,7 +20,7 @@ struct Verb {
   Action (*add)(CLI::App&);
 };
 
-constexpr std::array<Verb, 8> kVerbs{{
+constexpr std::array<Verb, 9> kVerbs{{
     {"classify", "Say what is in images",
      "vitro classify model.plan photo.jpg other.png\n  curl -s URL | vitro classify model.plan -",
      add_classify},
@@ -30,6 +30,9 @@ constexpr std::array<Verb, 8> kVerbs{{
      "vitro run model.plan --input images.npy --output logits.npy", add_run},
     {"bench", "Measure latency and throughput",
      "vitro bench model.plan --batch 1,8 --size 224,288x352 --threads 2", add_bench},
+    {"profile", "Show where the time of a run goes",
+     "vitro profile model.plan --group op\n  vitro profile model.plan --batch 8 --html report.html",
+     add_profile},
     {"eval", "Measure accuracy on a folder of images",
      "vitro eval model.plan val/ --reference reference --min-top1 66.5", add_eval},
     {"compare", "Show how two models or backends differ, op by op",

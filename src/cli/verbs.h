@@ -22,6 +22,7 @@ Action add_compare(CLI::App& verb);
 Action add_doctor(CLI::App& verb);
 Action add_eval(CLI::App& verb);
 Action add_inspect(CLI::App& verb);
+Action add_profile(CLI::App& verb);
 Action add_run(CLI::App& verb);
 
 }  // namespace vitro::cli

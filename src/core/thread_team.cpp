@@ -98,6 +98,7 @@ void ThreadTeam::run(int64_t count, const void* context, Call call) {
 
 /// Empties the thread's own range, then helps the others with theirs.
 void ThreadTeam::work(int thread) {
+  if (timeline_) timeline_->begin_loop(thread);
   for (int i = 0; i < size_; ++i) {
     Range& range = ranges_[static_cast<size_t>((thread + i) % size_)];
     while (range.next.load(std::memory_order_relaxed) < range.end) {
@@ -105,6 +106,7 @@ void ThreadTeam::work(int thread) {
       if (index < range.end) call_(context_, index, thread);
     }
   }
+  if (timeline_) timeline_->end_loop(thread);
 }
 
 // The scheduler likes to wake a worker on the core of the thread that woke it, and on a busy

@@ -8,6 +8,8 @@
 #include <thread>
 #include <vector>
 
+#include "core/timeline.h"
+
 namespace vitro {
 
 /// Processors this process may keep busy: those of its affinity mask, or fewer where a container's
@@ -34,12 +36,26 @@ class ThreadTeam {
   template <typename Body>
   void parallel_for(int64_t count, const Body& body) {
     if (size_ == 1 || count <= 1) {
+      if (timeline_) timeline_->begin_loop(0);
       for (int64_t i = 0; i < count; ++i) body(i, 0);
+      if (timeline_) timeline_->end_loop(0);
       return;
     }
     run(count, &body, [](const void* context, int64_t index, int thread) {
       (*static_cast<const Body*>(context))(index, thread);
     });
+  }
+
+  /// Records when each thread works in the loops that follow; null: nothing, at no cost. Between
+  /// loops only, like begin_section().
+  void record(Timeline* timeline) { timeline_ = timeline; }
+  /// The loops that follow are this phase of the kernel.
+  void begin_section(int section) {
+    if (timeline_) timeline_->begin_section(section);
+  }
+  /// In a body: what `thread` does from here on is this phase of the kernel.
+  void mark(int thread, int section) {
+    if (timeline_) timeline_->mark(thread, section);
   }
 
  private:
@@ -60,6 +76,7 @@ class ThreadTeam {
   int size_;
   Call call_ = nullptr;
   const void* context_ = nullptr;
+  Timeline* timeline_ = nullptr;
   std::unique_ptr<Range[]> ranges_;  // by thread
   // Odd while a loop is open to workers. A worker announces itself in active_ before it checks that
   // the loop it saw is still open; the caller closes the loop before it checks that active_ is

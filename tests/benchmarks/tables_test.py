@@ -19,7 +19,8 @@ PEERS = {
 }
 PROFILE = {
     "model": "small.plan", "architecture": "uniformer_small", "batch": 1, "threads": 1,
-    "isa": "avx512", "cpu": "Some CPU", "peaks": {"gflops_per_s": 200, "gbytes_per_s": 20},
+    "isa": "avx512", "cpu": "Some CPU",
+    "peaks": {"gflops_per_s": 200, "product_gflops_per_s": 300, "gbytes_per_s": 20},
     "rows": [{"name": name, "ms": 2, "percent": 50, "percent_of_peak": 90,
               "percent_of_bandwidth": None} for name in ("mlp.fc1", "mlp.fc2")],
     "total": {"ms": 4, "percent_of_peak": 90, "percent_of_bandwidth": 10},

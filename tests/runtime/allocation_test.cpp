@@ -54,5 +54,31 @@ TEST(SessionAllocation, TheArenaHasTheBytesThatMemoryUseSays) {
   }
 }
 
+/// Records what the team does.
+class Recorder final : public RunObserver {
+ public:
+  explicit Recorder(size_t capacity) : timeline_(2, capacity) {}
+  void before_step(size_t step) override { timeline_.begin_step(step); }
+  Timeline* timeline() override { return &timeline_; }
+
+ private:
+  Timeline timeline_;
+};
+
+TEST(SessionAllocation, RecordingATimelineIsFreeOfItToo) {
+  const Session session(test::small_plan(), {"cpu", 2});
+  const Dims dims{1, 3, 8, 8};
+  const Tensor images = test::random_images(dims);
+  std::vector<float> logits(5);
+  session.run(images.data.data(), dims, logits.data());
+  for (size_t capacity : {10, 100'000}) {  // too small, and large enough
+    Recorder recorder(capacity);
+    const size_t before = num_allocations();
+    run_observed(session, images.data.data(), dims, logits.data(), &recorder);
+    EXPECT_EQ(num_allocations() - before, 0u);
+    EXPECT_EQ(recorder.timeline()->lost() > 0, capacity == 10);
+  }
+}
+
 }  // namespace
 }  // namespace vitro

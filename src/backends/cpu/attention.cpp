@@ -30,7 +30,8 @@ size_t AttentionCore::scratch_size() const {
          thread_size_ * static_cast<size_t>(threads_);
 }
 
-void AttentionCore::run(const float* qkv, float* out, float* scratch, ThreadTeam& team) const {
+void AttentionCore::run(const float* qkv, float* out, float* scratch, ThreadTeam& team,
+                        int section) const {
   const int64_t units = images_ * args_.heads, channels = args_.heads * args_.head_dim;
   float* thread_scratch = scratch + keys_size_ * static_cast<size_t>(units);
   const auto unit_args = [&](int64_t unit) {
@@ -41,8 +42,10 @@ void AttentionCore::run(const float* qkv, float* out, float* scratch, ThreadTeam
     args.keys = scratch + keys_size_ * static_cast<size_t>(unit);
     return args;
   };
+  team.begin_section(section);
   team.parallel_for(
       units, [&](int64_t unit, int) { table_.pack_keys(unit_args(unit), unit % args_.heads); });
+  team.begin_section(section + 1);
   team.parallel_for(units * queries_.count, [&](int64_t task, int thread) {
     const int64_t unit = task / queries_.count, band = task % queries_.count;
     AttentionArgs args = unit_args(unit);
@@ -64,9 +67,12 @@ class AttentionHeads final : public Kernel {
       : core_(op.input(0).dims[0], op.input(0).dims[1], op.node.as<AttentionAttrs>().heads,
               op.node.as<AttentionAttrs>().head_dim, op.node.as<AttentionAttrs>().scale,
               op.threads) {}
+  std::vector<Section> sections() const override {
+    return {{"pack", 0, {}, false, true}, {"core", core_.flops(), {0}}};
+  }
   size_t scratch_bytes() const override { return core_.scratch_size() * sizeof(float); }
   void run(const KernelArgs& args) const override {
-    core_.run(args.inputs[0], args.output, reinterpret_cast<float*>(args.scratch), args.team);
+    core_.run(args.inputs[0], args.output, reinterpret_cast<float*>(args.scratch), args.team, 0);
   }
 
  private:

@@ -19,7 +19,13 @@ class AttentionCore {
   /// Floats of scratch that run() needs.
   size_t scratch_size() const;
   /// qkv [images, tokens, 3 * heads * head_dim] -> out [images, tokens, heads * head_dim].
-  void run(const float* qkv, float* out, float* scratch, ThreadTeam& team) const;
+  /// Its two phases are marked as `section`, the packing of the keys, and the one after it.
+  void run(const float* qkv, float* out, float* scratch, ThreadTeam& team, int section) const;
+  /// Of one run, multiply-adds counted as two.
+  double flops() const {
+    return 4.0 * static_cast<double>(images_ * args_.heads * args_.head_dim * args_.tokens *
+                                     args_.tokens);
+  }
 
  private:
   const KernelTable& table_;

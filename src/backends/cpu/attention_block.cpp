@@ -28,6 +28,7 @@ int64_t chunk_images(const OpContext& op) {
 /// threads.
 class AttentionBlockPhased final : public Kernel {
  public:
+  enum Phase { kQkv, kPack, kCore, kProj };
   explicit AttentionBlockPhased(const OpContext& op)
       : table_(active_kernels()),
         threads_(op.threads),
@@ -46,6 +47,15 @@ class AttentionBlockPhased final : public Kernel {
     proj_.k = proj_.lda = channels;
   }
   int in_place_operand() const override { return 0; }
+  std::vector<Section> sections() const override {
+    const auto product = [&](const GemmArgs& gemm) {
+      return 2.0 * static_cast<double>(chunks_ * rows_ * gemm.n * gemm.k);
+    };
+    return {{"qkv", product(qkv_), {0, 1, 2}, true},
+            {"pack", 0, {}, false, true},
+            {"core", static_cast<double>(chunks_) * core_.flops(), {}},
+            {"proj", product(proj_), {3, 4}, true}};
+  }
   size_t scratch_bytes() const override {
     return (aligned_floats(rows_ * qkv_.n) + aligned_floats(rows_ * proj_.n) + shared_size()) *
            sizeof(float);
@@ -61,14 +71,16 @@ class AttentionBlockPhased final : public Kernel {
       project.b = panel16_matrix(args.inputs[1], project.k);
       project.bias = args.inputs[2];
       project.c = qkv;
+      args.team.begin_section(kQkv);
       parallel_gemm(table_, project, args.team, shared);
-      core_.run(qkv, context, shared, args.team);
+      core_.run(qkv, context, shared, args.team, kPack);
       GemmArgs merge = proj_;
       merge.a = context;
       merge.b = panel16_matrix(args.inputs[3], merge.k);
       merge.bias = args.inputs[4];
       merge.residual = args.inputs[0] + offset;
       merge.c = args.output + offset;
+      args.team.begin_section(kProj);
       parallel_gemm(table_, merge, args.team, shared);
     }
   }

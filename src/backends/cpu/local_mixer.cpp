@@ -20,6 +20,7 @@ std::optional<Refusal> can_run(const OpContext& op) {
 /// need of its neighbours; inside a phase every band of image rows goes depth-first.
 class LocalMixerPhased final : public Kernel {
  public:
+  enum Phase { kPosEmbed, kConv1, kAttn, kConv2 };
   explicit LocalMixerPhased(const OpContext& op)
       : table_(active_kernels()), threads_(op.threads), images_(op.input(0).dims[0]) {
     const Dims& x = op.input(0).dims;
@@ -31,6 +32,17 @@ class LocalMixerPhased final : public Kernel {
     image_size_ = x[1] * width_ * channels_;
     product_.n = product_.ldc = product_.ldr = channels_;
     product_.k = product_.lda = channels_;
+  }
+  std::vector<Section> sections() const override {
+    const auto elements = static_cast<double>(images_ * image_size_);
+    const double product = 2 * elements * static_cast<double>(channels_);
+    const auto depthwise = [&](const DepthwiseArgs& args) {
+      return 2 * elements * static_cast<double>(args.kernel_h * args.kernel_w);
+    };
+    return {{"pos_embed", depthwise(position_), {0, 1, 2}},
+            {"conv1", product, {3, 4}, true},
+            {"attn", depthwise(spatial_), {5}},
+            {"conv2", product, {6, 7}, true}};
   }
   size_t scratch_bytes() const override {
     return (2 * aligned_floats(image_size_) + thread_size() * static_cast<size_t>(threads_)) *
@@ -46,11 +58,13 @@ class LocalMixerPhased final : public Kernel {
     for (int64_t image = 0; image < images_; ++image) {
       const float* x = args.inputs[0] + image * image_size_;
       float* y = args.output + image * image_size_;
+      args.team.begin_section(kPosEmbed);
       args.team.parallel_for(bands_.count, [&](int64_t band, int thread) {
-        embed_and_project(args, x, x1, mixed, band, scratch(thread));
+        embed_and_project(args, x, x1, mixed, band, thread, scratch(thread));
       });
+      args.team.begin_section(kAttn);
       args.team.parallel_for(bands_.count, [&](int64_t band, int thread) {
-        mix_and_project(args, x1, mixed, y, band, scratch(thread));
+        mix_and_project(args, x1, mixed, y, band, thread, scratch(thread));
       });
     }
   }
@@ -70,34 +84,38 @@ class LocalMixerPhased final : public Kernel {
 
   /// Rows of x1 = dw3x3(x) and of mixed = conv1(x1).
   void embed_and_project(const KernelArgs& args, const float* x, float* x1, float* mixed,
-                         int64_t band, float* scratch) const {
+                         int64_t band, int thread, float* scratch) const {
     DepthwiseArgs position = position_;
     position.input = x;
     position.weights = args.inputs[1];
     position.bias = args.inputs[2];
     position.output = x1;
+    args.team.mark(thread, kPosEmbed);
     table_.depthwise(position, bands_.begin(band), bands_.begin(band + 1));
     const int64_t offset = bands_.begin(band) * width_ * channels_;
     GemmArgs conv1 = product(args, 3, band, scratch);
     conv1.a = x1 + offset;
     conv1.c = mixed + offset;
+    args.team.mark(thread, kConv1);
     table_.gemm_tile(conv1, 0, conv1.m, 0, num_panels(conv1.n));
   }
 
   /// Rows of y = x1 + conv2(dw5x5(mixed)).
   void mix_and_project(const KernelArgs& args, const float* x1, const float* mixed, float* y,
-                       int64_t band, float* scratch) const {
+                       int64_t band, int thread, float* scratch) const {
     const int64_t offset = bands_.begin(band) * width_ * channels_;
     DepthwiseArgs spatial = spatial_;
     spatial.input = mixed;
     spatial.weights = args.inputs[5];
     spatial.output = scratch;  // the rows of this band alone
     spatial.out_y0 = bands_.begin(band);
+    args.team.mark(thread, kAttn);
     table_.depthwise(spatial, bands_.begin(band), bands_.begin(band + 1));
     GemmArgs conv2 = product(args, 6, band, scratch);
     conv2.a = scratch;
     conv2.residual = x1 + offset;
     conv2.c = y + offset;
+    args.team.mark(thread, kConv2);
     table_.gemm_tile(conv2, 0, conv2.m, 0, num_panels(conv2.n));
   }
 

@@ -28,6 +28,7 @@ std::optional<Refusal> can_band(const OpContext& op) {
 /// and epilogues.
 class MlpKernel : public Kernel {
  public:
+  enum Phase { kFc1, kFc2 };
   explicit MlpKernel(const OpContext& op)
       : table_(active_kernels()), threads_(op.threads), rows_(num_rows(op.input(0))) {
     const auto& attrs = op.node.as<MlpAttrs>();
@@ -41,6 +42,10 @@ class MlpKernel : public Kernel {
     fc2_.k = fc2_.lda = hidden;
   }
   int in_place_operand() const override { return 0; }
+  std::vector<Section> sections() const override {
+    const double flops = 2.0 * static_cast<double>(rows_ * fc1_.n * fc1_.k);
+    return {{"fc1", flops, {0, 1, 2}, true}, {"fc2", flops, {3, 4}, true}};
+  }
 
  protected:
   /// The two products over rows [row, row + count), with `hidden` between them.
@@ -88,7 +93,9 @@ class MlpBanded final : public MlpKernel {
           reinterpret_cast<float*>(args.scratch) + thread_size_ * static_cast<size_t>(thread);
       auto [fc1, fc2] = products(args, bands_.begin(band), bands_.size(band), hidden);
       fc1.scratch = fc2.scratch = hidden + hidden_size_;
+      args.team.mark(thread, kFc1);
       table_.gemm_tile(fc1, 0, fc1.m, 0, num_panels(fc1.n));
+      args.team.mark(thread, kFc2);
       table_.gemm_tile(fc2, 0, fc2.m, 0, num_panels(fc2.n));
     });
   }
@@ -110,6 +117,7 @@ class MlpPhased final : public MlpKernel {
     auto* hidden = reinterpret_cast<float*>(args.scratch);
     const auto [fc1, fc2] = products(args, 0, rows_, hidden);
     parallel_gemm(table_, fc1, args.team, hidden + hidden_size_);
+    args.team.begin_section(kFc2);
     parallel_gemm(table_, fc2, args.team, hidden + hidden_size_);
   }
 

@@ -327,4 +327,29 @@ size_t gemm_scratch_size_amx(const GemmArgs& g) {
          static_cast<size_t>(row_block(g.k) * kGroupColumns + row);
 }
 
+float product_probe_amx(int64_t iterations) {
+  alignas(64) uint16_t ones[kTileRows * kTileDepth];
+  std::fill_n(ones, kTileRows * kTileDepth, uint16_t{0x3f80});  // as bf16
+  alignas(64) float sums[kTileRows * 16];
+  const TileConfig config(kTileRows);
+  _tile_loadconfig(&config);
+  _tile_zero(0);
+  _tile_zero(1);
+  _tile_zero(2);
+  _tile_zero(3);
+  _tile_loadd(4, ones, 64);
+  _tile_loadd(5, ones, 64);
+  _tile_loadd(6, ones, 64);
+  _tile_loadd(7, ones, 64);
+  for (int64_t n = 0; n < iterations; ++n) {
+    _tile_dpbf16ps(0, 4, 6);
+    _tile_dpbf16ps(1, 4, 7);
+    _tile_dpbf16ps(2, 5, 6);
+    _tile_dpbf16ps(3, 5, 7);
+  }
+  _tile_stored(0, sums, 64);
+  _tile_release();
+  return sums[0];
+}
+
 }  // namespace vitro::cpu

@@ -12,4 +12,9 @@ void gemm_tile_amx(const GemmArgs& args, int64_t m_begin, int64_t m_end, int64_t
                    int64_t panel_end);
 size_t gemm_scratch_size_amx(const GemmArgs& args);
 
+/// Tile products in registers only, four independent chains: what gemm_tile_amx cannot exceed.
+float product_probe_amx(int64_t iterations);
+/// Multiply-adds of float32 in one iteration: six tile products make one of float32.
+inline constexpr double kProductProbeMultiplyAddsAmx = 4.0 * 16 * 16 * 32 / 6;
+
 }  // namespace vitro::cpu

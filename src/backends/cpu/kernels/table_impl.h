@@ -28,6 +28,8 @@ constexpr KernelTable make_table(Isa isa) {
   table.max_tokens = max_tokens<V>;
   table.fma_probe = fma_probe<V>;
   table.probe_multiply_adds = kProbeMultiplyAdds<V>;
+  table.product_probe = table.fma_probe;
+  table.product_probe_multiply_adds = table.probe_multiply_adds;
   return table;
 }
 

@@ -1,0 +1,155 @@
+#include "cli/profile/advice.h"
+
+#include <algorithm>
+#include <map>
+
+#include "ir/op_info.h"
+
+namespace vitro::cli {
+namespace {
+
+constexpr size_t kMaxAdvice = 3;
+constexpr double kWorthMentioning = 0.005;  // of a run
+constexpr double kClearlyFaster = 1.1;
+constexpr int64_t kManyRows = 1000;  // for each thread: more of them fill no tile better
+
+/// The steps of one op in one stage of the model.
+struct Spot {
+  std::string op, stage, impl;
+  Dims output;  ///< of one of them
+  int64_t steps = 0;
+  bool layout = true;       ///< all sections only move data
+  double weight_bytes = 0;  ///< of all steps
+  ProfileRow all;
+  std::vector<ProfileRow> parts;  ///< by section, when there are several
+
+  double gain_ms() const { return all.ms - all.roofline_ms; }
+};
+
+void add_to(ProfileRow& row, const SectionTime& time, const SectionInfo& info,
+            const cpu::Peaks& peaks) {
+  row.ms += time.ms;
+  row.waiting_ms += time.waiting_ms;
+  row.flops += info.flops;
+  row.bytes += static_cast<double>(info.bytes);
+  row.compute_ms += compute_ms(info, peaks);
+  row.roofline_ms += roofline_ms(info, peaks);
+}
+
+std::vector<Spot> find_spots(const ProfileReport& report) {
+  std::map<std::pair<std::string, std::string>, Spot> spots;
+  for (const SectionProfile& section : report.profile.sections) {
+    const StepInfo& step = report.profile.step(section);
+    const SectionInfo& info = report.profile.info(section);
+    const std::string op = op_info(step.kind).name, stage = stage_of(step.source);
+    Spot& spot = spots[{op, stage}];
+    spot.op = op;
+    spot.stage = stage;
+    spot.impl = step.impl;
+    spot.output = step.output.dims;
+    spot.layout = spot.layout && info.layout;
+    if (section.section == 0) {
+      ++spot.steps;
+      spot.weight_bytes += static_cast<double>(step.weight_bytes);
+    }
+    add_to(spot.all, section.time, info, report.peaks);
+    if (step.sections.size() == 1) continue;
+    spot.parts.resize(std::max(spot.parts.size(), step.sections.size()));
+    spot.parts[section.section].name = info.name;
+    add_to(spot.parts[section.section], section.time, info, report.peaks);
+  }
+  std::vector<Spot> list;
+  for (auto& [key, spot] : spots) list.push_back(std::move(spot));
+  return list;
+}
+
+double share_of_peak(const ProfileRow& row) { return row.compute_ms / row.ms; }
+
+bool is_memory_bound(const ProfileRow& row, const cpu::Peaks& peaks) {
+  return 1000 * row.bytes / peaks.bytes_per_s > row.compute_ms;
+}
+
+std::string evidence(const Spot& spot, const ProfileReport& report) {
+  const ProfileRow& all = spot.all;
+  std::string text =
+      fmt::format("{:.2f} ms in {} place{} ({:.1f} % of the run), ", all.ms, spot.steps,
+                  spot.steps == 1 ? "" : "s", 100 * all.ms / report.profile.ms);
+  if (is_memory_bound(all, report.peaks)) {
+    const double rate = all.bytes / (all.ms / 1000);
+    text += fmt::format("{:.1f} GB/s: {:.0f} % of the bandwidth", rate * 1e-9,
+                        100 * rate / report.peaks.bytes_per_s);
+  } else {
+    text += fmt::format("{:.0f} % of the peak", 100 * share_of_peak(all));
+  }
+  std::string parts;
+  for (const ProfileRow& part : spot.parts) {
+    parts += fmt::format("{}{} {:.2f} ms", parts.empty() ? "" : "; ", part.name, part.ms);
+    if (part.flops > 0) parts += fmt::format(" at {:.0f} % of peak", 100 * share_of_peak(part));
+  }
+  if (!parts.empty()) text += " (" + parts + ")";
+  if (all.waiting_ms >= 0.01 * all.ms)
+    text += fmt::format("; threads wait {:.0f} % of it", 100 * all.waiting_ms / all.ms);
+  return text;
+}
+
+std::string next_step_of_arithmetic(const Spot& spot, const std::vector<Spot>& spots,
+                                    const ProfileReport& report) {
+  const Spot* best = &spot;
+  for (const Spot& other : spots)
+    if (other.op == spot.op && share_of_peak(other.all) > share_of_peak(best->all)) best = &other;
+  const double here = share_of_peak(spot.all);
+  const double there = share_of_peak(best->all);
+  const int64_t channels = std::max<int64_t>(1, spot.output.back());
+  const int64_t rows = num_elements(spot.output) / channels;
+  if (there < kClearlyFaster * here)
+    return "No stage runs this op clearly better, so it is the kernel more than the shape: time it "
+           "alone with benchmarks/kernel_benchmark.";
+  const std::string shape = fmt::format(
+      "The same op reaches {:.0f} % in {}: the shape costs it, {} rows of {} channels. ",
+      100 * there, best->stage, rows, channels);
+  if (rows < kManyRows * report.threads)
+    return shape + fmt::format("--batch {} gives it more rows.", 8 * report.dims[0]);
+  return shape + "More rows will not help; time other tiles with benchmarks/kernel_benchmark.";
+}
+
+/// What to try, going by what keeps the spot from the roofline.
+std::string next_step(const Spot& spot, const std::vector<Spot>& spots,
+                      const ProfileReport& report) {
+  const int64_t larger = 8 * report.dims[0];
+  if (report.backend == "reference")
+    return "The reference backend is the slow definition of every op: use --backend cpu.";
+  if (spot.impl.starts_with("reference:"))
+    return "No kernel of the cpu backend took it: 'vitro inspect MODEL --why' says what each "
+           "refused.";
+  if (spot.all.waiting_ms > spot.gain_ms() / 2)
+    return fmt::format(
+        "Mostly waiting: its loops are too short or too uneven for {}. Compare --threads 1 and "
+        "--batch {}, and look at the gaps between the work in --trace.",
+        threads_text(report.threads), larger);
+  if (spot.layout)
+    return "It only moves data. The kernel that reads the result could take the data as they are: "
+           "'vitro inspect MODEL --graph' shows which.";
+  if (!is_memory_bound(spot.all, report.peaks)) return next_step_of_arithmetic(spot, spots, report);
+  if (spot.weight_bytes > spot.all.bytes / 2)
+    return fmt::format(
+        "Bound by reading {} of weights: --batch {} reads them once for more images.",
+        bytes_text(spot.weight_bytes), larger);
+  return "Bound by memory: only fusing it with a neighbour would save the traffic.";
+}
+
+}  // namespace
+
+std::vector<Advice> profile_advice(const ProfileReport& report) {
+  std::vector<Spot> spots = find_spots(report);
+  std::stable_sort(spots.begin(), spots.end(),
+                   [](const Spot& a, const Spot& b) { return a.gain_ms() > b.gain_ms(); });
+  std::vector<Advice> list;
+  for (const Spot& spot : spots) {
+    if (list.size() == kMaxAdvice || spot.gain_ms() < kWorthMentioning * report.profile.ms) break;
+    list.push_back({fmt::format("{} in {}", spot.op, spot.stage), evidence(spot, report),
+                    next_step(spot, spots, report), spot.gain_ms()});
+  }
+  return list;
+}
+
+}  // namespace vitro::cli

@@ -1,0 +1,273 @@
+#include "runtime/profile.h"
+
+#include <algorithm>
+#include <cmath>
+#include <numeric>
+
+#include "core/check.h"
+
+namespace vitro {
+namespace {
+
+constexpr int64_t kDefaultRuns = 50, kFewestRuns = 5;
+constexpr double kDefaultSeconds = 10;
+constexpr int kWarmUpRuns = 3;
+// Traces are kept until the median run is known; more than these would fill the memory.
+constexpr size_t kMaxTraces = 101;
+
+/// Notes when steps begin and end; the team does the rest.
+class Recorder final : public RunObserver {
+ public:
+  Recorder(size_t steps, int threads, size_t capacity)
+      : steps_(steps), timeline_(threads, capacity) {}
+  void before_step(size_t step) override {
+    timeline_.begin_step(step);
+    steps_[step].begin_ns = Timeline::now_ns();
+  }
+  void after_step(size_t step, const float*) override { steps_[step].end_ns = Timeline::now_ns(); }
+  Timeline* timeline() override { return &timeline_; }
+
+  RunTrace trace(int64_t begin_ns, int64_t end_ns) const {
+    check(timeline_.lost() == 0, ErrorCode::Internal,
+          "profile: {} marks found no room in a timeline of {}", timeline_.lost(),
+          timeline_.capacity());
+    RunTrace trace{begin_ns, end_ns, steps_, {}};
+    for (int thread = 0; thread < timeline_.threads(); ++thread) {
+      const auto marks = timeline_.marks(thread);
+      trace.marks.emplace_back(marks.begin(), marks.end());
+    }
+    return trace;
+  }
+
+ private:
+  std::vector<StepSpan> steps_;
+  Timeline timeline_;
+};
+
+/// How many sections of one step are being worked on at an instant, and the time they get.
+class StepSweep {
+ public:
+  StepSweep(const StepInfo& step, int threads)
+      : times_(step.sections.size()), busy_(step.sections.size()), threads_(threads) {}
+
+  /// An interval in which nothing changes.
+  void advance(double ms) {
+    if (num_busy_ == 0) {
+      unclaimed_ += ms;
+      return;
+    }
+    for (size_t i = 0; i < busy_.size(); ++i) {
+      const double share = ms * busy_[i] / num_busy_;
+      times_[i].ms += share;
+      times_[i].waiting_ms += share * (threads_ - num_busy_) / threads_;
+    }
+  }
+  void change(int from, int to) {
+    if (from != Timeline::kIdle) --busy_.at(static_cast<size_t>(from)), --num_busy_;
+    if (to != Timeline::kIdle) ++busy_.at(static_cast<size_t>(to)), ++num_busy_;
+  }
+  /// While no thread was at work, all of them waited for the sections there are.
+  std::vector<SectionTime> finish() {
+    double total = 0;
+    for (const SectionTime& time : times_) total += time.ms;
+    if (total == 0) {
+      times_[0] = {unclaimed_, unclaimed_ * (threads_ - 1) / threads_};
+    } else {
+      for (SectionTime& time : times_) {
+        const double share = unclaimed_ * time.ms / total;
+        time.ms += share;
+        time.waiting_ms += share;
+      }
+    }
+    return std::move(times_);
+  }
+
+ private:
+  std::vector<SectionTime> times_;
+  std::vector<int> busy_;  // threads, by section
+  int num_busy_ = 0;
+  int threads_;
+  double unclaimed_ = 0;
+};
+
+struct Event {
+  Timeline::Mark mark;
+  size_t thread;
+};
+
+std::vector<Event> merge_marks(const RunTrace& trace) {
+  std::vector<Event> events;
+  for (size_t thread = 0; thread < trace.marks.size(); ++thread)
+    for (const Timeline::Mark& mark : trace.marks[thread]) events.push_back({mark, thread});
+  std::stable_sort(events.begin(), events.end(), [](const Event& a, const Event& b) {
+    return std::pair(a.mark.step, a.mark.ns) < std::pair(b.mark.step, b.mark.ns);
+  });
+  return events;
+}
+
+double median(std::vector<double> values) {
+  const auto middle = values.begin() + static_cast<std::ptrdiff_t>(values.size() / 2);
+  std::nth_element(values.begin(), middle, values.end());
+  return *middle;
+}
+
+/// Collects the runs of one shape.
+class Collector {
+ public:
+  explicit Collector(std::shared_ptr<const Executable> program) : program_(std::move(program)) {}
+
+  void add(RunTrace trace, double plain_ms) {
+    profiled_ms_.push_back(trace.ms());
+    plain_ms_.push_back(plain_ms);
+    times_.push_back(attribute(trace, program_->steps()));
+    if (traces_.size() < kMaxTraces) traces_.push_back(std::move(trace));
+  }
+
+  Profile profile() {
+    Profile result;
+    result.program = program_;
+    result.runs = static_cast<int64_t>(times_.size());
+    result.median_ms = median(plain_ms_);
+    result.min_ms = *std::min_element(plain_ms_.begin(), plain_ms_.end());
+    average_typical(result);
+    measure_overhead(result);
+    const double middle = median(profiled_ms_);
+    result.trace = *std::min_element(traces_.begin(), traces_.end(),
+                                     [&](const RunTrace& a, const RunTrace& b) {
+                                       return std::abs(a.ms() - middle) < std::abs(b.ms() - middle);
+                                     });
+    return result;
+  }
+
+ private:
+  void average_typical(Profile& result) const {
+    std::vector<size_t> order(times_.size());
+    std::iota(order.begin(), order.end(), size_t{0});
+    std::sort(order.begin(), order.end(),
+              [&](size_t a, size_t b) { return profiled_ms_[a] < profiled_ms_[b]; });
+    const size_t outside = order.size() / 4;
+    const std::span typical(order.data() + outside, order.size() - 2 * outside);
+    const double weight = 1.0 / static_cast<double>(typical.size());
+    for (size_t run : typical) result.ms += profiled_ms_[run] * weight;
+    result.between_ms = result.ms;
+    const auto steps = program_->steps();
+    for (size_t s = 0; s < steps.size(); ++s) {
+      for (size_t i = 0; i < steps[s].sections.size(); ++i) {
+        SectionProfile section{s, i, {}, 0};
+        for (size_t run : typical) {
+          section.time.ms += times_[run][s][i].ms * weight;
+          section.time.waiting_ms += times_[run][s][i].waiting_ms * weight;
+        }
+        std::vector<double> all;
+        for (const auto& run : times_) all.push_back(run[s][i].ms);
+        section.median_ms = median(std::move(all));
+        result.between_ms -= section.time.ms;
+        result.sections.push_back(section);
+      }
+    }
+  }
+
+  /// The interval of a median lies between order statistics: the binomial of n pairs at one half.
+  void measure_overhead(Profile& result) const {
+    std::vector<double> costs;
+    for (size_t i = 0; i < plain_ms_.size(); ++i)
+      costs.push_back(profiled_ms_[i] / plain_ms_[i] - 1);
+    std::sort(costs.begin(), costs.end());
+    const auto count = static_cast<double>(costs.size());
+    const double half_width = 1.96 * std::sqrt(count) / 2;
+    const auto at = [&](double rank) {
+      return costs[static_cast<size_t>(std::clamp(rank, 0.0, count - 1))];
+    };
+    result.overhead = median(costs);
+    result.overhead_low = at(std::floor(count / 2 - half_width));
+    result.overhead_high = at(std::ceil(count / 2 + half_width));
+  }
+
+  std::shared_ptr<const Executable> program_;
+  std::vector<double> profiled_ms_, plain_ms_;                // by run
+  std::vector<std::vector<std::vector<SectionTime>>> times_;  // by run, step and section
+  std::vector<RunTrace> traces_;
+};
+
+/// Runs one session on one input, over and over.
+class Runner {
+ public:
+  Runner(const Session& session, const Tensor& input, const Executable& program)
+      : session_(session), input_(input), output_(program.outputs()[0].dims) {}
+
+  /// Begin and end.
+  std::pair<int64_t, int64_t> run(RunObserver* observer) {
+    const int64_t begin = Timeline::now_ns();
+    run_observed(session_, input_.data.data(), input_.dims, output_.data.data(), observer);
+    return {begin, Timeline::now_ns()};
+  }
+  double plain_ms() {
+    const auto [begin, end] = run(nullptr);
+    return static_cast<double>(end - begin) * 1e-6;
+  }
+
+ private:
+  const Session& session_;
+  const Tensor& input_;
+  Tensor output_;
+};
+
+int64_t affordable_runs(const ProfileOptions& options, double run_ms) {
+  if (options.runs > 0) return options.runs;
+  const double pairs = 1000 * kDefaultSeconds / (2 * run_ms);
+  return std::clamp(static_cast<int64_t>(pairs), kFewestRuns, kDefaultRuns);
+}
+
+}  // namespace
+
+std::vector<std::vector<SectionTime>> attribute(const RunTrace& trace,
+                                                std::span<const StepInfo> steps) {
+  const std::vector<Event> events = merge_marks(trace);
+  const auto threads = static_cast<int>(trace.marks.size());
+  std::vector<std::vector<SectionTime>> times;
+  auto event = events.begin();
+  for (size_t s = 0; s < steps.size(); ++s) {
+    StepSweep sweep(steps[s], threads);
+    std::vector<int> current(trace.marks.size(), Timeline::kIdle);
+    int64_t now = trace.steps[s].begin_ns;
+    const auto advance_to = [&](int64_t ns) {
+      const int64_t until = std::clamp(ns, now, std::max(now, trace.steps[s].end_ns));
+      sweep.advance(static_cast<double>(until - now) * 1e-6);
+      now = until;
+    };
+    for (; event != events.end() && event->mark.step == static_cast<int32_t>(s); ++event) {
+      advance_to(event->mark.ns);
+      sweep.change(current[event->thread], event->mark.section);
+      current[event->thread] = event->mark.section;
+    }
+    advance_to(trace.steps[s].end_ns);
+    times.push_back(sweep.finish());
+  }
+  return times;
+}
+
+Profile profile(const Session& session, const Tensor& input, const ProfileOptions& options) {
+  const auto program = compiled_program(session, input.dims);
+  Runner runner(session, input, *program);
+  double run_ms = 0;
+  for (int i = 0; i < kWarmUpRuns; ++i) run_ms = runner.plain_ms();
+  // A thread makes at most the marks that all of them made together, whoever takes which work.
+  Recorder counter(program->steps().size(), program->threads(), 0);
+  runner.run(&counter);
+  Recorder recorder(program->steps().size(), program->threads(), counter.timeline()->lost());
+
+  Collector collector(program);
+  const int64_t total = affordable_runs(options, run_ms);
+  for (int64_t i = 0; i < total; ++i) {
+    recorder.timeline()->clear();
+    // In turns, and in turns first: what the analysis below left in the caches disturbs both alike.
+    double plain_ms = i % 2 == 0 ? runner.plain_ms() : 0;
+    const auto [begin, end] = runner.run(&recorder);
+    if (i % 2 == 1) plain_ms = runner.plain_ms();
+    collector.add(recorder.trace(begin, end), plain_ms);
+    if (options.progress) options.progress(i + 1, total);
+  }
+  return collector.profile();
+}
+
+}  // namespace vitro

@@ -1,0 +1,183 @@
+#include <gtest/gtest.h>
+
+#include <nlohmann/json.hpp>
+
+#include "cli/profile/advice.h"
+#include "cli/profile/exports.h"
+
+namespace vitro::cli {
+namespace {
+
+/// Steps to report on; never runs.
+class FakeProgram final : public Executable {
+ public:
+  explicit FakeProgram(std::vector<StepInfo> steps) : steps_(std::move(steps)) {}
+  std::span<const TensorType> outputs() const override { return {}; }
+  const MemoryUse& memory() const override { return memory_; }
+  int threads() const override { return 2; }
+  void run(std::span<const float* const>, std::span<float* const>, std::byte*, ThreadTeam&,
+           RunObserver*) const override {}
+  std::span<const StepInfo> steps() const override { return steps_; }
+  std::span<const ArenaBuffer> arena_buffers() const override { return {}; }
+  std::span<const Dispatch> dispatch() const override { return {}; }
+
+ private:
+  std::vector<StepInfo> steps_;
+  MemoryUse memory_;
+};
+
+/// A step of one section and how long it took.
+struct Measured {
+  std::string source;
+  OpKind kind;
+  const char* impl;
+  double flops;
+  size_t weight_bytes, other_bytes;
+  SectionTime time;
+};
+
+/// At 100 GFLOP/s and 10 GB/s.
+ProfileReport make_report(const std::vector<Measured>& measured) {
+  ProfileReport report{.model = "m",
+                       .architecture = "a",
+                       .backend = "cpu",
+                       .dims = {1, 3, 8, 8},
+                       .threads = 2,
+                       .peaks = {2, 100e9, 100e9, 10e9, 1000},
+                       .profile = {},
+                       .busy_elsewhere = {}};
+  std::vector<StepInfo> steps;
+  for (const Measured& m : measured) {
+    const bool layout = m.kind == OpKind::Transpose;
+    StepInfo step{};
+    step.source = m.source;
+    step.kind = m.kind;
+    step.impl = m.impl;
+    step.output = {DType::Float32, {1, 196, 320}};
+    step.weight_bytes = m.weight_bytes;
+    step.sections.push_back(
+        {m.source, "", m.flops, m.weight_bytes + m.other_bytes, m.kind == OpKind::Linear, layout});
+    steps.push_back(std::move(step));
+    report.profile.sections.push_back({steps.size() - 1, 0, m.time, m.time.ms});
+    report.profile.ms += m.time.ms;
+  }
+  report.profile.program = std::make_shared<FakeProgram>(std::move(steps));
+  report.profile.median_ms = report.profile.min_ms = report.profile.ms;
+  return report;
+}
+
+/// The advice on a run of that one step.
+Advice advice_on(const Measured& measured) {
+  const auto list = profile_advice(make_report({measured}));
+  return list.empty() ? Advice{} : list.front();
+}
+
+void expect_part(const std::string& text, const std::string& part) {
+  EXPECT_NE(text.find(part), std::string::npos) << "'" << text << "' lacks '" << part << "'";
+}
+
+TEST(ProfileAdvice, NamesTheCause) {
+  const double gflop = 1e9;
+  // 10 ms at best.
+  const auto linear = [&](SectionTime time) {
+    return Measured{"head", OpKind::Linear, "cpu:linear_panel16", gflop, 1000, 1000, time};
+  };
+  const Advice slow = advice_on(linear({20, 0}));
+  EXPECT_EQ(slow.title, "linear in head");
+  EXPECT_NEAR(slow.gain_ms, 10, 1e-9);
+  expect_part(slow.evidence, "50 % of the peak");
+  expect_part(slow.next, "it is the kernel");
+  expect_part(advice_on(linear({20, 8})).next, "Mostly waiting");
+  expect_part(advice_on(linear({20, 8})).evidence, "threads wait 40 %");
+  EXPECT_TRUE(advice_on(linear({10.01, 0})).title.empty()) << "nothing to gain";
+
+  expect_part(
+      advice_on({"head", OpKind::Linear, "cpu:linear_panel16", 0, 50'000'000, 0, {20, 0}}).next,
+      "50.0 MB of weights");
+  expect_part(advice_on({"n", OpKind::LayerNorm, "cpu:x", 0, 0, 50'000'000, {20, 0}}).next,
+              "fusing");
+  expect_part(advice_on({"images", OpKind::Transpose, "cpu:x", 0, 0, 1000, {20, 0}}).next,
+              "only moves data");
+  expect_part(advice_on({"n", OpKind::Softmax, "reference:softmax", 0, 0, 1, {20, 0}}).next,
+              "--why");
+}
+
+TEST(ProfileRows, ProductsHaveAPeakOfTheirOwn) {
+  ProfileReport report = make_report({{"a", OpKind::Linear, "cpu:x", 1e9, 1, 1, {10, 0}},
+                                      {"b", OpKind::Gelu, "cpu:x", 1e9, 1, 1, {20, 0}}});
+  report.peaks.product_flops_per_s = 400e9;
+  const auto rows = profile_rows(report, ProfileGroup::Module);
+  ASSERT_EQ(rows.size(), 2u);
+  EXPECT_DOUBLE_EQ(rows[0].compute_ms, 2.5);
+  EXPECT_DOUBLE_EQ(rows[1].compute_ms, 10);
+  EXPECT_DOUBLE_EQ(profile_total(report).compute_ms, 12.5);
+}
+
+TEST(ProfileAdvice, ComparesStages) {
+  const auto list =
+      profile_advice(make_report({{"blocks1.0", OpKind::Linear, "cpu:x", 1e9, 1, 1, {12, 0}},
+                                  {"blocks2.0", OpKind::Linear, "cpu:x", 1e9, 1, 1, {40, 0}},
+                                  {"blocks2.1", OpKind::Linear, "cpu:x", 1e9, 1, 1, {40, 0}}}));
+  ASSERT_EQ(list.size(), 2u);
+  EXPECT_EQ(list[0].title, "linear in blocks2");
+  expect_part(list[0].evidence, "2 places");
+  expect_part(list[0].next, "reaches 83 % in blocks1");
+  expect_part(list[0].next, "--batch 8");
+}
+
+TEST(ProfileRows, BlocksAndStages) {
+  EXPECT_EQ(block_of("blocks3.4.attn.qkv"), "blocks3.4");
+  EXPECT_EQ(block_of("patch_embed1.proj"), "patch_embed1");
+  EXPECT_EQ(block_of("a.b.7"), "a.b.7");
+  EXPECT_EQ(block_of("head"), "head");
+  EXPECT_EQ(block_of(""), "");
+  EXPECT_EQ(block_of("a..b."), "a");
+  EXPECT_EQ(stage_of("blocks3.4.attn"), "blocks3");
+}
+
+TEST(ProfileRows, GroupsKeepEverything) {
+  const ProfileReport report = make_report({{"b.0.x", OpKind::Linear, "cpu:l", 3e9, 1, 1, {2, 1}},
+                                            {"b.0.y", OpKind::Gelu, "cpu:g", 1e9, 1, 2, {3, 0}},
+                                            {"b.1.x", OpKind::Linear, "cpu:l", 5e9, 1, 3, {4, 1}}});
+  for (const auto& [group, names] :
+       {std::pair(ProfileGroup::Module, std::vector<std::string>{"b.0.x", "b.0.y", "b.1.x"}),
+        std::pair(ProfileGroup::Op, std::vector<std::string>{"linear", "gelu"}),
+        std::pair(ProfileGroup::Impl, std::vector<std::string>{"cpu:l", "cpu:g"}),
+        std::pair(ProfileGroup::Block, std::vector<std::string>{"b.0", "b.1"})}) {
+    ProfileRow sum;
+    std::vector<std::string> found;
+    for (const ProfileRow& row : profile_rows(report, group)) {
+      found.push_back(row.name);
+      sum.ms += row.ms;
+      sum.flops += row.flops;
+      sum.bytes += row.bytes;
+      sum.waiting_ms += row.waiting_ms;
+    }
+    EXPECT_EQ(found, names);
+    EXPECT_DOUBLE_EQ(sum.ms, 9);
+    EXPECT_DOUBLE_EQ(sum.waiting_ms, 2);
+    EXPECT_DOUBLE_EQ(sum.flops, 9e9);
+    EXPECT_DOUBLE_EQ(sum.bytes, 9);
+  }
+}
+
+TEST(ProfileNotes, ABusyMachineIsSaid) {
+  ProfileReport report = make_report({{"x", OpKind::Gelu, "cpu:g", 1e9, 1, 2, {3, 0}}});
+  report.threads = 1;
+  EXPECT_TRUE(profile_notes(report).empty());
+  report.busy_elsewhere = 0.05;
+  EXPECT_TRUE(profile_notes(report).empty());
+  report.busy_elsewhere = 0.4;
+  ASSERT_EQ(profile_notes(report).size(), 1u);
+  expect_part(profile_notes(report)[0], "others used 40 % of the cores");
+}
+
+TEST(ProfileNotes, MoreThreadsThanCoresAreSaid) {
+  ProfileReport report = make_report({{"x", OpKind::Gelu, "cpu:g", 1e9, 1, 2, {3, 0}}});
+  report.threads = 100'000;
+  ASSERT_EQ(profile_notes(report).size(), 1u);
+  expect_part(profile_notes(report)[0], "100000 threads take turns");
+}
+
+}  // namespace
+}  // namespace vitro::cli
