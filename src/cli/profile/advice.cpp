@@ -26,16 +26,6 @@ struct Spot {
   double gain_ms() const { return all.ms - all.roofline_ms; }
 };
 
-void add_to(ProfileRow& row, const SectionTime& time, const SectionInfo& info,
-            const cpu::Peaks& peaks) {
-  row.ms += time.ms;
-  row.waiting_ms += time.waiting_ms;
-  row.flops += info.flops;
-  row.bytes += static_cast<double>(info.bytes);
-  row.compute_ms += compute_ms(info, peaks);
-  row.roofline_ms += roofline_ms(info, peaks);
-}
-
 std::vector<Spot> find_spots(const ProfileReport& report) {
   std::map<std::pair<std::string, std::string>, Spot> spots;
   for (const SectionProfile& section : report.profile.sections) {
@@ -52,11 +42,11 @@ std::vector<Spot> find_spots(const ProfileReport& report) {
       ++spot.steps;
       spot.weight_bytes += static_cast<double>(step.weight_bytes);
     }
-    add_to(spot.all, section.time, info, report.peaks);
+    add_section(spot.all, section.time, info, report.peaks);
     if (step.sections.size() == 1) continue;
     spot.parts.resize(std::max(spot.parts.size(), step.sections.size()));
     spot.parts[section.section].name = info.name;
-    add_to(spot.parts[section.section], section.time, info, report.peaks);
+    add_section(spot.parts[section.section], section.time, info, report.peaks);
   }
   std::vector<Spot> list;
   for (auto& [key, spot] : spots) list.push_back(std::move(spot));

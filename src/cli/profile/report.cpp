@@ -30,17 +30,6 @@ std::string row_name(const Profile& profile, const SectionProfile& section, Prof
   }
 }
 
-void add_to(ProfileRow& row, const ProfileReport& report, const SectionProfile& section) {
-  const SectionInfo& info = report.profile.info(section);
-  ++row.sections;
-  row.ms += section.time.ms;
-  row.waiting_ms += section.time.waiting_ms;
-  row.flops += info.flops;
-  row.bytes += static_cast<double>(info.bytes);
-  row.compute_ms += compute_ms(info, report.peaks);
-  row.roofline_ms += roofline_ms(info, report.peaks);
-}
-
 Json rates_json(const ProfileRow& row, const ProfileReport& report) {
   const double seconds = row.ms / 1000;
   const auto percent = [](double part, double whole) { return 100 * part / whole; };
@@ -136,6 +125,17 @@ double roofline_ms(const SectionInfo& section, const cpu::Peaks& peaks) {
                   1000 * static_cast<double>(section.bytes) / peaks.bytes_per_s);
 }
 
+void add_section(ProfileRow& row, const SectionTime& time, const SectionInfo& info,
+                 const cpu::Peaks& peaks) {
+  ++row.sections;
+  row.ms += time.ms;
+  row.waiting_ms += time.waiting_ms;
+  row.flops += info.flops;
+  row.bytes += static_cast<double>(info.bytes);
+  row.compute_ms += compute_ms(info, peaks);
+  row.roofline_ms += roofline_ms(info, peaks);
+}
+
 std::vector<ProfileRow> profile_rows(const ProfileReport& report, ProfileGroup group) {
   std::vector<ProfileRow> rows;
   std::map<std::string, size_t> index;
@@ -143,14 +143,15 @@ std::vector<ProfileRow> profile_rows(const ProfileReport& report, ProfileGroup g
     const std::string name = row_name(report.profile, section, group);
     const auto [found, is_new] = index.emplace(name, rows.size());
     if (is_new) rows.push_back({.name = name});
-    add_to(rows[found->second], report, section);
+    add_section(rows[found->second], section.time, report.profile.info(section), report.peaks);
   }
   return rows;
 }
 
 ProfileRow profile_total(const ProfileReport& report) {
   ProfileRow total{.name = "total"};
-  for (const SectionProfile& section : report.profile.sections) add_to(total, report, section);
+  for (const SectionProfile& section : report.profile.sections)
+    add_section(total, section.time, report.profile.info(section), report.peaks);
   return total;
 }
 

@@ -48,6 +48,9 @@ double compute_ms(const SectionInfo& section, const cpu::Peaks& peaks);
 /// Milliseconds that `section` takes at least: the above, or its bytes at full bandwidth.
 double roofline_ms(const SectionInfo& section, const cpu::Peaks& peaks);
 
+/// Counts a section into a row.
+void add_section(ProfileRow& row, const SectionTime& time, const SectionInfo& info,
+                 const cpu::Peaks& peaks);
 /// All sections, grouped; in order of execution.
 std::vector<ProfileRow> profile_rows(const ProfileReport& report, ProfileGroup group);
 /// Everything but what lies between the steps.
