@@ -239,7 +239,7 @@ function drawRoofline() {
   const taken = [];
   const label = (text, spots, className) => {
     for (const [left, baseline] of spots) {
-      const place = {left, right: left + 6.1 * text.length, top: baseline - 10, bottom: baseline + 2};
+      const place = {left, right: left + 6.1 * text.length + 8, top: baseline - 10, bottom: baseline + 2};
       const clash = taken.some((other) => place.left < other.right && other.left < place.right &&
                                           place.top < other.bottom && other.top < place.bottom);
       if (clash || place.left < box.left || place.right > box.right || place.bottom > box.bottom) continue;
