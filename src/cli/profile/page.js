@@ -258,11 +258,11 @@ function drawRoofline() {
     return at;
   });
   label(`peak ${peak.toFixed(0)} GFLOP/s${product > vector ? ", products" : ""}`,
-        [[box.right - (product > vector ? 172 : 120), y(peak) - 6]], "soft");
+        [[box.right - (product > vector ? 184 : 128), y(peak) - 6]], "soft");
   if (product > vector) {
     add(svg, "polyline", {class: "roof second",
                           points: `${x(vector / bandwidth)},${y(vector)} ${box.right},${y(vector)}`});
-    label(`${vector.toFixed(0)}, all else`, [[box.right - 90, y(vector) - 6]], "soft");
+    label(`${vector.toFixed(0)}, all else`, [[box.right - 98, y(vector) - 6]], "soft");
   }
   label(`${bandwidth.toFixed(1)} GB/s`, [[x(lowest * 1.3) - 62, y(lowest * 1.3 * bandwidth) - 8],
                                          [x(lowest * 1.3) + 12, y(lowest * 1.3 * bandwidth) + 8]], "soft");
