@@ -85,12 +85,15 @@ int run(int argc, char** argv) {
 int main(int argc, char** argv) {
   namespace cli = vitro::cli;
   cli::reserve_standard_streams();
-  // A reader that has gone away is reported like a full disk, not by ending silently.
+  // A reader that has gone away ends the program, but not before it has removed what it was
+  // writing.
   std::signal(SIGPIPE, SIG_IGN);
   // So is a file that would grow beyond the limit of the process.
   std::signal(SIGXFSZ, SIG_IGN);
   try {
     return cli::run(argc, argv);
+  } catch (const cli::ReaderGone&) {
+    return cli::kReaderGone;
   } catch (const vitro::Error& error) {
     cli::report_error(error.what(), error.hint());
   } catch (const std::bad_alloc&) {

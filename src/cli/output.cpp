@@ -15,6 +15,7 @@ namespace vitro::cli {
 namespace {
 
 [[noreturn]] void fail_stdout() {
+  if (errno == EPIPE) throw ReaderGone();
   const std::string reason = std::generic_category().message(errno);
   fail(ErrorCode::DeviceError, "cannot write to standard output: {}", reason);
 }

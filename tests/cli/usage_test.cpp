@@ -108,13 +108,22 @@ TEST(CliUsage, ErrorsExitWithTwoAndSayWhatToDo) {
 }
 
 TEST(CliUsage, OutputThatCannotBeWrittenIsAnError) {
-  for (Stdout out : {Stdout::FullDisk, Stdout::Closed, Stdout::BrokenPipe}) {
+  for (Stdout out : {Stdout::FullDisk, Stdout::Closed}) {
     for (const std::vector<std::string>& arguments :
          {std::vector<std::string>{"--help"}, {"--version"}, {"doctor", "--json"}}) {
       const ProcessResult result = run_vitro(arguments, {.out = out});
       EXPECT_EQ(result.exit_code, 1) << arguments.front();
       EXPECT_TRUE(contains(result.err, "error: cannot write to standard output")) << result.err;
     }
+  }
+}
+
+TEST(CliUsage, AReaderThatWentAwayEndsItQuietly) {
+  for (const std::vector<std::string>& arguments :
+       {std::vector<std::string>{"--help"}, {"doctor"}, {"inspect", small_plan(), "--weights"}}) {
+    const ProcessResult result = run_vitro(arguments, {.out = Stdout::BrokenPipe});
+    EXPECT_EQ(result.exit_code, 141) << arguments.front();
+    EXPECT_TRUE(result.err.empty()) << result.err;
   }
 }
 
