@@ -27,6 +27,8 @@ void print(fmt::format_string<Args...> format, Args&&... args) {
 }
 
 /// Indented JSON and a newline. Text that is not UTF-8 is repaired, NaN and infinity become null.
+std::string json_text(const Json& value);
+/// The same on standard output.
 void print_json(const Json& value);
 
 /// "error: ..." and, when there is one, "hint: ..." on standard error.
