@@ -93,12 +93,15 @@ class Bench {
     } catch (const std::bad_alloc&) {
       row.error = "out of memory";
     }
-    if (row.error.empty()) return row;
-    const std::string which =
-        cases_.size() == 1 ? ""
-                           : fmt::format("{}, backend {}, {}, batch {}: ", asked.model,
-                                         asked.backend, threads_text(asked.threads), asked.batch);
-    report_error(which + row.error, hint);
+    // What keeps a model from opening is the same for all its cases.
+    if (!row.error.empty() && row.error != last_error_) {
+      const std::string which =
+          cases_.size() == 1 ? ""
+                             : fmt::format("{}, backend {}, {}, batch {}: ", asked.model,
+                                           asked.backend, threads_text(asked.threads), asked.batch);
+      report_error(which + row.error, hint);
+      last_error_ = row.error;
+    }
     return row;
   }
 
@@ -133,13 +136,17 @@ class Bench {
     Progress progress("bench", "trials", 2 * static_cast<int64_t>(setups.size()), options_.quiet);
     int64_t done = 0;
     return fastest_setup(setups, [&](const StreamSetup& setup) {
-      Target target(plan, asked, setup);
-      Progress silent("", "", 1, true);
-      const Measurement trial = measure(
-          setup.streams, [&](int stream) { target.run(stream); },
-          {.warmup = 1, .iterations = setup.streams, .duration = kTrialSeconds}, silent);
       progress.update(++done);
-      return images_per_s(trial, setup.batch);
+      try {
+        Target target(plan, asked, setup);
+        Progress silent("bench", "runs", 1, true);
+        const Measurement trial = measure(
+            setup.streams, [&](int stream) { target.run(stream); },
+            {.warmup = 1, .iterations = setup.streams, .duration = kTrialSeconds}, silent);
+        return images_per_s(trial, setup.batch);
+      } catch (const Error&) {
+        return 0.0;  // too much memory, say; when nothing works, measuring tells why
+      }
     });
   }
 
@@ -189,6 +196,7 @@ class Bench {
   std::vector<BenchCase> cases_;
   std::optional<Plan> plan_;
   std::exception_ptr failure_;
+  std::string last_error_;
 };
 
 /// A file that is checked now and written at the end.

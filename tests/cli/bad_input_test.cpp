@@ -150,7 +150,9 @@ TEST(CliBadInput, ShapesTheModelCannotTake) {
                                                                {"--batch", "9223372036854775807"}};
   for (const auto& [option, value] : cases) {
     SCOPED_TRACE(value);
-    expect_error(run_vitro({"bench", small_plan(), option, value}), "");
+    const ProcessResult result = run_vitro({"bench", small_plan(), option, value});
+    EXPECT_EQ(result.exit_code, 1) << result.err;
+    EXPECT_TRUE(result.err.starts_with("error: ")) << result.err;
   }
   const ProcessResult odd = run_vitro({"bench", small_plan(), "--size", "30x100"});
   expect_error(odd, "1x3x30x100: expected a height and a width that are multiples of 32");
