@@ -29,7 +29,10 @@ constexpr std::array<Verb, 9> kVerbs{{
     {"run", "Run a model on a raw tensor",
      "vitro run model.plan --input images.npy --output logits.npy", add_run},
     {"bench", "Measure latency and throughput",
-     "vitro bench model.plan --batch 1,8 --size 224,288x352 --threads 2", add_bench},
+     "vitro bench model.plan --batch 1,8 --size 224,288x352 --threads 2\n"
+     "  vitro bench model.plan --batch 8 --hint throughput\n"
+     "  vitro bench old.plan new.plan --compare",
+     add_bench},
     {"profile", "Show where the time of a run goes",
      "vitro profile model.plan --group op\n  vitro profile model.plan --batch 8 --html report.html",
      add_profile},

@@ -7,9 +7,11 @@
 #include <cmath>
 #include <exception>
 #include <mutex>
+#include <system_error>
 #include <thread>
 
 #include "cli/machine_load.h"
+#include "core/check.h"
 
 namespace vitro::cli {
 namespace {
@@ -46,6 +48,12 @@ class StreamRunner {
     });
     warm_.arrive_and_wait();
     guarded([&] { timed_runs(index); });
+  }
+
+  /// Ends all streams although `missing` of them, and the caller's, do not take part.
+  void cancel(int missing) {
+    failed_ = true;
+    for (int i = 0; i <= missing; ++i) warm_.arrive_and_drop();
   }
 
   std::vector<RunSpan> spans() {
@@ -110,8 +118,13 @@ Measurement measure(int streams, const std::function<void(int stream)>& run,
   {
     const MachineLoad load;
     std::vector<std::jthread> others;
-    for (int index = 1; index < streams; ++index)
-      others.emplace_back([&runner, index] { runner.stream(index); });
+    try {
+      for (int index = 1; index < streams; ++index)
+        others.emplace_back([&runner, index] { runner.stream(index); });
+    } catch (const std::system_error& error) {
+      runner.cancel(streams - 1 - static_cast<int>(others.size()));
+      fail(ErrorCode::DeviceError, "cannot start {} streams: {}", streams, error.what());
+    }
     runner.stream(0);
     others.clear();
     result.busy_elsewhere = load.busy_elsewhere();
