@@ -33,6 +33,13 @@ void TeamPool::leave(std::unique_ptr<ThreadTeam> team) noexcept {
   next.turn.notify_one();  // under the lock: afterwards the waiter may be gone
 }
 
+int TeamPool::waiting() {
+  const std::lock_guard lock(mutex_);
+  int count = 0;
+  for (const Waiter* waiter = first_; waiter; waiter = waiter->next) ++count;
+  return count;
+}
+
 TeamPool::Lease::Lease(TeamPool& pool) : pool_(pool) {
   {
     std::unique_lock lock(pool.mutex_);

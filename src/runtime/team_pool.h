@@ -35,6 +35,8 @@ class TeamPool {
 
   int limit() const { return limit_; }
   int threads() const { return threads_; }
+  /// How many wait for a team now.
+  int waiting();
 
  private:
   struct Waiter {

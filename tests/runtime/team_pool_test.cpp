@@ -28,6 +28,25 @@ TEST(TeamPool, NeverMoreHoldersThanPlaces) {
   EXPECT_EQ(leases, 2000);
 }
 
+TEST(TeamPool, WhoComesFirstIsServedFirst) {
+  TeamPool pool(1, 1, current_cores());
+  std::vector<int> served;  // guarded by the only team
+  std::vector<std::jthread> threads;
+  {
+    TeamPool::Lease lease(pool);
+    for (int t = 0; t < 4; ++t) {
+      threads.emplace_back([&, t] {
+        TeamPool::Lease own(pool);
+        served.push_back(t);
+      });
+      while (pool.waiting() != t + 1) std::this_thread::yield();
+    }
+  }
+  threads.clear();
+  EXPECT_EQ(served, (std::vector<int>{0, 1, 2, 3}));
+  EXPECT_EQ(pool.waiting(), 0);
+}
+
 TEST(TeamPool, TeamsAreUsedAgain) {
   TeamPool pool(2, 2, current_cores());
   const ThreadTeam* first = nullptr;
