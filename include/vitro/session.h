@@ -38,8 +38,9 @@ class Session {
   /// images [n, 3, height, width], preprocessed -> logits [n, num_classes].
   /// Throws InvalidArgument for a shape the model cannot take.
   Tensor run(const Tensor& images) const;
-  /// The same without an allocation after the first call of a shape. `images` holds dims = [n, 3,
-  /// height, width] floats, `logits` has room for n * num_classes.
+  /// The same without an allocation after the first call of a shape, and of each further stream
+  /// that runs it at the same time. `images` holds dims = [n, 3, height, width] floats, `logits`
+  /// has room for n * num_classes.
   void run(const float* images, const Dims& dims, float* logits) const;
   /// Compiles for a shape and allocates its memory now instead of at the first run.
   void prepare(const Dims& dims) const;

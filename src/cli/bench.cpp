@@ -189,7 +189,11 @@ class Bench {
       row.iterations = result.rounds;
       row.busy_elsewhere = result.busy_elsewhere;
     }
-    rows[1].ratio = BenchRatio{result.ratio, result.interval, result.noisy};
+    const double scale =  // to times of one image
+        static_cast<double>(rows[1].setup.batch) / static_cast<double>(rows[0].setup.batch);
+    rows[1].ratio = BenchRatio{result.ratio * scale,
+                               {result.interval.low * scale, result.interval.high * scale},
+                               result.noisy};
   }
 
   BenchOptions options_;

@@ -196,6 +196,7 @@ void add_bench_options(CLI::App& verb, const std::shared_ptr<BenchOptions>& opti
   add_lists(verb, *options);
   add_timing(verb, *options);
   add_formats(verb, *options);
+  add_verbose_option(verb, *options);
   add_output_options(verb, *options);
   verb.callback([&verb, options] {
     check_together(verb, *options);

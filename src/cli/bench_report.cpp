@@ -98,10 +98,15 @@ std::string csv_text(const Json& rows) {
   return fmt::format("{}\n", fmt::join(lines, "\n"));
 }
 
+bool several_models(const std::vector<BenchRow>& rows) {
+  return std::any_of(rows.begin(), rows.end(),
+                     [&](const BenchRow& row) { return row.asked.model != rows[0].asked.model; });
+}
+
 /// The heading and a line for each row; columns in which all rows are equal may be left out.
 std::vector<Cells> grid(const std::vector<BenchRow>& rows) {
   const auto any = [&rows](auto&& holds) { return std::any_of(rows.begin(), rows.end(), holds); };
-  const bool models = any([&](auto& row) { return row.asked.model != rows[0].asked.model; });
+  const bool models = several_models(rows);
   const bool parts = any([](auto& row) { return row.setup.batch != row.asked.batch; });
   const bool errors = any([](auto& row) { return !row.error.empty(); });
   std::vector<Cells> lines;
@@ -149,8 +154,8 @@ std::vector<std::string> facts(const std::vector<BenchRow>& rows, const BenchMac
     else if (row.ratio)
       lines.push_back("No ratio: " + row.ratio->noisy + ".");
   }
-  std::string line =
-      fmt::format("{}, {} core{}", machine.cpu, machine.cores, machine.cores == 1 ? "" : "s");
+  std::string line = several_models(rows) ? "" : rows[0].asked.model + " on ";
+  line += fmt::format("{}, {} core{}", machine.cpu, machine.cores, machine.cores == 1 ? "" : "s");
   if (!isa.empty()) line += ", " + isa;
   line += fmt::format("; vitro {}, {}", machine.version, machine.compiler);
   if (machine.load_average)

@@ -21,9 +21,9 @@ struct BenchCase {
   std::optional<Size> size;  ///< the model's when empty
 };
 
-/// One model against another, of `bench --compare`.
+/// One combination against another, of `bench --compare`.
 struct BenchRatio {
-  double ratio = 0;   ///< median of the first row over that of this one
+  double ratio = 0;   ///< median per image of the first row over that of this one
   Interval interval;  ///< 95 %
   std::string noisy;  ///< why the ratio must not be shown; empty when it may be
 };

@@ -87,7 +87,7 @@ TEST(Session, ManyCallersNeverHaveMoreWorkersThanTheStreamsAllow) {
   std::vector<std::thread> callers;
   for (int caller = 0; caller < kCallers; ++caller)
     callers.emplace_back([&] {
-      for (int i = 0; i < 20; ++i) {
+      for (int i = 0; i < 10; ++i) {
         wrong += session.run(images).data != expected;
         for (int now = threads_of_this_process(), seen = most; now > seen;)
           if (most.compare_exchange_weak(seen, now)) break;
