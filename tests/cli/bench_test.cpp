@@ -67,7 +67,7 @@ TEST(CliBench, WhatFailsIsARowAndTheRestStillRuns) {
   EXPECT_EQ(result.exit_code, 1);
   EXPECT_TRUE(contains(result.err, "error: ")) << result.err;
   EXPECT_TRUE(contains(result.err, "garbage_bench.plan")) << result.err;
-  EXPECT_TRUE(contains(result.err, "height 65")) << result.err;
+  EXPECT_TRUE(contains(result.err, "1x3x65x65")) << result.err;
   const nlohmann::json rows = result.json();
   ASSERT_EQ(rows.size(), 4u);
   for (const size_t failed : {0, 1, 3}) {
