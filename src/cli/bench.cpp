@@ -1,172 +1,262 @@
 #include <CLI/CLI.hpp>
-#include <algorithm>
 #include <chrono>
-#include <cmath>
-#include <nlohmann/json.hpp>
+#include <exception>
+#include <new>
 
-#include "backends/cpu/kernels/kernels.h"
-#include "cli/options.h"
+#include "cli/bench_options.h"
+#include "cli/bench_report.h"
+#include "cli/interleave.h"
 #include "cli/output.h"
-#include "cli/progress.h"
-#include "cli/statistics.h"
 #include "cli/synthetic_input.h"
-#include "cli/system_info.h"
-#include "cli/table.h"
+#include "cli/trtexec.h"
 #include "cli/verbs.h"
+#include "core/file_io.h"
+#include "core/log.h"
 
 namespace vitro::cli {
 namespace {
 
-using Clock = std::chrono::steady_clock;
+/// A session with input and outputs, ready to be timed.
+class Target {
+ public:
+  Target(const Plan& plan, const BenchCase& asked, const StreamSetup& setup)
+      : session_(plan, {asked.backend, setup.threads, setup.streams}),
+        dims_(input_dims(plan, setup.batch, asked.size)) {
+    prepare_checked(session_, dims_, setup.streams);
+    input_ = synthetic_input(dims_);
+    outputs_.assign(static_cast<size_t>(setup.streams), session_.run(input_).data);
+  }
 
-struct Options : CommonOptions {
-  std::vector<int64_t> batches{1};
-  std::vector<std::string> sizes;
-  int64_t warmup = 3;
-  int64_t iterations = 10;  ///< at least
-  double duration = 3;      ///< seconds, at least
-  bool iterations_only = false;
+  const Session& session() const { return session_; }
+
+  void run(int stream) {
+    session_.run(input_.data.data(), dims_, outputs_[static_cast<size_t>(stream)].data());
+  }
+
+ private:
+  Session session_;
+  Dims dims_;
+  Tensor input_;
+  std::vector<std::vector<float>> outputs_;  // by stream
 };
 
-struct Row {
-  Dims dims;
-  int threads = 0;
-  std::string backend;
-  int64_t iterations = 0;
-  Summary ms;
-  double images_per_s() const { return 1000 * static_cast<double>(dims[0]) / ms.median; }
+double images_per_s(const Measurement& measurement, int64_t batch) {
+  return static_cast<double>(batch) * static_cast<double>(measurement.runs.size()) /
+         measurement.seconds;
+}
+
+class Bench {
+ public:
+  explicit Bench(const BenchOptions& options) : options_(options), cases_(sweep(options)) {}
+
+  std::vector<BenchRow> rows() {
+    if (options_.compare) return compared();
+    std::vector<BenchRow> rows;
+    for (const BenchCase& asked : cases_)
+      rows.push_back(attempt(asked, [&](BenchRow& row) { measure_row(row); }));
+    return rows;
+  }
+
+ private:
+  using Work = std::function<void(BenchRow&)>;
+
+  /// The plan of a model, which stays open until another one is asked for. A model that cannot be
+  /// opened is not tried again.
+  const Plan& plan_of(const std::string& model) {
+    if (model != options_.model) {
+      options_.model = model;
+      plan_.reset();
+      failure_ = nullptr;
+      try {
+        plan_.emplace(open_model(options_));
+      } catch (...) {
+        failure_ = std::current_exception();
+      }
+    }
+    if (failure_) std::rethrow_exception(failure_);
+    return *plan_;
+  }
+
+  /// The row that `work` fills; its error, which is also reported, when that throws.
+  BenchRow attempt(const BenchCase& asked, const Work& work) {
+    BenchRow row;
+    row.asked = asked;
+    row.backend = asked.backend;
+    row.setup = {options_.streams.value_or(1), asked.threads / options_.streams.value_or(1),
+                 asked.batch};
+    std::string hint;
+    try {
+      work(row);
+    } catch (const Error& error) {
+      row.error = error.what();
+      hint = error.hint();
+    } catch (const std::bad_alloc&) {
+      row.error = "out of memory";
+    }
+    // What keeps a model from opening is the same for all its cases.
+    if (!row.error.empty() && row.error != last_error_) {
+      const std::string which =
+          cases_.size() == 1 ? ""
+                             : fmt::format("{}, backend {}, {}, batch {}: ", asked.model,
+                                           asked.backend, threads_text(asked.threads), asked.batch);
+      report_error(which + row.error, hint);
+      last_error_ = row.error;
+    }
+    return row;
+  }
+
+  Target prepare(BenchRow& row) {
+    const Plan& plan = plan_of(row.asked.model);
+    row.shape = input_dims(plan, row.asked.batch, row.asked.size);
+    if (options_.hint == BenchHint::Throughput) row.setup = find_setup(plan, row.asked);
+    Target target(plan, row.asked, row.setup);
+    row.backend = target.session().backend();
+    return target;
+  }
+
+  void measure_row(BenchRow& row) {
+    Target target = prepare(row);
+    Progress progress("bench", "runs", options_.timing.warmup + options_.timing.iterations,
+                      options_.quiet);
+    Measurement measurement = measure(
+        row.setup.streams, [&](int stream) { target.run(stream); }, options_.timing, progress);
+    row.images_per_s = images_per_s(measurement, row.setup.batch);
+    row.busy_elsewhere = measurement.busy_elsewhere;
+    row.iterations = static_cast<int64_t>(measurement.runs.size());
+    std::vector<double> milliseconds;
+    for (const RunSpan& run : measurement.runs) milliseconds.push_back(run.end - run.begin);
+    row.ms = summarize(std::move(milliseconds));
+    row.runs = std::move(measurement.runs);
+  }
+
+  StreamSetup find_setup(const Plan& plan, const BenchCase& asked) const {
+    constexpr double kTrialSeconds = 0.25;
+    const std::vector<StreamSetup> setups = throughput_setups(asked.threads, asked.batch);
+    if (setups.size() == 1) return setups.front();
+    Progress progress("bench", "trials", 2 * static_cast<int64_t>(setups.size()), options_.quiet);
+    int64_t done = 0;
+    return fastest_setup(setups, [&](const StreamSetup& setup) {
+      progress.update(++done);
+      try {
+        Target target(plan, asked, setup);
+        Progress silent("bench", "runs", 1, true);
+        const Measurement trial = measure(
+            setup.streams, [&](int stream) { target.run(stream); },
+            {.warmup = 1, .iterations = setup.streams, .duration = kTrialSeconds}, silent);
+        return images_per_s(trial, setup.batch);
+      } catch (const Error&) {
+        return 0.0;  // too much memory, say; when nothing works, measuring tells why
+      }
+    });
+  }
+
+  std::vector<BenchRow> compared() {
+    std::vector<std::unique_ptr<Target>> targets;
+    std::vector<BenchRow> rows;
+    for (const BenchCase& asked : cases_)
+      rows.push_back(attempt(asked, [&](BenchRow& row) {
+        targets.push_back(std::make_unique<Target>(prepare(row)));
+      }));
+    if (targets.size() == 2) {
+      interleave(rows, *targets[0], *targets[1]);
+      return rows;
+    }
+    for (BenchRow& row : rows)
+      if (row.error.empty()) row = attempt(row.asked, [&](BenchRow& again) { measure_row(again); });
+    return rows;
+  }
+
+  void interleave(std::vector<BenchRow>& rows, Target& a, Target& b) const {
+    // An untimed run first: it brings back the caches and lets the threads of the other fall
+    // asleep.
+    const auto timed = [](Target& target) {
+      return [&target] {
+        target.run(0);
+        const auto start = std::chrono::steady_clock::now();
+        target.run(0);
+        return std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - start)
+            .count();
+      };
+    };
+    const InterleavedResult result = interleaved(timed(a), timed(b),
+                                                 {.warmup = options_.timing.warmup,
+                                                  .rounds = options_.timing.iterations,
+                                                  .duration = options_.timing.duration});
+    rows[0].ms = result.a;
+    rows[1].ms = result.b;
+    for (BenchRow& row : rows) {
+      row.images_per_s = 1000 * static_cast<double>(row.setup.batch) / row.ms.mean;
+      row.iterations = result.rounds;
+      row.busy_elsewhere = result.busy_elsewhere;
+    }
+    const double scale =  // to times of one image
+        static_cast<double>(rows[1].setup.batch) / static_cast<double>(rows[0].setup.batch);
+    rows[1].ratio = BenchRatio{result.ratio * scale,
+                               {result.interval.low * scale, result.interval.high * scale},
+                               result.noisy};
+  }
+
+  BenchOptions options_;
+  std::vector<BenchCase> cases_;
+  std::optional<Plan> plan_;
+  std::exception_ptr failure_;
+  std::string last_error_;
 };
 
-double seconds_since(Clock::time_point start) {
-  return std::chrono::duration<double>(Clock::now() - start).count();
+/// A file that is checked now and written at the end.
+std::unique_ptr<AtomicFile> open_output(const std::string& path, const BenchOptions& options) {
+  if (path.empty()) return nullptr;
+  check_output(path, options.models);
+  return std::make_unique<AtomicFile>(path);
 }
 
-/// How many runs will be timed, going by the first `timed` of them.
-int64_t expected_runs(const Options& options, int64_t timed, double seconds) {
-  const double fill = std::ceil(options.duration * static_cast<double>(timed) / seconds);
-  return std::max({options.iterations, timed, static_cast<int64_t>(fill)});
+BenchFormat report_format(const std::string& path) {
+  if (path.ends_with(".json")) return BenchFormat::Json;
+  return path.ends_with(".csv") ? BenchFormat::Csv : BenchFormat::Markdown;
 }
 
-Row measure(const Session& session, const Dims& dims, const Options& options) {
-  prepare_checked(session, dims);
-  const Tensor input = synthetic_input(dims);
-  Progress progress("bench", "runs", options.warmup + options.iterations, options.quiet);
-  Tensor output = session.run(input);
-  for (int64_t i = 1; i < options.warmup; ++i) {
-    progress.update(i);
-    session.run(input.data.data(), dims, output.data.data());
+/// Says why the rows should not be trusted, and returns the exit code.
+int verdict(const std::vector<BenchRow>& rows) {
+  int code = kSuccess;
+  double busy = 0;
+  for (const BenchRow& row : rows) {
+    busy = std::max(busy, row.busy_elsewhere.value_or(0));
+    if (!row.error.empty()) code = kRuntimeError;
+    if (code != kSuccess || !row.ratio || row.ratio->noisy.empty()) continue;
+    report_error("no ratio: " + row.ratio->noisy,
+                 "stop what else runs on this machine, or measure longer with --duration");
+    code = kGateFailed;
   }
-
-  std::vector<double> milliseconds;
-  const auto start = Clock::now();
-  while (static_cast<int64_t>(milliseconds.size()) < options.iterations ||
-         seconds_since(start) < options.duration) {
-    const auto begin = Clock::now();
-    session.run(input.data.data(), dims, output.data.data());
-    milliseconds.push_back(1000 * seconds_since(begin));
-    const auto timed = static_cast<int64_t>(milliseconds.size());
-    progress.set_total(options.warmup + expected_runs(options, timed, seconds_since(start)));
-    progress.update(options.warmup + timed);
-  }
-  return {.dims = dims,
-          .threads = session.threads(),
-          .backend = session.backend(),
-          .iterations = static_cast<int64_t>(milliseconds.size()),
-          .ms = summarize(milliseconds)};
+  if (busy > kBusyMachine && code != kGateFailed)
+    log_warning(
+        "others used up to {:.0f} % of the cores: these times are too long by an unknown amount",
+        100 * busy);
+  return code;
 }
 
-std::vector<Dims> requested_shapes(const Plan& plan, const Options& options) {
-  std::vector<Dims> shapes;
-  for (int64_t batch : options.batches) {
-    if (options.sizes.empty()) shapes.push_back(input_dims(plan, batch, std::nullopt));
-    for (const std::string& size : options.sizes)
-      shapes.push_back(input_dims(plan, batch, parse_size(size)));
+int run_bench(const BenchOptions& options) {
+  const auto report = open_output(options.report, options);
+  const auto times = open_output(options.export_times, options);
+  const BenchMachine machine = this_machine();
+  const std::vector<BenchRow> rows = Bench(options).rows();
+  write_stdout(bench_text(rows, machine, options.format));
+  if (report) {
+    report->write(bench_text(rows, machine, report_format(options.report)));
+    report->commit();
   }
-  return shapes;
-}
-
-Json row_json(const Options& options, const Row& row) {
-  const bool is_cpu = row.backend == "cpu";
-  return {{"model", options.model},
-          {"backend", row.backend},
-          {"precision", "fp32"},
-          {"batch", row.dims[0]},
-          {"shape", row.dims},
-          {"threads", row.threads},
-          {"median_ms", row.ms.median},
-          {"p90_ms", row.ms.p90},
-          {"p99_ms", row.ms.p99},
-          {"min_ms", row.ms.min},
-          {"images_per_s", row.images_per_s()},
-          {"mean_ms", row.ms.mean},
-          {"stddev_ms", row.ms.stddev},
-          {"iterations", row.iterations},
-          {"cpu", cpu_model()},
-          {"isa", is_cpu ? cpu::isa_name(cpu::select_isa()) : "scalar"},
-          {"version", version()}};
-}
-
-int run_bench(Options options) {
-  if (options.iterations_only) options.duration = 0;
-  const Plan plan = open_model(options);
-  const Session session(plan, options.session);
-  Json json = Json::array();
-  Table table({"backend", "precision", "batch", "shape", "threads", "median ms", "p90 ms", "p99 ms",
-               "min ms", "images/s"});
-  for (const Dims& dims : requested_shapes(plan, options)) {
-    const Row row = measure(session, dims, options);
-    json.push_back(row_json(options, row));
-    table.add_row({row.backend, "fp32", std::to_string(dims[0]), to_string(dims),
-                   std::to_string(row.threads), fmt::format("{:.2f}", row.ms.median),
-                   fmt::format("{:.2f}", row.ms.p90), fmt::format("{:.2f}", row.ms.p99),
-                   fmt::format("{:.2f}", row.ms.min), fmt::format("{:.1f}", row.images_per_s())});
+  if (times && rows.front().error.empty()) {
+    times->write(trtexec_times(rows.front().runs));
+    times->commit();
   }
-  if (options.json) {
-    print_json(json);
-  } else {
-    print("{} ({})\n", printable(options.model), printable(plan.info().architecture));
-    write_stdout(table.text());
-  }
-  return kSuccess;
+  return verdict(rows);
 }
 
 }  // namespace
 
 Action add_bench(CLI::App& verb) {
-  auto options = std::make_shared<Options>();
-  add_model_options(verb, *options);
-  verb.add_option("--batch", options->batches, "Images in one run; several: 1,8,16; default: 1")
-      ->option_text("N,...")
-      ->delimiter(',')
-      ->check(positive_integer())
-      ->group(kExecutionGroup);
-  verb.add_option("--size", options->sizes,
-                  "Input size; several: 224,288x352; default: the model's")
-      ->option_text("N|HxW,...")
-      ->delimiter(',')
-      ->check(size_text())
-      ->group(kExecutionGroup);
-  verb.add_option("--warmup", options->warmup, "Runs that are not timed, at least 1; default: 3")
-      ->option_text("N")
-      ->check(positive_integer())
-      ->group(kExecutionGroup);
-  auto* duration = verb.add_option("--duration", options->duration,
-                                   "Time at least this many seconds; default: 3")
-                       ->option_text("SECONDS")
-                       ->check(number_between(0, 86400))
-                       ->group(kExecutionGroup);
-  auto* iterations =
-      verb.add_option("--iterations", options->iterations,
-                      "Time at least N runs; exactly N without --duration; default: 10")
-          ->option_text("N")
-          ->check(positive_integer())
-          ->group(kExecutionGroup);
-  add_execution_options(verb, *options);
-  add_output_options(verb, *options);
-  return [options, duration, iterations] {
-    options->iterations_only = iterations->count() > 0 && duration->count() == 0;
-    return run_bench(*options);
-  };
+  auto options = std::make_shared<BenchOptions>();
+  add_bench_options(verb, options);
+  return [options] { return run_bench(*options); };
 }
 
 }  // namespace vitro::cli

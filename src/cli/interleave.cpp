@@ -15,7 +15,7 @@ std::string why_noisy(const InterleavedResult& result, const NoiseLimits& limits
   if (result.rounds < kMinRounds)
     return fmt::format("{} rounds, a ratio needs at least {}", result.rounds, kMinRounds);
   if (result.busy_elsewhere && *result.busy_elsewhere > limits.busy_elsewhere)
-    return fmt::format("others used {:.0f} % of the processors, more than {:.0f} %",
+    return fmt::format("others used {:.0f} % of the cores, more than {:.0f} %",
                        100 * *result.busy_elsewhere, 100 * limits.busy_elsewhere);
   const double half = (result.interval.high - result.interval.low) / 2 / result.ratio;
   if (!(half <= limits.interval))

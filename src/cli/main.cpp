@@ -29,7 +29,10 @@ constexpr std::array<Verb, 9> kVerbs{{
     {"run", "Run a model on a raw tensor",
      "vitro run model.plan --input images.npy --output logits.npy", add_run},
     {"bench", "Measure latency and throughput",
-     "vitro bench model.plan --batch 1,8 --size 224,288x352 --threads 2", add_bench},
+     "vitro bench model.plan --batch 1,8 --size 224,288x352 --threads 2\n"
+     "  vitro bench model.plan --batch 8 --hint throughput\n"
+     "  vitro bench old.plan new.plan --compare",
+     add_bench},
     {"profile", "Show where the time of a run goes",
      "vitro profile model.plan --group op\n  vitro profile model.plan --batch 8 --html report.html",
      add_profile},
@@ -85,12 +88,15 @@ int run(int argc, char** argv) {
 int main(int argc, char** argv) {
   namespace cli = vitro::cli;
   cli::reserve_standard_streams();
-  // A reader that has gone away is reported like a full disk, not by ending silently.
+  // A reader that has gone away ends the program, but not before it has removed what it was
+  // writing.
   std::signal(SIGPIPE, SIG_IGN);
   // So is a file that would grow beyond the limit of the process.
   std::signal(SIGXFSZ, SIG_IGN);
   try {
     return cli::run(argc, argv);
+  } catch (const cli::ReaderGone&) {
+    return cli::kReaderGone;
   } catch (const vitro::Error& error) {
     cli::report_error(error.what(), error.hint());
   } catch (const std::bad_alloc&) {

@@ -56,11 +56,15 @@ void add_model_options(CLI::App& verb, CommonOptions& options) {
                   "Plan, or checkpoint (.safetensors, .pth) built on the fly")
       ->option_text("MODEL")
       ->required();
-  verb.add_option("--arch", options.build.arch,
+  add_build_options(verb, options.build);
+}
+
+void add_build_options(CLI::App& verb, BuildOptions& options) {
+  verb.add_option("--arch", options.arch,
                   "Architecture of a checkpoint, e.g. uniformer_small; default: from the file")
       ->option_text("NAME")
       ->group(kModelGroup);
-  verb.add_option("--head-dim", options.build.head_dim,
+  verb.add_option("--head-dim", options.head_dim,
                   "Channels of an attention head; default: that of the architecture")
       ->option_text("N")
       ->check(integer_between(1, 4096))
@@ -69,7 +73,7 @@ void add_model_options(CLI::App& verb, CommonOptions& options) {
 
 void add_execution_options(CLI::App& verb, CommonOptions& options) {
   verb.add_option("--backend", options.session.backend, "What runs the model; default: auto")
-      ->option_text(fmt::format("{}", fmt::join(backend_names(), "|")))
+      ->option_text(backend_names_text())
       ->check(backend_name())
       ->group(kExecutionGroup);
   verb.add_option("--threads", options.session.threads, "Threads; default: one for each core")
@@ -94,18 +98,6 @@ void add_output_options(CLI::App& verb, CommonOptions& options) {
   verb.add_flag("-q,--quiet", options.quiet, "No warnings and no progress; errors are still shown")
       ->group(kOutputGroup);
   verb.get_help_ptr()->group(kOutputGroup);
-}
-
-CLI::Validator backend_name() {
-  const std::string known = fmt::format("{}", fmt::join(backend_names(), "|"));
-  return CLI::Validator(
-      [known](std::string& text) {
-        for (const std::string& name : backend_names()) {
-          if (text == name) return std::string();
-        }
-        return fmt::format("got '{}', expected {}", text, known);
-      },
-      known);
 }
 
 CLI::Validator thread_count() { return integer_between(1, kMaxThreads); }
@@ -148,6 +140,20 @@ CLI::Validator number_between(double minimum, double maximum) {
       "NUMBER");
 }
 
+std::string backend_names_text() { return fmt::format("{}", fmt::join(backend_names(), "|")); }
+
+CLI::Validator backend_name() {
+  const std::string known = backend_names_text();
+  return CLI::Validator(
+      [known](std::string& text) {
+        for (const std::string& name : backend_names()) {
+          if (text == name) return std::string();
+        }
+        return fmt::format("got '{}', expected {}", text, known);
+      },
+      known);
+}
+
 CLI::Validator positive_integer() {
   return integer_between(1, std::numeric_limits<int64_t>::max());
 }
@@ -186,10 +192,10 @@ void check_memory(double needed, const Dims& dims) {
               bytes_text(available));
 }
 
-void prepare_checked(const Session& session, const Dims& dims) {
+void prepare_checked(const Session& session, const Dims& dims, int streams) {
   session.prepare(dims);
   check_memory(4.0 * static_cast<double>(num_elements(dims)) +
-                   static_cast<double>(session.arena_bytes(dims)),
+                   static_cast<double>(session.arena_bytes(dims)) * streams,
                dims);
 }
 

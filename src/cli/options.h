@@ -34,6 +34,8 @@ struct CommonOptions {
 struct Size {
   int64_t height = 0;
   int64_t width = 0;
+
+  friend bool operator==(const Size&, const Size&) = default;
 };
 
 /// "224" or "288x352" (height first); nothing for other text or a side outside 1 to 65536.
@@ -41,6 +43,8 @@ std::optional<Size> parse_size(std::string_view text);
 
 /// Declares MODEL, --arch and --head-dim.
 void add_model_options(CLI::App& verb, CommonOptions& options);
+/// Declares --arch and --head-dim only.
+void add_build_options(CLI::App& verb, BuildOptions& options);
 /// Declares --backend, --threads and --verbose.
 void add_execution_options(CLI::App& verb, CommonOptions& options);
 /// Declares --verbose.
@@ -50,6 +54,8 @@ void add_output_options(CLI::App& verb, CommonOptions& options);
 
 /// Accepts "auto" and the names of the table of backends.
 CLI::Validator backend_name();
+/// "auto|cpu|..."
+std::string backend_names_text();
 /// Accepts what --threads does.
 CLI::Validator thread_count();
 /// Accepts what parse_size() does.
@@ -80,7 +86,8 @@ Dims input_dims(const Plan& plan, int64_t batch, std::optional<Size> size);
 /// process on first touch.
 void check_memory(double needed, const Dims& dims);
 
-/// Compiles for a shape. Throws OutOfMemory when its input and arena exceed the available memory.
-void prepare_checked(const Session& session, const Dims& dims);
+/// Compiles for a shape. Throws OutOfMemory when its input and the arenas of `streams` runs at once
+/// exceed the available memory.
+void prepare_checked(const Session& session, const Dims& dims, int streams = 1);
 
 }  // namespace vitro::cli

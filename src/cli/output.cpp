@@ -15,6 +15,7 @@ namespace vitro::cli {
 namespace {
 
 [[noreturn]] void fail_stdout() {
+  if (errno == EPIPE) throw ReaderGone();
   const std::string reason = std::generic_category().message(errno);
   fail(ErrorCode::DeviceError, "cannot write to standard output: {}", reason);
 }
@@ -29,9 +30,11 @@ void flush_stdout() {
   if (std::fflush(stdout) != 0) fail_stdout();
 }
 
-void print_json(const Json& value) {
-  write_stdout(value.dump(2, ' ', false, Json::error_handler_t::replace) + "\n");
+std::string json_text(const Json& value) {
+  return value.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
 }
+
+void print_json(const Json& value) { write_stdout(json_text(value)); }
 
 void report_error(std::string_view message, std::string_view hint) {
   std::string text = "error: " + printable(message) + "\n";

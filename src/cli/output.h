@@ -11,7 +11,12 @@ namespace vitro::cli {
 
 using Json = nlohmann::ordered_json;
 
-/// Appends to standard output. Throws DeviceError when it is closed or full.
+/// Thrown when the reader of standard output has gone away, as after `vitro ... | head`: that is no
+/// error to report. Not a std::exception, so that nobody takes it for the failure of what they do.
+struct ReaderGone {};
+
+/// Appends to standard output. Throws DeviceError when it is closed or full, ReaderGone when it is
+/// a pipe that nobody reads.
 void write_stdout(std::string_view text);
 /// Pushes out what write_stdout() buffered; call before the program ends. Throws like it.
 void flush_stdout();
@@ -22,6 +27,8 @@ void print(fmt::format_string<Args...> format, Args&&... args) {
 }
 
 /// Indented JSON and a newline. Text that is not UTF-8 is repaired, NaN and infinity become null.
+std::string json_text(const Json& value);
+/// The same on standard output.
 void print_json(const Json& value);
 
 /// "error: ..." and, when there is one, "hint: ..." on standard error.

@@ -41,10 +41,9 @@ bool spin_until(const Done& done) {
 }  // namespace
 
 int available_cores() {
-  cpu_set_t set;
-  CPU_ZERO(&set);
-  int cores = static_cast<int>(std::thread::hardware_concurrency());
-  if (sched_getaffinity(0, sizeof set, &set) == 0) cores = CPU_COUNT(&set);
+  const cpu_set_t set = current_cores();
+  int cores = CPU_COUNT(&set);
+  if (cores == 0) cores = static_cast<int>(std::thread::hardware_concurrency());
   double quota = 0, period = 0;  // microseconds; the file says "max" when there is no limit
   std::ifstream limit("/sys/fs/cgroup/cpu.max");
   if (limit >> quota >> period && quota > 0 && period > 0)
@@ -52,12 +51,17 @@ int available_cores() {
   return std::max(1, cores);
 }
 
-ThreadTeam::ThreadTeam(int size) : size_(size) {
+cpu_set_t current_cores() {
+  cpu_set_t cores;
+  CPU_ZERO(&cores);
+  sched_getaffinity(0, sizeof cores, &cores);
+  return cores;
+}
+
+ThreadTeam::ThreadTeam(int size, const cpu_set_t& cores) : size_(size), cores_(cores) {
   check(size >= 1, ErrorCode::InvalidArgument, "thread team of {}, expected at least 1", size);
   ranges_ = std::make_unique<Range[]>(static_cast<size_t>(size));
   workers_.reserve(static_cast<size_t>(size) - 1);
-  CPU_ZERO(&allowed_);
-  sched_getaffinity(0, sizeof allowed_, &allowed_);
   try {
     for (int thread = 1; thread < size; ++thread)
       workers_.emplace_back([this, thread] { worker(thread); });
@@ -114,7 +118,7 @@ void ThreadTeam::work(int thread) {
 void ThreadTeam::leave_core_of_caller() const {
   const int core = caller_core_.load(std::memory_order_relaxed);
   if (core < 0 || core != sched_getcpu()) return;
-  cpu_set_t cores = allowed_;
+  cpu_set_t cores = cores_;
   CPU_CLR(core, &cores);
   if (CPU_COUNT(&cores) > 0) sched_setaffinity(0, sizeof cores, &cores);
 }
@@ -136,6 +140,8 @@ uint32_t ThreadTeam::await_loop(uint32_t seen) {
 }
 
 void ThreadTeam::worker(int thread) {
+  // A new thread inherits the mask of the one that started it, which may be pinned to one core.
+  if (CPU_COUNT(&cores_) > 0) sched_setaffinity(0, sizeof cores_, &cores_);
   uint32_t seen = 0;
   while ((seen = await_loop(seen)) != 0) {
     active_.fetch_add(1);

@@ -16,14 +16,19 @@ namespace vitro {
 /// CPU quota (cgroup v2) allows fewer. At least 1.
 int available_cores();
 
+/// The affinity mask of the calling thread; empty where the system does not tell, which is so on
+/// machines of more than 1024 processors.
+cpu_set_t current_cores();
+
 /// A caller and size() - 1 workers that share loops. Made for hundreds of loops of some 50 us in a
 /// row on machines that are not ours alone: workers spin between loops and sleep after a while, and
 /// a worker that the operating system has taken off its core never holds up the others, who take
 /// over what it has not begun. One caller at a time.
 class ThreadTeam {
  public:
-  /// Starts size - 1 threads. Throws DeviceError when the system refuses them.
-  explicit ThreadTeam(int size);
+  /// Starts size - 1 threads that may use `cores`, whatever those of their callers are. Throws
+  /// DeviceError when the system refuses them.
+  explicit ThreadTeam(int size, const cpu_set_t& cores = current_cores());
   ~ThreadTeam();
   ThreadTeam(const ThreadTeam&) = delete;
   ThreadTeam& operator=(const ThreadTeam&) = delete;
@@ -84,7 +89,7 @@ class ThreadTeam {
   alignas(64) std::atomic<uint32_t> epoch_{0};
   alignas(64) std::atomic<int> active_{0};
   std::atomic<int> sleepers_{0};
-  cpu_set_t allowed_;  // the cores of the thread that made the team
+  const cpu_set_t cores_;  // that workers may use; may be empty
   std::atomic<int> caller_core_{-1};
   std::atomic<bool> stop_{false};
   std::vector<std::thread> workers_;

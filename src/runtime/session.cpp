@@ -12,6 +12,7 @@
 #include "runtime/explain.h"
 #include "runtime/observe.h"
 #include "runtime/plan_data.h"
+#include "runtime/team_pool.h"
 
 namespace vitro {
 namespace {
@@ -88,22 +89,27 @@ int resolve_threads(int threads) {
   return threads == 0 ? available_cores() : threads;
 }
 
+int resolve_streams(int streams, int threads) {
+  check(streams >= 0 && streams <= kMaxThreads, ErrorCode::InvalidArgument,
+        "session: {} streams, expected 1 to {} (or 0: as many as fit on the cores)", streams,
+        kMaxThreads);
+  return streams == 0 ? std::max(1, available_cores() / threads) : streams;
+}
+
 }  // namespace
 
 struct Session::State {
   Plan plan;
   const Backend& backend;
-  int threads;
-  std::shared_mutex mutex;
-  std::map<Dims, std::shared_ptr<CompiledShape>> shapes;
-  std::deque<Dims> order;  // of compilation: the oldest shape makes room
-  FreeList<std::unique_ptr<ThreadTeam>> teams;
+  TeamPool teams;
+  std::shared_mutex mutex{};
+  std::map<Dims, std::shared_ptr<CompiledShape>> shapes{};
+  std::deque<Dims> order{};  // of compilation: the oldest shape makes room
 
   void run(CompiledShape& shape, const float* images, float* logits, RunObserver* observer) {
     float* const outputs[] = {logits};
-    auto team = teams.take([this] { return std::make_unique<ThreadTeam>(threads); });
-    shape.run(images, outputs, *team, observer);
-    teams.give_back(std::move(team));
+    TeamPool::Lease lease(teams);
+    shape.run(images, outputs, lease.team(), observer);
   }
 
   std::shared_ptr<CompiledShape> compiled(const Dims& dims) {
@@ -113,8 +119,8 @@ struct Session::State {
     }
     check_input(dims);
     const TensorType input{DType::Float32, dims};
-    auto made =
-        std::make_shared<CompiledShape>(backend.compile(plan.data().graph, {&input, 1}, {threads}));
+    auto made = std::make_shared<CompiledShape>(
+        backend.compile(plan.data().graph, {&input, 1}, {teams.threads()}));
     log_dispatch(dims, made->executable());
     const std::unique_lock lock(mutex);
     if (const auto found = shapes.find(dims); found != shapes.end()) return found->second;
@@ -157,9 +163,12 @@ struct Session::State {
   }
 };
 
-Session::Session(const Plan& plan, const SessionOptions& options)
-    : state_(new State{
-          plan, find_backend(options.backend), resolve_threads(options.threads), {}, {}, {}, {}}) {}
+Session::Session(const Plan& plan, const SessionOptions& options) {
+  const Backend& backend = find_backend(options.backend);
+  const int threads = resolve_threads(options.threads);
+  const int streams = resolve_streams(options.streams, threads);
+  state_.reset(new State{plan, backend, {streams, threads, current_cores()}});
+}
 Session::~Session() = default;
 Session::Session(Session&&) noexcept = default;
 Session& Session::operator=(Session&&) noexcept = default;
@@ -195,7 +204,8 @@ Tensor Session::run(const Tensor& images) const {
 void Session::prepare(const Dims& dims) const { state_->compiled(dims); }
 const Plan& Session::plan() const { return state_->plan; }
 const char* Session::backend() const { return state_->backend.name(); }
-int Session::threads() const { return state_->threads; }
+int Session::threads() const { return state_->teams.threads(); }
+int Session::streams() const { return state_->teams.limit(); }
 
 size_t Session::arena_bytes(const Dims& dims) const {
   return state_->compiled(dims)->executable().arena_bytes();

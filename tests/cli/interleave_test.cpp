@@ -70,7 +70,7 @@ TEST(CliInterleave, RefusesABusyMachine) {
   options.busy_elsewhere = [] { return 0.23; };
   const InterleavedResult result =
       interleaved(fake(calls, 'a', {10}), fake(calls, 'b', {10}), options);
-  EXPECT_EQ(result.noisy, "others used 23 % of the processors, more than 10 %");
+  EXPECT_EQ(result.noisy, "others used 23 % of the cores, more than 10 %");
 }
 
 TEST(CliInterleave, RefusesTooFewRounds) {

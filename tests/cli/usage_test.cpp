@@ -80,6 +80,26 @@ TEST(CliUsage, ErrorsExitWithTwoAndSayWhatToDo) {
       {{"bench", "m.plan", "--size", "224x"}, "--size: got '224x', expected N or", "vitro bench"},
       {{"bench", "m.plan", "--backend", "gpu"}, "got 'gpu', expected auto|cpu|ref", "vitro bench"},
       {{"bench", "m.plan", "--iterations", "0"}, "--iterations: got '0'", "vitro bench"},
+      {{"bench", "m.plan", "--batch", "1,,8"}, "--batch: got '', expected", "vitro bench"},
+      {{"bench", "m.plan", "--batch", "1,8,"}, "--batch: got '', expected", "vitro bench"},
+      {{"bench", "m.plan", "--batch", "a"}, "--batch: got 'a'", "vitro bench"},
+      {{"bench", "m.plan", "--batch", "8,1,8"}, "'8' occurs twice in '8,1,8'", "vitro bench"},
+      {{"bench", "m.plan", "--size", "224,224x224"}, "'224x224' occurs twice", "vitro bench"},
+      {{"bench", "m.plan", "--threads", "1,0"}, "--threads: got '0'", "vitro bench"},
+      {{"bench", "m.plan", "--backend", "cpu,gpu"}, "--backend: got 'gpu'", "vitro bench"},
+      {{"bench", "m.plan", "--precision", "fp32,int4"}, "'int4', expected fp32", "vitro bench"},
+      {{"bench", "m.plan", "m.plan"}, "MODEL: 'm.plan' occurs twice", "vitro bench"},
+      {{"bench", "m.plan", "-o", "xml"}, "--format: got 'xml', expected csv|json", "vitro bench"},
+      {{"bench", "m.plan", "--json", "-o", "csv"}, "--json: contradicts", "vitro bench"},
+      {{"bench", "m.plan", "--hint", "speed"}, "got 'speed', expected latency", "vitro bench"},
+      {{"bench", "m.plan", "--hint", "latency", "--streams", "2"}, "no --streams", "vitro bench"},
+      {{"bench", "m.plan", "--streams", "2", "--threads", "3"}, "share 3 threads", "vitro bench"},
+      {{"bench", "m.plan", "--compare"}, "exactly two combinations, got 1", "vitro bench"},
+      {{"bench", "m.plan", "--compare", "--batch", "1,2,3"}, "two combinations, got 3", "bench"},
+      {{"bench", "a.plan", "b.plan", "--compare", "--streams", "2"}, "takes turns", "vitro bench"},
+      {{"bench", "m.plan", "--report", "r.txt"}, "with .json, .csv or .md", "vitro bench"},
+      {{"bench", "m.plan", "--exportTimes", "t", "--batch", "1,2"}, "one combination", "bench"},
+      {{"bench", "m.plan", "--exportTimes", "t.md", "--report", "t.md"}, "too", "vitro bench"},
       {{"eval", "m.plan", "f", "--min-top1", "101"}, "--min-top1", "'vitro eval --help'"},
       {{"eval", "m.plan", "f", "--min-top1", "nan"}, "--min-top1", "'vitro eval --help'"},
       {{"eval", "m.plan", "f", "--batch", "0"}, "--batch: got '0'", "'vitro eval --help'"},
@@ -108,13 +128,22 @@ TEST(CliUsage, ErrorsExitWithTwoAndSayWhatToDo) {
 }
 
 TEST(CliUsage, OutputThatCannotBeWrittenIsAnError) {
-  for (Stdout out : {Stdout::FullDisk, Stdout::Closed, Stdout::BrokenPipe}) {
+  for (Stdout out : {Stdout::FullDisk, Stdout::Closed}) {
     for (const std::vector<std::string>& arguments :
          {std::vector<std::string>{"--help"}, {"--version"}, {"doctor", "--json"}}) {
       const ProcessResult result = run_vitro(arguments, {.out = out});
       EXPECT_EQ(result.exit_code, 1) << arguments.front();
       EXPECT_TRUE(contains(result.err, "error: cannot write to standard output")) << result.err;
     }
+  }
+}
+
+TEST(CliUsage, AReaderThatWentAwayEndsItQuietly) {
+  for (const std::vector<std::string>& arguments :
+       {std::vector<std::string>{"--help"}, {"doctor"}, {"inspect", small_plan(), "--weights"}}) {
+    const ProcessResult result = run_vitro(arguments, {.out = Stdout::BrokenPipe});
+    EXPECT_EQ(result.exit_code, 141) << arguments.front();
+    EXPECT_TRUE(result.err.empty()) << result.err;
   }
 }
 

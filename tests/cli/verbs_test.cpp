@@ -117,34 +117,6 @@ TEST(CliRun, RawTensorsRoundTrip) {
   EXPECT_TRUE(read_text(y) == read_text(z));
 }
 
-TEST(CliBench, JsonRowsHaveTheDocumentedKeys) {
-  const ProcessResult result =
-      run_vitro({"bench", small_plan(), "--batch", "1,2", "--size", "64,64x96", "--iterations", "3",
-                 "--warmup", "1", "--threads", "1", "--json"});
-  ASSERT_EQ(result.exit_code, 0) << result.err;
-  const nlohmann::json rows = result.json();
-  ASSERT_EQ(rows.size(), 4u);
-  for (const auto& row : rows) {
-    for (const char* key : {"model", "backend", "precision", "batch", "shape", "threads",
-                            "median_ms", "p90_ms", "p99_ms", "min_ms", "images_per_s"})
-      EXPECT_TRUE(row.contains(key)) << key;
-    EXPECT_EQ(row["iterations"], 3);
-    EXPECT_EQ(row["threads"], 1);
-    EXPECT_EQ(row["backend"], "cpu");
-    EXPECT_LE(row["min_ms"].get<double>(), row["median_ms"].get<double>());
-    EXPECT_LE(row["median_ms"].get<double>(), row["p99_ms"].get<double>());
-  }
-  EXPECT_EQ(rows[3]["shape"], (std::vector<int64_t>{2, 3, 64, 96}));
-}
-
-TEST(CliBench, PrintsATable) {
-  const ProcessResult result = run_vitro({"bench", small_plan(), "--iterations", "2"});
-  ASSERT_EQ(result.exit_code, 0) << result.err;
-  EXPECT_TRUE(contains(result.out, "median ms")) << result.out;
-  EXPECT_TRUE(contains(result.out, "1x3x64x64")) << result.out;
-  EXPECT_TRUE(result.err.empty()) << "progress without a terminal: " << result.err;
-}
-
 TEST(CliInspect, Summary) {
   const ProcessResult result = run_vitro({"inspect", plan()});
   ASSERT_EQ(result.exit_code, 0) << result.err;

@@ -71,6 +71,28 @@ TEST(ThreadTeam, CoresFollowTheAffinityMask) {
   ASSERT_EQ(sched_setaffinity(0, sizeof before, &before), 0);
 }
 
+TEST(ThreadTeam, WorkersAreNotConfinedToTheCoreOfAPinnedCaller) {
+  const cpu_set_t all = current_cores();
+  if (CPU_COUNT(&all) < 2) GTEST_SKIP() << "one core";
+  cpu_set_t one;
+  CPU_ZERO(&one);
+  const int core = sched_getcpu();
+  CPU_SET(core, &one);
+  ASSERT_EQ(sched_setaffinity(0, sizeof one, &one), 0);
+  ThreadTeam team(2, all);
+  std::atomic<int> arrived{0};
+  cpu_set_t used[2];
+  team.parallel_for(2, [&](int64_t, int thread) {
+    used[thread] = current_cores();
+    ++arrived;
+    while (arrived < 2) std::this_thread::yield();
+  });
+  ASSERT_EQ(sched_setaffinity(0, sizeof all, &all), 0);
+  EXPECT_EQ(CPU_COUNT(&used[0]), 1);
+  CPU_CLR(core, &used[1]);
+  EXPECT_GE(CPU_COUNT(&used[1]), 1);
+}
+
 TEST(ThreadTeam, RefusesAnEmptyTeam) {
   test::expect_error(ErrorCode::InvalidArgument, "team of 0", [] { ThreadTeam team(0); });
   test::expect_error(ErrorCode::InvalidArgument, "team of -1", [] { ThreadTeam team(-1); });

@@ -1,14 +1,24 @@
 #include <gtest/gtest.h>
 
+#include <atomic>
+#include <filesystem>
 #include <thread>
 
 #include "core/temporary_directory.h"
+#include "core/thread_team.h"
 #include "metric.h"
 #include "runtime/observe.h"
 #include "runtime/small_plan.h"
 
 namespace vitro {
 namespace {
+
+int threads_of_this_process() {
+  int count = 0;
+  for ([[maybe_unused]] const auto& task : std::filesystem::directory_iterator("/proc/self/task"))
+    ++count;
+  return count;
+}
 
 using test::expect_error;
 
@@ -66,10 +76,43 @@ TEST(Session, ManyThreadsShareOne) {
   EXPECT_EQ(wrong, std::vector<int>(8));
 }
 
+TEST(Session, ManyCallersNeverHaveMoreWorkersThanTheStreamsAllow) {
+  constexpr int kCallers = 8, kStreams = 2, kThreads = 3;
+  const Session session(test::small_plan(), {"cpu", kThreads, kStreams});
+  EXPECT_EQ(session.streams(), kStreams);
+  const Tensor images = test::random_images({2, 3, 12, 8});
+  const std::vector<float> expected = Session(test::small_plan(), {"cpu", 1}).run(images).data;
+  const int before = threads_of_this_process();
+  std::atomic<int> most{0}, wrong{0};
+  std::vector<std::thread> callers;
+  for (int caller = 0; caller < kCallers; ++caller)
+    callers.emplace_back([&] {
+      for (int i = 0; i < 10; ++i) {
+        wrong += session.run(images).data != expected;
+        for (int now = threads_of_this_process(), seen = most; now > seen;)
+          if (most.compare_exchange_weak(seen, now)) break;
+      }
+    });
+  for (std::thread& caller : callers) caller.join();
+  EXPECT_EQ(wrong, 0);
+  EXPECT_GT(most, before);
+  EXPECT_LE(most, before + kCallers + kStreams * (kThreads - 1));
+  EXPECT_LE(threads_of_this_process(), before + kStreams * (kThreads - 1));
+}
+
+TEST(Session, StreamsFillTheCoresByDefault) {
+  const int cores = available_cores();
+  EXPECT_EQ(Session(test::small_plan(), {"cpu", 1}).streams(), cores);
+  EXPECT_EQ(Session(test::small_plan(), {"cpu", cores}).streams(), 1);
+  EXPECT_EQ(Session(test::small_plan(), {"cpu", cores + 1}).streams(), 1);
+  EXPECT_EQ(Session(test::small_plan()).streams(), 1);
+}
+
 TEST(Session, RefusesWhatItCannotRun) {
   const Plan plan = test::small_plan();
   expect_error(ErrorCode::NotFound, "unknown backend 'tpu'", [&] { Session(plan, {"tpu", 1}); });
   expect_error(ErrorCode::InvalidArgument, "-1 threads", [&] { Session(plan, {"cpu", -1}); });
+  expect_error(ErrorCode::InvalidArgument, "-1 streams", [&] { Session(plan, {"cpu", 1, -1}); });
   const Session session(plan);
   const auto refuses = [&](const Dims& dims, const std::string& text) {
     expect_error(ErrorCode::InvalidArgument, text, [&] { session.prepare(dims); });
