@@ -32,8 +32,8 @@ constexpr int64_t kMaxRowBlock = 256;
 int64_t depth_blocks(int64_t k) { return (k + kTileDepth - 1) / kTileDepth; }
 
 int64_t row_block(int64_t k) {
-  const int64_t rows = kRowBlockBytes / (depth_blocks(k) * kBlockBytes) * kTileRows;
-  return std::clamp(rows, 2 * kTileRows, kMaxRowBlock);
+  const int64_t pairs = kRowBlockBytes / (2 * depth_blocks(k) * kBlockBytes);
+  return std::clamp(2 * kTileRows * pairs, 2 * kTileRows, kMaxRowBlock);
 }
 
 /// Where a call works: all private to the thread.
