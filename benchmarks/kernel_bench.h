@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cmath>
+#include <new>
 #include <string>
 #include <vector>
 
@@ -43,8 +44,21 @@ struct Context {
   }
 };
 
+/// Memory as a plan and an arena give it to kernels: rows of whole registers cross no cache line.
+template <class T>
+struct LineAllocator {
+  using value_type = T;
+  static constexpr std::align_val_t kAlignment{64};
+  T* allocate(size_t count) {
+    return static_cast<T*>(::operator new(count * sizeof(T), kAlignment));
+  }
+  void deallocate(T* p, size_t) { ::operator delete(p, kAlignment); }
+  bool operator==(const LineAllocator&) const = default;
+};
+using Tensor = std::vector<float, LineAllocator<float>>;
+
 /// Reproducible values in [-1, 1).
-std::vector<float> pattern(int64_t count);
+Tensor pattern(int64_t count);
 /// Best seconds of the peer's run on one thread; NaN without a peer.
 double peer_best(const Context& context, const PeerRun& run);
 /// Prints the line and keeps it: GFLOP/s against the peak when flops > 0, otherwise GB/s.

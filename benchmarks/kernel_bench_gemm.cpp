@@ -18,14 +18,14 @@ struct GemmCase {
 
 /// The arguments of one product with everything they point at.
 struct GemmProblem {
-  std::vector<float> a, weights, bias, c, scratch;
+  Tensor a, weights, bias, c, scratch;
   cpu::GemmArgs args;
   int64_t copies;  // of the weights, one after the other
 
   GemmProblem(const cpu::KernelTable& table, const GemmCase& s, int64_t weight_copies)
       : copies(weight_copies) {
     a = pattern(s.m * s.k);
-    const std::vector<float> w = pattern(s.n * s.k);
+    const Tensor w = pattern(s.n * s.k);
     weights.resize(panel16_size(s.n, s.k) * static_cast<size_t>(copies));
     for (int64_t i = 0; i < copies; ++i)
       pack_panel16(w.data(), s.n, s.k,
@@ -89,7 +89,7 @@ void run_gemm_threads(Context& context, const GemmCase& s) {
   GemmProblem p(*context.table, s, 1);
   const cpu::GemmGrid grid = cpu::gemm_grid(s.m, s.n, s.k, threads);
   const size_t scratch_size = context.table->gemm_scratch_size(p.args);
-  std::vector<float> scratch(scratch_size * static_cast<size_t>(threads));
+  Tensor scratch(scratch_size * static_cast<size_t>(threads));
   const int64_t panels = (s.n + 15) / 16;
   ThreadTeam team(threads);
   const Timing t = time_calls(

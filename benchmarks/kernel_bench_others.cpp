@@ -15,10 +15,10 @@ void run_patches(Context& context, const PatchCase& s) {
   const std::string name = fmt::format("patches {0}x{0}x{1} {2}x{2} -> {3}{4}", s.size, s.channels,
                                        s.kernel, s.out_channels, s.nchw ? " nchw" : "");
   if (!context.wants(name)) return;
-  const std::vector<float> input = pattern(s.size * s.size * s.channels);
+  const Tensor input = pattern(s.size * s.size * s.channels);
   const int64_t k = s.kernel * s.kernel * s.channels;
-  const std::vector<float> w = pattern(s.out_channels * k);
-  std::vector<float> packed(panel16_size(s.out_channels, k));
+  const Tensor w = pattern(s.out_channels * k);
+  Tensor packed(panel16_size(s.out_channels, k));
   pack_panel16(w.data(), s.out_channels, k, packed.data());
   const cpu::PatchSource patches = {input.data(), s.size,   s.size, s.channels,
                                     s.kernel,     s.kernel, s.nchw};
@@ -28,10 +28,10 @@ void run_patches(Context& context, const PatchCase& s) {
   args.k = k;
   args.patches = &patches;
   args.b = cpu::panel16_matrix(packed.data(), k);
-  std::vector<float> c(static_cast<size_t>(args.m * args.n));
+  Tensor c(static_cast<size_t>(args.m * args.n));
   args.c = c.data();
   args.ldc = args.n;
-  std::vector<float> scratch(context.table->gemm_scratch_size(args));
+  Tensor scratch(context.table->gemm_scratch_size(args));
   args.scratch = scratch.data();
   const Timing t =
       time_calls([&] { context.table->gemm_tile(args, 0, args.m, 0, (args.n + 15) / 16); },
@@ -47,10 +47,10 @@ void run_patches(Context& context, const PatchCase& s) {
 void run_depthwise(Context& context, int64_t size, int64_t channels, int64_t kernel) {
   const std::string name = fmt::format("depthwise {0}x{0} {1}x{1}x{2}", kernel, size, channels);
   if (!context.wants(name)) return;
-  const std::vector<float> input = pattern(size * size * channels);
-  const std::vector<float> weights = pattern(kernel * kernel * channels);
-  const std::vector<float> bias = pattern(channels);
-  std::vector<float> output(input.size());
+  const Tensor input = pattern(size * size * channels);
+  const Tensor weights = pattern(kernel * kernel * channels);
+  const Tensor bias = pattern(channels);
+  Tensor output(input.size());
   cpu::DepthwiseArgs d;
   d.input = input.data();
   d.weights = weights.data();
@@ -74,18 +74,14 @@ void run_attention(Context& context, int64_t tokens, int64_t heads, int64_t head
       fmt::format("attention {} tokens {} heads x {}", tokens, heads, head_dim);
   if (!context.wants(name)) return;
   const int64_t channels = heads * head_dim;
-  const std::vector<float> qkv = pattern(tokens * 3 * channels);
-  std::vector<float> out(static_cast<size_t>(tokens * channels));
-  std::vector<float> keys(cpu::attention_keys_size(tokens, head_dim));
-  std::vector<float> scratch(cpu::attention_scratch_size(tokens));
-  const cpu::AttentionArgs a = {tokens,     heads, head_dim,    qkv.data(),
-                                out.data(), 0.125, keys.data(), scratch.data()};
+  const Tensor qkv = pattern(tokens * 3 * channels);
+  Tensor out(static_cast<size_t>(tokens * channels));
+  Tensor scratch(cpu::attention_scratch_size(tokens, head_dim));
+  const cpu::AttentionArgs a = {tokens,     heads, head_dim,      qkv.data(),
+                                out.data(), 0.125, scratch.data()};
   const Timing t = time_calls(
       [&] {
-        for (int64_t head = 0; head < heads; ++head) {
-          context.table->pack_keys(a, head);
-          context.table->attention(a, head, 0, tokens);
-        }
+        for (int64_t head = 0; head < heads; ++head) context.table->attention(a, head, 0, tokens);
       },
       context.options.seconds);
   report(context, {.op = "attention",
@@ -135,8 +131,8 @@ void bench_rows(Context& context) {
   const int64_t rows = 196;
   const int64_t channels = 320;
   const std::string shape = "196x320";
-  const std::vector<float> x = pattern(rows * channels);
-  std::vector<float> y(x.size());
+  const Tensor x = pattern(rows * channels);
+  Tensor y(x.size());
   const double bytes = 8.0 * static_cast<double>(x.size());
   const int64_t count = rows * channels;
   const cpu::KernelTable& table = *context.table;

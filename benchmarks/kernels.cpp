@@ -12,8 +12,8 @@
 
 namespace vitro::bench {
 
-std::vector<float> pattern(int64_t count) {
-  std::vector<float> values(static_cast<size_t>(count));
+Tensor pattern(int64_t count) {
+  Tensor values(static_cast<size_t>(count));
   uint32_t state = 1;
   for (float& v : values) {
     state = state * 1664525u + 1013904223u;

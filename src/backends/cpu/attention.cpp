@@ -17,39 +17,21 @@ AttentionCore::AttentionCore(int64_t images, int64_t tokens, int64_t heads, int6
   args_.heads = heads;
   args_.head_dim = head_dim;
   args_.scale = scale;
-  // Enough tasks to share out evenly when there are few heads.
-  const int64_t units = images * heads, wanted = (4 * threads + units - 1) / units;
-  constexpr int64_t kTileRows = 6;
-  queries_ = make_bands(tokens, kTileRows, (tokens + wanted - 1) / wanted, 1);
-  keys_size_ = aligned_floats(static_cast<int64_t>(attention_keys_size(tokens, head_dim)));
-  thread_size_ = aligned_floats(static_cast<int64_t>(attention_scratch_size(tokens)));
+  queries_ = {tokens, kAttentionQueries, (tokens + kAttentionQueries - 1) / kAttentionQueries};
+  thread_size_ = aligned_floats(static_cast<int64_t>(attention_scratch_size(tokens, head_dim)));
 }
 
-size_t AttentionCore::scratch_size() const {
-  return keys_size_ * static_cast<size_t>(images_ * args_.heads) +
-         thread_size_ * static_cast<size_t>(threads_);
-}
+size_t AttentionCore::scratch_size() const { return thread_size_ * static_cast<size_t>(threads_); }
 
-void AttentionCore::run(const float* qkv, float* out, float* scratch, ThreadTeam& team,
-                        int section) const {
+void AttentionCore::run(const float* qkv, float* out, float* scratch, ThreadTeam& team) const {
   const int64_t units = images_ * args_.heads, channels = args_.heads * args_.head_dim;
-  float* thread_scratch = scratch + keys_size_ * static_cast<size_t>(units);
-  const auto unit_args = [&](int64_t unit) {
-    AttentionArgs args = args_;
-    const int64_t row = unit / args_.heads * args_.tokens;
-    args.qkv = qkv + row * 3 * channels;
-    args.out = out + row * channels;
-    args.keys = scratch + keys_size_ * static_cast<size_t>(unit);
-    return args;
-  };
-  team.begin_section(section);
-  team.parallel_for(
-      units, [&](int64_t unit, int) { table_.pack_keys(unit_args(unit), unit % args_.heads); });
-  team.begin_section(section + 1);
   team.parallel_for(units * queries_.count, [&](int64_t task, int thread) {
     const int64_t unit = task / queries_.count, band = task % queries_.count;
-    AttentionArgs args = unit_args(unit);
-    args.scratch = thread_scratch + thread_size_ * static_cast<size_t>(thread);
+    const int64_t row = unit / args_.heads * args_.tokens;
+    AttentionArgs args = args_;
+    args.qkv = qkv + row * 3 * channels;
+    args.out = out + row * channels;
+    args.scratch = scratch + thread_size_ * static_cast<size_t>(thread);
     table_.attention(args, unit % args_.heads, queries_.begin(band), queries_.begin(band + 1));
   });
 }
@@ -67,12 +49,9 @@ class AttentionHeads final : public Kernel {
       : core_(op.input(0).dims[0], op.input(0).dims[1], op.node.as<AttentionAttrs>().heads,
               op.node.as<AttentionAttrs>().head_dim, op.node.as<AttentionAttrs>().scale,
               op.threads) {}
-  std::vector<Section> sections() const override {
-    return {{"pack", 0, {}, false, true}, {"core", core_.flops(), {0}}};
-  }
   size_t scratch_bytes() const override { return core_.scratch_size() * sizeof(float); }
   void run(const KernelArgs& args) const override {
-    core_.run(args.inputs[0], args.output, reinterpret_cast<float*>(args.scratch), args.team, 0);
+    core_.run(args.inputs[0], args.output, reinterpret_cast<float*>(args.scratch), args.team);
   }
 
  private:

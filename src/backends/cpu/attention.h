@@ -11,7 +11,7 @@ namespace vitro::cpu {
 std::optional<Refusal> needs_scale(float scale);
 
 /// Multi-head self-attention of a batch: the parallel form of the attention kernel. No score matrix
-/// larger than a tile of queries is ever in memory.
+/// larger than a group of queries is ever in memory.
 class AttentionCore {
  public:
   AttentionCore(int64_t images, int64_t tokens, int64_t heads, int64_t head_dim, float scale,
@@ -19,8 +19,7 @@ class AttentionCore {
   /// Floats of scratch that run() needs.
   size_t scratch_size() const;
   /// qkv [images, tokens, 3 * heads * head_dim] -> out [images, tokens, heads * head_dim].
-  /// Its two phases are marked as `section`, the packing of the keys, and the one after it.
-  void run(const float* qkv, float* out, float* scratch, ThreadTeam& team, int section) const;
+  void run(const float* qkv, float* out, float* scratch, ThreadTeam& team) const;
   /// Of one run, multiply-adds counted as two.
   double flops() const {
     return 4.0 * static_cast<double>(images_ * args_.heads * args_.head_dim * args_.tokens *
@@ -33,7 +32,7 @@ class AttentionCore {
   int64_t images_;
   AttentionArgs args_;
   Bands queries_;
-  size_t keys_size_, thread_size_;
+  size_t thread_size_;
 };
 
 }  // namespace vitro::cpu

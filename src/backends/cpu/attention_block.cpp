@@ -28,7 +28,7 @@ int64_t chunk_images(const OpContext& op) {
 /// threads.
 class AttentionBlockPhased final : public Kernel {
  public:
-  enum Phase { kQkv, kPack, kCore, kProj };
+  enum Phase { kQkv, kCore, kProj };
   explicit AttentionBlockPhased(const OpContext& op)
       : table_(active_kernels()),
         threads_(op.threads),
@@ -52,7 +52,6 @@ class AttentionBlockPhased final : public Kernel {
       return 2.0 * static_cast<double>(chunks_ * rows_ * gemm.n * gemm.k);
     };
     return {{"qkv", product(qkv_), {0, 1, 2}, true},
-            {"pack", 0, {}, false, true},
             {"core", static_cast<double>(chunks_) * core_.flops(), {}},
             {"proj", product(proj_), {3, 4}, true}};
   }
@@ -73,7 +72,8 @@ class AttentionBlockPhased final : public Kernel {
       project.c = qkv;
       args.team.begin_section(kQkv);
       parallel_gemm(table_, project, args.team, shared);
-      core_.run(qkv, context, shared, args.team, kPack);
+      args.team.begin_section(kCore);
+      core_.run(qkv, context, shared, args.team);
       GemmArgs merge = proj_;
       merge.a = context;
       merge.b = panel16_matrix(args.inputs[3], merge.k);

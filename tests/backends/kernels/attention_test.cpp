@@ -42,14 +42,12 @@ class AttentionTest : public KernelTest {
     Guarded qkv(s.tokens * 3 * channels);
     for (int64_t i = 0; i < s.tokens * 3 * channels; ++i)
       qkv.data()[i] = random.next() * (i % (3 * channels) < 2 * channels ? s.spread : 1.0f);
-    Guarded keys(static_cast<int64_t>(attention_keys_size(s.tokens, s.head_dim)));
-    Guarded scratch(static_cast<int64_t>(attention_scratch_size(s.tokens)));
+    Guarded scratch(static_cast<int64_t>(attention_scratch_size(s.tokens, s.head_dim)));
     Guarded whole(s.tokens * channels), parts(s.tokens * channels);
-    AttentionArgs a = {s.tokens,    s.heads,       s.head_dim,
-                       qkv.data(),  whole.data(),  1 / std::sqrt(static_cast<float>(s.head_dim)),
-                       keys.data(), scratch.data()};
+    AttentionArgs a = {s.tokens,      s.heads,      s.head_dim,
+                       qkv.data(),    whole.data(), 1 / std::sqrt(static_cast<float>(s.head_dim)),
+                       scratch.data()};
     for (int64_t head = 0; head < s.heads; ++head) {
-      table().pack_keys(a, head);
       a.out = whole.data();
       table().attention(a, head, 0, s.tokens);
       a.out = parts.data();
@@ -61,8 +59,7 @@ class AttentionTest : public KernelTest {
     EXPECT_TRUE(d.within(kKernelAttention)) << s.tokens << " tokens, " << s.heads << " x "
                                             << s.head_dim << ": " << report(d, kKernelAttention);
     EXPECT_TRUE(same_bits(whole.span(), parts.span())) << "ranges of 7 queries";
-    EXPECT_TRUE(whole.walls_hold() && parts.walls_hold() && keys.walls_hold() &&
-                scratch.walls_hold());
+    EXPECT_TRUE(whole.walls_hold() && parts.walls_hold() && scratch.walls_hold());
   }
 };
 

@@ -14,18 +14,15 @@ struct AttentionArgs {
   const float* qkv = nullptr;
   float* out = nullptr;      ///< [tokens, heads * head_dim]
   float scale = 1;           ///< >= 0: the greatest score is sought before it is scaled
-  float* keys = nullptr;     ///< attention_keys_size floats, filled by pack_keys for one head
   float* scratch = nullptr;  ///< attention_scratch_size floats, private to the thread
 };
 
-/// Floats of the transposed keys of one head.
-size_t attention_keys_size(int64_t tokens, int64_t head_dim);
-/// Floats that one call of attention needs, whatever its row range.
-size_t attention_scratch_size(int64_t tokens);
+/// Queries that share one pass over keys and values. Ranges of whole multiples waste no lanes.
+inline constexpr int64_t kAttentionQueries = 32;
 
-/// Transposes the keys of `head` into args.keys; calls of attention for that head may then share
-/// them.
-using PackKeys = void (*)(const AttentionArgs& args, int64_t head);
+/// Floats that one call of attention needs, whatever its row range.
+size_t attention_scratch_size(int64_t tokens, int64_t head_dim);
+
 /// Output rows [row_begin, row_end) of `head`.
 using Attention = void (*)(const AttentionArgs& args, int64_t head, int64_t row_begin,
                            int64_t row_end);

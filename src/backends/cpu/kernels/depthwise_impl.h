@@ -10,71 +10,92 @@ inline float* output_pixel(const DepthwiseArgs& d, int64_t y, int64_t x) {
   return d.output + ((y - d.out_y0) * d.out_w + x) * d.channels;
 }
 
+/// Pixel i of a row. Two bits of i scale the stride in the address itself: only each fourth pixel
+/// costs an addition, which would take the place of a multiply-add.
+template <class T>
+inline T* pixel(T* row, int i, int64_t channels) {
+  T* const group = row + i / 4 * 4 * channels;
+  return i % 4 == 3 ? group + 3 * channels : group + i % 4 * channels;
+}
+
 /// One row of the sum: kBlock neighbouring outputs, kKernel taps. Each input vector is loaded once
-/// and used for every output it reaches. kEdge: taps may lie left or right of the image.
+/// and used for every output it reaches. `row` is below the first tap of the first output. kEdge:
+/// `before` taps lie left of the image, `after` ones right of it.
 template <class V, int kKernel, int kBlock, bool kEdge, class Load>
-void depthwise_taps(const float* row, const float* weights, int64_t channels, int64_t x,
-                    int64_t width, Load load, typename V::Reg (&acc)[kBlock]) {
+inline void depthwise_taps(const float* row, const float* weights, int64_t channels, int64_t before,
+                           int64_t after, Load load, typename V::Reg (&acc)[kBlock]) {
   using Reg = typename V::Reg;
+  constexpr int kReach = kKernel / 2;
   Reg tap[kKernel];
 #pragma GCC unroll 5
   for (int i = 0; i < kKernel; ++i) tap[i] = load(weights + i * channels);
 #pragma GCC unroll 18
-  for (int i = 0; i < kBlock + kKernel - 1; ++i) {
-    const int64_t position = x + i - kKernel / 2;
-    if (kEdge && (position < 0 || position >= width)) continue;
-    const Reg in = load(row + position * channels);
+  for (int i = 0; i < kBlock + 2 * kReach; ++i) {
+    if (kEdge && i < kReach && i < before) continue;
+    if (kEdge && i >= kBlock + kReach && i >= kBlock + 2 * kReach - after) continue;
+    const Reg in = load(pixel(row, i, channels));
 #pragma GCC unroll 5
     for (int j = 0; j < kKernel; ++j)
       if (i - j >= 0 && i - j < kBlock) acc[i - j] = V::fma(in, tap[j], acc[i - j]);
   }
 }
 
-/// Outputs [x, x + kBlock) of row y, one vector of channels.
+/// Outputs [x, x + kBlock) of rows [y_begin, y_end), one vector of channels.
 template <class V, int kKernel, int kBlock, bool kEdge, class Load, class Store>
-void depthwise_vector(const DepthwiseArgs& d, int64_t y, int64_t x, int64_t channel, Load load,
-                      Store store) {
+void depthwise_vector(const DepthwiseArgs& d, int64_t y_begin, int64_t y_end, int64_t x,
+                      int64_t channel, Load load, Store store) {
   using Reg = typename V::Reg;
-  Reg acc[kBlock];
+  constexpr int64_t kReach = kKernel / 2;
+  const int64_t channels = d.channels, step = d.in_w * channels;
+  const int64_t before = kReach - x, after = x + kBlock + kReach - d.in_w;
   const Reg first = d.bias ? load(d.bias + channel) : V::zero();
+  const float* weights = d.weights + channel;
+  const float* corner = d.input + ((y_begin - kReach) * d.in_w + x - kReach) * channels + channel;
+  float* dst = output_pixel(d, y_begin, x) + channel;
+  for (int64_t y = y_begin; y < y_end; ++y, corner += step, dst += step) {
+    Reg acc[kBlock];
 #pragma GCC unroll 14
-  for (int i = 0; i < kBlock; ++i) acc[i] = first;
-  for (int ky = 0; ky < kKernel; ++ky) {
-    const int64_t in_y = y + ky - kKernel / 2;
-    if (in_y < 0 || in_y >= d.in_h) continue;
-    const float* row = d.input + in_y * d.in_w * d.channels + channel;
-    const float* weights = d.weights + ky * kKernel * d.channels + channel;
-    depthwise_taps<V, kKernel, kBlock, kEdge>(row, weights, d.channels, x, d.in_w, load, acc);
+    for (int i = 0; i < kBlock; ++i) acc[i] = first;
+    for (int64_t ky = 0; ky < kKernel; ++ky) {
+      if (y + ky < kReach || y + ky >= d.in_h + kReach) continue;
+      depthwise_taps<V, kKernel, kBlock, kEdge>(corner + ky * step,
+                                                weights + ky * kKernel * channels, channels, before,
+                                                after, load, acc);
+    }
+#pragma GCC unroll 14
+    for (int i = 0; i < kBlock; ++i) store(pixel(dst, i, channels), acc[i]);
   }
-  float* dst = output_pixel(d, y, x) + channel;
-#pragma GCC unroll 14
-  for (int i = 0; i < kBlock; ++i) store(dst + i * d.channels, acc[i]);
 }
 
 /// Channels that pass over the image together: five rows of 18 pixels of them stay in L1 while y
 /// advances.
 constexpr int64_t kDepthwiseChannels = 64;
+/// Rows of one vector of channels before the next vector: addresses are made once for them. More
+/// would read too many pages at once for the prefetchers when the image is not in L2.
+constexpr int64_t kDepthwiseRows = 4;
 
-/// Outputs [x, x + kBlock) of row y for channels [begin, end), begin a multiple of the group above.
+/// Outputs [x, x + kBlock) of rows [y_begin, y_end) for channels [begin, end), begin a multiple of
+/// the group above.
 template <class V, int kKernel, int kBlock, bool kEdge>
-void depthwise_block(const DepthwiseArgs& d, int64_t y, int64_t x, int64_t begin, int64_t end) {
+void depthwise_block(const DepthwiseArgs& d, int64_t y_begin, int64_t y_end, int64_t x,
+                     int64_t begin, int64_t end) {
   using Reg = typename V::Reg;
   int64_t channel = begin;
   for (; channel + V::kWidth <= end; channel += V::kWidth) {
     depthwise_vector<V, kKernel, kBlock, kEdge>(
-        d, y, x, channel, [](const float* p) { return V::load(p); },
+        d, y_begin, y_end, x, channel, [](const float* p) { return V::load(p); },
         [](float* p, Reg value) { V::store(p, value); });
   }
   if (channel < end) {
     const auto mask = V::tail(static_cast<int>(end - channel));
     depthwise_vector<V, kKernel, kBlock, true>(
-        d, y, x, channel, [mask](const float* p) { return V::load_tail(p, mask); },
+        d, y_begin, y_end, x, channel, [mask](const float* p) { return V::load_tail(p, mask); },
         [mask](float* p, Reg value) { V::store_tail(p, value, mask); });
   }
 }
 
-using DepthwiseBlock = void (*)(const DepthwiseArgs&, int64_t y, int64_t x, int64_t begin,
-                                int64_t end);
+using DepthwiseBlock = void (*)(const DepthwiseArgs&, int64_t y_begin, int64_t y_end, int64_t x,
+                                int64_t begin, int64_t end);
 
 /// The block kernels by [width - 1][edge].
 template <class V, int kKernel>
@@ -104,7 +125,8 @@ void depthwise_same(const DepthwiseArgs& d, int64_t y_begin, int64_t y_end) {
       const int64_t width = tiles.rows(i);
       const bool edge = x < kKernel / 2 || x + width + kKernel / 2 > d.in_w;
       const DepthwiseBlock block = kBlocks.entry[width - 1][edge];
-      for (int64_t y = y_begin; y < y_end; ++y) block(d, y, x, channel, end);
+      for (int64_t y = y_begin; y < y_end; y += kDepthwiseRows)
+        block(d, y, y + kDepthwiseRows < y_end ? y + kDepthwiseRows : y_end, x, channel, end);
     }
   }
 }

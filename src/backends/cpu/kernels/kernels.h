@@ -31,7 +31,6 @@ struct KernelTable {
   GemmTile gemm_tile;
   GemmScratchSize gemm_scratch_size;
   Depthwise depthwise;
-  PackKeys pack_keys;
   Attention attention;
   LayerNormRows layer_norm;
   SoftmaxRows softmax;

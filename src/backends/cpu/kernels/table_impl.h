@@ -17,7 +17,6 @@ constexpr KernelTable make_table(Isa isa) {
   table.gemm_tile = gemm_tile<V>;
   table.gemm_scratch_size = gemm_scratch_size;
   table.depthwise = depthwise<V>;
-  table.pack_keys = pack_keys<V>;
   table.attention = attention<V>;
   table.layer_norm = layer_norm_rows<V>;
   table.softmax = softmax_rows<V>;

@@ -21,6 +21,7 @@ struct VecAvx2 : VecX86 {
   static constexpr int kGemmPanels = 1;
   static constexpr bool kHasLookup = false;
   static constexpr int kDepthwiseBlock = 8;
+  static constexpr int kAttentionRows = 6;
 
   static Reg zero() { return _mm256_setzero_ps(); }
   static Reg set1(float x) { return _mm256_set1_ps(x); }

@@ -25,6 +25,8 @@ struct VecAvx512 : VecX86 {
   static constexpr bool kHasLookup = true;
   /// Outputs of a depthwise row block: 14 accumulators, 5 taps, inputs streamed.
   static constexpr int kDepthwiseBlock = 14;
+  /// Rows by two registers in a tile of attention: 24 accumulators, 2 registers, one broadcast.
+  static constexpr int kAttentionRows = 12;
 
   static Reg zero() { return _mm512_setzero_ps(); }
   static Reg set1(float x) { return _mm512_set1_ps(x); }
