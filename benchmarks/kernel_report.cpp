@@ -57,7 +57,7 @@ std::string lines_json(const Context& context) {
   nlohmann::ordered_json lines = nlohmann::ordered_json::array();
   for (const Line& line : context.lines) lines.push_back(line_json(line, context.peak));
   const nlohmann::ordered_json json = {
-      {"cpu", cli::cpu_model()},
+      {"cpu", cpu_model()},
       {"isa", cpu::isa_name(context.isa)},
       {"peak_gflops_per_core", std::round(context.peak * 1e-8) / 10},
       {"peer", peer_name()},

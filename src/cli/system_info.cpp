@@ -69,11 +69,6 @@ std::optional<int64_t> left_in_group(const std::filesystem::path& mount, std::st
 
 }  // namespace
 
-std::string cpu_model() {
-  const std::string name = field_of("/proc/cpuinfo", "model name");
-  return name.empty() ? "unknown" : name;
-}
-
 int64_t total_memory() { return memory_field("MemTotal"); }
 
 int64_t available_memory() {

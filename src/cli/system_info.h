@@ -5,10 +5,9 @@
 #include <optional>
 #include <string>
 
-namespace vitro::cli {
+#include "core/processor.h"
 
-/// "Intel(R) Xeon(R) ..."; "unknown" when the system does not say.
-std::string cpu_model();
+namespace vitro::cli {
 
 /// Bytes of physical memory; 0 when the system does not say.
 int64_t total_memory();
