@@ -1,11 +1,12 @@
 #pragma once
 
-#include "backends/kernel.h"
+#include "backends/tactics.h"
 
 namespace vitro {
 
 struct CompileOptions {
-  int threads = 1;  ///< exactly this many are used by every kernel
+  int threads = 1;                       ///< exactly this many are used by every kernel
+  const TacticTable* tactics = nullptr;  ///< measured choices, asked first; null: none
 };
 
 /// Who was asked to run an op, and what it answered. `vitro inspect --why` prints these.
@@ -18,6 +19,9 @@ struct Dispatch {
   OpKind kind;
   Dims output;
   std::vector<Answer> answers;
+  std::string key;                      ///< op_key()
+  std::vector<const char*> candidates;  ///< what tuning may choose from; the usual choice first
+  std::optional<Tactic> tactic;         ///< that was found for the key, whether or not it was used
 };
 
 /// A phase of a step. Bytes are what it must read or write at least: each operand once, by the
@@ -105,6 +109,9 @@ class Backend {
   virtual const char* name() const = 0;
   /// One line for `vitro doctor`: instruction set, library versions.
   virtual std::string describe() const = 0;
+  /// What measured choices hold for: processor and instruction set in force. Empty: nothing to
+  /// choose.
+  virtual std::string machine() const { return {}; }
   /// Throws Unsupported when a plain op has no implementation; fused ops without one are inlined.
   /// The graph must outlive nothing: weights are kept alive by the executable.
   virtual std::unique_ptr<Executable> compile(const Graph& graph,

@@ -64,12 +64,20 @@ struct OpContext {
   }
 };
 
+/// When an implementation is asked.
+enum class ImplUse : uint8_t {
+  Usual,      ///< in its turn
+  WhenTuned,  ///< only where it was measured to be the fastest: a variant of a usual one
+  LastResort  ///< in its turn, but so slow that measuring it is no use
+};
+
 /// One way to run one op kind. A backend keeps, per kind, a list of these: best first, generic
-/// last.
+/// last, and variants behind those that they are variants of.
 struct Impl {
   const char* id;  ///< "cpu:linear_panel16"
   std::optional<Refusal> (*can_run)(const OpContext&);
   std::unique_ptr<Kernel> (*make)(const OpContext&);
+  ImplUse use = ImplUse::Usual;
 };
 
 }  // namespace vitro

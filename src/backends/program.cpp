@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <numeric>
 
+#include "backends/dispatch.h"
 #include "backends/memory_plan.h"
 #include "backends/program_executable.h"
 #include "core/check.h"
@@ -33,6 +34,7 @@ class ProgramBuilder {
       : graph_(graph),
         inputs_(inputs.begin(), inputs.end()),
         impls_(impls),
+        tactics_(options.tactics),
         backend_(backend),
         program_(std::make_unique<Program>()) {
     check(options.threads >= 1, ErrorCode::InvalidArgument, "{} threads, expected at least 1",
@@ -77,17 +79,15 @@ class ProgramBuilder {
 
   std::unique_ptr<Kernel> choose(const Node& node) {
     const OpContext context{graph_, node, types_, program_->num_threads};
-    Dispatch dispatch{node.source, node.kind, context.output().dims, {}};
+    const ImplList impls = impls_(node.kind);
+    Dispatch dispatch = ask(context, impls, tactics_);
     std::unique_ptr<Kernel> kernel;
     std::string refusals;
-    for (const Impl& impl : impls_(node.kind)) {
-      const auto refusal = impl.can_run(context);
-      dispatch.answers.push_back({impl.id, refusal ? refusal->reason : ""});
-      if (!refusal) {
-        kernel = impl.make(context);
-        break;
-      }
-      refusals += fmt::format("; {}: {}", impl.id, refusal->reason);
+    for (const auto& [id, refusal] : dispatch.answers) {
+      if (refusal.empty())
+        kernel = find_impl(impls, id)->make(context);
+      else
+        refusals += fmt::format("; {}: {}", id, refusal);
     }
     check(kernel || node.body, ErrorCode::Unsupported,
           "backend '{}' has no implementation of {} '{}' with result {}{}", backend_,
@@ -280,6 +280,7 @@ class ProgramBuilder {
   Graph graph_;
   std::vector<TensorType> inputs_;
   ImplTable impls_;
+  const TacticTable* tactics_;
   const char* backend_;
   std::unique_ptr<Program> program_;
   std::vector<TensorType> types_;

@@ -108,6 +108,10 @@ void verify(const Graph& graph);
 
 /// Readable text, one line per node; the format is that of `--dump-ir` and of the pass tests.
 std::string print(const Graph& graph);
+/// " {eps=1e-06}", as print() shows attributes; empty when there are none.
+std::string attrs_text(const Attrs& attrs);
+/// ":panel16", as print() shows the layout of a constant; empty for row-major.
+std::string layout_suffix(const Constant& constant);
 
 /// Graph structure as JSON text, without the bytes of constants (each is named by its value).
 std::string graph_to_json(const Graph& graph);

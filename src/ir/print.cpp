@@ -16,23 +16,6 @@ std::string field_text(const Sequence& values) {
   return fmt::format("[{}]", fmt::join(values, ","));
 }
 
-std::string attrs_text(const Attrs& attrs) {
-  std::string text;
-  std::visit(
-      [&](const auto& alternative) {
-        visit_fields(alternative, [&](const char* name, const auto& field) {
-          text += fmt::format("{}{}={}", text.empty() ? "" : ", ", name, field_text(field));
-        });
-      },
-      attrs);
-  return text.empty() ? text : " {" + text + "}";
-}
-
-std::string layout_suffix(const Constant& constant) {
-  return constant.layout == Layout::RowMajor ? ""
-                                             : fmt::format(":{}", layout_name(constant.layout));
-}
-
 void print_graph(const Graph& graph, const std::string& indent, std::string& out) {
   const auto line = std::back_inserter(out);
   for (ValueId id : graph.inputs)
@@ -57,6 +40,23 @@ void print_graph(const Graph& graph, const std::string& indent, std::string& out
 }
 
 }  // namespace
+
+std::string attrs_text(const Attrs& attrs) {
+  std::string text;
+  std::visit(
+      [&](const auto& alternative) {
+        visit_fields(alternative, [&](const char* name, const auto& field) {
+          text += fmt::format("{}{}={}", text.empty() ? "" : ", ", name, field_text(field));
+        });
+      },
+      attrs);
+  return text.empty() ? text : " {" + text + "}";
+}
+
+std::string layout_suffix(const Constant& constant) {
+  return constant.layout == Layout::RowMajor ? ""
+                                             : fmt::format(":{}", layout_name(constant.layout));
+}
 
 std::string print(const Graph& graph) {
   std::string out;

@@ -1,0 +1,32 @@
+#pragma once
+
+#include <functional>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "backends/kernel.h"
+
+namespace vitro {
+
+/// What the implementations of an op took when they were measured, and which one is to be used.
+struct Tactic {
+  struct Timing {
+    std::string impl;
+    double microseconds;
+    bool operator==(const Timing&) const = default;
+  };
+  std::string impl;             ///< "cpu:mlp_banded/128"; one that is not known here is not used
+  std::vector<Timing> timings;  ///< the one that an untuned program uses comes first
+  bool operator==(const Tactic&) const = default;
+};
+
+/// Tactics of one machine and number of threads, by op_key().
+using TacticTable = std::map<std::string, Tactic, std::less<>>;
+
+/// All that the speed of an op depends on besides the machine: kind, types and layouts of the
+/// operands, attributes, result.
+/// "linear(F32 1x512, F32 200x512:panel16, F32 200) : 1x200".
+std::string op_key(const OpContext& op);
+
+}  // namespace vitro
