@@ -75,6 +75,30 @@ TEST_P(Ops, AgreesWithDoublePrecision) {
   }
 }
 
+// What tuning may choose is as good as what runs untuned.
+TEST_P(Ops, EveryCandidateAgreesToo) {
+  const Graph graph = op_case().build();
+  const std::vector<Tensor> inputs = case_inputs(op_case(), graph);
+  const auto expected = evaluate(graph, inputs);
+  const auto usual = compile(graph, inputs, 1);
+  if (usual->dispatch().empty()) return;  // a view
+  for (const char* candidate : usual->dispatch()[0].candidates) {
+    SCOPED_TRACE(candidate);
+    const TacticTable tactics{{usual->dispatch()[0].key, {candidate, {}}}};
+    Results first;
+    for (const int threads : {1, 2}) {
+      const auto executable = row().backend->compile(graph, types_of(inputs), {threads, &tactics});
+      const Dispatch& dispatch = executable->dispatch()[0];
+      if (dispatch.answers.size() > 1) continue;  // too few rows for two threads
+      EXPECT_STREQ(dispatch.answers[0].impl, candidate);
+      const Results results = GuardedRun(*executable, inputs).run();
+      expect_close(results, expected, tolerance());
+      if (first.empty()) first = results;
+      EXPECT_TRUE(same_bits(results, first)) << "the number of threads changed the bits";
+    }
+  }
+}
+
 /// The cases of fused ops.
 class FusedOps : public Ops {};
 
@@ -131,6 +155,22 @@ TEST(OpCases, CoverEveryOpUnderUniqueNames) {
     EXPECT_EQ(graph.nodes[0].kind, op_case.kind) << op_case.name;
   }
   EXPECT_EQ(kinds.size(), static_cast<size_t>(kNumOpKinds));
+}
+
+TEST(OpCases, CoverTheVariantsOfEveryMachine) {
+  std::set<std::string> seen;
+  for (const OpCase& op_case : op_cases()) {
+    const Graph graph = op_case.build();
+    const auto types = types_of(case_inputs(op_case, graph));
+    const auto program = find_backend("cpu").compile(graph, types, {1});
+    for (const Dispatch& dispatch : program->dispatch())
+      seen.insert(dispatch.candidates.begin(), dispatch.candidates.end());
+  }
+  for (const char* id : {"cpu:conv2d_im2col", "cpu:mlp_phased", "cpu:mlp_banded/48",
+                         "cpu:mlp_banded/96", "cpu:mlp_banded/192", "cpu:mlp_banded/384",
+                         "cpu:local_mixer_phased/112", "cpu:local_mixer_phased/448",
+                         "cpu:attention_block_phased/392", "cpu:attention_block_phased/784"})
+    EXPECT_TRUE(seen.contains(id)) << id;
 }
 
 TEST(Operators, AreAllDocumented) {

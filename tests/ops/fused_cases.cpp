@@ -18,6 +18,7 @@ void add_attention_cases(CaseList& cases) {
                                            {1, 14, 14, 5, 64},
                                            {1, 14, 14, 2, 32},
                                            {2, 7, 7, 8, 64},
+                                           {4, 14, 14, 2, 8},
                                            {1, 3, 3, 1, 128}}) {
     const int64_t c = s.heads * s.head_dim;
     const float scale = 1.0f / std::sqrt(static_cast<float>(s.head_dim));
@@ -88,6 +89,7 @@ void add_local_mixer_cases(CaseList& cases) {
                                             {3, 5, 7, 17},
                                             {3, 14, 14, 64},
                                             {1, 14, 14, 128},
+                                            {1, 32, 28, 16},
                                             {1, 1, 9, 320}})
     for (const Layout layout : {Layout::RowMajor, Layout::Panel16})
       cases.add(OpKind::LocalMixer, fmt::format("{}_{}", to_string(dims), layout_name(layout)),

@@ -16,12 +16,19 @@ std::optional<Refusal> can_run(const OpContext& op) {
 
 int64_t num_tokens(const OpContext& op) { return op.input(0).dims[1] * op.input(0).dims[2]; }
 
-/// Images of a chunk: the largest divisor of the batch that stays within kChunkRows, at least 1.
-int64_t chunk_images(const OpContext& op) {
+/// Images of a chunk: the largest divisor of the batch that stays within so many rows, at least 1.
+int64_t chunk_images(const OpContext& op, int64_t rows) {
   const int64_t images = op.input(0).dims[0];
-  int64_t chunk = std::clamp<int64_t>(kChunkRows / num_tokens(op), 1, images);
+  int64_t chunk = std::clamp<int64_t>(rows / num_tokens(op), 1, images);
   while (images % chunk != 0) --chunk;
   return chunk;
+}
+
+template <int64_t rows>
+std::optional<Refusal> can_chunk_by(const OpContext& op) {
+  if (auto refusal = can_run(op)) return refusal;
+  if (chunk_images(op, rows) != chunk_images(op, kChunkRows)) return std::nullopt;
+  return Refusal{"its chunks are the usual ones"};
 }
 
 /// y = x + proj(attention(qkv(layer_norm(x)))), a chunk of images at a time, every phase on all
@@ -29,12 +36,13 @@ int64_t chunk_images(const OpContext& op) {
 class AttentionBlockPhased final : public Kernel {
  public:
   enum Phase { kQkv, kCore, kProj };
-  explicit AttentionBlockPhased(const OpContext& op)
-      : table_(active_kernels()),
+  explicit AttentionBlockPhased(const OpContext& op, const Variant& variant = {})
+      : table_(active_kernels(variant)),
         threads_(op.threads),
-        chunks_(op.input(0).dims[0] / chunk_images(op)),
-        rows_(chunk_images(op) * num_tokens(op)),
-        core_(chunk_images(op), num_tokens(op), op.node.as<AttentionBlockAttrs>().heads,
+        images_(chunk_images(op, variant.rows > 0 ? variant.rows : kChunkRows)),
+        chunks_(op.input(0).dims[0] / images_),
+        rows_(images_ * num_tokens(op)),
+        core_(images_, num_tokens(op), op.node.as<AttentionBlockAttrs>().heads,
               op.node.as<AttentionBlockAttrs>().head_dim, op.node.as<AttentionBlockAttrs>().scale,
               op.threads) {
     const int64_t channels = op.input(0).dims[3];
@@ -95,7 +103,7 @@ class AttentionBlockPhased final : public Kernel {
 
   const KernelTable& table_;
   int threads_;
-  int64_t chunks_, rows_;
+  int64_t images_, chunks_, rows_;
   AttentionCore core_;
   GemmArgs qkv_, proj_;
 };
@@ -104,5 +112,12 @@ class AttentionBlockPhased final : public Kernel {
 
 const Impl kAttentionBlockPhased{"cpu:attention_block_phased", can_run,
                                  make_kernel<AttentionBlockPhased>};
+const std::array<Impl, 3> kAttentionBlockVariants{
+    variant_of<AttentionBlockPhased, can_chunk_by<392>, Variant{.rows = 392}>(
+        "cpu:attention_block_phased/392"),
+    variant_of<AttentionBlockPhased, can_chunk_by<784>, Variant{.rows = 784}>(
+        "cpu:attention_block_phased/784"),
+    variant_of<AttentionBlockPhased, can_run, Variant{.vector_product = true}>(
+        "cpu:attention_block_phased/avx512")};
 
 }  // namespace vitro::cpu

@@ -30,7 +30,8 @@ std::optional<Refusal> is_patch(const OpContext& op) {
 /// A convolution as a product with its weight [out, kernel_h * kernel_w * in] in panels.
 class ConvKernel : public Kernel {
  public:
-  explicit ConvKernel(const OpContext& op) : table_(active_kernels()), threads_(op.threads) {
+  explicit ConvKernel(const OpContext& op, const Variant& variant = {})
+      : table_(active_kernels(variant)), threads_(op.threads) {
     const Dims& w = op.input(1).dims;
     args_.m = num_rows(op.output());
     args_.n = args_.ldc = w[0];
@@ -58,7 +59,7 @@ class ConvKernel : public Kernel {
 /// Patches that do not overlap: the product gathers its rows itself.
 class PatchKernel final : public ConvKernel {
  public:
-  explicit PatchKernel(const OpContext& op) : ConvKernel(op) {
+  explicit PatchKernel(const OpContext& op, const Variant& variant = {}) : ConvKernel(op, variant) {
     const Dims &x = op.input(0).dims, &w = op.input(1).dims;
     source_ = {nullptr, x[1], x[2], x[3], w[1], w[2], false};
   }
@@ -141,5 +142,7 @@ class Im2colKernel final : public ConvKernel {
 
 const Impl kConv2dPatch{"cpu:conv2d_patch", is_patch, make_kernel<PatchKernel>};
 const Impl kConv2dIm2col{"cpu:conv2d_im2col", has_weight, make_kernel<Im2colKernel>};
+const std::array<Impl, 1> kConv2dVariants{
+    variant_of<PatchKernel, is_patch, Variant{.vector_product = true}>("cpu:conv2d_patch/avx512")};
 
 }  // namespace vitro::cpu

@@ -6,6 +6,7 @@
 #include "backends/cpu/ops.h"
 #include "backends/program.h"
 #include "backends/reference/reference_backend.h"
+#include "core/processor.h"
 
 namespace vitro {
 namespace cpu {
@@ -46,13 +47,35 @@ std::vector<Impl> own_impls(OpKind kind) {
   }
 }
 
-/// Our kernels, best first; the reference is the last resort of every plain op.
+std::span<const Impl> variants(OpKind kind) {
+  switch (kind) {
+    case OpKind::Conv2d:
+      return kConv2dVariants;
+    case OpKind::Linear:
+      return kLinearVariants;
+    case OpKind::AttentionBlock:
+      return kAttentionBlockVariants;
+    case OpKind::Mlp:
+      return kMlpVariants;
+    case OpKind::LocalMixer:
+      return kLocalMixerVariants;
+    default:
+      return {};
+  }
+}
+
+/// Our kernels, best first, then variants that only tuning chooses; the reference is the last
+/// resort of every plain op.
 ImplList impls(OpKind kind) {
   static const auto table = [] {
     std::array<std::vector<Impl>, kNumOpKinds> rows;
     for (size_t i = 0; i < rows.size(); ++i) {
       rows[i] = own_impls(static_cast<OpKind>(i));
-      for (const Impl& impl : reference_impls(static_cast<OpKind>(i))) rows[i].push_back(impl);
+      for (const Impl& impl : variants(static_cast<OpKind>(i))) rows[i].push_back(impl);
+      for (Impl impl : reference_impls(static_cast<OpKind>(i))) {
+        impl.use = ImplUse::LastResort;
+        rows[i].push_back(impl);
+      }
     }
     return rows;
   }();
@@ -67,6 +90,7 @@ class CpuBackend final : public Backend {
     for (Isa isa : available_isas()) text += std::string(" ") + isa_name(isa);
     return text;
   }
+  std::string machine() const override { return cpu_model() + ", " + isa_name(select_isa()); }
   std::unique_ptr<Executable> compile(const Graph& graph, std::span<const TensorType> inputs,
                                       const CompileOptions& options) const override {
     return compile_program(graph, inputs, options, impls, name());

@@ -3,7 +3,15 @@
 
 namespace vitro::cpu {
 
-const KernelTable& active_kernels() { return kernels(select_isa()); }
+const KernelTable& active_kernels(const Variant& variant) {
+  const Isa isa = select_isa();
+  return kernels(isa == Isa::Amx && variant.vector_product ? Isa::Avx512 : isa);
+}
+
+std::optional<Refusal> needs_amx(const Variant& variant) {
+  if (!variant.vector_product || select_isa() == Isa::Amx) return std::nullopt;
+  return Refusal{fmt::format("products are on {} as usual", isa_name(select_isa()))};
+}
 
 int64_t num_rows(const TensorType& type) { return num_elements(type.dims) / type.dims.back(); }
 

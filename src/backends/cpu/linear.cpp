@@ -10,7 +10,8 @@ std::optional<Refusal> can_run(const OpContext& op) {
 
 class LinearKernel final : public Kernel {
  public:
-  explicit LinearKernel(const OpContext& op) : table_(active_kernels()), threads_(op.threads) {
+  explicit LinearKernel(const OpContext& op, const Variant& variant = {})
+      : table_(active_kernels(variant)), threads_(op.threads) {
     args_.m = num_rows(op.input(0));
     args_.n = op.output().dims.back();
     args_.k = args_.lda = op.input(0).dims.back();
@@ -37,5 +38,8 @@ class LinearKernel final : public Kernel {
 }  // namespace
 
 const Impl kLinearPanel16{"cpu:linear_panel16", can_run, make_kernel<LinearKernel>};
+const std::array<Impl, 1> kLinearVariants{
+    variant_of<LinearKernel, can_run, Variant{.vector_product = true}>(
+        "cpu:linear_panel16/avx512")};
 
 }  // namespace vitro::cpu

@@ -16,19 +16,32 @@ std::optional<Refusal> can_run(const OpContext& op) {
   return needs_panels(op, 6);
 }
 
+/// Bands of whole image rows that have about `rows` pixels.
+Bands image_bands(const OpContext& op, int64_t rows) {
+  const Dims& x = op.input(0).dims;
+  return make_bands(x[1], 1, std::max<int64_t>(1, rows / x[2]), op.threads);
+}
+
+template <int64_t rows>
+std::optional<Refusal> can_band_by(const OpContext& op) {
+  if (auto refusal = can_run(op)) return refusal;
+  if (image_bands(op, rows).count != image_bands(op, kBandRows).count) return std::nullopt;
+  return Refusal{"its bands are the usual ones"};
+}
+
 /// x1 = dw3x3(x); y = x1 + conv2(dw5x5(conv1(x1))). Two phases for each image, split at the 5x5's
 /// need of its neighbours; inside a phase every band of image rows goes depth-first.
 class LocalMixerPhased final : public Kernel {
  public:
   enum Phase { kPosEmbed, kConv1, kAttn, kConv2 };
-  explicit LocalMixerPhased(const OpContext& op)
-      : table_(active_kernels()), threads_(op.threads), images_(op.input(0).dims[0]) {
+  explicit LocalMixerPhased(const OpContext& op, const Variant& variant = {})
+      : table_(active_kernels(variant)), threads_(op.threads), images_(op.input(0).dims[0]) {
     const Dims& x = op.input(0).dims;
     width_ = x[2];
     channels_ = x[3];
     position_ = depthwise_args(x, op.input(1).dims, x, same_padding(op.input(1).dims));
     spatial_ = depthwise_args(x, op.input(5).dims, x, same_padding(op.input(5).dims));
-    bands_ = make_bands(x[1], 1, std::max<int64_t>(1, kBandRows / width_), threads_);
+    bands_ = image_bands(op, variant.rows > 0 ? variant.rows : kBandRows);
     image_size_ = x[1] * width_ * channels_;
     product_.n = product_.ldc = product_.ldr = channels_;
     product_.k = product_.lda = channels_;
@@ -130,5 +143,12 @@ class LocalMixerPhased final : public Kernel {
 }  // namespace
 
 const Impl kLocalMixerPhased{"cpu:local_mixer_phased", can_run, make_kernel<LocalMixerPhased>};
+const std::array<Impl, 3> kLocalMixerVariants{
+    variant_of<LocalMixerPhased, can_band_by<112>, Variant{.rows = 112}>(
+        "cpu:local_mixer_phased/112"),
+    variant_of<LocalMixerPhased, can_band_by<448>, Variant{.rows = 448}>(
+        "cpu:local_mixer_phased/448"),
+    variant_of<LocalMixerPhased, can_run, Variant{.vector_product = true}>(
+        "cpu:local_mixer_phased/avx512")};
 
 }  // namespace vitro::cpu

@@ -9,6 +9,8 @@ constexpr int64_t kTileRows = 6;  // of the micro-kernels: bands of whole tiles 
 // them.
 constexpr int64_t kHiddenBytes = 512 << 10;
 constexpr int64_t kMinBandRows = 56, kMaxBandRows = 224;
+// Bands of variants are whole tiles of AVX-512 (6 rows) as well as of AMX (16).
+constexpr int64_t kVariantRows = 48;
 
 std::optional<Refusal> can_run(const OpContext& op) {
   if (auto refusal = needs_float32(op)) return refusal;
@@ -24,13 +26,21 @@ std::optional<Refusal> can_band(const OpContext& op) {
   return Refusal{fmt::format("{} rows, needs {} for {} threads", rows, needed, op.threads)};
 }
 
+template <int64_t rows>
+std::optional<Refusal> can_band_by(const OpContext& op) {
+  if (auto refusal = can_band(op)) return refusal;
+  if (num_rows(op.input(0)) >= rows * op.threads) return std::nullopt;
+  return Refusal{fmt::format("{} rows are no {} for each of {} threads", num_rows(op.input(0)),
+                             rows, op.threads)};
+}
+
 /// y = x + fc2(gelu(fc1(x'))), x' = x or layer_norm(x): two products, the rest in their prologues
 /// and epilogues.
 class MlpKernel : public Kernel {
  public:
   enum Phase { kFc1, kFc2 };
-  explicit MlpKernel(const OpContext& op)
-      : table_(active_kernels()), threads_(op.threads), rows_(num_rows(op.input(0))) {
+  explicit MlpKernel(const OpContext& op, const Variant& variant)
+      : table_(active_kernels(variant)), threads_(op.threads), rows_(num_rows(op.input(0))) {
     const auto& attrs = op.node.as<MlpAttrs>();
     const int64_t channels = op.input(0).dims.back(), hidden = op.input(1).dims[0];
     fc1_.n = fc1_.ldc = hidden;
@@ -77,10 +87,12 @@ class MlpKernel : public Kernel {
 /// Each thread takes bands of rows through both products on its own.
 class MlpBanded final : public MlpKernel {
  public:
-  explicit MlpBanded(const OpContext& op) : MlpKernel(op) {
+  explicit MlpBanded(const OpContext& op, const Variant& variant = {}) : MlpKernel(op, variant) {
     const int64_t fitting = kHiddenBytes / (fc1_.n * 4) / kTileRows * kTileRows;
-    bands_ =
-        make_bands(rows_, kTileRows, std::clamp(fitting, kMinBandRows, kMaxBandRows), threads_);
+    bands_ = variant.rows > 0
+                 ? make_bands(rows_, kVariantRows, variant.rows, threads_)
+                 : make_bands(rows_, kTileRows, std::clamp(fitting, kMinBandRows, kMaxBandRows),
+                              threads_);
     hidden_size_ = aligned_floats(bands_.max_size() * fc1_.n);
     thread_size_ = hidden_size_ + product_scratch();
   }
@@ -108,8 +120,8 @@ class MlpBanded final : public MlpKernel {
 /// All threads share each product: few rows, so that the weights are what there is to split.
 class MlpPhased final : public MlpKernel {
  public:
-  explicit MlpPhased(const OpContext& op)
-      : MlpKernel(op), hidden_size_(aligned_floats(rows_ * fc1_.n)) {}
+  explicit MlpPhased(const OpContext& op, const Variant& variant = {})
+      : MlpKernel(op, variant), hidden_size_(aligned_floats(rows_ * fc1_.n)) {}
   size_t scratch_bytes() const override {
     return (hidden_size_ + product_scratch() * static_cast<size_t>(threads_)) * sizeof(float);
   }
@@ -125,9 +137,21 @@ class MlpPhased final : public MlpKernel {
   size_t hidden_size_;
 };
 
+template <int64_t rows>
+constexpr Impl banded_by(const char* id) {
+  return variant_of<MlpBanded, can_band_by<rows>, Variant{.rows = rows}>(id);
+}
+
 }  // namespace
 
 const Impl kMlpBanded{"cpu:mlp_banded", can_band, make_kernel<MlpBanded>};
 const Impl kMlpPhased{"cpu:mlp_phased", can_run, make_kernel<MlpPhased>};
+const std::array<Impl, 6> kMlpVariants{
+    banded_by<48>("cpu:mlp_banded/48"),
+    banded_by<96>("cpu:mlp_banded/96"),
+    banded_by<192>("cpu:mlp_banded/192"),
+    banded_by<384>("cpu:mlp_banded/384"),
+    variant_of<MlpBanded, can_band, Variant{.vector_product = true}>("cpu:mlp_banded/avx512"),
+    variant_of<MlpPhased, can_run, Variant{.vector_product = true}>("cpu:mlp_phased/avx512")};
 
 }  // namespace vitro::cpu

@@ -2,14 +2,22 @@
 
 #include <fmt/core.h>
 
+#include <array>
+
 #include "backends/cpu/kernels/kernels.h"
 #include "backends/kernel.h"
 #include "core/panel16.h"
 
 namespace vitro::cpu {
 
+/// What a variant of an implementation does otherwise than the usual one; tuning may choose it.
+struct Variant {
+  int64_t rows = 0;             ///< of a band; 0: the usual number
+  bool vector_product = false;  ///< on a machine with AMX, products on AVX-512 all the same
+};
+
 /// The kernels of the instruction set in force: VITRO_CPU_ISA, or the best of this machine.
-const KernelTable& active_kernels();
+const KernelTable& active_kernels(const Variant& variant = {});
 
 /// Rows of a channels-last tensor: the product of all extents but the last.
 int64_t num_rows(const TensorType& type);
@@ -33,14 +41,39 @@ std::unique_ptr<Kernel> make_kernel(const OpContext& op) {
   return std::make_unique<K>(op);
 }
 
+/// Refuses a variant without AMX where there is none anyway.
+std::optional<Refusal> needs_amx(const Variant& variant);
+
+template <auto can_run, Variant variant>
+std::optional<Refusal> can_vary(const OpContext& op) {
+  if (auto refusal = needs_amx(variant)) return refusal;
+  return can_run(op);
+}
+
+template <typename K, Variant variant>
+std::unique_ptr<Kernel> make_variant(const OpContext& op) {
+  return std::make_unique<K>(op, variant);
+}
+
+/// A row for a variant: K is made with it where `can_run` accepts the op.
+template <typename K, auto can_run, Variant variant>
+constexpr Impl variant_of(const char* id) {
+  return {id, can_vary<can_run, variant>, make_variant<K, variant>, ImplUse::WhenTuned};
+}
+
 // The implementations, by file.
 extern const Impl kLinearPanel16;
+extern const std::array<Impl, 1> kLinearVariants;
 extern const Impl kConv2dPatch, kConv2dIm2col;
+extern const std::array<Impl, 1> kConv2dVariants;
 extern const Impl kDepthwiseConv2dDirect;
 extern const Impl kMlpBanded, kMlpPhased;
+extern const std::array<Impl, 6> kMlpVariants;
 extern const Impl kAttentionHeads;
 extern const Impl kAttentionBlockPhased;
+extern const std::array<Impl, 3> kAttentionBlockVariants;
 extern const Impl kLocalMixerPhased;
+extern const std::array<Impl, 3> kLocalMixerVariants;
 extern const Impl kLayerNormRows, kSoftmaxRows, kGeluRange, kAddRange, kReduceMeanTokens,
     kReduceMaxTokens;
 extern const Impl kTransposeNchw;
