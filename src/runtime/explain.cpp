@@ -10,15 +10,38 @@
 namespace vitro {
 namespace {
 
-using Row = std::array<std::string, 5>;
+using Row = std::array<std::string, 6>;
+constexpr size_t kMeasured = 4, kRefused = 5;
+
+/// "390 us; cpu:mlp_banded 412": the one that runs, then the next fastest ones.
+std::string measured_text(const Dispatch& dispatch) {
+  constexpr size_t kMostOthers = 2;
+  if (!dispatch.tactic || is_inlined(dispatch)) return "";
+  const std::string chosen = dispatch.answers.back().impl;
+  if (dispatch.tactic->impl != chosen)
+    return fmt::format("not used: {}, which this version {}", dispatch.tactic->impl,
+                       dispatch.answers.size() > 1 ? "refuses" : "does not have");
+  std::vector<Tactic::Timing> timings = dispatch.tactic->timings;
+  std::stable_sort(timings.begin(), timings.end(), [&](const auto& a, const auto& b) {
+    if ((a.impl == chosen) != (b.impl == chosen)) return a.impl == chosen;
+    return a.microseconds < b.microseconds;
+  });
+  timings.resize(std::min(timings.size(), 1 + kMostOthers));
+  std::string text;
+  for (const auto& [impl, us] : timings)
+    text += impl == chosen ? fmt::format("{:.0f} us", us) : fmt::format("; {} {:.0f}", impl, us);
+  return text;
+}
 
 Row dispatch_row(const Dispatch& dispatch) {
-  Row row{op_info(dispatch.kind).name, dispatch.source, to_string(dispatch.output), "its body", ""};
+  Row row{op_info(dispatch.kind).name, dispatch.source,
+          to_string(dispatch.output),  "its body",
+          measured_text(dispatch),     ""};
   for (const auto& [impl, refusal] : dispatch.answers) {
     if (refusal.empty())
       row[3] = impl;
     else
-      row[4] += fmt::format("{}{}: {}", row[4].empty() ? "" : "; ", impl, refusal);
+      row[kRefused] += fmt::format("{}{}: {}", row[kRefused].empty() ? "" : "; ", impl, refusal);
   }
   return row;
 }
@@ -30,19 +53,39 @@ bool is_inlined(const Dispatch& dispatch) {
 }
 
 std::string dispatch_text(std::span<const Dispatch> dispatches) {
-  std::vector<Row> rows{{"op", "module", "result", "runs on", "refused"}};
+  std::vector<Row> rows{{"op", "module", "result", "runs on", "measured", "refused"}};
   for (const Dispatch& dispatch : dispatches) rows.push_back(dispatch_row(dispatch));
-  std::array<size_t, 4> widths{};
+  std::array<size_t, kRefused> widths{};
   for (const Row& row : rows)
     for (size_t c = 0; c < widths.size(); ++c) widths[c] = std::max(widths[c], row[c].size());
+  const bool measured = std::any_of(rows.begin() + 1, rows.end(),
+                                    [](const Row& row) { return !row[kMeasured].empty(); });
   std::string text;
   for (const Row& row : rows) {
-    for (size_t c = 0; c < widths.size(); ++c) text += fmt::format("{:<{}}  ", row[c], widths[c]);
+    for (size_t c = 0; c < widths.size(); ++c)
+      if (c != kMeasured || measured) text += fmt::format("{:<{}}  ", row[c], widths[c]);
     text += row.back();
     text.erase(text.find_last_not_of(' ') + 1);
     text += '\n';
   }
   return text;
+}
+
+std::string tactics_text(const Tactics& tactics, const TacticSetting& setting,
+                         std::span<const Dispatch> dispatches) {
+  const auto name = [](const TacticSetting& one) {
+    return fmt::format("'{}' with threads: {}", one.machine, one.threads);
+  };
+  if (!tactics.contains(setting)) {
+    std::string others;
+    for (const auto& [other, table] : tactics) others += (others.empty() ? "" : ", ") + name(other);
+    return fmt::format("tactics: none for {}; the plan has some for {}\n", name(setting), others);
+  }
+  const auto found =
+      std::count_if(dispatches.begin(), dispatches.end(),
+                    [](const Dispatch& dispatch) { return dispatch.tactic.has_value(); });
+  return fmt::format("tactics: of {} ops of {}, measured on {}\n", found, dispatches.size(),
+                     name(setting));
 }
 
 }  // namespace vitro

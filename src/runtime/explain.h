@@ -4,6 +4,7 @@
 #include <string>
 
 #include "backends/backend.h"
+#include "runtime/tactics.h"
 
 namespace vitro {
 
@@ -12,6 +13,13 @@ bool is_inlined(const Dispatch& dispatch);
 
 /// A table with one row for each op: kind, source, result, the implementation it got, and who
 /// refused it with which values.
+/// Where there are tactics, also the microseconds that it took when it was measured, and the
+/// others.
 std::string dispatch_text(std::span<const Dispatch> dispatches);
+
+/// Whether the plan's tactics hold for this machine and number of threads, and for how many of the
+/// ops; one line.
+std::string tactics_text(const Tactics& tactics, const TacticSetting& setting,
+                         std::span<const Dispatch> dispatches);
 
 }  // namespace vitro

@@ -5,6 +5,7 @@
 
 #include "core/tensor_file.h"
 #include "ir/graph.h"
+#include "runtime/tactics.h"
 #include "vitro/plan.h"
 
 namespace vitro {
@@ -14,6 +15,7 @@ struct PlanData {
   PlanInfo info;
   Graph graph;                        ///< optimised; weights are views of the file or owned
   std::vector<WeightRecord> weights;  ///< the ledger of the checkpoint
+  Tactics tactics;                    ///< empty when nothing was tuned
 };
 
 /// True when the file starts like a plan: a cheap look at its header, which may still be corrupt.

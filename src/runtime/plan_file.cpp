@@ -130,6 +130,7 @@ void save(const Plan& plan, const std::filesystem::path& path) {
       {"format", std::string(kPlanFormat)},   {"plan_version", kPlanVersion},
       {"source", data.info.source},           {"graph", graph_to_json(data.graph)},
       {"info", plan_info_to_json(data.info)}, {"weights", weights_to_json(data.weights)}};
+  if (!data.tactics.empty()) metadata["tactics"] = tactics_to_json(data.tactics);
   metadata["checksum"] = plan_checksum(metadata, tensors);
   write_safetensors(path, tensors, metadata);
 }
@@ -142,6 +143,8 @@ std::shared_ptr<const PlanData> plan_from_tensors(const TensorFile& file,
   plan->info = plan_info_from_json(require(file.metadata, "info", name));
   plan->weights = weights_from_json(require(file.metadata, "weights", name));
   plan->graph = graph_from_json(require(file.metadata, "graph", name));
+  if (const auto found = file.metadata.find("tactics"); found != file.metadata.end())
+    plan->tactics = tactics_from_json(found->second);
   attach_weights(plan->graph, file, owner, name);
   verify(plan->graph);
   check_interface(*plan, name);

@@ -96,6 +96,16 @@ int resolve_streams(int streams, int threads) {
   return streams == 0 ? std::max(1, available_cores() / threads) : streams;
 }
 
+TacticSetting tactic_setting(const Backend& backend, int threads) {
+  return {backend.machine(), threads};
+}
+
+const TacticTable* find_tactics(const Tactics& tactics, const Backend& backend, int threads) {
+  if (tactics.empty()) return nullptr;  // the name of the machine takes reading a file
+  const auto found = tactics.find(tactic_setting(backend, threads));
+  return found == tactics.end() ? nullptr : &found->second;
+}
+
 }  // namespace
 
 struct Session::State {
@@ -105,6 +115,7 @@ struct Session::State {
   std::shared_mutex mutex{};
   std::map<Dims, std::shared_ptr<CompiledShape>> shapes{};
   std::deque<Dims> order{};  // of compilation: the oldest shape makes room
+  const TacticTable* tactics = find_tactics(plan.data().tactics, backend, teams.threads());
 
   void run(CompiledShape& shape, const float* images, float* logits, RunObserver* observer) {
     float* const outputs[] = {logits};
@@ -120,7 +131,7 @@ struct Session::State {
     check_input(dims);
     const TensorType input{DType::Float32, dims};
     auto made = std::make_shared<CompiledShape>(
-        backend.compile(plan.data().graph, {&input, 1}, {teams.threads()}));
+        backend.compile(plan.data().graph, {&input, 1}, {teams.threads(), tactics}));
     log_dispatch(dims, made->executable());
     const std::unique_lock lock(mutex);
     if (const auto found = shapes.find(dims); found != shapes.end()) return found->second;
@@ -136,7 +147,15 @@ struct Session::State {
     if (!log_enabled(LogTopic::Dispatch)) return;
     log_message(LogTopic::Dispatch,
                 fmt::format("input {} on {}, threads: {}\n{}", to_string(dims), backend.name(),
-                            executable.threads(), dispatch_text(executable.dispatch())));
+                            executable.threads(), explain(executable)));
+  }
+
+  std::string explain(const Executable& executable) const {
+    const Tactics& all = plan.data().tactics;
+    const std::string text = dispatch_text(executable.dispatch());
+    return all.empty() ? text
+                       : text + tactics_text(all, tactic_setting(backend, teams.threads()),
+                                             executable.dispatch());
   }
 
   void check_input(const Dims& dims) const {
@@ -212,7 +231,7 @@ size_t Session::arena_bytes(const Dims& dims) const {
 }
 
 std::string Session::explain(const Dims& dims) const {
-  return dispatch_text(state_->compiled(dims)->executable().dispatch());
+  return state_->explain(state_->compiled(dims)->executable());
 }
 
 }  // namespace vitro
