@@ -6,8 +6,12 @@
 #include "cli/options.h"
 #include "cli/output.h"
 #include "cli/table.h"
+#include "cli/tuning.h"
 #include "cli/verbs.h"
+#include "core/check.h"
+#include "core/file_io.h"
 #include "core/log.h"
+#include "runtime/plan_data.h"
 
 namespace vitro::cli {
 namespace {
@@ -16,19 +20,37 @@ struct Options : CommonOptions {
   std::string output;
   std::string size;
   std::string dump_ir;
+  TuningOptions tuning;
 };
 
-int run_build(const Options& options) {
-  const auto start = std::chrono::steady_clock::now();
-  check_output(options.output, {options.model});
-  apply_log_options(options);
+/// A plan needs no more than tactics for another machine; all else is built.
+Plan built(const Options& options) {
+  if ((options.tuning.tune || !options.tuning.file.empty()) && is_plan_file(options.model)) {
+    check(options.size.empty() && options.dump_ir.empty(), ErrorCode::InvalidArgument,
+          "'{}' is a plan: --size and --dump-ir need the checkpoint", options.model);
+    return load(options.model);
+  }
   BuildOptions build_options = options.build;
   build_options.dump_ir = options.dump_ir;
   if (const auto size = parse_size(options.size)) {
     build_options.height = size->height;
     build_options.width = size->width;
   }
-  const Plan plan = build(options.model, build_options);
+  return build(options.model, build_options);
+}
+
+int run_build(const Options& options) {
+  const auto start = std::chrono::steady_clock::now();
+  check_output(options.output, {options.model});
+  check(options.tuning.file.empty() ||
+            weakly_canonical(std::filesystem::path(options.output)) !=
+                weakly_canonical(std::filesystem::path(options.tuning.file)),
+        ErrorCode::InvalidArgument, "'{}' is both the plan and the file of tactics",
+        options.output);
+  // Opened to see whether that is possible, before much time is spent.
+  if (options.tuning.tune) AtomicFile(options.output);
+  apply_log_options(options);
+  const Plan plan = tuned(built(options), options.tuning, options.quiet);
   save(plan, options.output);
   const double seconds =
       std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
@@ -67,6 +89,7 @@ Action add_build(CLI::App& verb) {
   verb.add_option("--dump-ir", options->dump_ir, "Directory for the graph after each pass")
       ->option_text("DIR")
       ->group(kOutputGroup);
+  add_tuning_options(verb, options->tuning);
   add_verbose_option(verb, *options);
   add_output_options(verb, *options);
   return [options] { return run_build(*options); };

@@ -71,6 +71,9 @@ Json why_json(const Executable& executable) {
          {"shape", dispatch.output},
          {"impl", is_inlined(dispatch) ? Json(nullptr) : Json(dispatch.answers.back().impl)},
          {"refused", refused}});
+    if (!dispatch.tactic) continue;
+    Json& measured = json.back()["measured_us"] = Json::object();
+    for (const auto& [impl, us] : dispatch.tactic->timings) measured[impl] = us;
   }
   return json;
 }

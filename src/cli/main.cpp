@@ -24,7 +24,9 @@ constexpr std::array<Verb, 9> kVerbs{{
     {"classify", "Say what is in images",
      "vitro classify model.plan photo.jpg other.png\n  curl -s URL | vitro classify model.plan -",
      add_classify},
-    {"build", "Compile a checkpoint into a plan", "vitro build model.safetensors -o model.plan",
+    {"build", "Compile a checkpoint into a plan",
+     "vitro build model.safetensors -o model.plan\n  "
+     "vitro build model.plan -o tuned.plan --tune --tactics tactics.json",
      add_build},
     {"run", "Run a model on a raw tensor",
      "vitro run model.plan --input images.npy --output logits.npy", add_run},

@@ -6,6 +6,7 @@
 #include <cstdlib>
 #include <nlohmann/json.hpp>
 
+#include "cli/output.h"
 #include "runtime/plan_data.h"
 
 namespace vitro::cli {
@@ -43,6 +44,23 @@ std::array<double, 3> decimals(const std::array<float, 3>& values) {
   return result;
 }
 
+/// What the tactics hold for, and of how many ops.
+std::string tactics_summary(const Tactics& tactics) {
+  std::string text;
+  for (const auto& [setting, table] : tactics)
+    text += fmt::format("{}{} ops on {}, {}", text.empty() ? "" : "\n", table.size(),
+                        setting.machine, threads_text(setting.threads));
+  return text;
+}
+
+Json tactics_json(const Tactics& tactics) {
+  Json json = Json::array();
+  for (const auto& [setting, table] : tactics)
+    json.push_back(
+        {{"machine", setting.machine}, {"threads", setting.threads}, {"ops", table.size()}});
+  return json;
+}
+
 }  // namespace
 
 std::vector<std::pair<std::string, std::string>> plan_fields(const Plan& plan) {
@@ -62,6 +80,8 @@ std::vector<std::pair<std::string, std::string>> plan_fields(const Plan& plan) {
                    fmt::join(pre.std, " "))},
       {"source", fmt::format("{} (xxh3 {})", info.source, info.source_checksum)},
       {"built by", "vitro " + info.vitro_version}};
+  if (!plan.data().tactics.empty())
+    fields.emplace_back("tactics", tactics_summary(plan.data().tactics));
   return fields;
 }
 
@@ -85,6 +105,7 @@ Json plan_json(const Plan& plan) {
           {"source", info.source},
           {"source_checksum", info.source_checksum},
           {"vitro_version", info.vitro_version},
+          {"tactics", tactics_json(plan.data().tactics)},
           {"notes", info.notes}};
 }
 

@@ -113,6 +113,9 @@ TEST(CliUsage, ErrorsExitWithTwoAndSayWhatToDo) {
       {{"compare", "a.plan", "b.plan", "--input", "x.npy", "--size", "64"}, "--size", "compare"},
       {{"run", "m.plan", "--verbose", "frobnicate"}, "expected dispatch or passes", "vitro run"},
       {{"inspect", "m.plan", "--verbose"}, "--verbose", "'vitro inspect --help'"},
+      {{"build", "m", "-o", "p", "--threads", "2"}, "--tune", "'vitro build --help'"},
+      {{"build", "m", "-o", "p", "--tune", "--tune-batch", "0"}, "got '0'", "'vitro build --help'"},
+      {{"build", "m", "-o", "p", "--tune", "--time-budget", "x"}, "'x'", "'vitro build --help'"},
       {{"doctor", "extra"}, "extra", "'vitro doctor --help'"},
   };
   for (const UsageError& usage : cases) {

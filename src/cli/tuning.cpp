@@ -1,0 +1,108 @@
+#include "cli/tuning.h"
+
+#include <CLI/CLI.hpp>
+#include <csignal>
+#include <filesystem>
+#include <optional>
+
+#include "cli/output.h"
+#include "cli/progress.h"
+#include "core/file_io.h"
+#include "core/log.h"
+#include "runtime/plan_data.h"
+#include "runtime/tune.h"
+
+namespace vitro::cli {
+namespace {
+
+volatile std::sig_atomic_t interrupted = 0;
+
+/// While it lives, the first Ctrl-C only sets `interrupted`; the second one ends the program.
+class InterruptGuard {
+ public:
+  InterruptGuard() {
+    struct sigaction action {};
+    action.sa_handler = [](int) { interrupted = 1; };
+    action.sa_flags = static_cast<int>(SA_RESETHAND);
+    sigaction(SIGINT, &action, &before_);
+  }
+  ~InterruptGuard() { sigaction(SIGINT, &before_, nullptr); }
+  InterruptGuard(const InterruptGuard&) = delete;
+  InterruptGuard& operator=(const InterruptGuard&) = delete;
+
+ private:
+  struct sigaction before_ {};
+};
+
+Tactics measured(const Plan& plan, const TuningOptions& options, bool quiet) {
+  for (int threads : options.threads)
+    for (int64_t batch : options.batches)
+      prepare_checked(Session(plan, {.threads = threads}), input_dims(plan, batch, std::nullopt));
+  Progress progress("tune", "runs", 1, quiet);
+  const InterruptGuard guard;
+  TuneOptions tune_options;
+  tune_options.threads = options.threads;
+  tune_options.batches = options.batches;
+  tune_options.seconds = options.seconds;
+  tune_options.stop = [] { return interrupted != 0; };
+  tune_options.progress = [&](int64_t done, int64_t total) {
+    progress.set_total(total);
+    progress.update(done);
+  };
+  Tactics tactics = tune(plan, tune_options);
+  progress.clear();
+  if (interrupted) log_warning("tuning was interrupted: what was not confirmed runs as usual");
+  return tactics;
+}
+
+}  // namespace
+
+void add_tuning_options(CLI::App& verb, TuningOptions& options) {
+  auto* tune = verb.add_flag("--tune", options.tune,
+                             "Measure here which implementation of each op is the fastest")
+                   ->group(kExecutionGroup);
+  verb.add_option("--threads", options.threads,
+                  "Numbers of threads to tune for; default: one for each core")
+      ->option_text("N,...")
+      ->delimiter(',')
+      ->check(thread_count())
+      ->needs(tune)
+      ->group(kExecutionGroup);
+  verb.add_option("--tune-batch", options.batches, "Batches to tune for: 1,8; default: 1")
+      ->option_text("N,...")
+      ->delimiter(',')
+      ->check(positive_integer())
+      ->needs(tune)
+      ->group(kExecutionGroup);
+  verb.add_option("--time-budget", options.seconds, "Seconds of tuning at most; default: 20")
+      ->option_text("SECONDS")
+      ->check(number_between(0.1, 86400))
+      ->needs(tune)
+      ->group(kExecutionGroup);
+  verb.add_option("--tactics", options.file,
+                  "File of measured choices: written with --tune, else read; the same file gives "
+                  "the same plan")
+      ->option_text("FILE")
+      ->group(kExecutionGroup);
+}
+
+Plan tuned(const Plan& plan, const TuningOptions& options, bool quiet) {
+  Tactics tactics;
+  // Files are read and opened before measuring: a bad one should not cost the time.
+  if (!options.file.empty() && (!options.tune || std::filesystem::exists(options.file)))
+    tactics = load_tactics(options.file);
+  if (options.tune) {
+    std::optional<AtomicFile> file;
+    if (!options.file.empty()) file.emplace(options.file);
+    merge_tactics(tactics, measured(plan, options, quiet));
+    if (file) {
+      file->write(tactics_to_json(tactics, 1) + "\n");
+      file->commit();
+    }
+  }
+  Tactics all = plan.data().tactics;
+  merge_tactics(all, tactics);
+  return with_tactics(plan, std::move(all));
+}
+
+}  // namespace vitro::cli

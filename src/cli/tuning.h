@@ -1,0 +1,27 @@
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "cli/options.h"
+
+namespace vitro::cli {
+
+/// How `vitro build` chooses implementations.
+struct TuningOptions {
+  bool tune = false;
+  std::vector<int> threads{0};  ///< 0: one for each available core
+  std::vector<int64_t> batches{1};
+  double seconds = 20;
+  std::string file;  ///< of tactics: written when tuning, else read; empty: none
+};
+
+/// Declares --tune and what goes with it.
+void add_tuning_options(CLI::App& verb, TuningOptions& options);
+
+/// The plan with the tactics that are measured now or read from the file, added to
+/// those it has. Ctrl-C ends the measurement, not the
+/// program. Throws OutOfMemory when a batch exceeds the memory, CorruptFile for a bad file.
+Plan tuned(const Plan& plan, const TuningOptions& options, bool quiet);
+
+}  // namespace vitro::cli

@@ -1,0 +1,87 @@
+#include <gtest/gtest.h>
+
+#include <fstream>
+
+#include "cli/subprocess.h"
+
+namespace vitro::test {
+namespace {
+
+bool contains(const std::string& text, const std::string& part) {
+  return text.find(part) != std::string::npos;
+}
+
+/// Tunes the small plan within a second; extra arguments follow.
+ProcessResult tune(const std::string& output, const std::vector<std::string>& more = {}) {
+  std::vector<std::string> arguments{"build", small_plan(),    "-o", output,  "--tune", "--threads",
+                                     "1",     "--time-budget", "1",  "--json"};
+  arguments.insert(arguments.end(), more.begin(), more.end());
+  return run_vitro(arguments);
+}
+
+TEST(CliTune, TacticsAreInThePlanAndExplained) {
+  const std::string output = scratch_file("tuned.plan");
+  const ProcessResult built = tune(output);
+  ASSERT_EQ(built.exit_code, 0) << built.err;
+  const nlohmann::json tactics = built.json()["tactics"];
+  ASSERT_EQ(tactics.size(), 1u);
+  EXPECT_EQ(tactics[0]["threads"], 1);
+  EXPECT_GT(tactics[0]["ops"], 5);
+
+  const nlohmann::json why =
+      run_vitro({"inspect", output, "--why", "--threads", "1", "--json"}).json()["why"];
+  bool measured = false;
+  for (const auto& op : why) measured |= op.contains("measured_us") && !op["measured_us"].empty();
+  EXPECT_TRUE(measured) << why.dump(1);
+
+  const ProcessResult other = run_vitro({"inspect", output, "--why", "--threads", "2"});
+  EXPECT_EQ(other.exit_code, 0) << other.err;
+  EXPECT_TRUE(contains(other.out, "tactics: none for")) << other.out;
+}
+
+TEST(CliTune, TheSameFileGivesTheSamePlan) {
+  const std::string file = scratch_file("tactics.json"), tuned = scratch_file("t.plan");
+  ASSERT_EQ(tune(tuned, {"--tactics", file}).exit_code, 0);
+  const std::string a = scratch_file("a.plan"), b = scratch_file("b.plan");
+  for (const std::string& output : {a, b}) {
+    const ProcessResult built = run_vitro({"build", small_plan(), "-o", output, "--tactics", file});
+    ASSERT_EQ(built.exit_code, 0) << built.err;
+    EXPECT_TRUE(contains(built.out, "ops on")) << built.out;
+  }
+  EXPECT_TRUE(read_text(a) == read_text(b));
+  EXPECT_TRUE(read_text(a) == read_text(tuned));
+}
+
+TEST(CliTune, TuningAddsToTheFile) {
+  const std::string file = scratch_file("merged.json"), output = scratch_file("m.plan");
+  write_scratch("merged.json",
+                R"({"format": "vitro-tactics", "version": 1, "tactics": [{"machine": "other",
+                    "threads": 4, "ops": [{"op": "x", "impl": "cpu:x", "timings": []}]}]})");
+  ASSERT_EQ(tune(output, {"--tactics", file}).exit_code, 0);
+  const nlohmann::json tactics = nlohmann::json::parse(read_text(file))["tactics"];
+  ASSERT_EQ(tactics.size(), 2u);
+  EXPECT_TRUE(tactics[0]["machine"] == "other" || tactics[1]["machine"] == "other");
+}
+
+TEST(CliTune, BadFilesAreNamed) {
+  const std::string output = scratch_file("never.plan");
+  const std::string bad = write_scratch("bad.json", R"({"format": "vitro-tactics"})");
+  for (const auto& arguments : std::vector<std::vector<std::string>>{
+           {"build", small_plan(), "-o", output, "--tactics", bad},
+           {"build", small_plan(), "-o", output, "--tactics", bad, "--tune"},
+           {"build", small_plan(), "-o", output, "--tactics", scratch_file("none.json")},
+           {"build", small_plan(), "-o", output, "--tactics", output},
+           {"build", small_plan(), "-o", output, "--tune", "--tactics", output},
+           {"build", small_plan(), "-o", output, "--tune", "--tactics", scratch_file("no/t.json")},
+           {"build", small_plan(), "-o", scratch_file("no/t.plan"), "--tune"},
+           {"build", small_plan(), "-o", output, "--tune", "--size", "96"},
+           {"build", small_plan(), "-o", output, "--tune", "--tune-batch", "4000000000"}}) {
+    const ProcessResult result = run_vitro(arguments);
+    EXPECT_EQ(result.exit_code, 1) << result.err;
+    EXPECT_TRUE(contains(result.err, "error: ")) << result.err;
+    EXPECT_FALSE(std::filesystem::exists(output));
+  }
+}
+
+}  // namespace
+}  // namespace vitro::test
