@@ -67,7 +67,7 @@ TEST(Constant, RefusesSizesThatOverflow) {
   const int64_t big = int64_t{1} << 31;
   for (Layout layout : {Layout::RowMajor, Layout::Panel16})
     expect_error(ErrorCode::InvalidArgument, "is too large", [&] {
-      storage_bytes({big, big}, layout);
+      storage_bytes(DType::Float32, {big, big}, layout);
     });
 }
 

@@ -163,21 +163,26 @@ void micro_gelu(MicroKernel kernel, const MicroTile& tile, int rows) {
   }
 }
 
-/// Brings the packed panels [begin, end), at most kGemmPanels of them, into the second-level cache
+/// Brings the packed panels [begin, end), at most `width` of them, into the second-level cache
 /// while `tiles` calls use those before them. The calls share the work evenly: a burst in the first
 /// ones takes up the fill buffers that their own loads need, and costs a fifth when weights come
 /// from the last-level cache.
-template <class V>
 struct WeightPrefetch {
   const char* start = nullptr;
   int64_t bytes_per_call = 0;
   int64_t step = 0;
 
-  WeightPrefetch(const GemmArgs& g, int64_t begin, int64_t end, int64_t tiles) {
+  WeightPrefetch(const GemmArgs& g, int64_t begin, int64_t end, int64_t width, int64_t tiles) {
     if (g.b.row_stride != 16 || begin >= end) return;
-    const int64_t panels = end - begin < V::kGemmPanels ? end - begin : V::kGemmPanels;
-    start = reinterpret_cast<const char*>(g.b.data + begin * g.b.panel_stride);
-    bytes_per_call = (panels * g.k * 64 + tiles - 1) / tiles;
+    const int64_t panels = end - begin < width ? end - begin : width;
+    int64_t row_bytes = 64;
+    if (g.b.bfloat16) {
+      row_bytes = 32;
+      start = reinterpret_cast<const char*>(g.b.bfloat16 + begin * g.b.panel_stride);
+    } else {
+      start = reinterpret_cast<const char*>(g.b.data + begin * g.b.panel_stride);
+    }
+    bytes_per_call = (panels * g.k * row_bytes + tiles - 1) / tiles;
     step = (bytes_per_call + g.k - 1) / g.k;
   }
   void aim(MicroTile& t, int64_t tile) const {
@@ -186,19 +191,30 @@ struct WeightPrefetch {
   }
 };
 
+/// `panels` packed panels of bfloat16 from `begin` on, as float32.
+template <class V>
+void expand_panels(const GemmArgs& g, int64_t begin, int64_t panels, float* dst) {
+  const uint16_t* src = g.b.bfloat16 + begin * g.b.panel_stride;
+  const int64_t count = panels * g.k * 16;
+  for (int64_t i = 0; i < count; i += V::kWidth) V::store(dst + i, V::load_bfloat16(src + i));
+}
+
 /// Tiles [first, last) against panels [panel_begin, panel_end): a pair of panels stays in L1 or L2
 /// while the row tiles pass. `a` is the first row of tile `first`.
 template <class V>
 void gemm_block(const GemmArgs& g, const RowTiles& tiles, int64_t first, int64_t last,
                 const float* a, int64_t lda, int64_t panel_begin, int64_t panel_end) {
-  for (int64_t panel = panel_begin; panel < panel_end; panel += V::kGemmPanels) {
+  const int64_t width = g.b.bfloat16 ? gemm_expanded_panels(g.k, V::kGemmPanels) : V::kGemmPanels;
+  float* expanded = g.scratch + gemm_rows_size(g);  // for bfloat16
+  for (int64_t panel = panel_begin; panel < panel_end; panel += width) {
     const int64_t left = panel_end - panel;
-    const int panels = static_cast<int>(left < V::kGemmPanels ? left : V::kGemmPanels);
+    const int panels = static_cast<int>(left < width ? left : width);
     const int64_t columns_left = g.n - panel * 16;
     MicroTile t;
     t.k = g.k;
     t.lda = lda;
-    t.b = g.b.data + panel * g.b.panel_stride;
+    if (g.b.bfloat16) expand_panels<V>(g, panel, panels, expanded);
+    t.b = g.b.bfloat16 ? expanded : g.b.data + panel * g.b.panel_stride;
     t.panel_stride = g.b.panel_stride;
     t.row_stride = g.b.row_stride;
     t.columns = static_cast<int>(columns_left < panels * 16 ? columns_left : panels * 16);
@@ -206,7 +222,7 @@ void gemm_block(const GemmArgs& g, const RowTiles& tiles, int64_t first, int64_t
     t.ldr = g.ldr;
     t.ldc = g.ldc;
     const bool tail = t.columns < panels * 16;
-    const WeightPrefetch<V> ahead(g, panel + panels, panel_end, last - first);
+    const WeightPrefetch ahead(g, panel + panels, panel_end, width, last - first);
     for (int64_t i = first; i < last; ++i) {
       const int64_t row = tiles.start(i);
       const int rows = static_cast<int>(tiles.rows(i));
