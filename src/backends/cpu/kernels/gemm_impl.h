@@ -21,14 +21,17 @@ struct MicroTile {
   int64_t ldr;
   float* c;
   int64_t ldc;
-  int columns;            // valid columns, <= 16 * kPanels
-  const char* prefetch;   // what a later call reads, or null
-  int64_t prefetch_step;  // bytes, for each of the k steps
+  int columns;               // valid columns, <= 16 * kPanels
+  const uint16_t* bfloat16;  // what a kernel that expands reads instead of b
+  float* expanded;           // and where it leaves the float32 panels
+  const char* prefetch;      // what a later call reads, or null
+  int64_t prefetch_step;     // bytes, for each of the k steps
 };
 
 /// Accumulators stay in registers for the whole of k, in order: that is what makes results
-/// independent of the tiling.
-template <class V, int kRows, int kPanels, bool kTail>
+/// independent of the tiling. The kernel that expands reads bfloat16 weights and leaves float32
+/// ones for the next calls: the stores overlap with its multiply-adds.
+template <class V, int kRows, int kPanels, bool kTail, bool kExpand>
 [[gnu::noinline]] void micro_kernel(const MicroTile& t) {
   using Reg = typename V::Reg;
   constexpr int kPerPanel = 16 / V::kWidth;
@@ -52,7 +55,9 @@ template <class V, int kRows, int kPanels, bool kTail>
     for (int r = 0; r < kRows; ++r) acc[r][v] = first;
   }
   const float* a = t.a;
-  const float* b = t.b;
+  [[maybe_unused]] const float* b = t.b;
+  [[maybe_unused]] const uint16_t* bfloat16 = t.bfloat16;
+  [[maybe_unused]] float* expanded = t.expanded;
   const char* prefetch = t.prefetch;
   const int64_t prefetch_step = t.prefetch_step;
   const int64_t lda = t.lda;
@@ -64,11 +69,15 @@ template <class V, int kRows, int kPanels, bool kTail>
     Reg row[kVecs];
 #pragma GCC unroll 8
     for (int v = 0; v < kVecs; ++v) {
-      const float* src = b + v / kPerPanel * panel_stride + v % kPerPanel * V::kWidth;
-      if constexpr (kTail)
-        row[v] = V::load_tail(src, masks[v]);
-      else
-        row[v] = V::load(src);
+      const ptrdiff_t at = v / kPerPanel * panel_stride + v % kPerPanel * V::kWidth;
+      if constexpr (kExpand) {
+        row[v] = V::load_bfloat16(bfloat16 + at);
+        V::store(expanded + at, row[v]);
+      } else if constexpr (kTail) {
+        row[v] = V::load_tail(b + at, masks[v]);
+      } else {
+        row[v] = V::load(b + at);
+      }
     }
 #pragma GCC unroll 16
     for (int r = 0; r < kRows; ++r) {
@@ -81,7 +90,12 @@ template <class V, int kRows, int kPanels, bool kTail>
       prefetch += prefetch_step;
     }
     ++a;
-    b += row_stride;
+    if constexpr (kExpand) {
+      bfloat16 += row_stride;
+      expanded += row_stride;
+    } else {
+      b += row_stride;
+    }
   }
 #pragma GCC unroll 16
   for (int r = 0; r < kRows; ++r) {
@@ -107,10 +121,10 @@ template <class V, int kRows, int kPanels, bool kTail>
 
 using MicroKernel = void (*)(const MicroTile&);
 
-/// The micro-kernels by [rows - 1][panels - 1][tail].
+/// The micro-kernels by [rows - 1][panels - 1][tail][expand].
 template <class V>
 struct MicroTable {
-  MicroKernel entry[V::kGemmRows][V::kGemmPanels][2];
+  MicroKernel entry[V::kGemmRows][V::kGemmPanels][2][2];
 
   constexpr MicroTable() : entry{} { fill<1>(); }
   template <int kRows, int kPanels = 1>
@@ -120,17 +134,20 @@ struct MicroTable {
     } else if constexpr (kPanels > V::kGemmPanels) {
       fill<kRows + 1>();
     } else {
-      entry[kRows - 1][kPanels - 1][0] = micro_kernel<V, kRows, kPanels, false>;
-      entry[kRows - 1][kPanels - 1][1] = micro_kernel<V, kRows, kPanels, true>;
+      auto& kernels = entry[kRows - 1][kPanels - 1];
+      kernels[0][0] = micro_kernel<V, kRows, kPanels, false, false>;
+      kernels[0][1] = micro_kernel<V, kRows, kPanels, false, true>;
+      kernels[1][0] = micro_kernel<V, kRows, kPanels, true, false>;
+      kernels[1][1] = micro_kernel<V, kRows, kPanels, true, true>;
       fill<kRows, kPanels + 1>();
     }
   }
 };
 
 template <class V>
-MicroKernel micro_kernel_for(int rows, int panels, bool tail) {
+MicroKernel micro_kernel_for(int rows, int panels, bool tail, bool expand) {
   static constexpr MicroTable<V> kTable;
-  return kTable.entry[rows - 1][panels - 1][tail];
+  return kTable.entry[rows - 1][panels - 1][tail][expand];
 }
 
 /// A tile whose activation cannot be done in registers: the product goes to a buffer in L1 first,
@@ -191,30 +208,25 @@ struct WeightPrefetch {
   }
 };
 
-/// `panels` packed panels of bfloat16 from `begin` on, as float32.
-template <class V>
-void expand_panels(const GemmArgs& g, int64_t begin, int64_t panels, float* dst) {
-  const uint16_t* src = g.b.bfloat16 + begin * g.b.panel_stride;
-  const int64_t count = panels * g.k * 16;
-  for (int64_t i = 0; i < count; i += V::kWidth) V::store(dst + i, V::load_bfloat16(src + i));
-}
-
 /// Tiles [first, last) against panels [panel_begin, panel_end): a pair of panels stays in L1 or L2
 /// while the row tiles pass. `a` is the first row of tile `first`.
 template <class V>
 void gemm_block(const GemmArgs& g, const RowTiles& tiles, int64_t first, int64_t last,
                 const float* a, int64_t lda, int64_t panel_begin, int64_t panel_end) {
   const int64_t width = g.b.bfloat16 ? gemm_expanded_panels(g.k, V::kGemmPanels) : V::kGemmPanels;
-  float* expanded = g.scratch + gemm_rows_size(g);  // for bfloat16
   for (int64_t panel = panel_begin; panel < panel_end; panel += width) {
     const int64_t left = panel_end - panel;
     const int panels = static_cast<int>(left < width ? left : width);
     const int64_t columns_left = g.n - panel * 16;
-    MicroTile t;
+    MicroTile t{};
     t.k = g.k;
     t.lda = lda;
-    if (g.b.bfloat16) expand_panels<V>(g, panel, panels, expanded);
-    t.b = g.b.bfloat16 ? expanded : g.b.data + panel * g.b.panel_stride;
+    if (g.b.bfloat16) {
+      t.bfloat16 = g.b.bfloat16 + panel * g.b.panel_stride;
+      t.b = t.expanded = g.scratch + gemm_rows_size(g);
+    } else {
+      t.b = g.b.data + panel * g.b.panel_stride;
+    }
     t.panel_stride = g.b.panel_stride;
     t.row_stride = g.b.row_stride;
     t.columns = static_cast<int>(columns_left < panels * 16 ? columns_left : panels * 16);
@@ -230,7 +242,8 @@ void gemm_block(const GemmArgs& g, const RowTiles& tiles, int64_t first, int64_t
       t.c = g.c + row * g.ldc + panel * 16;
       t.residual = g.residual ? g.residual + row * g.ldr + panel * 16 : nullptr;
       ahead.aim(t, i - first);
-      const MicroKernel kernel = micro_kernel_for<V>(rows, panels, tail);
+      const bool expand = g.b.bfloat16 && i == first;
+      const MicroKernel kernel = micro_kernel_for<V>(rows, panels, tail, expand);
       if (g.gelu)
         micro_gelu<V>(kernel, t, rows);
       else
