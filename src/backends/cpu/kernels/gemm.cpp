@@ -11,7 +11,7 @@ constexpr int64_t kMaxTileRows = 16;  // no micro-kernel is higher
 constexpr int64_t kBlockBytes = 448 * 1024;
 constexpr int64_t kMaxBlockRows = 224;
 constexpr int64_t kMaxTilePanels = 4;  // no micro-kernel is wider
-constexpr int64_t kExpandedBytes = 512 * 1024;
+constexpr int64_t kExpandedBytes = 256 * 1024;
 
 }  // namespace
 

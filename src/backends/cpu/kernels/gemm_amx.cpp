@@ -20,9 +20,8 @@ constexpr int64_t kBlockBytes = kParts * kTileBytes;  // the parts of one tile, 
 constexpr int64_t kGroupPanels = 2;                   // columns: two tiles, 32
 constexpr int64_t kGroupColumns = 16 * kGroupPanels;
 // A chunk of B is made into tiles right behind the instructions that multiply the one before it,
-// which it overlaps with. The two, 24 KB, and the tiles of A that pass stay in the first-level
-// cache.
-constexpr int64_t kChunkBytes = 12 << 10;
+// which it overlaps with. The two and the tiles of A that pass stay in the first-level cache.
+constexpr int64_t kMaxChunkBytes = 12 << 10;
 // The parts of a block of rows of A take half of the second-level cache at most.
 constexpr int64_t kRowBlockBytes = 1 << 20;
 constexpr int64_t kMaxRowBlock = 256;
@@ -44,8 +43,8 @@ struct Workspace {
   Workspace(float* scratch, int64_t k) {
     a = reinterpret_cast<char*>(scratch);
     b[0] = a + row_block(k) / kTileRows * depth_blocks(k) * kBlockBytes;
-    b[1] = b[0] + kChunkBytes;
-    c = reinterpret_cast<float*>(b[1] + kChunkBytes);
+    b[1] = b[0] + kMaxChunkBytes;
+    c = reinterpret_cast<float*>(b[1] + kMaxChunkBytes);
     row = c + row_block(k) * kGroupColumns;
   }
 };
@@ -69,6 +68,7 @@ inline void store_parts(__m512 x, __m512 y, char* dst) {
 struct Float32Weights {
   using Row = __m512;
   static constexpr int64_t kParts = 3;
+  static constexpr int64_t kChunkBlocks = 2;
   // Of parts, for each k block: (high, high), (high, low), (high, middle), (middle, middle),
   // (middle, high), (low, high).
   static constexpr int64_t kProducts = 6;
@@ -83,6 +83,7 @@ struct Float32Weights {
 struct BFloat16Weights {
   using Row = __m512i;  // the bits in the low halves
   static constexpr int64_t kParts = 1;
+  static constexpr int64_t kChunkBlocks = 4;
   static constexpr int64_t kProducts = 3;
 
   static const uint16_t* data(const PanelMatrix& b) { return b.bfloat16; }
@@ -99,7 +100,9 @@ struct BFloat16Weights {
 template <class W>
 constexpr int64_t kWeightBytes = W::kParts* kTileBytes;  // the parts of one tile of B
 template <class W>
-constexpr int64_t kChunkBlocks = kChunkBytes / (kGroupPanels * kWeightBytes<W>);
+constexpr int64_t kChunkBytes = W::kChunkBlocks* kGroupPanels* kWeightBytes<W>;
+static_assert(kChunkBytes<Float32Weights> <= kMaxChunkBytes);
+static_assert(kChunkBytes<BFloat16Weights> <= kMaxChunkBytes);
 
 /// A row of A into row `index` of its tiles: pairs are k's 16 apart, as in load_weights().
 void split_row(const float* row, int64_t k, int64_t index, char* tiles) {
@@ -124,7 +127,7 @@ struct Chunk {
       : panel(first_panel),
         panels(std::min(end - first_panel, kGroupPanels)),
         k(first_k),
-        depth(std::min(g.k - first_k, kChunkBlocks<W> * kTileDepth)) {}
+        depth(std::min(g.k - first_k, W::kChunkBlocks * kTileDepth)) {}
 
   bool last_of_group(const GemmArgs& g) const { return k + depth == g.k; }
   Chunk next(const GemmArgs& g, int64_t end) const {
@@ -366,7 +369,7 @@ void gemm_tile_amx(const GemmArgs& g, int64_t m_begin, int64_t m_end, int64_t pa
 
 size_t gemm_scratch_size_amx(const GemmArgs& g) {
   const int64_t parts =
-      row_block(g.k) / kTileRows * depth_blocks(g.k) * kBlockBytes + 2 * kChunkBytes;
+      row_block(g.k) / kTileRows * depth_blocks(g.k) * kBlockBytes + 2 * kMaxChunkBytes;
   // A prepared row may be written one vector beyond its end.
   const int64_t row = (g.k + 15) / 16 * 16 + 16;
   return static_cast<size_t>(parts) / sizeof(float) +
