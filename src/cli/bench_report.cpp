@@ -38,7 +38,7 @@ Json row_json(const BenchRow& row, const BenchMachine& machine, bool with_ratio)
   Json json{
       {"model", row.asked.model},
       {"backend", row.backend},
-      {"precision", row.precision},
+      {"precision", or_null(!row.precision.empty(), row.precision)},
       {"batch", row.asked.batch},
       {"shape", or_null(!row.shape.empty(), row.shape)},
       {"threads", row.asked.threads},

@@ -48,12 +48,18 @@ TEST(CliBuild, WeightsOfBFloat16TakeHalfTheSpace) {
       run_vitro({"bench", half, "--iterations", "1", "--warmup", "1", "--size", "64", "--json"})
           .json();
   EXPECT_EQ(rows[0]["precision"], "bf16w");
+  const ProcessResult mixed = run_vitro({"bench", half, "--precision", "fp32,bf16w", "--size", "64",
+                                         "--iterations", "1", "--warmup", "1", "--json"});
+  EXPECT_EQ(mixed.exit_code, 1);
+  EXPECT_TRUE(contains(mixed.json()[0]["error"], "has precision bf16w, expected fp32"));
+  EXPECT_TRUE(mixed.json()[1]["error"].is_null());
   EXPECT_TRUE(contains(run_vitro({"inspect", half, "--graph"}).out, "weight:BF16:panel16"));
   std::filesystem::remove(half);
 }
 
 TEST(CliBuild, WeightsAreThoseOfThePlan) {
-  const ProcessResult plan_result = run_vitro({"bench", small_plan(), "--weights", "bf16"});
+  const ProcessResult plan_result =
+      run_vitro({"classify", small_plan(), model_file("photos/coffee.png"), "--weights", "bf16"});
   EXPECT_EQ(plan_result.exit_code, 1);
   EXPECT_TRUE(contains(plan_result.err, "has weights in fp32, expected bf16")) << plan_result.err;
   EXPECT_TRUE(contains(plan_result.err, "--weights bf16 -o")) << plan_result.err;
