@@ -12,15 +12,19 @@ struct BuildOptions {
   int64_t head_dim = 0;           ///< 0: that of the architecture
   int64_t height = 0, width = 0;  ///< default input size; 0: from the metadata, else 224
   std::filesystem::path dump_ir;  ///< directory for the graph after each pass; empty: none
+  /// How the matrices of products are stored: Float32, or BFloat16 for half the memory. Everything
+  /// else stays float32, arithmetic included.
+  DType weights = DType::Float32;
 };
 
 /// Compiles a checkpoint (.safetensors, or PyTorch's .pth) into a plan. Nothing in the file is
 /// executed. Throws NotFound, CorruptFile, Unsupported (unknown architecture or format) or
 /// InvalidArgument (the tensors do not fit the architecture: all missing, extra and misshapen ones
-/// are listed).
+/// are listed; or another dtype for the weights).
 Plan build(const std::filesystem::path& checkpoint, const BuildOptions& options = {});
 
-/// A plan file is loaded, anything else is built.
+/// A plan file is loaded, anything else is built. The options are ignored for a plan, but asking
+/// for BFloat16 weights throws InvalidArgument when it has others.
 Plan load_or_build(const std::filesystem::path& model, const BuildOptions& options = {});
 
 }  // namespace vitro

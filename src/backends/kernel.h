@@ -18,7 +18,9 @@ struct Refusal {
 
 /// Where a kernel works; pointers are 64-byte aligned unless they are the caller's own tensors.
 struct KernelArgs {
-  std::span<const float* const> inputs;  ///< operands in the node's order
+  /// Operands in the node's order; null for a constant that is not float32, which a kernel takes
+  /// from OpContext when it is made.
+  std::span<const float* const> inputs;
   float* output;
   std::byte* scratch;  ///< scratch_bytes() bytes, 64-byte aligned, uninitialised
   ThreadTeam& team;    ///< of as many threads as the kernel was made for

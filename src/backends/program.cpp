@@ -169,7 +169,8 @@ class ProgramBuilder {
     const auto index = static_cast<size_t>(r);
     if (const auto& constant = graph_.value(r).constant) {
       program_->constants.push_back(*constant);
-      return {Place::Kind::Constant, 0, constant->data()};
+      const bool is_float = constant->dtype == DType::Float32;
+      return {Place::Kind::Constant, 0, is_float ? constant->data() : nullptr};
     }
     const auto input = std::find(graph_.inputs.begin(), graph_.inputs.end(), r);
     if (input != graph_.inputs.end())

@@ -10,7 +10,7 @@ constexpr size_t kMaxOperands = 16;
 struct Place {
   enum class Kind : uint8_t { Unset, Arena, Input, Output, Constant } kind = Kind::Unset;
   size_t index = 0;             ///< byte offset into the arena, or position among inputs or outputs
-  const float* data = nullptr;  ///< of a constant
+  const float* data = nullptr;  ///< of a float32 constant
 };
 
 struct Step {

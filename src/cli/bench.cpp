@@ -6,10 +6,12 @@
 #include "cli/bench_options.h"
 #include "cli/bench_report.h"
 #include "cli/interleave.h"
+#include "cli/model_info.h"
 #include "cli/output.h"
 #include "cli/synthetic_input.h"
 #include "cli/trtexec.h"
 #include "cli/verbs.h"
+#include "core/check.h"
 #include "core/file_io.h"
 #include "core/log.h"
 
@@ -60,15 +62,20 @@ class Bench {
  private:
   using Work = std::function<void(BenchRow&)>;
 
-  /// The plan of a model, which stays open until another one is asked for. A model that cannot be
-  /// opened is not tried again.
-  const Plan& plan_of(const std::string& model) {
-    if (model != options_.model) {
-      options_.model = model;
+  /// The plan of a model and precision, which stays open until another one is asked for. A model
+  /// that cannot be opened is not tried again.
+  const Plan& plan_of(const BenchCase& asked) {
+    if (asked.model != options_.model || asked.precision != precision_) {
+      options_.model = asked.model;
+      options_.build.weights = asked.precision == "bf16w" ? DType::BFloat16 : DType::Float32;
+      precision_ = asked.precision;
       plan_.reset();
       failure_ = nullptr;
       try {
         plan_.emplace(open_model(options_));
+        const char* precision = precision_name(*plan_);
+        check(precision_.empty() || precision_ == precision, ErrorCode::InvalidArgument,
+              "plan '{}' has precision {}, expected {}", asked.model, precision, precision_);
       } catch (...) {
         failure_ = std::current_exception();
       }
@@ -82,6 +89,7 @@ class Bench {
     BenchRow row;
     row.asked = asked;
     row.backend = asked.backend;
+    row.precision = asked.precision;
     row.setup = {options_.streams.value_or(1), asked.threads / options_.streams.value_or(1),
                  asked.batch};
     std::string hint;
@@ -106,7 +114,8 @@ class Bench {
   }
 
   Target prepare(BenchRow& row) {
-    const Plan& plan = plan_of(row.asked.model);
+    const Plan& plan = plan_of(row.asked);
+    row.precision = precision_name(plan);
     row.shape = input_dims(plan, row.asked.batch, row.asked.size);
     if (options_.hint == BenchHint::Throughput) row.setup = find_setup(plan, row.asked);
     Target target(plan, row.asked, row.setup);
@@ -198,6 +207,7 @@ class Bench {
 
   BenchOptions options_;
   std::vector<BenchCase> cases_;
+  std::string precision_;  ///< that plan_ was asked for
   std::optional<Plan> plan_;
   std::exception_ptr failure_;
   std::string last_error_;

@@ -71,8 +71,8 @@ CLI::Option* add_choice(CLI::App& verb, const std::string& name, T& value,
 CLI::Validator precision_name() {
   return CLI::Validator(
       [](std::string& text) {
-        if (text == "fp32") return std::string();
-        return fmt::format("got '{}', expected fp32, the one precision there is", text);
+        if (text == "fp32" || text == "bf16w") return std::string();
+        return fmt::format("got '{}', expected fp32 or bf16w", text);
       },
       "PRECISION");
 }
@@ -103,8 +103,8 @@ void add_lists(CLI::App& verb, BenchOptions& options) {
            "What runs the model (" + backend_names_text() + "); default: auto")
       ->option_text("NAME,...");
   add_list(verb, "--precision", options.precisions, precision_name(), text_of,
-           "Number format of the arithmetic; default: fp32")
-      ->option_text("fp32");
+           "fp32, or bf16w: weights of bf16 in fp32 arithmetic; default: the plan's, else fp32")
+      ->option_text("fp32|bf16w,...");
 }
 
 void add_timing(CLI::App& verb, BenchOptions& options) {

@@ -16,8 +16,8 @@ enum class BenchHint { None, Latency, Throughput };
 struct BenchOptions : CommonOptions {
   std::vector<std::string> models;
   std::vector<std::string> backends{"auto"};
-  std::vector<std::string> precisions{"fp32"};
-  std::vector<int> threads;  ///< empty: one for each core
+  std::vector<std::string> precisions{""};  ///< "": that of the model
+  std::vector<int> threads;                 ///< empty: one for each core
   std::vector<int64_t> batches{1};
   std::vector<std::optional<Size>> sizes{std::nullopt};
   std::optional<int> streams;

@@ -38,7 +38,7 @@ Json row_json(const BenchRow& row, const BenchMachine& machine, bool with_ratio)
   Json json{
       {"model", row.asked.model},
       {"backend", row.backend},
-      {"precision", row.asked.precision},
+      {"precision", or_null(!row.precision.empty(), row.precision)},
       {"batch", row.asked.batch},
       {"shape", or_null(!row.shape.empty(), row.shape)},
       {"threads", row.asked.threads},
@@ -127,7 +127,7 @@ std::vector<Cells> grid(const std::vector<BenchRow>& rows) {
       return done ? fmt::format("{:.{}f}", value, digits) : std::string("-");
     };
     add(row.asked.model,
-        {row.backend, row.asked.precision, std::to_string(row.asked.batch),
+        {row.backend, row.precision, std::to_string(row.asked.batch),
          row.shape.empty() ? "-" : to_string(row.shape),
          done ? fmt::format("{}x{}", row.setup.streams, row.setup.threads)
               : std::to_string(row.asked.threads),

@@ -15,8 +15,8 @@ namespace vitro::cli {
 struct BenchCase {
   std::string model;
   std::string backend;
-  std::string precision;
-  int threads = 1;  ///< in all
+  std::string precision;  ///< that of the model when empty
+  int threads = 1;        ///< in all
   int64_t batch = 1;
   std::optional<Size> size;  ///< the model's when empty
 };
@@ -31,8 +31,9 @@ struct BenchRatio {
 /// What came of a case. With an error, what could not be measured stays empty.
 struct BenchRow {
   BenchCase asked;
-  std::string backend;  ///< the one that "auto" stood for
-  Dims shape;           ///< of the whole batch
+  std::string backend;    ///< the one that "auto" stood for
+  std::string precision;  ///< of the plan
+  Dims shape;             ///< of the whole batch
   StreamSetup setup;
   Summary ms;  ///< of one run
   double images_per_s = 0;

@@ -78,6 +78,7 @@ int run_build(const Options& options) {
 Action add_build(CLI::App& verb) {
   auto options = std::make_shared<Options>();
   add_model_options(verb, *options);
+  add_weights_option(verb, options->build);
   verb.add_option("--size", options->size, "Default input size; default: from the file, else 224")
       ->option_text("N|HxW")
       ->check(size_text())

@@ -140,6 +140,7 @@ int run_classify(const Options& options) {
 Action add_classify(CLI::App& verb) {
   auto options = std::make_shared<Options>();
   add_model_options(verb, *options);
+  add_weights_option(verb, options->build);
   verb.add_option("IMAGE", options->images, "JPEG, PNG or WebP files; - is standard input")
       ->option_text("IMAGE...")
       ->required();

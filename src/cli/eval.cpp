@@ -3,6 +3,7 @@
 
 #include "backends/backend.h"
 #include "cli/evaluation.h"
+#include "cli/model_info.h"
 #include "cli/options.h"
 #include "cli/output.h"
 #include "cli/prediction.h"
@@ -135,7 +136,7 @@ Json evaluation_json(const Options& options, const Session& session, const Evalu
   Json json{{"model", options.model},
             {"folder", options.folder},
             {"backend", session.backend()},
-            {"precision", "fp32"},
+            {"precision", precision_name(session.plan())},
             {"threads", session.threads()},
             {"batch", options.batch},
             {"images", evaluation.images},
@@ -215,6 +216,7 @@ int run_eval(Options options) {
 Action add_eval(CLI::App& verb) {
   auto options = std::make_shared<Options>();
   add_model_options(verb, *options);
+  add_weights_option(verb, options->build);
   verb.add_option("IMAGE_FOLDER", options->folder, "Images in one directory per class")
       ->option_text("IMAGE_FOLDER")
       ->required();

@@ -72,6 +72,7 @@ std::vector<std::pair<std::string, std::string>> plan_fields(const Plan& plan) {
       {"head_dim", std::to_string(info.head_dim)},
       {"classes", fmt::format("{} ({} labels)", info.num_classes, info.labels.size())},
       {"parameters", fmt::format("{}", fmt::group_digits(info.num_parameters))},
+      {"precision", precision_name(plan)},
       {"tensors", fmt::format("{}/{} consumed", tensors, tensors)},
       {"input", fmt::format("{}x{} pixels by default", pre.height, pre.width)},
       {"preprocessing",
@@ -93,6 +94,7 @@ Json plan_json(const Plan& plan) {
           {"classes", info.num_classes},
           {"labels", info.labels.size()},
           {"parameters", info.num_parameters},
+          {"precision", precision_name(plan)},
           {"tensors", plan.weights().size()},
           {"preprocessing",
            {{"height", pre.height},
@@ -107,6 +109,10 @@ Json plan_json(const Plan& plan) {
           {"vitro_version", info.vitro_version},
           {"tactics", tactics_json(plan.data().tactics)},
           {"notes", info.notes}};
+}
+
+const char* precision_name(const Plan& plan) {
+  return weights_dtype(plan.data().graph) == DType::BFloat16 ? "bf16w" : "fp32";
 }
 
 int64_t weight_bytes(const Plan& plan) {

@@ -13,6 +13,10 @@ namespace vitro::cli {
 std::vector<std::pair<std::string, std::string>> plan_fields(const Plan& plan);
 Json plan_json(const Plan& plan);
 
+/// The precision of a plan on every backend there is: "fp32", or "bf16w" for float32 arithmetic on
+/// weights that are stored as bfloat16.
+const char* precision_name(const Plan& plan);
+
 /// Bytes of all constants of the plan's graph.
 int64_t weight_bytes(const Plan& plan);
 

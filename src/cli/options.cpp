@@ -1,6 +1,7 @@
 #include "cli/options.h"
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <charconv>
 #include <filesystem>
 #include <limits>
@@ -28,6 +29,17 @@ std::vector<std::string> backend_names() {
   std::vector<std::string> names{"auto"};
   for (const BackendRow& row : backend_rows()) names.push_back(row.name);
   return names;
+}
+
+/// Accepts the names of a list.
+CLI::Validator name_of(const std::vector<std::string>& names) {
+  const std::string known = fmt::format("{}", fmt::join(names, "|"));
+  return CLI::Validator(
+      [names, known](std::string& text) {
+        if (std::find(names.begin(), names.end(), text) != names.end()) return std::string();
+        return fmt::format("got '{}', expected {}", text, known);
+      },
+      known);
 }
 
 CLI::Validator topic_name() {
@@ -68,6 +80,18 @@ void add_build_options(CLI::App& verb, BuildOptions& options) {
                   "Channels of an attention head; default: that of the architecture")
       ->option_text("N")
       ->check(integer_between(1, 4096))
+      ->group(kModelGroup);
+}
+
+void add_weights_option(CLI::App& verb, BuildOptions& options) {
+  verb.add_option_function<std::string>(
+          "--weights",
+          [&options](const std::string& text) {
+            options.weights = text == "bf16" ? DType::BFloat16 : DType::Float32;
+          },
+          "How a checkpoint's matrices are stored; bf16 takes half the memory; default: fp32")
+      ->option_text("fp32|bf16")
+      ->check(name_of({"fp32", "bf16"}))
       ->group(kModelGroup);
 }
 
@@ -142,17 +166,7 @@ CLI::Validator number_between(double minimum, double maximum) {
 
 std::string backend_names_text() { return fmt::format("{}", fmt::join(backend_names(), "|")); }
 
-CLI::Validator backend_name() {
-  const std::string known = backend_names_text();
-  return CLI::Validator(
-      [known](std::string& text) {
-        for (const std::string& name : backend_names()) {
-          if (text == name) return std::string();
-        }
-        return fmt::format("got '{}', expected {}", text, known);
-      },
-      known);
-}
+CLI::Validator backend_name() { return name_of(backend_names()); }
 
 CLI::Validator positive_integer() {
   return integer_between(1, std::numeric_limits<int64_t>::max());

@@ -45,6 +45,8 @@ std::optional<Size> parse_size(std::string_view text);
 void add_model_options(CLI::App& verb, CommonOptions& options);
 /// Declares --arch and --head-dim only.
 void add_build_options(CLI::App& verb, BuildOptions& options);
+/// Declares --weights, for the verbs that store or run what they build.
+void add_weights_option(CLI::App& verb, BuildOptions& options);
 /// Declares --backend, --threads and --verbose.
 void add_execution_options(CLI::App& verb, CommonOptions& options);
 /// Declares --verbose.

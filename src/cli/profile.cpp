@@ -3,6 +3,7 @@
 #include <set>
 
 #include "cli/machine_load.h"
+#include "cli/model_info.h"
 #include "cli/options.h"
 #include "cli/profile/advice.h"
 #include "cli/profile/exports.h"
@@ -77,6 +78,7 @@ ProfileReport measure(const Options& options, const Plan& plan) {
   ProfileReport report{.model = options.model,
                        .architecture = plan.info().architecture,
                        .backend = session.backend(),
+                       .precision = precision_name(plan),
                        .dims = dims,
                        .threads = session.threads(),
                        .peaks = {},
@@ -252,6 +254,7 @@ void add_report_options(CLI::App& verb, Options& options) {
 Action add_profile(CLI::App& verb) {
   auto options = std::make_shared<Options>();
   add_model_options(verb, *options);
+  add_weights_option(verb, options->build);
   add_run_options(verb, *options);
   add_execution_options(verb, *options);
   add_report_options(verb, *options);

@@ -47,6 +47,7 @@ int run_tensor(const Options& options) {
 Action add_run(CLI::App& verb) {
   auto options = std::make_shared<Options>();
   add_model_options(verb, *options);
+  add_weights_option(verb, options->build);
   verb.add_option("-i,--input", options->input,
                   "Preprocessed images (required): .npy of shape [batch, 3, height, width]")
       ->option_text("FILE")

@@ -41,6 +41,14 @@ float bfloat16_to_float32(uint16_t bits) {
   return std::bit_cast<float>(static_cast<uint32_t>(bits) << 16);
 }
 
+uint16_t float32_to_bfloat16(float value) {
+  const auto bits = std::bit_cast<uint32_t>(value);
+  const uint32_t high = bits >> 16;
+  constexpr uint32_t kQuiet = 0x40;  // the carry below could turn a NaN into infinity
+  if (value != value) return static_cast<uint16_t>(high | kQuiet);
+  return static_cast<uint16_t>((bits + 0x7fffu + (high & 1u)) >> 16);
+}
+
 void to_float32(DType dtype, std::span<const std::byte> src, float* dst) {
   check(src.size() % dtype_size(dtype) == 0, ErrorCode::InvalidArgument,
         "to_float32: {} bytes are not a whole number of {} elements", src.size(),

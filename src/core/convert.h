@@ -13,6 +13,8 @@ float float16_to_float32(uint16_t bits);
 
 /// The value of a bfloat16 bit pattern. Exact.
 float bfloat16_to_float32(uint16_t bits);
+/// The nearest bfloat16, ties to even; beyond the largest one it is infinity. NaN stays NaN.
+uint16_t float32_to_bfloat16(float value);
 
 /// Converts `src` (little-endian, any alignment) to float32. `dst` has room for
 /// src.size() / dtype_size(dtype) elements. Float16 and BFloat16 are exact; Float64 rounds to

@@ -7,9 +7,9 @@
 
 namespace vitro {
 
-ValueId GraphBuilder::input(std::string name, Dims dims) {
+ValueId GraphBuilder::input(std::string name, Dims dims, DType dtype) {
   const auto id = static_cast<ValueId>(graph_.values.size());
-  graph_.values.push_back({std::move(name), {DType::Float32, std::move(dims)}, std::nullopt});
+  graph_.values.push_back({std::move(name), {dtype, std::move(dims)}, std::nullopt});
   graph_.inputs.push_back(id);
   return id;
 }

@@ -8,7 +8,7 @@ namespace vitro {
 /// the nodes; operands are value ids of this builder.
 class GraphBuilder {
  public:
-  ValueId input(std::string name, Dims dims);
+  ValueId input(std::string name, Dims dims, DType dtype = DType::Float32);
   ValueId constant(std::string name, Constant constant);
   /// Appends a node; fused ops get their body. Throws InvalidArgument when the operands do not fit.
   ValueId op(OpKind kind, Attrs attrs, std::vector<ValueId> inputs, const std::string& source);

@@ -3,6 +3,7 @@
 #include <new>
 
 #include "core/check.h"
+#include "core/convert.h"
 #include "core/panel16.h"
 #include "ir/graph.h"
 
@@ -12,14 +13,15 @@ const char* layout_name(Layout layout) {
   return layout == Layout::Panel16 ? "panel16" : "row_major";
 }
 
-size_t storage_bytes(const Dims& dims, Layout layout) {
+size_t storage_bytes(DType dtype, const Dims& dims, Layout layout) {
   constexpr int64_t kMaxElements = std::numeric_limits<int64_t>::max() / 64;
   check(num_elements(dims) <= kMaxElements, ErrorCode::InvalidArgument, "constant {} is too large",
         to_string(dims));
-  if (layout == Layout::RowMajor) return static_cast<size_t>(num_elements(dims)) * sizeof(float);
+  if (layout == Layout::RowMajor)
+    return static_cast<size_t>(num_elements(dims)) * dtype_size(dtype);
   check(dims.size() == 2, ErrorCode::Internal, "layout panel16 of {}: only matrices have panels",
         to_string(dims));
-  return panel16_size(dims[0], dims[1]) * sizeof(float);
+  return panel16_size(dims[0], dims[1]) * dtype_size(dtype);
 }
 
 const float* Constant::data() const {
@@ -34,13 +36,22 @@ std::span<const float> Constant::floats() const {
   return {data(), bytes.size() / sizeof(float)};
 }
 
-std::pair<Constant, std::span<float>> allocate_constant(Dims dims, Layout layout) {
+namespace {
+
+std::pair<Constant, std::byte*> allocate(DType dtype, Dims dims, Layout layout) {
   constexpr std::align_val_t kAlignment{64};
-  const size_t size = storage_bytes(dims, layout);
+  const size_t size = storage_bytes(dtype, dims, layout);
   auto* memory = static_cast<std::byte*>(::operator new(std::max<size_t>(size, 1), kAlignment));
   std::shared_ptr<std::byte> owner(memory, [](std::byte* p) { ::operator delete(p, kAlignment); });
-  Constant constant{DType::Float32, std::move(dims), layout, {memory, size}, owner};
-  return {std::move(constant), {reinterpret_cast<float*>(memory), size / sizeof(float)}};
+  return {{dtype, std::move(dims), layout, {memory, size}, owner}, memory};
+}
+
+}  // namespace
+
+std::pair<Constant, std::span<float>> allocate_constant(Dims dims, Layout layout) {
+  auto [constant, memory] = allocate(DType::Float32, std::move(dims), layout);
+  const size_t count = constant.bytes.size() / sizeof(float);
+  return {std::move(constant), {reinterpret_cast<float*>(memory), count}};
 }
 
 Constant make_constant(Dims dims, std::span<const float> values) {
@@ -59,6 +70,21 @@ Constant with_layout(const Constant& constant, Layout layout) {
     pack_panel16(constant.data(), n, k, dst.data());
   else
     unpack_panel16(constant.data(), n, k, dst.data());
+  return result;
+}
+
+Constant with_dtype(const Constant& constant, DType dtype) {
+  if (constant.dtype == dtype) return constant;
+  auto [result, memory] = allocate(dtype, constant.dims, constant.layout);
+  if (dtype == DType::Float32) {
+    to_float32(constant.dtype, constant.bytes, reinterpret_cast<float*>(memory));
+    return result;
+  }
+  check(dtype == DType::BFloat16, ErrorCode::Internal, "constant {}: cannot be stored as {}",
+        to_string(constant.dims), dtype_name(dtype));
+  const std::span values(constant.data(), constant.bytes.size() / sizeof(float));
+  std::transform(values.begin(), values.end(), reinterpret_cast<uint16_t*>(memory),
+                 float32_to_bfloat16);
   return result;
 }
 

@@ -74,7 +74,7 @@ Graph fused_body(OpKind kind, const Attrs& attrs, std::span<const TensorType> in
   GraphBuilder builder;
   std::vector<ValueId> in;
   for (size_t i = 0; i < inputs.size(); ++i)
-    in.push_back(builder.input("in" + std::to_string(i), inputs[i].dims));
+    in.push_back(builder.input("in" + std::to_string(i), inputs[i].dims, inputs[i].dtype));
   ValueId out = -1;
   switch (kind) {
     case OpKind::Attention: {

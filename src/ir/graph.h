@@ -17,7 +17,8 @@ enum class Layout : uint8_t {
 };
 const char* layout_name(Layout layout);
 
-/// An immutable weight. Copies share the bytes, which are 64-byte aligned when they are float32.
+/// An immutable weight: float32, or a matrix in panels that is stored as bfloat16 and multiplied as
+/// float32. Copies share the bytes, which are 64-byte aligned.
 struct Constant {
   DType dtype = DType::Float32;
   Dims dims;
@@ -36,10 +37,13 @@ Constant make_constant(Dims dims, std::span<const float> values);
 /// An uninitialised owning constant and the place to write it.
 std::pair<Constant, std::span<float>> allocate_constant(Dims dims,
                                                         Layout layout = Layout::RowMajor);
-/// Bytes that a float32 constant takes in memory.
-size_t storage_bytes(const Dims& dims, Layout layout);
-/// The same weights in another layout; the constant itself when it has it already.
+/// Bytes that a constant takes in memory.
+size_t storage_bytes(DType dtype, const Dims& dims, Layout layout);
+/// The same float32 weights in another layout; the constant itself when it has it already.
 Constant with_layout(const Constant& constant, Layout layout);
+/// The same weights stored as Float32 or BFloat16, rounded to the nearest; the constant itself when
+/// it is stored so already.
+Constant with_dtype(const Constant& constant, DType dtype);
 
 using ValueId = int32_t;
 
@@ -103,7 +107,7 @@ int64_t input_multiple(const Graph& graph);
 /// Throws Internal when the graph is malformed: ids out of range, a use before its definition, a
 /// wrong arity, an attribute of another op, a constant whose bytes do not fit its extents, a stored
 /// type that differs from the inferred one, a fused node whose body computes another type, or
-/// packed weights that something else than a product reads.
+/// weights in panels or in bfloat16 that something else than a product reads.
 void verify(const Graph& graph);
 
 /// Readable text, one line per node; the format is that of `--dump-ir` and of the pass tests.

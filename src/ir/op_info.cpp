@@ -1,5 +1,6 @@
 #include "ir/op_info.h"
 
+#include <algorithm>
 #include <array>
 
 #include "core/check.h"
@@ -112,6 +113,11 @@ std::span<const size_t> matrix_operands(OpKind kind) {
     default:
       return {};
   }
+}
+
+bool is_matrix_operand(OpKind kind, size_t index) {
+  const auto operands = matrix_operands(kind);
+  return std::find(operands.begin(), operands.end(), index) != operands.end();
 }
 
 }  // namespace vitro

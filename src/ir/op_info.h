@@ -23,7 +23,8 @@ const OpInfo& op_info(OpKind kind);
 /// The kind with that name, or nullopt.
 std::optional<OpKind> op_kind(std::string_view name);
 /// The operands of an op that are the matrices [n, k] of its products: those alone may be constants
-/// of Layout::Panel16.
+/// of Layout::Panel16 or of BFloat16.
 std::span<const size_t> matrix_operands(OpKind kind);
+bool is_matrix_operand(OpKind kind, size_t index);
 
 }  // namespace vitro

@@ -16,6 +16,14 @@ std::string field_text(const Sequence& values) {
   return fmt::format("[{}]", fmt::join(values, ","));
 }
 
+/// What differs from float32 in rows: ":panel16", ":BF16:panel16".
+std::string storage_suffix(const Constant& constant) {
+  std::string text;
+  if (constant.dtype != DType::Float32) text += fmt::format(":{}", dtype_name(constant.dtype));
+  if (constant.layout != Layout::RowMajor) text += fmt::format(":{}", layout_name(constant.layout));
+  return text;
+}
+
 void print_graph(const Graph& graph, const std::string& indent, std::string& out) {
   const auto line = std::back_inserter(out);
   for (ValueId id : graph.inputs)
@@ -26,7 +34,7 @@ void print_graph(const Graph& graph, const std::string& indent, std::string& out
       const Value& value = graph.value(node.inputs[i]);
       fmt::format_to(line, "{}", i == 0 ? "" : ", ");
       if (value.constant)
-        fmt::format_to(line, "@{}{}", value.name, layout_suffix(*value.constant));
+        fmt::format_to(line, "@{}{}", value.name, storage_suffix(*value.constant));
       else
         fmt::format_to(line, "%{}", node.inputs[i]);
     }

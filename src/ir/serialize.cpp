@@ -100,7 +100,9 @@ Dims dims_from_json(const Json& json) {
 
 Json value_to_json(const Value& value) {
   Json json{{"name", value.name}, {"dims", value.type.dims}};
-  if (value.constant) json["layout"] = layout_name(value.constant->layout);
+  if (!value.constant) return json;
+  json["layout"] = layout_name(value.constant->layout);
+  if (value.type.dtype != DType::Float32) json["dtype"] = dtype_name(value.type.dtype);
   return json;
 }
 
@@ -112,7 +114,13 @@ Value value_from_json(const Json& json) {
   const auto layout = json.at("layout").get<std::string>();
   expect(layout == layout_name(Layout::RowMajor) || layout == layout_name(Layout::Panel16),
          "constant '{}' has the unknown layout '{}'", value.name, layout);
-  value.constant = Constant{DType::Float32, value.type.dims, Layout::RowMajor, {}, nullptr};
+  if (json.contains("dtype")) {
+    const auto dtype = json.at("dtype").get<std::string>();
+    expect(dtype == dtype_name(DType::BFloat16), "constant '{}' has the unknown dtype '{}'",
+           value.name, dtype);
+    value.type.dtype = DType::BFloat16;
+  }
+  value.constant = Constant{value.type.dtype, value.type.dims, Layout::RowMajor, {}, nullptr};
   if (layout == layout_name(Layout::Panel16)) value.constant->layout = Layout::Panel16;
   return value;
 }

@@ -1,5 +1,3 @@
-#include <algorithm>
-
 #include "core/check.h"
 #include "ir/graph.h"
 #include "ir/infer.h"
@@ -49,26 +47,36 @@ void verify_constant(const Value& value) {
   check(type == value.type, ErrorCode::Internal, "constant '{}': {} {}, its value is {} {}",
         value.name, dtype_name(type.dtype), to_string(type.dims), dtype_name(value.type.dtype),
         to_string(value.type.dims));
-  const size_t expected = storage_bytes(constant.dims, constant.layout);
+  const bool known_storage =
+      constant.dtype == DType::Float32 ||
+      (constant.dtype == DType::BFloat16 && constant.layout == Layout::Panel16);
+  check(known_storage, ErrorCode::Internal,
+        "constant '{}' is {} in layout {}, expected F32, or BF16 in panel16", value.name,
+        dtype_name(constant.dtype), layout_name(constant.layout));
+  const size_t expected = storage_bytes(constant.dtype, constant.dims, constant.layout);
   check(constant.bytes.data() == nullptr || constant.bytes.size() == expected, ErrorCode::Internal,
         "constant '{}' {}: {} bytes, expected {}", value.name, to_string(constant.dims),
         constant.bytes.size(), expected);
 }
 
-/// Packed weights are for the products that know how to read them: any other op, a view or a graph
-/// output would take the panels for rows.
-void verify_layouts(const Graph& graph) {
+/// Weights in panels or in bfloat16 are for the products that know how to read them: any other op,
+/// a view or a graph output would take them for rows of float32.
+void verify_storage(const Graph& graph) {
   const auto is_packed = [&](ValueId id) {
     const auto& constant = graph.value(id).constant;
     return constant && constant->layout != Layout::RowMajor;
   };
   for (const Node& node : graph.nodes) {
-    const auto matrices = matrix_operands(node.kind);
-    for (size_t i = 0; i < node.inputs.size(); ++i)
-      check(!is_packed(node.inputs[i]) ||
-                std::find(matrices.begin(), matrices.end(), i) != matrices.end(),
-            ErrorCode::Internal, "{} '{}': operand {} is packed in panels, expected row_major",
-            op_info(node.kind).name, node.source, i);
+    for (size_t i = 0; i < node.inputs.size(); ++i) {
+      if (is_matrix_operand(node.kind, i)) continue;
+      check(!is_packed(node.inputs[i]), ErrorCode::Internal,
+            "{} '{}': operand {} is packed in panels, expected row_major", op_info(node.kind).name,
+            node.source, i);
+      const DType dtype = graph.value(node.inputs[i]).type.dtype;
+      check(dtype != DType::BFloat16, ErrorCode::Internal,
+            "{} '{}': operand {} is {}, expected F32", op_info(node.kind).name, node.source, i,
+            dtype_name(dtype));
+    }
   }
   for (ValueId id : graph.outputs)
     check(!is_packed(id), ErrorCode::Internal, "graph: output {} is a constant packed in panels",
@@ -100,7 +108,7 @@ void verify(const Graph& graph) {
   verify_structure(graph);
   for (const Value& value : graph.values)
     if (value.constant) verify_constant(value);
-  verify_layouts(graph);
+  verify_storage(graph);
   std::vector<TensorType> inputs;
   for (ValueId id : graph.inputs) inputs.push_back(graph.value(id).type);
   const std::vector<TensorType> types = infer_types(graph, inputs);

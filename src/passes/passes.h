@@ -51,4 +51,7 @@ void fuse_local_mixer(Graph& graph);
 /// The matrices of linear, mlp, attention_block and local_mixer -> Layout::Panel16.
 void pack_weights(Graph& graph);
 
+/// Weights in panels -> the same stored as bfloat16. Not exact, so it runs when it is asked for.
+void round_weights(Graph& graph);
+
 }  // namespace vitro

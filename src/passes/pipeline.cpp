@@ -62,13 +62,15 @@ std::span<const Pass> pass_list() { return kPasses; }
 void run_passes(Graph& graph, const PassOptions& options) {
   create_dump_dir(options.dump_dir);
   dump(graph, options, 0, "input");
-  for (size_t i = 0; i < kPasses.size(); ++i) {
+  std::vector<Pass> passes(kPasses.begin(), kPasses.end());
+  if (options.weights == DType::BFloat16) passes.push_back({"round_weights", round_weights});
+  for (size_t i = 0; i < passes.size(); ++i) {
     const size_t before = graph.nodes.size();
-    kPasses[i].run(graph);
-    log_message(LogTopic::Passes, fmt::format("{:02} {:<24} {} ops -> {}", i + 1, kPasses[i].name,
+    passes[i].run(graph);
+    log_message(LogTopic::Passes, fmt::format("{:02} {:<24} {} ops -> {}", i + 1, passes[i].name,
                                               before, graph.nodes.size()));
-    verify_after(graph, kPasses[i].name);
-    dump(graph, options, i + 1, kPasses[i].name);
+    verify_after(graph, passes[i].name);
+    dump(graph, options, i + 1, passes[i].name);
   }
 }
 

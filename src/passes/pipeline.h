@@ -13,13 +13,15 @@ struct Pass {
   void (*run)(Graph&);
 };
 
-/// All passes, in the order in which run_passes() applies them.
+/// The passes that always run, in the order in which run_passes() applies them.
 std::span<const Pass> pass_list();
 
 struct PassOptions {
   /// When not empty: receives 00-input.txt, then 01-<name>.txt and so on, the graph after each
   /// pass. Created when missing.
   std::filesystem::path dump_dir;
+  /// How the matrices are stored in the end: Float32 or BFloat16.
+  DType weights = DType::Float32;
 };
 
 /// Optimises a valid graph in place and verifies it after each pass. Throws NotFound or DeviceError

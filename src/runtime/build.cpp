@@ -1,5 +1,6 @@
 #include "vitro/build.h"
 
+#include "core/check.h"
 #include "frontend/checkpoint/checkpoint.h"
 #include "passes/pipeline.h"
 #include "runtime/plan_data.h"
@@ -29,6 +30,9 @@ PlanInfo plan_info(const ImportedModel& model) {
 }  // namespace
 
 Plan build(const std::filesystem::path& checkpoint, const BuildOptions& options) {
+  check(options.weights == DType::Float32 || options.weights == DType::BFloat16,
+        ErrorCode::InvalidArgument, "build: weights as {}, expected F32 or BF16",
+        dtype_name(options.weights));
   ImportedModel model = import_checkpoint(
       checkpoint, {options.arch, options.head_dim, options.height, options.width, false});
   auto plan = std::make_shared<PlanData>();
@@ -36,12 +40,19 @@ Plan build(const std::filesystem::path& checkpoint, const BuildOptions& options)
   for (const LedgerEntry& entry : model.ledger)
     plan->weights.push_back({entry.name, entry.dims, entry.dtype, entry.consumer, entry.checksum});
   plan->graph = std::move(model.graph);
-  run_passes(plan->graph, {options.dump_ir});
+  run_passes(plan->graph, {options.dump_ir, options.weights});
   return Plan(std::move(plan));
 }
 
 Plan load_or_build(const std::filesystem::path& model, const BuildOptions& options) {
-  return is_plan_file(model) ? load(model) : build(model, options);
+  if (!is_plan_file(model)) return build(model, options);
+  Plan plan = load(model);
+  if (options.weights == DType::BFloat16 && weights_dtype(plan.data().graph) != DType::BFloat16)
+    fail_hint(ErrorCode::InvalidArgument,
+              fmt::format("rebuild it: vitro build {} --weights bf16 -o {}", plan.info().source,
+                          model.string()),
+              "plan '{}' has weights in fp32, expected bf16", model.string());
+  return plan;
 }
 
 }  // namespace vitro

@@ -18,6 +18,9 @@ struct PlanData {
   Tactics tactics;                    ///< empty when nothing was tuned
 };
 
+/// How its matrices are stored: BFloat16 when any is, else Float32.
+DType weights_dtype(const Graph& graph);
+
 /// True when the file starts like a plan: a cheap look at its header, which may still be corrupt.
 bool is_plan_file(const std::filesystem::path& path);
 

@@ -80,10 +80,10 @@ void attach_weights(Graph& graph, const TensorFile& file, const std::shared_ptr<
     check(found != by_name.end(), ErrorCode::CorruptFile, "plan '{}': no weights '{}'", path,
           value.name);
     const TensorEntry& tensor = *found->second;
-    check(tensor.dtype == DType::Float32 && tensor.dims == stored_dims(*value.constant),
-          ErrorCode::CorruptFile, "plan '{}': weights '{}' are {} {}, expected F32 {}", path,
+    check(tensor.dtype == value.type.dtype && tensor.dims == stored_dims(*value.constant),
+          ErrorCode::CorruptFile, "plan '{}': weights '{}' are {} {}, expected {} {}", path,
           value.name, dtype_name(tensor.dtype), to_string(tensor.dims),
-          to_string(stored_dims(*value.constant)));
+          dtype_name(value.type.dtype), to_string(stored_dims(*value.constant)));
     check(reinterpret_cast<uintptr_t>(tensor.bytes.data()) % alignof(float) == 0,
           ErrorCode::CorruptFile, "plan '{}': weights '{}' are not aligned", path, value.name);
     value.constant->bytes = tensor.bytes;
@@ -124,7 +124,7 @@ void save(const Plan& plan, const std::filesystem::path& path) {
     check(names.insert(value.name).second, ErrorCode::Internal, "plan: two weights are named '{}'",
           value.name);
     tensors.push_back(
-        {value.name, DType::Float32, stored_dims(*value.constant), value.constant->bytes});
+        {value.name, value.type.dtype, stored_dims(*value.constant), value.constant->bytes});
   }
   Metadata metadata{
       {"format", std::string(kPlanFormat)},   {"plan_version", kPlanVersion},

@@ -67,6 +67,7 @@ TEST(CliThroughput, OneSlowTrialDecidesNothing) {
 BenchRow measured_row() {
   BenchRow row;
   row.asked = {"a,\"b\".plan", "auto", "fp32", 2, 8, std::nullopt};
+  row.precision = "fp32";
   row.backend = "reference";
   row.shape = {8, 3, 224, 224};
   row.setup = {2, 1, 4};

@@ -87,7 +87,7 @@ TEST(CliUsage, ErrorsExitWithTwoAndSayWhatToDo) {
       {{"bench", "m.plan", "--size", "224,224x224"}, "'224x224' occurs twice", "vitro bench"},
       {{"bench", "m.plan", "--threads", "1,0"}, "--threads: got '0'", "vitro bench"},
       {{"bench", "m.plan", "--backend", "cpu,gpu"}, "--backend: got 'gpu'", "vitro bench"},
-      {{"bench", "m.plan", "--precision", "fp32,int4"}, "'int4', expected fp32", "vitro bench"},
+      {{"bench", "m.plan", "--precision", "fp32,int4"}, "'int4', expected fp32 or bf16w", "vitro bench"},
       {{"bench", "m.plan", "m.plan"}, "MODEL: 'm.plan' occurs twice", "vitro bench"},
       {{"bench", "m.plan", "-o", "xml"}, "--format: got 'xml', expected csv|json", "vitro bench"},
       {{"bench", "m.plan", "--json", "-o", "csv"}, "--json: contradicts", "vitro bench"},

@@ -59,6 +59,21 @@ TEST(Convert, BFloat16IsTheUpperHalfOfAFloat32) {
   }
 }
 
+TEST(Convert, BFloat16OfItsOwnValuesIsItself) {
+  for (uint32_t i = 0; i < 65536; ++i) {
+    const auto bits = static_cast<uint16_t>(i);
+    const float value = bfloat16_to_float32(bits);
+    if (value == value)
+      ASSERT_EQ(float32_to_bfloat16(value), bits);
+    else
+      ASSERT_TRUE(std::isnan(bfloat16_to_float32(float32_to_bfloat16(value)))) << bits;
+  }
+  // A NaN whose bits all lie in the lower half, and what rounds up beyond the largest number.
+  EXPECT_TRUE(std::isnan(
+      bfloat16_to_float32(float32_to_bfloat16(std::bit_cast<float>(uint32_t{0x7f800001})))));
+  EXPECT_EQ(float32_to_bfloat16(std::numeric_limits<float>::max()), 0x7f80);
+}
+
 TEST(Convert, Float32IsCopiedAndFloat64Rounded) {
   EXPECT_EQ(convert<float>(DType::Float32, {1.5f, -0.0f}, 3), (std::vector<float>{1.5f, -0.0f}));
   EXPECT_EQ(convert<double>(DType::Float64, {0.1, 1e300}, 5),

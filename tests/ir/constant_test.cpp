@@ -57,6 +57,20 @@ TEST(Constant, TheSameLayoutIsTheSameBytes) {
   EXPECT_EQ(with_layout(constant, Layout::RowMajor).data(), constant.data());
 }
 
+TEST(Constant, IsStoredAsBFloat16RoundedToTheNearest) {
+  const float values[] = {1.0f, -3.14159265f, 0x1.01p+0f, 0x1.03p+0f, 0x1.010002p+0f, -0.0f};
+  const float rounded[] = {1.0f, -3.140625f, 1.0f, 0x1.04p+0f, 0x1.02p+0f, -0.0f};
+  const Constant half = with_dtype(make_constant({6}, values), DType::BFloat16);
+  EXPECT_EQ(half.bytes.size(), 12u);
+  EXPECT_EQ(reinterpret_cast<uintptr_t>(half.bytes.data()) % 64, 0u);
+  const Constant whole = with_dtype(half, DType::Float32);
+  for (size_t i = 0; i < 6; ++i) EXPECT_EQ(whole.floats()[i], rounded[i]) << values[i];
+  EXPECT_EQ(with_dtype(half, DType::BFloat16).bytes.data(), half.bytes.data());
+  expect_error(ErrorCode::Internal, "of dtype BF16: no float32 bytes", [&] { half.data(); });
+  expect_error(ErrorCode::Internal, "cannot be stored as I8",
+               [&] { with_dtype(whole, DType::Int8); });
+}
+
 TEST(Constant, OnlyMatricesHavePanels) {
   expect_error(ErrorCode::Internal, "only matrices have panels", [] {
     with_layout(counting({2, 2, 2}), Layout::Panel16);
@@ -67,7 +81,7 @@ TEST(Constant, RefusesSizesThatOverflow) {
   const int64_t big = int64_t{1} << 31;
   for (Layout layout : {Layout::RowMajor, Layout::Panel16})
     expect_error(ErrorCode::InvalidArgument, "is too large", [&] {
-      storage_bytes({big, big}, layout);
+      storage_bytes(DType::Float32, {big, big}, layout);
     });
 }
 

@@ -12,14 +12,14 @@ namespace vitro::test {
 namespace {
 
 /// A model with every fused op and the panels of its matrices.
-Graph narrow_model() {
+Graph narrow_model(DType stored = DType::Float32) {
   RandomWeights weights;
   const UniFormerConfig config{"narrow", {1, 1, 1, 1}, {8, 8, 8, 8}, 4, true, true, true, true};
   ModelOptions options;
   options.num_classes = 3;
   options.height = options.width = 64;
   Graph graph = build_uniformer(config, options, weights);
-  run_passes(graph);
+  run_passes(graph, {{}, stored});
   return graph;
 }
 
@@ -32,7 +32,10 @@ void expect_round_trip(const Graph& graph) {
     EXPECT_TRUE(!value.constant || value.constant->bytes.data() == nullptr) << value.name;
 }
 
-TEST(GraphJson, RoundTripsAFusedModel) { expect_round_trip(narrow_model()); }
+TEST(GraphJson, RoundTripsAFusedModel) {
+  expect_round_trip(narrow_model());
+  expect_round_trip(narrow_model(DType::BFloat16));
+}
 
 TEST(GraphJson, RoundTripsEveryCase) {
   for (const PassCase& pass_case : pass_cases()) {
@@ -74,6 +77,9 @@ TEST(GraphJson, RefusesWhatIsNotAGraph) {
 
 TEST(GraphJson, RefusesUnknownOpsAndLayouts) {
   expect_corrupt("unknown op 'conv9d'", edited("\"depthwise_conv2d\"", "\"conv9d\""));
+  expect_corrupt("unknown dtype 'I8'", edited("row_major\"", "row_major\",\"dtype\":\"I8\""));
+  expect_corrupt("BF16 in layout row_major",
+                 edited("row_major\"", "row_major\",\"dtype\":\"BF16\""));
   expect_corrupt("unknown layout", edited("row_major", "column_major"));
   expect_corrupt("only matrices have panels", edited("row_major", "panel16"));
 }

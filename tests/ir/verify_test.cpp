@@ -119,6 +119,29 @@ TEST(Verify, RefusesPanelsThatAnythingElseReads) {
   expect_error(ErrorCode::Internal, "is a constant packed in panels", [&] { verify(output); });
 }
 
+TEST(Verify, TakesBFloat16AsMatricesInPanelsAlone) {
+  GraphMaker m;
+  const ValueId x = m.input({4, 4}), w = m.weight("w", {4, 4});
+  const Graph graph =
+      m.finish({m.add(m.op(OpKind::Linear, {}, {x, w}, "a"), m.weight("b", {4, 4}))});
+  const auto stored = [&](const std::string& name, Layout layout) {
+    Graph edited = graph;
+    for (Value& value : edited.values)
+      if (value.name == name) {
+        value.constant = with_dtype(with_layout(*value.constant, layout), DType::BFloat16);
+        value.type.dtype = DType::BFloat16;
+      }
+    return edited;
+  };
+  verify(stored("w", Layout::Panel16));
+  for (const char* name : {"w", "b"})
+    expect_error(ErrorCode::Internal,
+                 "is BF16 in layout row_major, expected F32, or BF16 in panel16",
+                 [&] { verify(stored(name, Layout::RowMajor)); });
+  expect_error(ErrorCode::Internal, "add 'add': operand 1 is packed",
+               [&] { verify(stored("b", Layout::Panel16)); });
+}
+
 TEST(Builder, RefusesAWrongArityAndForeignAttributes) {
   GraphBuilder builder;
   const ValueId x = builder.input("x", {1, 2});

@@ -72,7 +72,8 @@ std::vector<Tensor> run(const Graph& graph, const Backend& backend, const Case& 
       allocate_constant({static_cast<int64_t>(executable->arena_bytes() / sizeof(float) + 1)});
   const float* const input = images.data();
   ThreadTeam team(executable->threads());
-  executable->run({&input, 1}, pointers, reinterpret_cast<std::byte*>(memory.data()), team, nullptr);
+  executable->run({&input, 1}, pointers, reinterpret_cast<std::byte*>(memory.data()), team,
+                  nullptr);
   return results;
 }
 
@@ -108,6 +109,26 @@ TEST_P(ModelGoldens, CpuEqualsPyTorch) {
 TEST_P(ModelGoldens, ReferenceEqualsPyTorchWithoutPasses) {
   const Goldens goldens(GetParam());
   compare(run(build(GetParam()), find_backend("reference"), kCases[0]), goldens, kCases[0]);
+}
+
+// The arithmetic is that of float32 whatever the weights are stored as; the weights themselves
+// move.
+TEST(BFloat16Weights, CpuEqualsReferenceOnTheSameWeights) {
+  constexpr Case kSmall{64, 96, 1};
+  Graph whole = build("uniformer_small"), rounded = whole;
+  run_passes(whole);
+  run_passes(rounded, {{}, DType::BFloat16});
+  const auto on_cpu = run(rounded, find_backend("cpu"), kSmall);
+  const auto reference = run(rounded, find_backend("reference"), kSmall);
+  const auto unrounded = run(whole, find_backend("cpu"), kSmall);
+  for (size_t i = 0; i < on_cpu.size(); ++i) {
+    const std::span<const float> values(on_cpu[i].data);
+    const Distance d = distance(values, std::span<const float>(reference[i].data));
+    EXPECT_TRUE(d.within(kFloat32Model)) << i << ": " << report(d, kFloat32Model);
+    const Distance moved = distance(values, std::span<const float>(unrounded[i].data));
+    EXPECT_TRUE(moved.within(kBFloat16Weights)) << i << ": " << report(moved, kBFloat16Weights);
+    EXPECT_GT(moved.nmse, 1e-8) << "are these other weights?";
+  }
 }
 
 INSTANTIATE_TEST_SUITE_P(Family, ModelGoldens,

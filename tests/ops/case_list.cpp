@@ -24,10 +24,12 @@ OpCase& CaseList::add(OpKind kind, const std::string& what, Emit emit) {
   return cases_.back();
 }
 
-ValueId weight(GraphBuilder& builder, Random& random, Dims dims, int64_t fan_in, Layout layout) {
+ValueId weight(GraphBuilder& builder, Random& random, Dims dims, int64_t fan_in,
+               const Storage& storage) {
   const float bound = std::sqrt(3.0f / static_cast<float>(fan_in));
   const Constant constant = random.constant(std::move(dims), -bound, bound);
-  return builder.constant("weight", with_layout(constant, layout));
+  return builder.constant("weight",
+                          with_dtype(with_layout(constant, storage.layout), storage.dtype));
 }
 
 ValueId vector(GraphBuilder& builder, Random& random, int64_t count, float low, float high) {

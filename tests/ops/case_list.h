@@ -20,9 +20,19 @@ class CaseList {
   std::vector<OpCase> cases_;
 };
 
+/// How a matrix may be stored.
+struct Storage {
+  const char* name;
+  Layout layout;
+  DType dtype;
+};
+inline constexpr Storage kStorages[] = {{"row_major", Layout::RowMajor, DType::Float32},
+                                        {"panel16", Layout::Panel16, DType::Float32},
+                                        {"panel16_bf16", Layout::Panel16, DType::BFloat16}};
+
 /// A weight that keeps the result near the size of the input.
 ValueId weight(GraphBuilder& builder, Random& random, Dims dims, int64_t fan_in,
-               Layout layout = Layout::RowMajor);
+               const Storage& storage = kStorages[0]);
 /// `count` values in [low, high].
 ValueId vector(GraphBuilder& builder, Random& random, int64_t count, float low, float high);
 /// `count` values in [-0.5, 0.5].

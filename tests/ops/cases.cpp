@@ -79,29 +79,28 @@ struct LinearCase {
   Dims input;
   int64_t out;
   bool has_bias = true;
-  Layout layout = Layout::RowMajor;
+  Storage storage = kStorages[0];
 };
 
 void add_linear_cases(CaseList& cases) {
   std::vector<LinearCase> list;
   for (const int64_t in : kChannels)
     for (const int64_t out : kChannels) list.push_back({{1, 5, 7, in}, out});
-  for (const Layout layout : {Layout::RowMajor, Layout::Panel16}) {
-    list.push_back({{1, 1}, 1, false, layout});
-    list.push_back({{3, 512}, 1000, true, layout});
-    list.push_back({{1, 196, 320}, 33, false, layout});
-    list.push_back({{3, 49, 17}, 130, true, layout});
-    list.push_back({{3, 14, 14, 64}, 256, true, layout});
-    list.push_back({{320}, 64, true, layout});
+  for (const Storage& storage : kStorages) {
+    list.push_back({{1, 1}, 1, false, storage});
+    list.push_back({{3, 512}, 1000, true, storage});
+    list.push_back({{1, 196, 320}, 33, false, storage});
+    list.push_back({{3, 49, 17}, 130, true, storage});
+    list.push_back({{3, 14, 14, 64}, 256, true, storage});
+    list.push_back({{320}, 64, true, storage});
   }
   for (const LinearCase& c : list) {
-    const std::string what =
-        fmt::format("{}_to_{}{}{}", to_string(c.input), c.out, c.has_bias ? "" : "_no_bias",
-                    c.layout == Layout::Panel16 ? "_panel16" : "");
+    const std::string what = fmt::format("{}_to_{}{}_{}", to_string(c.input), c.out,
+                                         c.has_bias ? "" : "_no_bias", c.storage.name);
     cases.add(OpKind::Linear, what, [c](GraphBuilder& builder, Random& random) {
       const int64_t in = c.input.back();
       std::vector<ValueId> operands{builder.input("x", c.input),
-                                    weight(builder, random, {c.out, in}, in, c.layout)};
+                                    weight(builder, random, {c.out, in}, in, c.storage)};
       if (c.has_bias) operands.push_back(bias(builder, random, c.out));
       return builder.op(OpKind::Linear, {}, operands, "linear");
     });

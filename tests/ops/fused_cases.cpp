@@ -34,14 +34,14 @@ void add_attention_cases(CaseList& cases) {
       attention.low = -range;
       attention.high = range;
     }
-    for (const Layout layout : {Layout::RowMajor, Layout::Panel16})
+    for (const Storage& storage : kStorages)
       cases.add(OpKind::AttentionBlock,
-                fmt::format("{}_heads_{}_{}", to_string(image), s.heads, layout_name(layout)),
+                fmt::format("{}_heads_{}_{}", to_string(image), s.heads, storage.name),
                 [=](GraphBuilder& builder, Random& random) {
                   const ValueId x = builder.input("x", image);
-                  const ValueId qkv_weight = weight(builder, random, {3 * c, c}, c, layout);
+                  const ValueId qkv_weight = weight(builder, random, {3 * c, c}, c, storage);
                   const ValueId qkv_bias = bias(builder, random, 3 * c);
-                  const ValueId proj = weight(builder, random, {c, c}, c, layout);
+                  const ValueId proj = weight(builder, random, {c, c}, c, storage);
                   return builder.op(OpKind::AttentionBlock,
                                     AttentionBlockAttrs{s.heads, s.head_dim, scale, 1e-6f},
                                     {x, qkv_weight, qkv_bias, proj, bias(builder, random, c)},
@@ -68,16 +68,16 @@ void add_mlp_cases(CaseList& cases) {
                                            {{1, 49, 320}, 1280},
                                            {{1, 5, 7, 64}, 33}})
     for (const bool layer_norm : {false, true})
-      for (const Layout layout : {Layout::RowMajor, Layout::Panel16})
+      for (const Storage& storage : kStorages)
         cases.add(OpKind::Mlp,
                   fmt::format("{}_hidden_{}{}_{}", to_string(s.input), s.hidden,
-                              layer_norm ? "_layer_norm" : "", layout_name(layout)),
+                              layer_norm ? "_layer_norm" : "", storage.name),
                   [=](GraphBuilder& builder, Random& random) {
                     const int64_t c = s.input.back(), hidden = s.hidden;
                     const ValueId x = builder.input("x", s.input);
-                    const ValueId fc1 = weight(builder, random, {hidden, c}, c, layout);
+                    const ValueId fc1 = weight(builder, random, {hidden, c}, c, storage);
                     const ValueId fc1_bias = bias(builder, random, hidden);
-                    const ValueId fc2 = weight(builder, random, {c, hidden}, hidden, layout);
+                    const ValueId fc2 = weight(builder, random, {c, hidden}, hidden, storage);
                     return builder.op(OpKind::Mlp, MlpAttrs{layer_norm, 1e-6f},
                                       {x, fc1, fc1_bias, fc2, bias(builder, random, c)}, "mlp");
                   });
@@ -91,17 +91,17 @@ void add_local_mixer_cases(CaseList& cases) {
                                             {1, 14, 14, 128},
                                             {1, 32, 28, 16},
                                             {1, 1, 9, 320}})
-    for (const Layout layout : {Layout::RowMajor, Layout::Panel16})
-      cases.add(OpKind::LocalMixer, fmt::format("{}_{}", to_string(dims), layout_name(layout)),
+    for (const Storage& storage : kStorages)
+      cases.add(OpKind::LocalMixer, fmt::format("{}_{}", to_string(dims), storage.name),
                 [=](GraphBuilder& builder, Random& random) {
                   const int64_t c = dims.back();
                   const ValueId x = builder.input("x", dims);
                   const ValueId pos = weight(builder, random, {3, 3, c}, 9);
                   const ValueId pos_bias = bias(builder, random, c);
-                  const ValueId conv1 = weight(builder, random, {c, c}, c, layout);
+                  const ValueId conv1 = weight(builder, random, {c, c}, c, storage);
                   const ValueId conv1_bias = bias(builder, random, c);
                   const ValueId spatial = weight(builder, random, {5, 5, c}, 25);
-                  const ValueId conv2 = weight(builder, random, {c, c}, c, layout);
+                  const ValueId conv2 = weight(builder, random, {c, c}, c, storage);
                   return builder.op(OpKind::LocalMixer, {},
                                     {x, pos, pos_bias, conv1, conv1_bias, spatial, conv2,
                                      bias(builder, random, c)},

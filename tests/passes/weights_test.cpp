@@ -1,6 +1,7 @@
 // What folds do to weights, on numbers that are exact in float32.
 #include <gtest/gtest.h>
 
+#include <cmath>
 #include <map>
 
 #include "passes/graphs.h"
@@ -90,6 +91,36 @@ TEST(Weights, PackingKeepsEveryElement) {
       const Constant unpacked = with_layout(*value.constant, Layout::RowMajor);
       EXPECT_TRUE(std::equal(before.begin(), before.end(), unpacked.floats().begin()));
     }
+}
+
+TEST(Weights, RoundingTouchesPanelsAlone) {
+  GraphMaker maker;
+  const ValueId x = maker.input({1, 2, 2, 4});
+  Graph graph =
+      maker.finish({maker.add(x, maker.linear(maker.gelu(maker.linear(x, "a", 4)), "b", 4)),
+                    maker.linear(x, "c", 3)});
+  fuse_mlp(graph);
+  pack_weights(graph);
+  const Graph before = graph;
+  round_weights(graph);
+  verify(graph);
+  for (size_t i = 0; i < graph.values.size(); ++i) {
+    const Value& value = graph.values[i];
+    if (!value.constant) continue;
+    const bool is_matrix = value.name.ends_with(".weight");
+    EXPECT_EQ(value.constant->dtype, is_matrix ? DType::BFloat16 : DType::Float32) << value.name;
+    const Constant rounded = with_dtype(*value.constant, DType::Float32);
+    const Constant& whole = *before.values[i].constant;
+    for (size_t e = 0; e < whole.bytes.size() / sizeof(float); ++e)
+      EXPECT_NEAR(rounded.data()[e], whole.data()[e], std::abs(whole.data()[e]) * 0x1p-8f);
+  }
+  ASSERT_EQ(graph.nodes[0].kind, OpKind::Mlp);
+  const Graph& body = *graph.nodes[0].body;
+  EXPECT_EQ(body.value(body.inputs[1]).type.dtype, DType::BFloat16);
+  EXPECT_EQ(body.value(body.inputs[2]).type.dtype, DType::Float32);
+  const std::string once = print(graph);
+  round_weights(graph);
+  EXPECT_EQ(print(graph), once);
 }
 
 TEST(Weights, AMatrixThatIsReadAsATensorIsCopied) {

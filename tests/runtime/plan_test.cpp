@@ -39,6 +39,54 @@ TEST(Plan, RoundTripKeepsEverything) {
   EXPECT_EQ(Session(loaded).run(images).data, Session(plan).run(images).data);
 }
 
+TEST(Plan, WeightsOfBFloat16AreStoredInHalfTheBytes) {
+  const TemporaryDirectory directory;
+  const Plan plan = test::small_plan(DType::BFloat16);
+  save(plan, directory / "half.plan");
+  const Plan loaded = load(directory / "half.plan");
+  EXPECT_EQ(loaded.graph_text(), plan.graph_text());
+  const Tensor images = test::random_images({2, 3, 8, 12});
+  EXPECT_EQ(Session(loaded).run(images).data, Session(plan).run(images).data);
+  save(loaded, directory / "again.plan");
+  EXPECT_EQ(bytes_of(directory / "half.plan"), bytes_of(directory / "again.plan"));
+  const auto file = MappedFile::open(directory / "half.plan");
+  for (const TensorEntry& tensor : read_safetensors(file).tensors) {
+    EXPECT_EQ(reinterpret_cast<uintptr_t>(tensor.bytes.data()) % 64, 0u) << tensor.name;
+    if (tensor.name == "fc1.weight") {
+      EXPECT_EQ(tensor.dtype, DType::BFloat16);
+      EXPECT_EQ(tensor.bytes.size(), 48u * 16u * 2u);
+    }
+    if (tensor.name == "fc1.bias") {
+      EXPECT_EQ(tensor.dtype, DType::Float32);
+    }
+  }
+}
+
+TEST(Plan, WeightsOfAnotherDTypeThanTheGraphSaysAreRefused) {
+  const TemporaryDirectory directory;
+  save(test::small_plan(DType::BFloat16), directory / "half.plan");
+  const auto file = MappedFile::open(directory / "half.plan");
+  TensorFile tensors = read_safetensors(file);
+  for (TensorEntry& tensor : tensors.tensors)
+    if (tensor.dtype == DType::BFloat16) tensor.dtype = DType::Float16;
+  expect_error(ErrorCode::CorruptFile, "are F16 1x16x16, expected BF16 1x16x16",
+               [&] { plan_from_tensors(tensors, file, "edited"); });
+}
+
+TEST(Plan, AskingForBFloat16OfAFloat32PlanIsRefused) {
+  const TemporaryDirectory directory;
+  save(test::small_plan(), directory / "whole.plan");
+  save(test::small_plan(DType::BFloat16), directory / "half.plan");
+  BuildOptions options;
+  options.weights = DType::BFloat16;
+  expect_error(ErrorCode::InvalidArgument, "whole.plan' has weights in fp32, expected bf16",
+               [&] { load_or_build(directory / "whole.plan", options); });
+  load_or_build(directory / "half.plan", options);
+  options.weights = DType::Int8;
+  expect_error(ErrorCode::InvalidArgument, "weights as I8, expected F32 or BF16",
+               [&] { build(directory / "none.safetensors", options); });
+}
+
 TEST(Plan, SameInputsGiveTheSameBytes) {
   const TemporaryDirectory directory;
   save(test::small_plan(), directory / "a.plan");

@@ -23,25 +23,42 @@ int threads_of_this_process() {
 using test::expect_error;
 
 TEST(Session, CpuEqualsReferenceAtEveryShape) {
-  const Plan plan = test::small_plan();
-  const Session cpu(plan, {"cpu", 2}), reference(plan, {"reference", 1});
-  for (const Dims& dims : {Dims{1, 3, 8, 8}, {3, 3, 4, 4}, {2, 3, 20, 12}, {5, 3, 8, 64}}) {
-    const Tensor images = test::random_images(dims);
-    const Tensor a = cpu.run(images), b = reference.run(images);
-    EXPECT_EQ(a.dims, (Dims{dims[0], 5}));
-    const Distance d = distance(std::span<const float>(a.data), std::span<const float>(b.data));
-    EXPECT_TRUE(d.within(kFloat32Model)) << to_string(dims) << ": " << report(d, kFloat32Model);
+  for (DType weights : {DType::Float32, DType::BFloat16}) {
+    const Plan plan = test::small_plan(weights);
+    const Session cpu(plan, {"cpu", 2}), reference(plan, {"reference", 1});
+    for (const Dims& dims : {Dims{1, 3, 8, 8}, {3, 3, 4, 4}, {2, 3, 20, 12}, {5, 3, 8, 64}}) {
+      const Tensor images = test::random_images(dims);
+      const Tensor a = cpu.run(images), b = reference.run(images);
+      EXPECT_EQ(a.dims, (Dims{dims[0], 5}));
+      const Distance d = distance(std::span<const float>(a.data), std::span<const float>(b.data));
+      EXPECT_TRUE(d.within(kFloat32Model))
+          << dtype_name(weights) << " " << to_string(dims) << ": " << report(d, kFloat32Model);
+    }
+  }
+}
+
+TEST(Session, WeightsOfBFloat16MoveTheResultALittle) {
+  const Tensor images = test::random_images({2, 3, 16, 16});
+  for (const char* backend : {"cpu", "reference"}) {
+    const Tensor whole = Session(test::small_plan(), {backend, 1}).run(images);
+    const Tensor rounded = Session(test::small_plan(DType::BFloat16), {backend, 1}).run(images);
+    const Distance d =
+        distance(std::span<const float>(rounded.data), std::span<const float>(whole.data));
+    EXPECT_TRUE(d.within(kBFloat16Weights)) << backend << ": " << report(d, kBFloat16Weights);
+    EXPECT_GT(d.nmse, kFloat32Model.nmse) << backend;
   }
 }
 
 TEST(Session, ResultsDoNotDependOnThreadsOrRuns) {
-  const Plan plan = test::small_plan();
   const Tensor images = test::random_images({2, 3, 24, 20});
-  const std::vector<float> expected = Session(plan, {"cpu", 1}).run(images).data;
-  for (int threads : {1, 2, 3}) {
-    const Session session(plan, {"cpu", threads});
-    EXPECT_EQ(session.threads(), threads);
-    for (int run = 0; run < 3; ++run) EXPECT_EQ(session.run(images).data, expected) << threads;
+  for (DType weights : {DType::Float32, DType::BFloat16}) {
+    const Plan plan = test::small_plan(weights);
+    const std::vector<float> expected = Session(plan, {"cpu", 1}).run(images).data;
+    for (int threads : {1, 2, 3}) {
+      const Session session(plan, {"cpu", threads});
+      EXPECT_EQ(session.threads(), threads);
+      for (int run = 0; run < 3; ++run) EXPECT_EQ(session.run(images).data, expected) << threads;
+    }
   }
 }
 

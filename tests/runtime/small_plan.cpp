@@ -56,10 +56,10 @@ class SmallNetwork {
 
 }  // namespace
 
-Plan small_plan() {
+Plan small_plan(DType weights) {
   auto plan = std::make_shared<PlanData>();
   plan->graph = SmallNetwork().build();
-  run_passes(plan->graph);
+  run_passes(plan->graph, {{}, weights});
   plan->info.architecture = "small";
   plan->info.num_classes = kClasses;
   plan->info.preprocessing.width = plan->info.preprocessing.height = 8;

@@ -6,7 +6,7 @@
 namespace vitro::test {
 
 /// A network of every kind of block in a few kilobytes: images [n, 3, 4a, 4b] -> 5 logits.
-Plan small_plan();
+Plan small_plan(DType weights = DType::Float32);
 
 /// Reproducible values in [-2, 2).
 Tensor random_images(const Dims& dims);

@@ -49,10 +49,12 @@ class AttentionBlockPhased final : public Kernel {
     qkv_.m = proj_.m = rows_;
     qkv_.n = qkv_.ldc = 3 * channels;
     qkv_.k = qkv_.lda = channels;
+    qkv_.b = panel_operand(op, 1);
     qkv_.layer_norm = true;
     qkv_.eps = op.node.as<AttentionBlockAttrs>().eps;
     proj_.n = proj_.ldc = proj_.ldr = channels;
     proj_.k = proj_.lda = channels;
+    proj_.b = panel_operand(op, 3);
   }
   int in_place_operand() const override { return 0; }
   std::vector<Section> sections() const override {
@@ -75,7 +77,6 @@ class AttentionBlockPhased final : public Kernel {
       const int64_t offset = chunk * rows_ * proj_.n;
       GemmArgs project = qkv_;
       project.a = args.inputs[0] + offset;
-      project.b = panel16_matrix(args.inputs[1], project.k);
       project.bias = args.inputs[2];
       project.c = qkv;
       args.team.begin_section(kQkv);
@@ -84,7 +85,6 @@ class AttentionBlockPhased final : public Kernel {
       core_.run(qkv, context, shared, args.team);
       GemmArgs merge = proj_;
       merge.a = context;
-      merge.b = panel16_matrix(args.inputs[3], merge.k);
       merge.bias = args.inputs[4];
       merge.residual = args.inputs[0] + offset;
       merge.c = args.output + offset;

@@ -16,6 +16,7 @@ class LinearKernel final : public Kernel {
     args_.n = op.output().dims.back();
     args_.k = args_.lda = op.input(0).dims.back();
     args_.ldc = args_.n;
+    args_.b = panel_operand(op, 1);
   }
   size_t scratch_bytes() const override {
     return table_.gemm_scratch_size(args_) * static_cast<size_t>(threads_) * sizeof(float);
@@ -23,7 +24,6 @@ class LinearKernel final : public Kernel {
   void run(const KernelArgs& args) const override {
     GemmArgs gemm = args_;
     gemm.a = args.inputs[0];
-    gemm.b = panel16_matrix(args.inputs[1], gemm.k);
     gemm.bias = args.inputs.size() > 2 ? args.inputs[2] : nullptr;
     gemm.c = args.output;
     parallel_gemm(table_, gemm, args.team, reinterpret_cast<float*>(args.scratch));

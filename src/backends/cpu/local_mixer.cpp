@@ -43,8 +43,12 @@ class LocalMixerPhased final : public Kernel {
     spatial_ = depthwise_args(x, op.input(5).dims, x, same_padding(op.input(5).dims));
     bands_ = image_bands(op, variant.rows > 0 ? variant.rows : kBandRows);
     image_size_ = x[1] * width_ * channels_;
-    product_.n = product_.ldc = product_.ldr = channels_;
-    product_.k = product_.lda = channels_;
+    conv1_.n = conv1_.ldc = channels_;
+    conv1_.k = conv1_.lda = channels_;
+    conv1_.b = panel_operand(op, 3);
+    conv2_ = conv1_;
+    conv2_.ldr = channels_;
+    conv2_.b = panel_operand(op, 6);
   }
   std::vector<Section> sections() const override {
     const auto elements = static_cast<double>(images_ * image_size_);
@@ -84,13 +88,14 @@ class LocalMixerPhased final : public Kernel {
 
  private:
   size_t band_size() const { return aligned_floats(bands_.max_size() * width_ * channels_); }
-  size_t thread_size() const { return band_size() + table_.gemm_scratch_size(product_); }
+  size_t thread_size() const {
+    return band_size() +
+           std::max(table_.gemm_scratch_size(conv1_), table_.gemm_scratch_size(conv2_));
+  }
 
-  GemmArgs product(const KernelArgs& args, size_t weight, int64_t band, float* scratch) const {
-    GemmArgs gemm = product_;
+  /// conv1 or conv2 over the rows of a band.
+  GemmArgs over_band(GemmArgs gemm, int64_t band, float* scratch) const {
     gemm.m = bands_.size(band) * width_;
-    gemm.b = panel16_matrix(args.inputs[weight], gemm.k);
-    gemm.bias = args.inputs[weight + 1];
     gemm.scratch = scratch + band_size();
     return gemm;
   }
@@ -106,8 +111,9 @@ class LocalMixerPhased final : public Kernel {
     args.team.mark(thread, kPosEmbed);
     table_.depthwise(position, bands_.begin(band), bands_.begin(band + 1));
     const int64_t offset = bands_.begin(band) * width_ * channels_;
-    GemmArgs conv1 = product(args, 3, band, scratch);
+    GemmArgs conv1 = over_band(conv1_, band, scratch);
     conv1.a = x1 + offset;
+    conv1.bias = args.inputs[4];
     conv1.c = mixed + offset;
     args.team.mark(thread, kConv1);
     table_.gemm_tile(conv1, 0, conv1.m, 0, num_panels(conv1.n));
@@ -124,8 +130,9 @@ class LocalMixerPhased final : public Kernel {
     spatial.out_y0 = bands_.begin(band);
     args.team.mark(thread, kAttn);
     table_.depthwise(spatial, bands_.begin(band), bands_.begin(band + 1));
-    GemmArgs conv2 = product(args, 6, band, scratch);
+    GemmArgs conv2 = over_band(conv2_, band, scratch);
     conv2.a = scratch;
+    conv2.bias = args.inputs[7];
     conv2.residual = x1 + offset;
     conv2.c = y + offset;
     args.team.mark(thread, kConv2);
@@ -137,7 +144,7 @@ class LocalMixerPhased final : public Kernel {
   int64_t images_, width_, channels_, image_size_;
   DepthwiseArgs position_, spatial_;
   Bands bands_;
-  GemmArgs product_;
+  GemmArgs conv1_, conv2_;
 };
 
 }  // namespace

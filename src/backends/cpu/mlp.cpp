@@ -45,11 +45,13 @@ class MlpKernel : public Kernel {
     const int64_t channels = op.input(0).dims.back(), hidden = op.input(1).dims[0];
     fc1_.n = fc1_.ldc = hidden;
     fc1_.k = fc1_.lda = channels;
+    fc1_.b = panel_operand(op, 1);
     fc1_.gelu = true;
     fc1_.layer_norm = attrs.layer_norm;
     fc1_.eps = attrs.eps;
     fc2_.n = fc2_.ldc = fc2_.ldr = channels;
     fc2_.k = fc2_.lda = hidden;
+    fc2_.b = panel_operand(op, 3);
   }
   int in_place_operand() const override { return 0; }
   std::vector<Section> sections() const override {
@@ -64,11 +66,9 @@ class MlpKernel : public Kernel {
     GemmArgs fc1 = fc1_, fc2 = fc2_;
     fc1.m = fc2.m = count;
     fc1.a = fc2.residual = args.inputs[0] + row * fc1.k;
-    fc1.b = panel16_matrix(args.inputs[1], fc1.k);
     fc1.bias = args.inputs[2];
     fc1.c = hidden;
     fc2.a = hidden;
-    fc2.b = panel16_matrix(args.inputs[3], fc2.k);
     fc2.bias = args.inputs[4];
     fc2.c = args.output + row * fc2.n;
     return {fc1, fc2};

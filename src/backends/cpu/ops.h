@@ -26,10 +26,12 @@ inline int64_t num_panels(int64_t n) { return (n + kPanelWidth - 1) / kPanelWidt
 /// Floats rounded up to whole cache lines.
 inline size_t aligned_floats(int64_t count) { return static_cast<size_t>((count + 15) / 16 * 16); }
 
-/// Refuses operands that are not float32.
+/// Refuses operands that are not float32, but the weights of products.
 std::optional<Refusal> needs_float32(const OpContext& op);
-/// Refuses operand `index` unless it is a constant packed in panels.
+/// Refuses operand `index` unless it is a constant packed in panels, of float32 or bfloat16.
 std::optional<Refusal> needs_panels(const OpContext& op, size_t index);
+/// That operand as products read it.
+PanelMatrix panel_operand(const OpContext& op, size_t index);
 
 /// Runs a product on the whole team. `scratch` holds table.gemm_scratch_size(args) floats for each
 /// thread.

@@ -28,8 +28,8 @@ std::unique_ptr<Kernel> make_kernel(Run run, int in_place = -1) {
   return std::make_unique<FunctionKernel<Run>>(std::move(run), in_place);
 }
 
-/// An operand that may be a constant in any layout: constants are unpacked once, when the kernel is
-/// made.
+/// An operand that may be a constant of any layout and dtype: constants are unpacked once, when the
+/// kernel is made.
 class RowMajorOperand {
  public:
   RowMajorOperand(const OpContext& op, size_t index);
@@ -65,10 +65,9 @@ void parallel_for(int64_t count, ThreadTeam& team, const Body& body) {
   });
 }
 
-/// Refuses operands that are not float32 and constants that are not row-major.
-std::optional<Refusal> needs_row_major(const OpContext& op);
-/// Refuses operands that are not float32; any layout will do for operand 1.
-std::optional<Refusal> needs_float32(const OpContext& op);
+/// Refuses operands that are not row-major float32, but the weights of products, which may be
+/// stored in any way that RowMajorOperand reads.
+std::optional<Refusal> needs_rows(const OpContext& op);
 
 // One maker per op, in the file of its group. Each kernel gives the same bits for every number of
 // threads: threads share out results, never the terms of a sum.

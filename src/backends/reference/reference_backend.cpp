@@ -5,31 +5,26 @@
 #include "backends/program.h"
 #include "backends/reference/ops.h"
 #include "core/check.h"
+#include "ir/op_info.h"
 
 namespace vitro {
 namespace reference {
 
 RowMajorOperand::RowMajorOperand(const OpContext& op, size_t index) : index_(index) {
   if (const Constant* constant = op.constant(index))
-    constant_ = with_layout(*constant, Layout::RowMajor);
+    constant_ = with_layout(with_dtype(*constant, DType::Float32), Layout::RowMajor);
 }
 
-std::optional<Refusal> needs_float32(const OpContext& op) {
+std::optional<Refusal> needs_rows(const OpContext& op) {
   for (size_t i = 0; i < op.num_inputs(); ++i) {
+    const Constant* constant = op.constant(i);
+    if (constant && is_matrix_operand(op.node.kind, i)) continue;
     if (op.input(i).dtype != DType::Float32)
       return Refusal{fmt::format("operand {} is {}, not F32", i, dtype_name(op.input(i).dtype))};
-    const Constant* constant = op.constant(i);
-    if (i != 1 && constant && constant->layout != Layout::RowMajor)
+    if (constant && constant->layout != Layout::RowMajor)
       return Refusal{fmt::format("operand {} has layout {}", i, layout_name(constant->layout))};
   }
   return std::nullopt;
-}
-
-std::optional<Refusal> needs_row_major(const OpContext& op) {
-  const Constant* constant = op.num_inputs() > 1 ? op.constant(1) : nullptr;
-  if (constant && constant->layout != Layout::RowMajor)
-    return Refusal{fmt::format("operand 1 has layout {}", layout_name(constant->layout))};
-  return needs_float32(op);
 }
 
 namespace {
@@ -41,21 +36,20 @@ struct Row {
 
 // Absent: reshapes, which are views, and fused ops, which are inlined: their body defines them.
 constexpr std::array kRows{
-    Row{OpKind::Conv2d, {"reference:conv2d", needs_row_major, make_conv2d}},
-    Row{OpKind::DepthwiseConv2d,
-        {"reference:depthwise_conv2d", needs_row_major, make_depthwise_conv2d}},
-    Row{OpKind::Linear, {"reference:linear", needs_float32, make_linear}},
-    Row{OpKind::BatchNorm, {"reference:batch_norm", needs_row_major, make_batch_norm}},
-    Row{OpKind::LayerNorm, {"reference:layer_norm", needs_row_major, make_layer_norm}},
-    Row{OpKind::Gelu, {"reference:gelu", needs_row_major, make_gelu}},
-    Row{OpKind::Add, {"reference:add", needs_row_major, make_add}},
-    Row{OpKind::Mul, {"reference:mul", needs_row_major, make_mul}},
-    Row{OpKind::MatMul, {"reference:matmul", needs_row_major, make_matmul}},
-    Row{OpKind::Softmax, {"reference:softmax", needs_row_major, make_softmax}},
-    Row{OpKind::Transpose, {"reference:transpose", needs_row_major, make_transpose}},
-    Row{OpKind::Slice, {"reference:slice", needs_row_major, make_slice}},
-    Row{OpKind::ReduceMean, {"reference:reduce_mean", needs_row_major, make_reduce_mean}},
-    Row{OpKind::ReduceMax, {"reference:reduce_max", needs_row_major, make_reduce_max}},
+    Row{OpKind::Conv2d, {"reference:conv2d", needs_rows, make_conv2d}},
+    Row{OpKind::DepthwiseConv2d, {"reference:depthwise_conv2d", needs_rows, make_depthwise_conv2d}},
+    Row{OpKind::Linear, {"reference:linear", needs_rows, make_linear}},
+    Row{OpKind::BatchNorm, {"reference:batch_norm", needs_rows, make_batch_norm}},
+    Row{OpKind::LayerNorm, {"reference:layer_norm", needs_rows, make_layer_norm}},
+    Row{OpKind::Gelu, {"reference:gelu", needs_rows, make_gelu}},
+    Row{OpKind::Add, {"reference:add", needs_rows, make_add}},
+    Row{OpKind::Mul, {"reference:mul", needs_rows, make_mul}},
+    Row{OpKind::MatMul, {"reference:matmul", needs_rows, make_matmul}},
+    Row{OpKind::Softmax, {"reference:softmax", needs_rows, make_softmax}},
+    Row{OpKind::Transpose, {"reference:transpose", needs_rows, make_transpose}},
+    Row{OpKind::Slice, {"reference:slice", needs_rows, make_slice}},
+    Row{OpKind::ReduceMean, {"reference:reduce_mean", needs_rows, make_reduce_mean}},
+    Row{OpKind::ReduceMax, {"reference:reduce_max", needs_rows, make_reduce_max}},
 };
 
 class ReferenceBackend final : public Backend {

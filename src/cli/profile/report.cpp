@@ -189,7 +189,7 @@ Json profile_json(const ProfileReport& report, ProfileGroup group) {
   return {{"model", report.model},
           {"architecture", report.architecture},
           {"backend", report.backend},
-          {"precision", "fp32"},
+          {"precision", report.precision},
           {"batch", report.dims[0]},
           {"shape", report.dims},
           {"threads", report.threads},

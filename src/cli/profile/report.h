@@ -13,6 +13,7 @@ struct ProfileReport {
   std::string model;
   std::string architecture;
   std::string backend;
+  std::string precision;
   Dims dims;  ///< of the input
   int threads = 1;
   cpu::Peaks peaks;

@@ -89,7 +89,7 @@ bool WeightLedger::fits(const TensorEntry& tensor, const Dims& dims, std::string
 }
 
 Constant WeightLedger::zeros(const Dims& dims) {
-  const size_t size = storage_bytes(dims, Layout::RowMajor);
+  const size_t size = storage_bytes(DType::Float32, dims, Layout::RowMajor);
   if (zeros_.bytes.size() < size) {
     auto [constant, values] = allocate_constant(dims);
     std::fill(values.begin(), values.end(), 0.0f);

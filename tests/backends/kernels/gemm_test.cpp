@@ -1,5 +1,6 @@
 #include <cmath>
 
+#include "core/convert.h"
 #include "core/panel16.h"
 #include "kernel_test.h"
 
@@ -9,7 +10,7 @@ namespace {
 struct Case {
   int64_t m, n, k;
   bool bias = false, gelu = false, residual = false, layer_norm = false, in_place = false,
-       plain_b = false;
+       plain_b = false, bfloat16 = false;
 };
 
 /// A product with padded leading dimensions, its operands, and its value in double precision.
@@ -21,6 +22,8 @@ class Problem {
     weights_ = random.values(c.n * c.k);
     bias_ = random.values(c.n);
     residual_ = random.values(c.m * (c.n + 5));
+    if (c.bfloat16)
+      for (float& w : weights_) w = bfloat16_to_float32(float32_to_bfloat16(w));
     if (c.plain_b) {
       b_ = nans(static_cast<size_t>(c.k * (c.n + 7)));
       for (int64_t i = 0; i < c.k; ++i)
@@ -28,6 +31,8 @@ class Problem {
     } else {
       b_.resize(panel16_size(c.n, c.k));
       pack_panel16(weights_.data(), c.n, c.k, b_.data());
+      half_b_.resize(b_.size());
+      std::transform(b_.begin(), b_.end(), half_b_.begin(), float32_to_bfloat16);
     }
   }
 
@@ -38,8 +43,9 @@ class Problem {
     g.k = case_.k;
     g.a = a_.data();
     g.lda = case_.k + 3;
-    g.b = case_.plain_b ? row_major_matrix(b_.data(), case_.n + 7)
-                        : panel16_matrix(b_.data(), case_.k);
+    g.b = case_.bfloat16  ? panel16_matrix(half_b_.data(), case_.k)
+          : case_.plain_b ? row_major_matrix(b_.data(), case_.n + 7)
+                          : panel16_matrix(b_.data(), case_.k);
     g.bias = case_.bias ? bias_.data() : nullptr;
     g.gelu = case_.gelu;
     g.layer_norm = case_.layer_norm;
@@ -101,6 +107,7 @@ class Problem {
 
   Case case_;
   std::vector<float> a_, weights_, bias_, residual_, b_;
+  std::vector<uint16_t> half_b_;
 };
 
 class Gemm : public KernelTest {
@@ -142,6 +149,23 @@ TEST_P(Gemm, LayersOfTheModel) {
   expect_matches({.m = 61, .n = 20, .k = 4100, .bias = true, .layer_norm = true});
   // An odd number of 16-row tiles in what the caches leave for a block of A.
   for (int64_t m : {48, 72, 80}) expect_matches({.m = m, .n = 40, .k = 2880, .bias = true});
+}
+
+TEST_P(Gemm, WeightsOfBFloat16) {
+  for (int64_t m = 1; m <= 33; ++m)
+    expect_matches({.m = m, .n = 37, .k = 9, .bias = true, .bfloat16 = true});
+  for (int64_t n = 1; n <= 130; ++n) expect_matches({.m = 7, .n = n, .k = 5, .bfloat16 = true});
+  for (int64_t k = 1; k <= 40; ++k) expect_matches({.m = 6, .n = 18, .k = k, .bfloat16 = true});
+  for (const Case& c : {Case{.m = 49, .n = 512, .k = 320, .gelu = true, .layer_norm = true},
+                        // Chunks of several k blocks, the last one shorter.
+                        Case{.m = 13, .n = 83, .k = 421, .residual = true},
+                        // More rows than one block of A; so deep that fewer panels are expanded.
+                        Case{.m = 235, .n = 64, .k = 16, .residual = true},
+                        Case{.m = 61, .n = 100, .k = 4100, .layer_norm = true}}) {
+    Case half = c;
+    half.bias = half.bfloat16 = true;
+    expect_matches(half);
+  }
 }
 
 TEST_P(Gemm, RowOfOneChannelNormalisesToZero) {

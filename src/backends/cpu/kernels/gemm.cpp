@@ -10,6 +10,8 @@ namespace {
 constexpr int64_t kMaxTileRows = 16;  // no micro-kernel is higher
 constexpr int64_t kBlockBytes = 448 * 1024;
 constexpr int64_t kMaxBlockRows = 224;
+constexpr int64_t kMaxTilePanels = 4;  // no micro-kernel is wider
+constexpr int64_t kExpandedBytes = 256 * 1024;
 
 }  // namespace
 
@@ -23,9 +25,19 @@ int64_t gemm_scratch_stride(int64_t k) { return (k + 31) / 32 * 32 + 16; }
 
 bool gemm_copies_rows(const GemmArgs& args) { return args.layer_norm || args.patches; }
 
-size_t gemm_scratch_size(const GemmArgs& args) {
+size_t gemm_rows_size(const GemmArgs& args) {
   if (!gemm_copies_rows(args)) return 0;
   return static_cast<size_t>(gemm_row_block(args.k) * gemm_scratch_stride(args.k));
+}
+
+int64_t gemm_expanded_panels(int64_t k, int64_t panels) {
+  const int64_t panel_bytes = 16 * static_cast<int64_t>(sizeof(float)) * std::max<int64_t>(k, 1);
+  return std::clamp<int64_t>(kExpandedBytes / panel_bytes, 1, panels);
+}
+
+size_t gemm_scratch_size(const GemmArgs& args) {
+  const int64_t panels = args.b.bfloat16 ? gemm_expanded_panels(args.k, kMaxTilePanels) : 0;
+  return gemm_rows_size(args) + static_cast<size_t>(panels * 16 * args.k);
 }
 
 GemmGrid gemm_grid(int64_t m, int64_t n, int64_t k, int threads) {

@@ -6,15 +6,22 @@
 namespace vitro::cpu {
 
 /// The right-hand matrix [k, n] of a product, seen as panels of 16 columns:
-/// element (i, j) is data[(j / 16) * panel_stride + i * row_stride + j % 16].
+/// element (i, j) is data[(j / 16) * panel_stride + i * row_stride + j % 16], or that of bfloat16.
 struct PanelMatrix {
   const float* data = nullptr;
-  ptrdiff_t panel_stride = 0;
-  ptrdiff_t row_stride = 0;
+  ptrdiff_t panel_stride = 0;  ///< elements
+  ptrdiff_t row_stride = 0;    ///< elements
+  /// Instead of data, packed: weights that are stored in half the memory and multiplied as the
+  /// float32 numbers they stand for.
+  const uint16_t* bfloat16 = nullptr;
 };
 
 /// Weights packed with pack_panel16 (core/panel16.h).
 inline PanelMatrix panel16_matrix(const float* packed, int64_t k) { return {packed, 16 * k, 16}; }
+/// The same, rounded to bfloat16 after packing.
+inline PanelMatrix panel16_matrix(const uint16_t* packed, int64_t k) {
+  return {nullptr, 16 * k, 16, packed};
+}
 /// A plain row-major matrix; columns past n are never read.
 inline PanelMatrix row_major_matrix(const float* data, int64_t ld) { return {data, 16, ld}; }
 
@@ -57,7 +64,7 @@ using GemmTile = void (*)(const GemmArgs& args, int64_t m_begin, int64_t m_end, 
                           int64_t panel_end);
 
 /// Floats of scratch that one call of gemm_tile may need, whatever the range: a multiple of 16.
-/// Depends on k, layer_norm and patches only.
+/// Depends on k, layer_norm, patches and whether b is bfloat16 only.
 using GemmScratchSize = size_t (*)(const GemmArgs& args);
 
 /// How to cut a product between threads: call (i, j) computes rows [i * rows, min(m, (i + 1) *

@@ -19,12 +19,9 @@ constexpr int64_t kParts = 3;
 constexpr int64_t kBlockBytes = kParts * kTileBytes;  // the parts of one tile, one after the other
 constexpr int64_t kGroupPanels = 2;                   // columns: two tiles, 32
 constexpr int64_t kGroupColumns = 16 * kGroupPanels;
-// A chunk of B is split into parts right behind the instructions that multiply the one before it,
-// which it overlaps with. The two, 24 KB, and the tiles of A that pass stay in the first-level
-// cache.
-constexpr int64_t kChunkBlocks = 2;
-constexpr int64_t kChunkDepth = kChunkBlocks * kTileDepth;
-constexpr int64_t kChunkBytes = kChunkBlocks * kGroupPanels * kBlockBytes;
+// A chunk of B is made into tiles right behind the instructions that multiply the one before it,
+// which it overlaps with. The two and the tiles of A that pass stay in the first-level cache.
+constexpr int64_t kMaxChunkBytes = 12 << 10;
 // The parts of a block of rows of A take half of the second-level cache at most.
 constexpr int64_t kRowBlockBytes = 1 << 20;
 constexpr int64_t kMaxRowBlock = 256;
@@ -46,8 +43,8 @@ struct Workspace {
   Workspace(float* scratch, int64_t k) {
     a = reinterpret_cast<char*>(scratch);
     b[0] = a + row_block(k) / kTileRows * depth_blocks(k) * kBlockBytes;
-    b[1] = b[0] + kChunkBytes;
-    c = reinterpret_cast<float*>(b[1] + kChunkBytes);
+    b[1] = b[0] + kMaxChunkBytes;
+    c = reinterpret_cast<float*>(b[1] + kMaxChunkBytes);
     row = c + row_block(k) * kGroupColumns;
   }
 };
@@ -67,7 +64,47 @@ inline void store_parts(__m512 x, __m512 y, char* dst) {
   }
 }
 
-/// A row of A into row `index` of its tiles: pairs are k's 16 apart, as in split_weights().
+/// Weights of float32 are split as the rows of A are.
+struct Float32Weights {
+  using Row = __m512;
+  static constexpr int64_t kParts = 3;
+  static constexpr int64_t kChunkBlocks = 2;
+  // Of parts, for each k block: (high, high), (high, low), (high, middle), (middle, middle),
+  // (middle, high), (low, high).
+  static constexpr int64_t kProducts = 6;
+
+  static const float* data(const PanelMatrix& b) { return b.data; }
+  static Row load(const float* src, __mmask16 columns) { return V::load_tail(src, columns); }
+  static Row zero() { return V::zero(); }
+  static void store(Row x, Row y, char* dst) { store_parts(x, y, dst); }
+};
+
+/// Weights of bf16 are one part: the products with the three of A are exact.
+struct BFloat16Weights {
+  using Row = __m512i;  // the bits in the low halves
+  static constexpr int64_t kParts = 1;
+  static constexpr int64_t kChunkBlocks = 4;
+  static constexpr int64_t kProducts = 3;
+
+  static const uint16_t* data(const PanelMatrix& b) { return b.bfloat16; }
+  static Row load(const uint16_t* src, __mmask16 columns) {
+    return _mm512_maskz_cvtepu16_epi32(columns,
+                                       _mm256_loadu_si256(reinterpret_cast<const __m256i*>(src)));
+  }
+  static Row zero() { return _mm512_setzero_si512(); }
+  static void store(Row x, Row y, char* dst) {
+    _mm512_storeu_si512(dst, _mm512_or_si512(x, _mm512_slli_epi32(y, 16)));
+  }
+};
+
+template <class W>
+constexpr int64_t kWeightBytes = W::kParts* kTileBytes;  // the parts of one tile of B
+template <class W>
+constexpr int64_t kChunkBytes = W::kChunkBlocks* kGroupPanels* kWeightBytes<W>;
+static_assert(kChunkBytes<Float32Weights> <= kMaxChunkBytes);
+static_assert(kChunkBytes<BFloat16Weights> <= kMaxChunkBytes);
+
+/// A row of A into row `index` of its tiles: pairs are k's 16 apart, as in load_weights().
 void split_row(const float* row, int64_t k, int64_t index, char* tiles) {
   char* dst = tiles + index * 64;
   for (int64_t base = 0; base < k; base += kTileDepth, dst += kBlockBytes) {
@@ -79,6 +116,7 @@ void split_row(const float* row, int64_t k, int64_t index, char* tiles) {
 }
 
 /// Two panels (or the last one) of B and some of its k's.
+template <class W>
 struct Chunk {
   int64_t panel;
   int64_t panels;
@@ -89,7 +127,7 @@ struct Chunk {
       : panel(first_panel),
         panels(std::min(end - first_panel, kGroupPanels)),
         k(first_k),
-        depth(std::min(g.k - first_k, kChunkDepth)) {}
+        depth(std::min(g.k - first_k, W::kChunkBlocks * kTileDepth)) {}
 
   bool last_of_group(const GemmArgs& g) const { return k + depth == g.k; }
   Chunk next(const GemmArgs& g, int64_t end) const {
@@ -99,19 +137,20 @@ struct Chunk {
 };
 
 /// The weights of a chunk into tiles.
-void split_weights(const GemmArgs& g, const Chunk& chunk, char* dst) {
-  for (int64_t p = 0; p < chunk.panels; ++p, dst += kBlockBytes) {
+template <class W>
+void load_weights(const GemmArgs& g, const Chunk<W>& chunk, char* dst) {
+  for (int64_t p = 0; p < chunk.panels; ++p, dst += kWeightBytes<W>) {
     const int64_t panel = chunk.panel + p;
-    const float* src = g.b.data + panel * g.b.panel_stride + chunk.k * g.b.row_stride;
+    const auto* src = W::data(g.b) + panel * g.b.panel_stride + chunk.k * g.b.row_stride;
     const auto mask = V::tail(static_cast<int>(std::min<int64_t>(16, g.n - panel * 16)));
     const auto load = [&](int64_t k) {
-      return k < chunk.depth ? V::load_tail(src + k * g.b.row_stride, mask) : V::zero();
+      return k < chunk.depth ? W::load(src + k * g.b.row_stride, mask) : W::zero();
     };
     for (int64_t block = 0; block < depth_blocks(chunk.depth); ++block) {
-      char* tiles = dst + block * kGroupPanels * kBlockBytes;
+      char* tiles = dst + block * kGroupPanels * kWeightBytes<W>;
       for (int64_t pair = 0; pair < 16; ++pair) {
         const int64_t k = block * kTileDepth + pair;
-        store_parts(load(k), load(k + 16), tiles + pair * 64);
+        W::store(load(k), load(k + 16), tiles + pair * 64);
       }
     }
   }
@@ -146,19 +185,16 @@ struct TileProduct {
   int64_t lines;         // of them, for each product of parts
 };
 
-// The products of parts that are summed for each k block.
-constexpr int64_t kProducts = 6;
-
 template <int kRowTiles>
 inline void load_a(const TileProduct& t, int64_t offset) {
   _tile_loadd(4, t.a + offset, 64);
   if constexpr (kRowTiles > 1) _tile_loadd(5, t.a + t.a_tile_stride + offset, 64);
 }
 
-template <int kPanels>
+template <class W, int kPanels>
 inline void load_b(const char* b) {
   _tile_loadd(6, b, 64);
-  if constexpr (kPanels > 1) _tile_loadd(7, b + kBlockBytes, 64);
+  if constexpr (kPanels > 1) _tile_loadd(7, b + kWeightBytes<W>, 64);
 }
 
 /// Prefetches go between tile instructions: in a burst they would hold all fill buffers, for which
@@ -173,8 +209,9 @@ inline void multiply(TileProduct& t) {
 }
 
 /// C += A B over one chunk of k for up to two row tiles and two panels.
-template <int kRowTiles, int kPanels>
+template <class W, int kRowTiles, int kPanels>
 void tile_product(TileProduct& t) {
+  constexpr bool kSplit = W::kParts > 1;
   constexpr int64_t kStride = kGroupColumns * sizeof(float);
   float* second = t.c + t.height * kGroupColumns;
   if (t.first) {
@@ -191,21 +228,24 @@ void tile_product(TileProduct& t) {
   const char* b = t.b;
   for (int64_t block = 0; block < t.blocks; ++block) {
     const int64_t a = block * kBlockBytes;
-    // (high, high), (high, low), (high, middle), (middle, middle), (middle, high), (low, high).
     load_a<kRowTiles>(t, a);
-    load_b<kPanels>(b);
+    load_b<W, kPanels>(b);
     multiply<kRowTiles, kPanels>(t);
-    load_b<kPanels>(b + 2 * kTileBytes);
-    multiply<kRowTiles, kPanels>(t);
-    load_b<kPanels>(b + kTileBytes);
-    multiply<kRowTiles, kPanels>(t);
+    if constexpr (kSplit) {
+      load_b<W, kPanels>(b + 2 * kTileBytes);
+      multiply<kRowTiles, kPanels>(t);
+      load_b<W, kPanels>(b + kTileBytes);
+      multiply<kRowTiles, kPanels>(t);
+    }
     load_a<kRowTiles>(t, a + kTileBytes);
     multiply<kRowTiles, kPanels>(t);
-    load_b<kPanels>(b);
-    multiply<kRowTiles, kPanels>(t);
+    if constexpr (kSplit) {
+      load_b<W, kPanels>(b);
+      multiply<kRowTiles, kPanels>(t);
+    }
     load_a<kRowTiles>(t, a + 2 * kTileBytes);
     multiply<kRowTiles, kPanels>(t);
-    b += kGroupPanels * kBlockBytes;
+    b += kGroupPanels * kWeightBytes<W>;
   }
   _tile_stored(0, t.c, kStride);
   if constexpr (kPanels > 1) _tile_stored(1, t.c + 16, kStride);
@@ -214,7 +254,9 @@ void tile_product(TileProduct& t) {
 }
 
 /// Rows [row, row + rows) of the columns of a chunk: bias, GELU, residual.
-void finish(const GemmArgs& g, const float* sums, int64_t row, int64_t rows, const Chunk& chunk) {
+template <class W>
+void finish(const GemmArgs& g, const float* sums, int64_t row, int64_t rows,
+            const Chunk<W>& chunk) {
   const int64_t column = chunk.panel * 16;
   const auto columns = static_cast<int>(std::min(g.n - column, chunk.panels * 16));
   const Gelu<V> gelu;
@@ -232,6 +274,7 @@ void finish(const GemmArgs& g, const float* sums, int64_t row, int64_t rows, con
 }
 
 /// Rows [row, row + rows) of A, at most row_block(k), against panels [begin, end).
+template <class W>
 class RowBlock {
  public:
   RowBlock(const GemmArgs& g, int64_t row, int64_t rows)
@@ -255,15 +298,15 @@ class RowBlock {
   }
 
   void run(int64_t begin, int64_t end) const {
-    Chunk chunk(g_, begin, end, 0);
-    split_weights(g_, chunk, work_.b[0]);
+    Chunk<W> chunk(g_, begin, end, 0);
+    load_weights(g_, chunk, work_.b[0]);
     for (int i = 0; chunk.panels > 0; i ^= 1) {
       if (chunk.panels == 1)
         multiply_chunk<1>(chunk, end, work_.b[i]);
       else
         multiply_chunk<2>(chunk, end, work_.b[i]);
-      const Chunk next = chunk.next(g_, end);
-      if (next.panels > 0) split_weights(g_, next, work_.b[i ^ 1]);
+      const Chunk<W> next = chunk.next(g_, end);
+      if (next.panels > 0) load_weights(g_, next, work_.b[i ^ 1]);
       if (chunk.last_of_group(g_)) finish(g_, work_.c, row_, rows_, chunk);
       chunk = next;
     }
@@ -276,7 +319,7 @@ class RowBlock {
   }
 
   template <int kPanels>
-  void multiply_chunk(const Chunk& chunk, int64_t end, const char* b) const {
+  void multiply_chunk(const Chunk<W>& chunk, int64_t end, const char* b) const {
     const int64_t pairs = (tiles_ + 1) / 2;
     TileProduct t;
     t.a_tile_stride = tile_stride_;
@@ -287,18 +330,20 @@ class RowBlock {
     // Evenly over all the products of this group. Packed weights alone: rows of other matrices are
     // far apart.
     const int64_t next = chunk.panel + kGroupPanels;
-    const int64_t calls = pairs * kProducts;  // for each k block
+    const int64_t calls = pairs * W::kProducts;  // for each k block
     const bool ahead = g_.b.row_stride == 16 && next < end;
-    t.lines = ahead ? (kGroupPanels * kTileDepth + calls - 1) / calls : 0;
-    t.prefetch = reinterpret_cast<const char*>(g_.b.data + (ahead ? next : 0) * g_.b.panel_stride) +
-                 chunk.k / kTileDepth * calls * t.lines * 64;
+    const auto* weights = W::data(g_.b) + (ahead ? next : 0) * g_.b.panel_stride;
+    constexpr int64_t kLines = kGroupPanels * kTileDepth * 16 * sizeof(*weights) / 64;
+    t.lines = ahead ? (kLines + calls - 1) / calls : 0;
+    t.prefetch =
+        reinterpret_cast<const char*>(weights) + chunk.k / kTileDepth * calls * t.lines * 64;
     for (int64_t pair = 0; pair < pairs; ++pair) {
       t.a = work_.a + 2 * pair * tile_stride_ + chunk.k / kTileDepth * kBlockBytes;
       t.c = work_.c + 2 * pair * height_ * kGroupColumns;
       if (tiles_ > 1)
-        tile_product<2, kPanels>(t);
+        tile_product<W, 2, kPanels>(t);
       else
-        tile_product<1, kPanels>(t);
+        tile_product<W, 1, kPanels>(t);
     }
   }
 
@@ -313,14 +358,18 @@ void gemm_tile_amx(const GemmArgs& g, int64_t m_begin, int64_t m_end, int64_t pa
                    int64_t panel_end) {
   if (m_begin >= m_end || panel_begin >= panel_end) return;
   const RowTiles cut(m_begin, m_end, row_block(g.k));
-  for (int64_t i = 0; i < cut.count; ++i)
-    RowBlock(g, cut.start(i), cut.rows(i)).run(panel_begin, panel_end);
+  for (int64_t i = 0; i < cut.count; ++i) {
+    if (g.b.bfloat16)
+      RowBlock<BFloat16Weights>(g, cut.start(i), cut.rows(i)).run(panel_begin, panel_end);
+    else
+      RowBlock<Float32Weights>(g, cut.start(i), cut.rows(i)).run(panel_begin, panel_end);
+  }
   _tile_release();
 }
 
 size_t gemm_scratch_size_amx(const GemmArgs& g) {
   const int64_t parts =
-      row_block(g.k) / kTileRows * depth_blocks(g.k) * kBlockBytes + 2 * kChunkBytes;
+      row_block(g.k) / kTileRows * depth_blocks(g.k) * kBlockBytes + 2 * kMaxChunkBytes;
   // A prepared row may be written one vector beyond its end.
   const int64_t row = (g.k + 15) / 16 * 16 + 16;
   return static_cast<size_t>(parts) / sizeof(float) +

@@ -21,14 +21,17 @@ struct MicroTile {
   int64_t ldr;
   float* c;
   int64_t ldc;
-  int columns;            // valid columns, <= 16 * kPanels
-  const char* prefetch;   // what a later call reads, or null
-  int64_t prefetch_step;  // bytes, for each of the k steps
+  int columns;               // valid columns, <= 16 * kPanels
+  const uint16_t* bfloat16;  // what a kernel that expands reads instead of b
+  float* expanded;           // and where it leaves the float32 panels
+  const char* prefetch;      // what a later call reads, or null
+  int64_t prefetch_step;     // bytes, for each of the k steps
 };
 
 /// Accumulators stay in registers for the whole of k, in order: that is what makes results
-/// independent of the tiling.
-template <class V, int kRows, int kPanels, bool kTail>
+/// independent of the tiling. The kernel that expands reads bfloat16 weights and leaves float32
+/// ones for the next calls: the stores overlap with its multiply-adds.
+template <class V, int kRows, int kPanels, bool kTail, bool kExpand>
 [[gnu::noinline]] void micro_kernel(const MicroTile& t) {
   using Reg = typename V::Reg;
   constexpr int kPerPanel = 16 / V::kWidth;
@@ -52,7 +55,9 @@ template <class V, int kRows, int kPanels, bool kTail>
     for (int r = 0; r < kRows; ++r) acc[r][v] = first;
   }
   const float* a = t.a;
-  const float* b = t.b;
+  [[maybe_unused]] const float* b = t.b;
+  [[maybe_unused]] const uint16_t* bfloat16 = t.bfloat16;
+  [[maybe_unused]] float* expanded = t.expanded;
   const char* prefetch = t.prefetch;
   const int64_t prefetch_step = t.prefetch_step;
   const int64_t lda = t.lda;
@@ -64,11 +69,15 @@ template <class V, int kRows, int kPanels, bool kTail>
     Reg row[kVecs];
 #pragma GCC unroll 8
     for (int v = 0; v < kVecs; ++v) {
-      const float* src = b + v / kPerPanel * panel_stride + v % kPerPanel * V::kWidth;
-      if constexpr (kTail)
-        row[v] = V::load_tail(src, masks[v]);
-      else
-        row[v] = V::load(src);
+      const ptrdiff_t at = v / kPerPanel * panel_stride + v % kPerPanel * V::kWidth;
+      if constexpr (kExpand) {
+        row[v] = V::load_bfloat16(bfloat16 + at);
+        V::store(expanded + at, row[v]);
+      } else if constexpr (kTail) {
+        row[v] = V::load_tail(b + at, masks[v]);
+      } else {
+        row[v] = V::load(b + at);
+      }
     }
 #pragma GCC unroll 16
     for (int r = 0; r < kRows; ++r) {
@@ -81,7 +90,12 @@ template <class V, int kRows, int kPanels, bool kTail>
       prefetch += prefetch_step;
     }
     ++a;
-    b += row_stride;
+    if constexpr (kExpand) {
+      bfloat16 += row_stride;
+      expanded += row_stride;
+    } else {
+      b += row_stride;
+    }
   }
 #pragma GCC unroll 16
   for (int r = 0; r < kRows; ++r) {
@@ -107,10 +121,10 @@ template <class V, int kRows, int kPanels, bool kTail>
 
 using MicroKernel = void (*)(const MicroTile&);
 
-/// The micro-kernels by [rows - 1][panels - 1][tail].
+/// The micro-kernels by [rows - 1][panels - 1][tail][expand].
 template <class V>
 struct MicroTable {
-  MicroKernel entry[V::kGemmRows][V::kGemmPanels][2];
+  MicroKernel entry[V::kGemmRows][V::kGemmPanels][2][2];
 
   constexpr MicroTable() : entry{} { fill<1>(); }
   template <int kRows, int kPanels = 1>
@@ -120,17 +134,20 @@ struct MicroTable {
     } else if constexpr (kPanels > V::kGemmPanels) {
       fill<kRows + 1>();
     } else {
-      entry[kRows - 1][kPanels - 1][0] = micro_kernel<V, kRows, kPanels, false>;
-      entry[kRows - 1][kPanels - 1][1] = micro_kernel<V, kRows, kPanels, true>;
+      auto& kernels = entry[kRows - 1][kPanels - 1];
+      kernels[0][0] = micro_kernel<V, kRows, kPanels, false, false>;
+      kernels[0][1] = micro_kernel<V, kRows, kPanels, false, true>;
+      kernels[1][0] = micro_kernel<V, kRows, kPanels, true, false>;
+      kernels[1][1] = micro_kernel<V, kRows, kPanels, true, true>;
       fill<kRows, kPanels + 1>();
     }
   }
 };
 
 template <class V>
-MicroKernel micro_kernel_for(int rows, int panels, bool tail) {
+MicroKernel micro_kernel_for(int rows, int panels, bool tail, bool expand) {
   static constexpr MicroTable<V> kTable;
-  return kTable.entry[rows - 1][panels - 1][tail];
+  return kTable.entry[rows - 1][panels - 1][tail][expand];
 }
 
 /// A tile whose activation cannot be done in registers: the product goes to a buffer in L1 first,
@@ -163,21 +180,26 @@ void micro_gelu(MicroKernel kernel, const MicroTile& tile, int rows) {
   }
 }
 
-/// Brings the packed panels [begin, end), at most kGemmPanels of them, into the second-level cache
+/// Brings the packed panels [begin, end), at most `width` of them, into the second-level cache
 /// while `tiles` calls use those before them. The calls share the work evenly: a burst in the first
 /// ones takes up the fill buffers that their own loads need, and costs a fifth when weights come
 /// from the last-level cache.
-template <class V>
 struct WeightPrefetch {
   const char* start = nullptr;
   int64_t bytes_per_call = 0;
   int64_t step = 0;
 
-  WeightPrefetch(const GemmArgs& g, int64_t begin, int64_t end, int64_t tiles) {
+  WeightPrefetch(const GemmArgs& g, int64_t begin, int64_t end, int64_t width, int64_t tiles) {
     if (g.b.row_stride != 16 || begin >= end) return;
-    const int64_t panels = end - begin < V::kGemmPanels ? end - begin : V::kGemmPanels;
-    start = reinterpret_cast<const char*>(g.b.data + begin * g.b.panel_stride);
-    bytes_per_call = (panels * g.k * 64 + tiles - 1) / tiles;
+    const int64_t panels = end - begin < width ? end - begin : width;
+    int64_t row_bytes = 64;
+    if (g.b.bfloat16) {
+      row_bytes = 32;
+      start = reinterpret_cast<const char*>(g.b.bfloat16 + begin * g.b.panel_stride);
+    } else {
+      start = reinterpret_cast<const char*>(g.b.data + begin * g.b.panel_stride);
+    }
+    bytes_per_call = (panels * g.k * row_bytes + tiles - 1) / tiles;
     step = (bytes_per_call + g.k - 1) / g.k;
   }
   void aim(MicroTile& t, int64_t tile) const {
@@ -191,14 +213,20 @@ struct WeightPrefetch {
 template <class V>
 void gemm_block(const GemmArgs& g, const RowTiles& tiles, int64_t first, int64_t last,
                 const float* a, int64_t lda, int64_t panel_begin, int64_t panel_end) {
-  for (int64_t panel = panel_begin; panel < panel_end; panel += V::kGemmPanels) {
+  const int64_t width = g.b.bfloat16 ? gemm_expanded_panels(g.k, V::kGemmPanels) : V::kGemmPanels;
+  for (int64_t panel = panel_begin; panel < panel_end; panel += width) {
     const int64_t left = panel_end - panel;
-    const int panels = static_cast<int>(left < V::kGemmPanels ? left : V::kGemmPanels);
+    const int panels = static_cast<int>(left < width ? left : width);
     const int64_t columns_left = g.n - panel * 16;
-    MicroTile t;
+    MicroTile t{};
     t.k = g.k;
     t.lda = lda;
-    t.b = g.b.data + panel * g.b.panel_stride;
+    if (g.b.bfloat16) {
+      t.bfloat16 = g.b.bfloat16 + panel * g.b.panel_stride;
+      t.b = t.expanded = g.scratch + gemm_rows_size(g);
+    } else {
+      t.b = g.b.data + panel * g.b.panel_stride;
+    }
     t.panel_stride = g.b.panel_stride;
     t.row_stride = g.b.row_stride;
     t.columns = static_cast<int>(columns_left < panels * 16 ? columns_left : panels * 16);
@@ -206,7 +234,7 @@ void gemm_block(const GemmArgs& g, const RowTiles& tiles, int64_t first, int64_t
     t.ldr = g.ldr;
     t.ldc = g.ldc;
     const bool tail = t.columns < panels * 16;
-    const WeightPrefetch<V> ahead(g, panel + panels, panel_end, last - first);
+    const WeightPrefetch ahead(g, panel + panels, panel_end, width, last - first);
     for (int64_t i = first; i < last; ++i) {
       const int64_t row = tiles.start(i);
       const int rows = static_cast<int>(tiles.rows(i));
@@ -214,7 +242,8 @@ void gemm_block(const GemmArgs& g, const RowTiles& tiles, int64_t first, int64_t
       t.c = g.c + row * g.ldc + panel * 16;
       t.residual = g.residual ? g.residual + row * g.ldr + panel * 16 : nullptr;
       ahead.aim(t, i - first);
-      const MicroKernel kernel = micro_kernel_for<V>(rows, panels, tail);
+      const bool expand = g.b.bfloat16 && i == first;
+      const MicroKernel kernel = micro_kernel_for<V>(rows, panels, tail, expand);
       if (g.gelu)
         micro_gelu<V>(kernel, t, rows);
       else

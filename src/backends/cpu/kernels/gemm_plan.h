@@ -14,7 +14,12 @@ int64_t gemm_row_block(int64_t k);
 int64_t gemm_scratch_stride(int64_t k);
 /// Whether rows of A are made in scratch instead of being read in place.
 bool gemm_copies_rows(const GemmArgs& args);
-/// GemmScratchSize of the vector kernels; 0 when A is read in place.
+/// Floats of scratch for the copy of a block of rows of A; 0 when A is read in place.
+size_t gemm_rows_size(const GemmArgs& args);
+/// How many of `panels` panels of bfloat16 weights are expanded to float32 at a time: so many as
+/// leave the rows of A their place in the second-level cache, at least one.
+int64_t gemm_expanded_panels(int64_t k, int64_t panels);
+/// GemmScratchSize of the vector kernels: the copy of A, then the expanded panels.
 size_t gemm_scratch_size(const GemmArgs& args);
 
 }  // namespace vitro::cpu

@@ -26,6 +26,10 @@ struct VecAvx2 : VecX86 {
   static Reg zero() { return _mm256_setzero_ps(); }
   static Reg set1(float x) { return _mm256_set1_ps(x); }
   static Reg load(const float* p) { return _mm256_loadu_ps(p); }
+  static Reg load_bfloat16(const uint16_t* p) {
+    const __m128i bits = _mm_loadu_si128(reinterpret_cast<const __m128i*>(p));
+    return _mm256_castsi256_ps(_mm256_slli_epi32(_mm256_cvtepu16_epi32(bits), 16));
+  }
   static void store(float* p, Reg a) { _mm256_storeu_ps(p, a); }
   static Mask tail(int n) {
     const Mask lane = _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7);

@@ -31,6 +31,10 @@ struct VecAvx512 : VecX86 {
   static Reg zero() { return _mm512_setzero_ps(); }
   static Reg set1(float x) { return _mm512_set1_ps(x); }
   static Reg load(const float* p) { return _mm512_loadu_ps(p); }
+  static Reg load_bfloat16(const uint16_t* p) {
+    const __m256i bits = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(p));
+    return _mm512_castsi512_ps(_mm512_slli_epi32(_mm512_cvtepu16_epi32(bits), 16));
+  }
   static void store(float* p, Reg a) { _mm512_storeu_ps(p, a); }
   /// The first n lanes, n clamped to [0, 16].
   static Mask tail(int n) {

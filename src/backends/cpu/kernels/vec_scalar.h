@@ -27,6 +27,9 @@ struct VecScalar {
     std::memcpy(&a, p, sizeof(a));
     return a;
   }
+  static Reg load_bfloat16(const uint16_t* p) {
+    return reinterpret_cast<Reg>(Int{p[0], p[1], p[2], p[3]} << 16);
+  }
   static void store(float* p, Reg a) { std::memcpy(p, &a, sizeof(a)); }
   static Mask tail(int n) { return n > 4 ? 4 : n; }
   static Reg load_tail(const float* p, Mask m) {

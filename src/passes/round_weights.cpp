@@ -1,0 +1,20 @@
+#include "ir/fused_ops.h"
+#include "passes/passes.h"
+
+namespace vitro {
+
+void round_weights(Graph& graph) {
+  for (Value& value : graph.values) {
+    if (!value.constant || value.constant->layout != Layout::Panel16) continue;
+    value.constant = with_dtype(*value.constant, DType::BFloat16);
+    value.type.dtype = DType::BFloat16;
+  }
+  for (Node& node : graph.nodes) {
+    if (!node.body) continue;
+    std::vector<TensorType> types;
+    for (ValueId id : node.inputs) types.push_back(graph.value(id).type);
+    node.body = std::make_shared<Graph>(fused_body(node.kind, node.attrs, types));
+  }
+}
+
+}  // namespace vitro
