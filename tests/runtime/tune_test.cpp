@@ -81,8 +81,12 @@ TEST(ChooseTactics, StopsWhenTheTimeIsOver) {
     const TacticTable table = choose_tactics(ops, bench);
     EXPECT_LE(bench.runs, seconds);
     // Too few samples prove nothing.
-    if (seconds <= 10 && table.contains("a")) EXPECT_EQ(table.at("a").impl, "usual") << seconds;
-    if (seconds == 40) EXPECT_EQ(table.at("a").impl, "other");
+    if (seconds <= 10 && table.contains("a")) {
+      EXPECT_EQ(table.at("a").impl, "usual") << seconds;
+    }
+    if (seconds == 40) {
+      EXPECT_EQ(table.at("a").impl, "other");
+    }
   }
 }
 
