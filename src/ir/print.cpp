@@ -18,10 +18,8 @@ std::string field_text(const Sequence& values) {
 
 /// What differs from float32 in rows: ":panel16", ":BF16:panel16".
 std::string storage_suffix(const Constant& constant) {
-  std::string text;
-  if (constant.dtype != DType::Float32) text += fmt::format(":{}", dtype_name(constant.dtype));
-  if (constant.layout != Layout::RowMajor) text += fmt::format(":{}", layout_name(constant.layout));
-  return text;
+  const bool is_float = constant.dtype == DType::Float32;
+  return (is_float ? "" : fmt::format(":{}", dtype_name(constant.dtype))) + layout_suffix(constant);
 }
 
 void print_graph(const Graph& graph, const std::string& indent, std::string& out) {
