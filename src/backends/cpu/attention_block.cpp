@@ -37,7 +37,7 @@ class AttentionBlockPhased final : public Kernel {
  public:
   enum Phase { kQkv, kCore, kProj };
   explicit AttentionBlockPhased(const OpContext& op, const Variant& variant = {})
-      : table_(active_kernels(variant)),
+      : table_(product_kernels(op.threads, variant)),
         threads_(op.threads),
         images_(chunk_images(op, variant.rows > 0 ? variant.rows : kChunkRows)),
         chunks_(op.input(0).dims[0] / images_),

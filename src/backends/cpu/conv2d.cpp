@@ -31,7 +31,7 @@ std::optional<Refusal> is_patch(const OpContext& op) {
 class ConvKernel : public Kernel {
  public:
   explicit ConvKernel(const OpContext& op, const Variant& variant = {})
-      : table_(active_kernels(variant)), threads_(op.threads) {
+      : table_(product_kernels(op.threads, variant)), threads_(op.threads) {
     const Dims& w = op.input(1).dims;
     args_.m = num_rows(op.output());
     args_.n = args_.ldc = w[0];

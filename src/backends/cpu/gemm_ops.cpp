@@ -4,14 +4,24 @@
 
 namespace vitro::cpu {
 
-const KernelTable& active_kernels(const Variant& variant) {
+// Two processors of one core share its tile unit, and each thread makes tiles of its own from the
+// rows: measured on 16 such processors, AMX is 1.2 times as fast as AVX-512 on 2 threads, equal on
+// 4, and slower beyond.
+constexpr int kMaxAmxThreads = 4;
+
+const KernelTable& active_kernels() { return kernels(select_isa()); }
+
+const KernelTable& product_kernels(int threads, const Variant& variant) {
   const Isa isa = select_isa();
-  return kernels(isa == Isa::Amx && variant.vector_product ? Isa::Avx512 : isa);
+  const bool vector = variant.vector_product || threads > kMaxAmxThreads;
+  return kernels(isa == Isa::Amx && vector ? Isa::Avx512 : isa);
 }
 
-std::optional<Refusal> needs_amx(const Variant& variant) {
-  if (!variant.vector_product || select_isa() == Isa::Amx) return std::nullopt;
-  return Refusal{fmt::format("products are on {} as usual", isa_name(select_isa()))};
+std::optional<Refusal> needs_amx(int threads, const Variant& variant) {
+  if (!variant.vector_product) return std::nullopt;
+  const Isa isa = product_kernels(threads, {}).isa;
+  if (isa == Isa::Amx) return std::nullopt;
+  return Refusal{fmt::format("products are on {} as usual", isa_name(isa))};
 }
 
 int64_t num_rows(const TensorType& type) { return num_elements(type.dims) / type.dims.back(); }
@@ -40,7 +50,7 @@ PanelMatrix panel_operand(const OpContext& op, size_t index) {
 
 void parallel_gemm(const KernelTable& table, const GemmArgs& args, ThreadTeam& team,
                    float* scratch) {
-  const GemmGrid grid = gemm_grid(args.m, args.n, args.k, team.size());
+  const GemmGrid grid = gemm_grid(args.m, args.n, args.k, team.size(), table.gemm_costs);
   const size_t scratch_size = table.gemm_scratch_size(args);
   const int64_t panels = num_panels(args.n);
   team.parallel_for(grid.count(), [&](int64_t i, int thread) {

@@ -11,7 +11,7 @@ std::optional<Refusal> can_run(const OpContext& op) {
 class LinearKernel final : public Kernel {
  public:
   explicit LinearKernel(const OpContext& op, const Variant& variant = {})
-      : table_(active_kernels(variant)), threads_(op.threads) {
+      : table_(product_kernels(op.threads, variant)), threads_(op.threads) {
     args_.m = num_rows(op.input(0));
     args_.n = op.output().dims.back();
     args_.k = args_.lda = op.input(0).dims.back();

@@ -35,7 +35,9 @@ class LocalMixerPhased final : public Kernel {
  public:
   enum Phase { kPosEmbed, kConv1, kAttn, kConv2 };
   explicit LocalMixerPhased(const OpContext& op, const Variant& variant = {})
-      : table_(active_kernels(variant)), threads_(op.threads), images_(op.input(0).dims[0]) {
+      : table_(product_kernels(op.threads, variant)),
+        threads_(op.threads),
+        images_(op.input(0).dims[0]) {
     const Dims& x = op.input(0).dims;
     width_ = x[2];
     channels_ = x[3];

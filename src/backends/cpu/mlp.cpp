@@ -40,7 +40,9 @@ class MlpKernel : public Kernel {
  public:
   enum Phase { kFc1, kFc2 };
   explicit MlpKernel(const OpContext& op, const Variant& variant)
-      : table_(active_kernels(variant)), threads_(op.threads), rows_(num_rows(op.input(0))) {
+      : table_(product_kernels(op.threads, variant)),
+        threads_(op.threads),
+        rows_(num_rows(op.input(0))) {
     const auto& attrs = op.node.as<MlpAttrs>();
     const int64_t channels = op.input(0).dims.back(), hidden = op.input(1).dims[0];
     fc1_.n = fc1_.ldc = hidden;

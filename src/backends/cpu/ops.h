@@ -17,7 +17,9 @@ struct Variant {
 };
 
 /// The kernels of the instruction set in force: VITRO_CPU_ISA, or the best of this machine.
-const KernelTable& active_kernels(const Variant& variant = {});
+const KernelTable& active_kernels();
+/// Those for products on so many threads.
+const KernelTable& product_kernels(int threads, const Variant& variant);
 
 /// Rows of a channels-last tensor: the product of all extents but the last.
 int64_t num_rows(const TensorType& type);
@@ -43,12 +45,12 @@ std::unique_ptr<Kernel> make_kernel(const OpContext& op) {
   return std::make_unique<K>(op);
 }
 
-/// Refuses a variant without AMX where there is none anyway.
-std::optional<Refusal> needs_amx(const Variant& variant);
+/// Refuses a variant without AMX where products would not use it anyway.
+std::optional<Refusal> needs_amx(int threads, const Variant& variant);
 
 template <auto can_run, Variant variant>
 std::optional<Refusal> can_vary(const OpContext& op) {
-  if (auto refusal = needs_amx(variant)) return refusal;
+  if (auto refusal = needs_amx(op.threads, variant)) return refusal;
   return can_run(op);
 }
 

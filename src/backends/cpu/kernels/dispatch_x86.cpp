@@ -25,6 +25,7 @@ KernelTable make_amx_table() {
   table.isa = Isa::Amx;
   table.gemm_tile = gemm_tile_amx;
   table.gemm_scratch_size = gemm_scratch_size_amx;
+  table.gemm_costs = kGemmCostsAmx;
   table.product_probe = product_probe_amx;
   table.product_probe_multiply_adds = kProductProbeMultiplyAddsAmx;
   return table;

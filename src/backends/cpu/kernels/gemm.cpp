@@ -40,7 +40,7 @@ size_t gemm_scratch_size(const GemmArgs& args) {
   return gemm_rows_size(args) + static_cast<size_t>(panels * 16 * args.k);
 }
 
-GemmGrid gemm_grid(int64_t m, int64_t n, int64_t k, int threads) {
+GemmGrid gemm_grid(int64_t m, int64_t n, int64_t k, int threads, const GemmCosts& costs) {
   const int64_t panels = (n + 15) / 16;
   GemmGrid best{m, panels, 1, 1};
   // Below this a thread's share does not repay waking it: about 5 us of one core.
@@ -48,25 +48,21 @@ GemmGrid gemm_grid(int64_t m, int64_t n, int64_t k, int threads) {
   const double work = static_cast<double>(m) * static_cast<double>(n) * static_cast<double>(k);
   const int64_t wanted = std::clamp<int64_t>(
       static_cast<int64_t>(std::min(work / kMinMultiplyAdds, 1e6)), 1, std::max(threads, 1));
-  // In calls of the 6 x 64 micro-kernel: the longest share, plus what reading (and normalising) its
-  // rows and its weights costs beside them.
-  constexpr int64_t kRows = 6;
-  constexpr int64_t kPanels = 4;
-  constexpr double kRowCost = 0.05;
-  constexpr double kPanelCost = 0.1;
-  const int64_t row_units = (m + kRows - 1) / kRows;
-  const int64_t panel_units = (panels + kPanels - 1) / kPanels;
+  const int64_t row_units = (m + costs.rows - 1) / costs.rows;
+  const int64_t panel_units = (panels + costs.panels - 1) / costs.panels;
   double best_cost = -1;
   for (int64_t row_tiles = 1; row_tiles <= wanted; ++row_tiles) {
     const int64_t panel_tiles = wanted / row_tiles;
     const int64_t rows = (row_units + row_tiles - 1) / row_tiles;
     const int64_t columns = (panel_units + panel_tiles - 1) / panel_tiles;
-    const double cost = static_cast<double>(rows * columns) + kRowCost * static_cast<double>(rows) +
-                        kPanelCost * static_cast<double>(columns);
+    // The longest share.
+    const double cost = static_cast<double>(rows * columns) +
+                        costs.per_rows * static_cast<double>(rows) +
+                        costs.per_panels * static_cast<double>(columns);
     if (best_cost >= 0 && cost >= best_cost) continue;
     best_cost = cost;
-    best.rows = std::min(m, rows * kRows);
-    best.panels = std::min(panels, columns * kPanels);
+    best.rows = std::min(m, rows * costs.rows);
+    best.panels = std::min(panels, columns * costs.panels);
     best.row_tiles = (m + best.rows - 1) / best.rows;
     best.panel_tiles = (panels + best.panels - 1) / best.panels;
   }

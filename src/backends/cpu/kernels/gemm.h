@@ -67,6 +67,15 @@ using GemmTile = void (*)(const GemmArgs& args, int64_t m_begin, int64_t m_end, 
 /// Depends on k, layer_norm, patches and whether b is bfloat16 only.
 using GemmScratchSize = size_t (*)(const GemmArgs& args);
 
+/// What the parts of a product cost, for cutting it between threads: in calls of the micro-kernel,
+/// which takes `rows` rows and `panels` panels.
+struct GemmCosts {
+  int64_t rows = 6;
+  int64_t panels = 4;
+  double per_rows = 0.05;   ///< reading (and normalising) `rows` rows
+  double per_panels = 0.1;  ///< reading `panels` panels
+};
+
 /// How to cut a product between threads: call (i, j) computes rows [i * rows, min(m, (i + 1) *
 /// rows)) and panels [j * panels, min(ceil(n / 16), (j + 1) * panels)).
 struct GemmGrid {
@@ -77,6 +86,6 @@ struct GemmGrid {
   int64_t count() const { return row_tiles * panel_tiles; }
 };
 /// At most `threads` calls of nearly equal length, fewer when the product is small. m, n, k >= 1.
-GemmGrid gemm_grid(int64_t m, int64_t n, int64_t k, int threads);
+GemmGrid gemm_grid(int64_t m, int64_t n, int64_t k, int threads, const GemmCosts& costs = {});
 
 }  // namespace vitro::cpu

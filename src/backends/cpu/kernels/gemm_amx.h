@@ -11,6 +11,8 @@ namespace vitro::cpu {
 void gemm_tile_amx(const GemmArgs& args, int64_t m_begin, int64_t m_end, int64_t panel_begin,
                    int64_t panel_end);
 size_t gemm_scratch_size_amx(const GemmArgs& args);
+/// Both operands are made into tiles first, which dear weights make a reason to cut by columns.
+inline constexpr GemmCosts kGemmCostsAmx{32, 2, 0.6, 0.85};
 
 /// Tile products in registers only, four independent chains: what gemm_tile_amx cannot exceed.
 float product_probe_amx(int64_t iterations);

@@ -30,6 +30,7 @@ struct KernelTable {
   Isa isa;
   GemmTile gemm_tile;
   GemmScratchSize gemm_scratch_size;
+  GemmCosts gemm_costs;
   Depthwise depthwise;
   Attention attention;
   LayerNormRows layer_norm;
