@@ -26,6 +26,7 @@ void* operator new(size_t bytes, std::align_val_t alignment) {
   return memory ? memory : throw std::bad_alloc();
 }
 void operator delete(void* memory, std::align_val_t) noexcept { std::free(memory); }
+void operator delete(void* memory, size_t, std::align_val_t) noexcept { std::free(memory); }
 
 namespace vitro {
 namespace {
