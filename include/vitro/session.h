@@ -24,8 +24,10 @@ struct SessionOptions {
 /// so that a session has at most streams() * (threads() - 1) threads of its own, started when first
 /// needed and kept. By default streams() is what the available cores hold, at least 1: callers in
 /// any number then never compete for cores with each other. For most images per second let threads
-/// be 1 and call from as many threads as there are cores. What run() returns depends on neither
-/// number. Workers may use the cores that the thread which made the session could use at that time.
+/// be 1 and call from as many threads as there are cores. What run() returns does not depend
+/// on streams, and on threads only where the cpu backend multiplies on AMX with up to four of them
+/// and on AVX-512 with more. Workers may use the cores that the thread which made the session could
+/// use at that time.
 class Session {
  public:
   /// Throws NotFound for an unknown backend, Unsupported for one that was not built,

@@ -32,7 +32,6 @@ struct Section {
   double flops;                  ///< those of all sections add up to those of the op
   std::vector<size_t> operands;  ///< of the node, that this section is the first to read
   bool product = false;          ///< a matrix product: compared with the peak of those
-  bool layout = false;           ///< only moves data into another order
 };
 
 /// One op at one shape, ready to run: everything that can be decided has been decided. Immutable,

@@ -261,7 +261,7 @@ class ProgramBuilder {
 
   SectionInfo describe(const Node& node, const Section& section) const {
     constexpr std::string_view kWeight = ".weight";
-    SectionInfo info{"", section.name, section.flops, 0, section.product, section.layout};
+    SectionInfo info{"", section.name, section.flops, 0, section.product, false};
     for (size_t operand : section.operands) {
       const ValueId id = node.inputs[operand];
       info.bytes += operand_bytes(id);

@@ -13,8 +13,8 @@ namespace vitro::cli {
 class MachineLoad {
  public:
   MachineLoad();
-  /// Share in [0, 1]; nothing before a quarter of a second has passed (the system counts in ticks
-  /// of 10 ms), or where it does not say.
+  /// Share in [0, 1]; nothing before the processors have existed for half a second together (the
+  /// system counts in ticks of 10 ms), or where it does not say.
   std::optional<double> busy_elsewhere() const;
 
  private:

@@ -93,7 +93,7 @@ int main(int argc, char** argv) {
   // A reader that has gone away ends the program, but not before it has removed what it was
   // writing.
   std::signal(SIGPIPE, SIG_IGN);
-  // So is a file that would grow beyond the limit of the process.
+  // A file that would grow beyond the limit of the process is reported like a full disk.
   std::signal(SIGXFSZ, SIG_IGN);
   try {
     return cli::run(argc, argv);

@@ -62,10 +62,6 @@ class Export {
   std::unique_ptr<AtomicFile> file_;
 };
 
-std::string json_text(const Json& json) {
-  return json.dump(1, ' ', false, Json::error_handler_t::replace) + "\n";
-}
-
 ProfileReport measure(const Options& options, const Plan& plan) {
   const Session session(plan, options.session);
   const Dims dims = input_dims(plan, options.batch, parse_size(options.size));

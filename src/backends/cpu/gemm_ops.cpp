@@ -5,8 +5,8 @@
 namespace vitro::cpu {
 
 // Two processors of one core share its tile unit, and each thread makes tiles of its own from the
-// rows: measured on 16 such processors, AMX is 1.2 times as fast as AVX-512 on 2 threads, equal on
-// 4, and slower beyond.
+// rows: measured on 16 such processors, AMX is faster than AVX-512 on 2 threads, about equal on 4
+// and slower beyond (docs/performance.md).
 constexpr int kMaxAmxThreads = 4;
 
 const KernelTable& active_kernels() { return kernels(select_isa()); }

@@ -44,7 +44,7 @@ double measure_flops(ThreadTeam& team, float (*probe)(int64_t), double multiply_
 }  // namespace
 
 Peaks measure_peaks(int threads, size_t max_buffer_bytes) {
-  const KernelTable& table = active_kernels();
+  const KernelTable& table = product_kernels(threads, {});
   ThreadTeam team(threads);
   Peaks peaks{.threads = threads};
   peaks.flops_per_s = measure_flops(team, table.fma_probe, table.probe_multiply_adds);
