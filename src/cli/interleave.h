@@ -36,9 +36,8 @@ struct InterleavedResult {
   std::string noisy;  ///< why the ratio must not be shown; empty when it may be
 };
 
-/// Runs a and b in turn, so that whatever changes the speed of the machine meets both: a b, b a, a
-/// b
-/// ... The interval is a bootstrap over rounds.
+/// Runs a and b in turn, so that whatever changes the speed of the machine meets both: a b, b a,
+/// a b ... The interval is a bootstrap over rounds.
 InterleavedResult interleaved(const TimedRun& a, const TimedRun& b,
                               const InterleaveOptions& options);
 

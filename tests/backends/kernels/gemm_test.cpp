@@ -252,13 +252,15 @@ TEST(GemmGrid, CoversTheProductOnce) {
   for (int threads : {1, 2, 3, 7, 64})
     for (int64_t m : {1, 13, 49, 196, 3136})
       for (int64_t n : {1, 16, 100, 1280}) {
-        const GemmGrid grid = gemm_grid(m, n, 320, threads);
-        const int64_t panels = (n + 15) / 16;
-        EXPECT_LE(grid.count(), threads);
-        EXPECT_GE(grid.row_tiles * grid.rows, m);
-        EXPECT_LT((grid.row_tiles - 1) * grid.rows, m);
-        EXPECT_GE(grid.panel_tiles * grid.panels, panels);
-        EXPECT_LT((grid.panel_tiles - 1) * grid.panels, panels);
+        for (Isa isa : available_isas()) {
+          const GemmGrid grid = gemm_grid(m, n, 320, threads, kernels(isa).gemm_costs);
+          const int64_t panels = (n + 15) / 16;
+          EXPECT_LE(grid.count(), threads);
+          EXPECT_GE(grid.row_tiles * grid.rows, m);
+          EXPECT_LT((grid.row_tiles - 1) * grid.rows, m);
+          EXPECT_GE(grid.panel_tiles * grid.panels, panels);
+          EXPECT_LT((grid.panel_tiles - 1) * grid.panels, panels);
+        }
       }
 }
 
