@@ -41,11 +41,11 @@ struct StepInfo {
   std::string source;  ///< module path of the node
   OpKind kind;
   const char* impl;
-  TensorType output;
+  TensorType output;    ///< the first result
   double flops;         ///< multiply-adds count as two
   size_t weight_bytes;  ///< constant operands
   size_t input_bytes;   ///< computed operands
-  size_t output_bytes;
+  size_t output_bytes;  ///< of all results
   size_t scratch_bytes;
   std::vector<SectionInfo> sections;  ///< at least one
 };
@@ -72,8 +72,8 @@ class RunObserver {
  public:
   virtual ~RunObserver() = default;
   virtual void before_step(size_t /*step*/) {}
-  /// `output` holds the result until the next step begins.
-  virtual void after_step(size_t /*step*/, const float* /*output*/) {}
+  /// `outputs` hold the results until the next step begins; null: nobody reads it.
+  virtual void after_step(size_t /*step*/, std::span<const std::byte* const> /*outputs*/) {}
   /// Where the team records what its threads do during the run; null: nowhere.
   virtual Timeline* timeline() { return nullptr; }
 };
@@ -90,9 +90,9 @@ class Executable {
   size_t arena_bytes() const { return memory().arena; }
   /// How many threads it was compiled for, the size of the team it runs on.
   virtual int threads() const = 0;
-  /// inputs and outputs in the graph's order, dense float32; arena is 64-byte aligned. Neither
-  /// allocates nor chooses. `observer` may be null.
-  virtual void run(std::span<const float* const> inputs, std::span<float* const> outputs,
+  /// inputs and outputs in the graph's order, dense; arena is 64-byte aligned. Neither allocates
+  /// nor chooses. `observer` may be null.
+  virtual void run(std::span<const std::byte* const> inputs, std::span<std::byte* const> outputs,
                    std::byte* arena, ThreadTeam& team, RunObserver* observer) const = 0;
   /// What run() executes, in order.
   virtual std::span<const StepInfo> steps() const = 0;

@@ -18,12 +18,21 @@ struct Refusal {
 
 /// Where a kernel works; pointers are 64-byte aligned unless they are the caller's own tensors.
 struct KernelArgs {
-  /// Operands in the node's order; null for a constant that is not float32, which a kernel takes
-  /// from OpContext when it is made.
-  std::span<const float* const> inputs;
-  float* output;
+  std::span<const std::byte* const> inputs;  ///< operands in the node's order; null: absent
+  std::span<std::byte* const> outputs;       ///< results in the node's order; null: nobody reads it
   std::byte* scratch;  ///< scratch_bytes() bytes, 64-byte aligned, uninitialised
   ThreadTeam& team;    ///< of as many threads as the kernel was made for
+
+  /// Operand i, whose elements the kernel knows to be T; null when it is absent.
+  template <typename T>
+  const T* in(size_t i) const {
+    return i < inputs.size() ? reinterpret_cast<const T*>(inputs[i]) : nullptr;
+  }
+  /// Result i.
+  template <typename T>
+  T* out(size_t i = 0) const {
+    return reinterpret_cast<T*>(outputs[i]);
+  }
 };
 
 /// A phase of a fused kernel, which a profile shows as a line of its own.
@@ -40,7 +49,7 @@ class Kernel {
  public:
   virtual ~Kernel() = default;
   virtual size_t scratch_bytes() const { return 0; }
-  /// The operand whose memory the result may take when nobody else reads it, or -1.
+  /// The operand whose memory the first result may take when nobody else reads it, or -1.
   virtual int in_place_operand() const { return -1; }
   /// The phases that run() marks on its team, by number; empty when it is all one. The last one
   /// writes the result.
@@ -56,10 +65,14 @@ struct OpContext {
   int threads;
 
   const TensorType& input(size_t i) const { return types[static_cast<size_t>(node.inputs[i])]; }
-  const TensorType& output() const { return types[static_cast<size_t>(node.output)]; }
+  const TensorType& output(size_t i = 0) const {
+    return types[static_cast<size_t>(node.outputs[i])];
+  }
   size_t num_inputs() const { return node.inputs.size(); }
-  /// The constant behind operand i, or nullptr when it is computed.
+  bool has_input(size_t i) const { return node.has_input(i); }
+  /// The constant behind operand i, or nullptr when it is computed or absent.
   const Constant* constant(size_t i) const {
+    if (!has_input(i)) return nullptr;
     const auto& constant = graph.value(node.inputs[i]).constant;
     return constant ? &*constant : nullptr;
   }

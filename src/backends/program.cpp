@@ -58,13 +58,15 @@ class ProgramBuilder {
     origins_.resize(graph_.nodes.size());
     std::iota(origins_.begin(), origins_.end(), size_t{0});
     for (size_t i = 0; i < graph_.nodes.size();) {
-      if (is_view(graph_.nodes[i])) {
+      if (is_view(graph_.nodes[i]) || is_empty(graph_.nodes[i])) {
         kernels_.push_back(nullptr);
         chosen_.push_back(nullptr);
         ++i;
       } else if (auto kernel = choose(graph_.nodes[i])) {
-        check(graph_.nodes[i].inputs.size() <= kMaxOperands, ErrorCode::Internal,
-              "'{}' has {} operands", graph_.nodes[i].source, graph_.nodes[i].inputs.size());
+        const Node& node = graph_.nodes[i];
+        check(std::max(node.inputs.size(), node.outputs.size()) <= kMaxOperands,
+              ErrorCode::Internal, "'{}' has {} operands and {} results", node.source,
+              node.inputs.size(), node.outputs.size());
         kernels_.push_back(std::move(kernel));
         chosen_.push_back(program_->dispatches.back().answers.back().impl);
         ++i;
@@ -75,6 +77,13 @@ class ProgramBuilder {
         types_ = infer_types(graph_, inputs_);
       }
     }
+  }
+
+  /// All results have no elements: there is nothing to run.
+  bool is_empty(const Node& node) const {
+    return std::all_of(node.outputs.begin(), node.outputs.end(), [&](ValueId id) {
+      return id == kAbsent || num_elements(types_[static_cast<size_t>(id)].dims) == 0;
+    });
   }
 
   std::unique_ptr<Kernel> choose(const Node& node) {
@@ -101,14 +110,16 @@ class ProgramBuilder {
     roots_.resize(graph_.values.size());
     for (size_t i = 0; i < roots_.size(); ++i) roots_[i] = static_cast<ValueId>(i);
     for (const Node& node : graph_.nodes)
-      if (is_view(node)) roots_[static_cast<size_t>(node.output)] = root(node.inputs[0]);
+      if (is_view(node)) roots_[static_cast<size_t>(node.output())] = root(node.inputs[0]);
     last_use_.assign(graph_.values.size(), -1);
     producer_.assign(graph_.values.size(), -1);
     for (size_t i = 0; i < graph_.nodes.size(); ++i) {
       const Node& node = graph_.nodes[i];
       if (is_view(node)) continue;
-      for (ValueId id : node.inputs) last_use_[static_cast<size_t>(root(id))] = static_cast<int>(i);
-      producer_[static_cast<size_t>(node.output)] = static_cast<int>(i);
+      for (ValueId id : node.inputs)
+        if (id != kAbsent) last_use_[static_cast<size_t>(root(id))] = static_cast<int>(i);
+      for (ValueId id : node.outputs)
+        if (id != kAbsent) producer_[static_cast<size_t>(id)] = static_cast<int>(i);
     }
   }
 
@@ -118,7 +129,7 @@ class ProgramBuilder {
   void bind_outputs() {
     bound_output_.assign(graph_.values.size(), -1);
     for (size_t k = 0; k < graph_.outputs.size(); ++k) {
-      const ValueId id = graph_.outputs[k];
+      const ValueId id = graph_.outputs[k].value;
       program_->output_types.push_back(types_[static_cast<size_t>(id)]);
       const auto r = static_cast<size_t>(root(id));
       if (producer_[r] >= 0 && bound_output_[r] < 0)
@@ -134,45 +145,56 @@ class ProgramBuilder {
     for (size_t i = 0; i < graph_.nodes.size(); ++i) {
       const Node& node = graph_.nodes[i];
       if (is_view(node)) continue;
-      const auto out = static_cast<size_t>(node.output);
-      const int step = static_cast<int>(i), last = std::max(last_use_[out], step);
-      if (const int shared = shareable_buffer(node, *kernels_[i], step); shared >= 0) {
-        buffer_[out] = shared;
-        buffers_[static_cast<size_t>(shared)].life.last = last;
-        continue;
-      }
-      buffer_[out] = static_cast<int>(buffers_.size());
-      const bool external = bound_output_[out] >= 0;
-      buffers_.push_back({{type_bytes(types_[out]), step, last},
-                          external,
-                          external ? static_cast<size_t>(bound_output_[out]) : 0});
+      const int step = static_cast<int>(i);
+      const int shared = kernels_[i] ? shareable_buffer(node, *kernels_[i], step) : -1;
+      for (size_t k = 0; k < node.outputs.size(); ++k)
+        if (node.outputs[k] != kAbsent) assign_buffer(node.outputs[k], step, k == 0 ? shared : -1);
     }
+  }
+
+  /// A buffer of its own for the result of a step, or the one at `shared`.
+  void assign_buffer(ValueId id, int step, int shared) {
+    const auto out = static_cast<size_t>(id);
+    const int last = std::max(last_use_[out], step);
+    if (shared >= 0) {
+      buffer_[out] = shared;
+      buffers_[static_cast<size_t>(shared)].life.last = last;
+      return;
+    }
+    buffer_[out] = static_cast<int>(buffers_.size());
+    const bool external = bound_output_[out] >= 0;
+    buffers_.push_back({{type_bytes(types_[out]), step, last},
+                        external,
+                        external ? static_cast<size_t>(bound_output_[out]) : 0});
   }
 
   int shareable_buffer(const Node& node, const Kernel& kernel, int step) const {
     const int operand = kernel.in_place_operand();
-    if (operand < 0 || bound_output_[static_cast<size_t>(node.output)] >= 0) return -1;
+    if (operand < 0 || node.outputs[0] == kAbsent) return -1;
+    const auto result = static_cast<size_t>(node.outputs[0]);
+    if (bound_output_[result] >= 0) return -1;
     const ValueId source = root(node.inputs[static_cast<size_t>(operand)]);
     const auto s = static_cast<size_t>(source);
     const int buffer = buffer_[s];
     if (buffer < 0 || buffers_[static_cast<size_t>(buffer)].external || last_use_[s] != step)
       return -1;
-    const auto readers = std::count_if(node.inputs.begin(), node.inputs.end(),
-                                       [&](ValueId id) { return root(id) == source; });
-    const bool same_size =
-        type_bytes(types_[s]) == type_bytes(types_[static_cast<size_t>(node.output)]);
+    const auto readers = std::count_if(node.inputs.begin(), node.inputs.end(), [&](ValueId id) {
+      return id != kAbsent && root(id) == source;
+    });
+    const bool same_size = type_bytes(types_[s]) == type_bytes(types_[result]);
     return readers == 1 && same_size ? buffer : -1;
   }
 
   Place place(ValueId id) {
+    if (id == kAbsent) return {};
     const ValueId r = root(id);
     const auto index = static_cast<size_t>(r);
     if (const auto& constant = graph_.value(r).constant) {
       program_->constants.push_back(*constant);
-      const bool is_float = constant->dtype == DType::Float32;
-      return {Place::Kind::Constant, 0, is_float ? constant->data() : nullptr};
+      return {Place::Kind::Constant, 0, constant->bytes.data()};
     }
-    const auto input = std::find(graph_.inputs.begin(), graph_.inputs.end(), r);
+    const auto input = std::find_if(graph_.inputs.begin(), graph_.inputs.end(),
+                                    [&](const Port& port) { return port.value == r; });
     if (input != graph_.inputs.end())
       return {Place::Kind::Input, static_cast<size_t>(input - graph_.inputs.begin()), nullptr};
     const auto buffer = static_cast<size_t>(buffer_[index]);
@@ -195,19 +217,20 @@ class ProgramBuilder {
     describe_arena(lives);
     for (size_t i = 0; i < graph_.nodes.size(); ++i) {
       if (!kernels_[i]) continue;
-      Step step{
-          std::move(kernels_[i]), {}, place(graph_.nodes[i].output), offsets_[buffers_.size() + i]};
+      Step step{std::move(kernels_[i]), {}, {}, offsets_[buffers_.size() + i]};
       for (ValueId id : graph_.nodes[i].inputs) step.inputs.push_back(place(id));
+      for (ValueId id : graph_.nodes[i].outputs) {
+        step.outputs.push_back(place(id));
+        if (step.outputs.back().kind == Place::Kind::Arena)
+          program_->memory_use.activations += type_bytes(types_[static_cast<size_t>(id)]);
+      }
       program_->infos.push_back(describe(i, *step.kernel));
-      const StepInfo& info = program_->infos.back();
-      if (step.output.kind == Place::Kind::Arena)
-        program_->memory_use.activations += info.output_bytes;
-      program_->memory_use.scratch += info.scratch_bytes;
+      program_->memory_use.scratch += program_->infos.back().scratch_bytes;
       program_->sequence.push_back(std::move(step));
     }
     for (size_t k : copied_outputs_)
       program_->copies.push_back(
-          {place(graph_.outputs[k]), k, type_bytes(program_->output_types[k])});
+          {place(graph_.outputs[k].value), k, type_bytes(program_->output_types[k])});
   }
 
   /// The lives in steps instead of nodes: views are no steps.
@@ -229,7 +252,9 @@ class ProgramBuilder {
 
   StepInfo describe(size_t index, const Kernel& kernel) const {
     const Node& node = graph_.nodes[index];
-    const TensorType& output = types_[static_cast<size_t>(node.output)];
+    const auto first = std::find_if(node.outputs.begin(), node.outputs.end(),
+                                    [](ValueId id) { return id != kAbsent; });
+    const TensorType& output = types_[static_cast<size_t>(*first)];
     StepInfo info{.node = origins_[index],
                   .source = node.source,
                   .kind = node.kind,
@@ -238,15 +263,15 @@ class ProgramBuilder {
                   .flops = 0,
                   .weight_bytes = 0,
                   .input_bytes = 0,
-                  .output_bytes = type_bytes(output),
+                  .output_bytes = 0,
                   .scratch_bytes = kernel.scratch_bytes(),
                   .sections = {}};
-    std::vector<TensorType> operands;
-    for (ValueId id : node.inputs) {
-      operands.push_back(types_[static_cast<size_t>(id)]);
-      (graph_.is_constant(id) ? info.weight_bytes : info.input_bytes) += operand_bytes(id);
-    }
-    info.flops = op_info(node.kind).flops(node, operands, output);
+    for (ValueId id : node.inputs)
+      if (id != kAbsent)
+        (graph_.is_constant(id) ? info.weight_bytes : info.input_bytes) += operand_bytes(id);
+    for (ValueId id : node.outputs)
+      if (id != kAbsent) info.output_bytes += type_bytes(types_[static_cast<size_t>(id)]);
+    info.flops = op_info(node.kind).flops(node, operands_of(node, types_), output);
     for (const Section& section : kernel.sections())
       info.sections.push_back(describe(node, section));
     if (info.sections.empty()) {

@@ -8,15 +8,15 @@ constexpr size_t kMaxOperands = 16;
 
 /// Where a tensor lies when the program runs.
 struct Place {
-  enum class Kind : uint8_t { Unset, Arena, Input, Output, Constant } kind = Kind::Unset;
-  size_t index = 0;             ///< byte offset into the arena, or position among inputs or outputs
-  const float* data = nullptr;  ///< of a float32 constant
+  enum class Kind : uint8_t { Absent, Arena, Input, Output, Constant } kind = Kind::Absent;
+  size_t index = 0;  ///< byte offset into the arena, or position among inputs or outputs
+  const std::byte* data = nullptr;  ///< of a constant
 };
 
 struct Step {
   std::unique_ptr<Kernel> kernel;
   std::vector<Place> inputs;
-  Place output;
+  std::vector<Place> outputs;
   size_t scratch = 0;  ///< byte offset into the arena
 };
 
@@ -37,8 +37,8 @@ class Program : public Executable {
   std::span<const Dispatch> dispatch() const override { return dispatches; }
   std::span<const StepInfo> steps() const override { return infos; }
   std::span<const ArenaBuffer> arena_buffers() const override { return buffers; }
-  void run(std::span<const float* const> inputs, std::span<float* const> outputs, std::byte* arena,
-           ThreadTeam& team, RunObserver* observer) const override;
+  void run(std::span<const std::byte* const> inputs, std::span<std::byte* const> outputs,
+           std::byte* arena, ThreadTeam& team, RunObserver* observer) const override;
 
   std::vector<Step> sequence;
   std::vector<StepInfo> infos;  ///< of the sequence

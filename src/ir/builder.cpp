@@ -7,10 +7,11 @@
 
 namespace vitro {
 
-ValueId GraphBuilder::input(std::string name, Dims dims, DType dtype) {
+ValueId GraphBuilder::input(std::string name, Dims dims, DType dtype,
+                            std::vector<DimRange> ranges) {
   const auto id = static_cast<ValueId>(graph_.values.size());
+  graph_.inputs.push_back({name, id, std::move(ranges)});
   graph_.values.push_back({std::move(name), {dtype, std::move(dims)}, std::nullopt});
-  graph_.inputs.push_back(id);
   return id;
 }
 
@@ -23,27 +24,35 @@ ValueId GraphBuilder::constant(std::string name, Constant constant) {
 
 ValueId GraphBuilder::op(OpKind kind, Attrs attrs, std::vector<ValueId> inputs,
                          const std::string& source) {
-  const OpInfo& info = op_info(kind);
-  Node node{kind,   std::move(attrs), std::move(inputs), static_cast<ValueId>(graph_.values.size()),
-            source, nullptr};
-  std::vector<TensorType> types;
-  for (ValueId id : node.inputs) types.push_back(graph_.value(id).type);
-  const auto count = static_cast<int>(types.size());
-  check(count >= info.min_inputs && count <= info.max_inputs &&
-            node.attrs.index() == info.attrs_index,
-        ErrorCode::Internal, "{} '{}': {} operands or the attributes of another op", info.name,
-        source, count);
-  TensorType type = infer_type(node, types);
-  if (info.fused) node.body = std::make_shared<Graph>(fused_body(kind, node.attrs, types));
-  // Names are unique by their position; two nodes of one module share a source.
-  graph_.values.push_back(
-      {fmt::format("{}.{}", source, graph_.nodes.size()), std::move(type), std::nullopt});
-  graph_.nodes.push_back(std::move(node));
-  return graph_.nodes.back().output;
+  return ops(kind, std::move(attrs), std::move(inputs), 1, source)[0];
 }
 
-Graph GraphBuilder::finish(std::vector<ValueId> outputs) {
-  graph_.outputs = std::move(outputs);
+std::vector<ValueId> GraphBuilder::ops(OpKind kind, Attrs attrs, std::vector<ValueId> inputs,
+                                       size_t num_outputs, const std::string& source) {
+  while (!inputs.empty() && inputs.back() == kAbsent) inputs.pop_back();
+  Node node{kind, std::move(attrs), std::move(inputs), {}, source, nullptr};
+  for (size_t i = 0; i < num_outputs; ++i)
+    node.outputs.push_back(static_cast<ValueId>(graph_.values.size() + i));
+  verify_signature(node);
+  std::vector<TensorType> types;
+  for (const Value& value : graph_.values) types.push_back(value.type);
+  const std::vector<TensorType> results = infer_results(node, operands_of(node, types));
+  if (op_info(kind).fused)
+    node.body = std::make_shared<Graph>(fused_body(kind, node.attrs, given_types(graph_, node)));
+  // Names are unique by their position; two nodes of one module share a source.
+  for (size_t i = 0; i < num_outputs; ++i)
+    graph_.values.push_back({i == 0 ? fmt::format("{}.{}", source, graph_.nodes.size())
+                                    : fmt::format("{}.{}.{}", source, graph_.nodes.size(), i),
+                             results[i], std::nullopt});
+  graph_.nodes.push_back(std::move(node));
+  return graph_.nodes.back().outputs;
+}
+
+Graph GraphBuilder::finish(std::vector<ValueId> outputs, std::vector<std::string> names) {
+  for (size_t i = names.size(); i < outputs.size(); ++i)
+    names.push_back(outputs.size() == 1 ? "output" : fmt::format("output{}", i));
+  for (size_t i = 0; i < outputs.size(); ++i)
+    graph_.outputs.push_back({std::move(names[i]), outputs[i], {}});
   verify(graph_);
   return std::exchange(graph_, Graph{});
 }

@@ -8,13 +8,20 @@ namespace vitro {
 /// the nodes; operands are value ids of this builder.
 class GraphBuilder {
  public:
-  ValueId input(std::string name, Dims dims, DType dtype = DType::Float32);
+  /// An input whose extents are fixed, or lie in `ranges` (one for each axis).
+  ValueId input(std::string name, Dims dims, DType dtype = DType::Float32,
+                std::vector<DimRange> ranges = {});
   ValueId constant(std::string name, Constant constant);
-  /// Appends a node; fused ops get their body. Throws InvalidArgument when the operands do not fit.
+  /// Appends a node with one result; fused ops get their body. Operands that are not given are
+  /// kAbsent. Throws InvalidArgument when the operands do not fit.
   ValueId op(OpKind kind, Attrs attrs, std::vector<ValueId> inputs, const std::string& source);
+  /// The same for a node with `num_outputs` results.
+  std::vector<ValueId> ops(OpKind kind, Attrs attrs, std::vector<ValueId> inputs,
+                           size_t num_outputs, const std::string& source);
   const Dims& dims(ValueId id) const { return graph_.value(id).type.dims; }
-  /// Marks the results, verifies and hands the graph over; the builder is empty afterwards.
-  Graph finish(std::vector<ValueId> outputs);
+  /// Marks the results, verifies and hands the graph over; the builder is empty afterwards. Results
+  /// without a name are "output", or "output0", "output1", ... when there are several.
+  Graph finish(std::vector<ValueId> outputs, std::vector<std::string> names = {});
 
  private:
   Graph graph_;

@@ -9,10 +9,30 @@
 
 namespace vitro {
 
+ValueId Node::output() const {
+  check(outputs.size() == 1, ErrorCode::Internal, "{} '{}' has {} results, expected one",
+        op_info(kind).name, source, outputs.size());
+  return outputs[0];
+}
+
+std::vector<TensorType> given_types(const Graph& graph, const Node& node) {
+  std::vector<TensorType> types;
+  for (ValueId id : node.inputs)
+    if (id != kAbsent) types.push_back(graph.value(id).type);
+  return types;
+}
+
+std::vector<TensorType> input_types(const Graph& graph) {
+  std::vector<TensorType> types;
+  for (const Port& port : graph.inputs) types.push_back(graph.value(port.value).type);
+  return types;
+}
+
 std::vector<int> producers(const Graph& graph) {
   std::vector<int> result(graph.values.size(), -1);
   for (size_t i = 0; i < graph.nodes.size(); ++i)
-    result[static_cast<size_t>(graph.nodes[i].output)] = static_cast<int>(i);
+    for (ValueId id : graph.nodes[i].outputs)
+      if (id != kAbsent) result[static_cast<size_t>(id)] = static_cast<int>(i);
   return result;
 }
 
@@ -20,13 +40,14 @@ std::vector<std::vector<int>> consumers(const Graph& graph) {
   std::vector<std::vector<int>> result(graph.values.size());
   for (size_t i = 0; i < graph.nodes.size(); ++i)
     for (ValueId id : graph.nodes[i].inputs)
-      result[static_cast<size_t>(id)].push_back(static_cast<int>(i));
+      if (id != kAbsent) result[static_cast<size_t>(id)].push_back(static_cast<int>(i));
   return result;
 }
 
 void replace_uses(Graph& graph, ValueId from, ValueId to) {
   for (Node& node : graph.nodes) std::replace(node.inputs.begin(), node.inputs.end(), from, to);
-  std::replace(graph.outputs.begin(), graph.outputs.end(), from, to);
+  for (Port& port : graph.outputs)
+    if (port.value == from) port.value = to;
 }
 
 namespace {
@@ -41,26 +62,36 @@ void keep_values(Graph& graph, const std::vector<bool>& keep) {
     values.push_back(std::move(graph.values[i]));
   }
   graph.values = std::move(values);
-  const auto renumber = [&](ValueId& id) { id = renumbered[static_cast<size_t>(id)]; };
+  const auto renumber = [&](ValueId& id) {
+    if (id != kAbsent) id = renumbered[static_cast<size_t>(id)];
+  };
   for (Node& node : graph.nodes) {
     std::for_each(node.inputs.begin(), node.inputs.end(), renumber);
-    renumber(node.output);
+    std::for_each(node.outputs.begin(), node.outputs.end(), renumber);
   }
-  std::for_each(graph.inputs.begin(), graph.inputs.end(), renumber);
-  std::for_each(graph.outputs.begin(), graph.outputs.end(), renumber);
+  for (Port& port : graph.inputs) renumber(port.value);
+  for (Port& port : graph.outputs) renumber(port.value);
 }
 
 }  // namespace
 
 void remove_dead(Graph& graph) {
   std::vector<bool> live(graph.values.size());
-  const auto mark = [&](ValueId id) { live[static_cast<size_t>(id)] = true; };
-  std::for_each(graph.outputs.begin(), graph.outputs.end(), mark);
-  std::for_each(graph.inputs.begin(), graph.inputs.end(), mark);
+  const auto mark = [&](ValueId id) {
+    if (id != kAbsent) live[static_cast<size_t>(id)] = true;
+  };
+  const auto is_read = [&](ValueId id) { return id != kAbsent && live[static_cast<size_t>(id)]; };
+  const auto is_live = [&](const Node& node) {
+    return std::any_of(node.outputs.begin(), node.outputs.end(), is_read);
+  };
+  for (const Port& port : graph.outputs) mark(port.value);
+  for (const Port& port : graph.inputs) mark(port.value);
   for (auto node = graph.nodes.rbegin(); node != graph.nodes.rend(); ++node)
-    if (live[static_cast<size_t>(node->output)])
-      std::for_each(node->inputs.begin(), node->inputs.end(), mark);
-  std::erase_if(graph.nodes, [&](const Node& n) { return !live[static_cast<size_t>(n.output)]; });
+    if (is_live(*node)) std::for_each(node->inputs.begin(), node->inputs.end(), mark);
+  std::erase_if(graph.nodes, [&](const Node& node) { return !is_live(node); });
+  for (Node& node : graph.nodes)
+    for (ValueId& id : node.outputs)
+      if (!is_read(id)) id = kAbsent;
   keep_values(graph, live);
 }
 
@@ -87,11 +118,13 @@ int64_t input_multiple(const Graph& graph) {
   for (const Node& node : graph.nodes) {
     int64_t before = 1;
     for (ValueId id : node.inputs) {
+      if (id == kAbsent) continue;
       const int64_t operand = scale[static_cast<size_t>(id)];
       before = before == 0 || operand == 0 ? 0 : std::max(before, operand);
     }
     const int64_t after = before * tiling_stride(graph, node);
-    scale[static_cast<size_t>(node.output)] = after;
+    for (ValueId id : node.outputs)
+      if (id != kAbsent) scale[static_cast<size_t>(id)] = after;
     multiple = std::max(multiple, after);
   }
   return multiple;
@@ -104,8 +137,9 @@ void inline_body(Graph& graph, size_t node_index) {
   const Graph& body = *fused.body;
   std::vector<ValueId> outer(body.values.size(), -1);
   for (size_t i = 0; i < body.inputs.size(); ++i)
-    outer[static_cast<size_t>(body.inputs[i])] = fused.inputs[i];
-  outer[static_cast<size_t>(body.outputs.at(0))] = fused.output;
+    outer[static_cast<size_t>(body.inputs[i].value)] = fused.inputs[i];
+  for (size_t i = 0; i < body.outputs.size(); ++i)
+    outer[static_cast<size_t>(body.outputs[i].value)] = fused.outputs[i];
   std::vector<Node> nodes;
   for (const Node& inner : body.nodes) {
     Node node = inner;
@@ -117,11 +151,14 @@ void inline_body(Graph& graph, size_t node_index) {
     outer[i] = static_cast<ValueId>(graph.values.size());
     graph.values.push_back(body.values[i]);
     graph.values.back().name =
-        fmt::format("{}.{}", graph.value(fused.output).name, body.values[i].name);
+        fmt::format("{}.{}", graph.value(fused.outputs[0]).name, body.values[i].name);
   }
+  const auto to_outer = [&](ValueId& id) {
+    if (id != kAbsent) id = outer[static_cast<size_t>(id)];
+  };
   for (Node& node : nodes) {
-    for (ValueId& id : node.inputs) id = outer[static_cast<size_t>(id)];
-    node.output = outer[static_cast<size_t>(node.output)];
+    std::for_each(node.inputs.begin(), node.inputs.end(), to_outer);
+    std::for_each(node.outputs.begin(), node.outputs.end(), to_outer);
   }
   const auto at = graph.nodes.begin() + static_cast<std::ptrdiff_t>(node_index);
   graph.nodes.insert(graph.nodes.erase(at), std::make_move_iterator(nodes.begin()),

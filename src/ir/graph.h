@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "ir/op.h"
+#include "vitro/io.h"
 
 namespace vitro {
 
@@ -46,6 +47,8 @@ Constant with_layout(const Constant& constant, Layout layout);
 Constant with_dtype(const Constant& constant, DType dtype);
 
 using ValueId = int32_t;
+/// An operand that is not given, or a result that nobody asked for.
+inline constexpr ValueId kAbsent = -1;
 
 /// A tensor of the graph: an input, a constant or the result of exactly one node.
 struct Value {
@@ -56,14 +59,19 @@ struct Value {
 
 struct Graph;
 
-/// One operation. Every node has exactly one result.
+/// One operation.
 struct Node {
   OpKind kind{};
   Attrs attrs;
-  std::vector<ValueId> inputs;
-  ValueId output = -1;
+  std::vector<ValueId> inputs;        ///< optional operands may be kAbsent, or left out at the end
+  std::vector<ValueId> outputs;       ///< at least one
   std::string source;                 ///< module path it came from, e.g. "blocks3.4.attn.qkv"
   std::shared_ptr<const Graph> body;  ///< fused ops only: the plain ops it stands for
+
+  /// The result of a node that has one; throws Internal when it has several.
+  ValueId output() const;
+  /// Whether operand i is given.
+  bool has_input(size_t i) const { return i < inputs.size() && inputs[i] != kAbsent; }
 
   template <typename A>
   const A& as() const {
@@ -71,27 +79,38 @@ struct Node {
   }
 };
 
-/// A directed acyclic graph in execution order. It is valid for every batch and every height and
-/// width that its strides divide: `type` of a value is that of the default input shape, and
-/// infer_types() gives those of another one.
+/// A named input or output of a graph.
+struct Port {
+  std::string name;
+  ValueId value = kAbsent;
+  std::vector<DimRange> dims;  ///< by axis; empty: each is fixed at the extent of the value's type
+};
+
+/// A directed acyclic graph in execution order. It is valid for every shape inside the ranges of
+/// its inputs: `type` of a value is that of the default input shapes, and infer_types() gives those
+/// of others.
 struct Graph {
   std::vector<Value> values;
   std::vector<Node> nodes;
-  std::vector<ValueId> inputs;
-  std::vector<ValueId> outputs;
+  std::vector<Port> inputs;
+  std::vector<Port> outputs;
 
   const Value& value(ValueId id) const { return values[static_cast<size_t>(id)]; }
   Value& value(ValueId id) { return values[static_cast<size_t>(id)]; }
   bool is_constant(ValueId id) const { return value(id).constant.has_value(); }
 };
 
+/// Types of the operands of a node at the default shape, in order, without absent ones.
+std::vector<TensorType> given_types(const Graph& graph, const Node& node);
+/// Types of the inputs at the default shape.
+std::vector<TensorType> input_types(const Graph& graph);
 /// For each value, the index of the node that makes it, or -1.
 std::vector<int> producers(const Graph& graph);
 /// For each value, the indices of the nodes that read it (once per operand).
 std::vector<std::vector<int>> consumers(const Graph& graph);
 /// Redirects every reader of `from`, graph outputs included, to `to`.
 void replace_uses(Graph& graph, ValueId from, ValueId to);
-/// Drops nodes whose result nobody reads, then values that nothing refers to; ids are renumbered.
+/// Drops nodes whose results nobody reads, then values that nothing refers to; ids are renumbered.
 void remove_dead(Graph& graph);
 /// Replaces the fused node at `node_index` by its body.
 void inline_body(Graph& graph, size_t node_index);
@@ -100,9 +119,16 @@ void inline_body(Graph& graph, size_t node_index);
 /// the extents and what was expected, when an op cannot take its operands.
 std::vector<TensorType> infer_types(const Graph& graph, std::span<const TensorType> inputs);
 
+/// The largest extent of an input that has no bound of its own.
+inline constexpr int64_t kOpenExtent = int64_t{1} << 31;
+
 /// Height and width of the input must be multiples of this: the product of the strides of the
 /// convolutions that tile it. 1 where nothing of the kind can be said.
 int64_t input_multiple(const Graph& graph);
+
+/// Throws Internal when a node has a number of operands or results, absent operands or attributes
+/// that its op does not have.
+void verify_signature(const Node& node);
 
 /// Throws Internal when the graph is malformed: ids out of range, a use before its definition, a
 /// wrong arity, an attribute of another op, a constant whose bytes do not fit its extents, a stored

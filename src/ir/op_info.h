@@ -2,7 +2,7 @@
 
 #include <span>
 
-#include "ir/graph.h"
+#include "ir/infer.h"
 
 namespace vitro {
 
@@ -10,13 +10,15 @@ namespace vitro {
 struct OpInfo {
   OpKind kind;
   const char* name;  ///< snake_case: docs row = test = profile label = kernel file
-  int min_inputs;
+  int min_inputs;    ///< the operands from here on are optional
   int max_inputs;
+  int max_outputs;
   size_t attrs_index;  ///< alternative of Attrs the op requires
   bool fused;          ///< owns a body
-  TensorType (*infer)(const Node&, std::span<const TensorType>);  ///< called by infer_type()
-  /// Multiply-adds counted as two; 0 for ops that only move or reduce data.
-  double (*flops)(const Node&, std::span<const TensorType> inputs, const TensorType& output);
+  /// Writes the types of the results; called by infer_results().
+  void (*infer)(const Node&, Operands, std::span<TensorType> results);
+  /// Multiply-adds counted as two; 0 for ops that only move or reduce data. `output`: first result.
+  double (*flops)(const Node&, Operands, const TensorType& output);
 };
 
 const OpInfo& op_info(OpKind kind);

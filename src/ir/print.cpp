@@ -8,7 +8,7 @@
 namespace vitro {
 namespace {
 
-std::string field_text(float value) { return fmt::format("{:g}", value); }
+std::string field_text(float value) { return fmt::format("{}", value); }
 std::string field_text(bool value) { return value ? "true" : "false"; }
 std::string field_text(int64_t value) { return std::to_string(value); }
 template <typename Sequence>
@@ -22,26 +22,53 @@ std::string storage_suffix(const Constant& constant) {
   return (is_float ? "" : fmt::format(":{}", dtype_name(constant.dtype))) + layout_suffix(constant);
 }
 
+/// "1x200", "I64 1x200": float32 goes without saying.
+std::string type_text(const TensorType& type) {
+  const bool is_float = type.dtype == DType::Float32;
+  return (is_float ? "" : fmt::format("{} ", dtype_name(type.dtype))) + to_string(type.dims);
+}
+
+std::string results_text(const Node& node) {
+  std::string text;
+  for (ValueId id : node.outputs)
+    text +=
+        fmt::format("{}{}", text.empty() ? "" : ", ", id == kAbsent ? "-" : fmt::format("%{}", id));
+  return text;
+}
+
+std::string types_text(const Graph& graph, const Node& node) {
+  std::string text;
+  for (ValueId id : node.outputs)
+    text += fmt::format("{}{}", text.empty() ? "" : ", ",
+                        id == kAbsent ? "-" : type_text(graph.value(id).type));
+  return text;
+}
+
 void print_graph(const Graph& graph, const std::string& indent, std::string& out) {
   const auto line = std::back_inserter(out);
-  for (ValueId id : graph.inputs)
-    fmt::format_to(line, "{}%{} = input {}\n", indent, id, to_string(graph.value(id).type.dims));
+  for (const Port& port : graph.inputs)
+    fmt::format_to(line, "{}%{} = input {}\n", indent, port.value,
+                   type_text(graph.value(port.value).type));
   for (const Node& node : graph.nodes) {
-    fmt::format_to(line, "{}%{} = {}(", indent, node.output, op_info(node.kind).name);
+    fmt::format_to(line, "{}{} = {}(", indent, results_text(node), op_info(node.kind).name);
     for (size_t i = 0; i < node.inputs.size(); ++i) {
-      const Value& value = graph.value(node.inputs[i]);
       fmt::format_to(line, "{}", i == 0 ? "" : ", ");
+      if (!node.has_input(i)) {
+        fmt::format_to(line, "-");
+        continue;
+      }
+      const Value& value = graph.value(node.inputs[i]);
       if (value.constant)
         fmt::format_to(line, "@{}{}", value.name, storage_suffix(*value.constant));
       else
         fmt::format_to(line, "%{}", node.inputs[i]);
     }
-    fmt::format_to(line, "){} : {}  # {}\n", attrs_text(node.attrs),
-                   to_string(graph.value(node.output).type.dims), node.source);
+    fmt::format_to(line, "){} : {}  # {}\n", attrs_text(node.attrs), types_text(graph, node),
+                   node.source);
     if (node.body) print_graph(*node.body, indent + "    ", out);
   }
   fmt::format_to(line, "{}return", indent);
-  for (ValueId id : graph.outputs) fmt::format_to(line, " %{}", id);
+  for (const Port& port : graph.outputs) fmt::format_to(line, " %{}", port.value);
   out += "\n";
 }
 

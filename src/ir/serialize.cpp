@@ -19,6 +19,7 @@ using Json = nlohmann::ordered_json;
 constexpr size_t kMaxBytes = size_t{16} << 20;
 constexpr size_t kMaxValues = 1 << 16;
 constexpr size_t kMaxRank = 8;
+constexpr size_t kMaxPorts = 1 << 10;
 constexpr int64_t kMaxExtent = int64_t{1} << 40;
 constexpr int64_t kMaxAttribute = int64_t{1} << 20;
 
@@ -93,7 +94,7 @@ Attrs attrs_from_json(size_t index, const Json& json) {
 Dims dims_from_json(const Json& json) {
   const Dims dims = integers_from_json<int64_t>(json);
   expect(dims.size() <= kMaxRank, "rank {}", dims.size());
-  for (int64_t extent : dims) expect(extent > 0 && extent <= kMaxExtent, "extent {}", extent);
+  for (int64_t extent : dims) expect(extent >= 0 && extent <= kMaxExtent, "extent {}", extent);
   expect(num_elements(dims) <= kMaxElements, "a value of {}", to_string(dims));
   return dims;
 }
@@ -128,7 +129,7 @@ Value value_from_json(const Json& json) {
 Json node_to_json(const Node& node) {
   return {{"op", op_info(node.kind).name},
           {"inputs", node.inputs},
-          {"output", node.output},
+          {"outputs", node.outputs},
           {"source", node.source},
           {"attrs", attrs_to_json(node.attrs)}};
 }
@@ -140,28 +141,59 @@ Node node_from_json(const Json& json, const Graph& graph) {
   Node node{*kind,
             attrs_from_json(op_info(*kind).attrs_index, json.at("attrs")),
             integers_from_json<ValueId>(json.at("inputs")),
-            integer_from_json<ValueId>(json.at("output")),
+            integers_from_json<ValueId>(json.at("outputs")),
             json.at("source").get<std::string>(),
             nullptr};
   if (!op_info(*kind).fused) return node;
+  const auto is_value = [&](ValueId id) {
+    return id >= 0 && static_cast<size_t>(id) < graph.values.size();
+  };
   std::vector<TensorType> types;
   for (ValueId id : node.inputs) {
-    expect(id >= 0 && static_cast<size_t>(id) < graph.values.size(), "operand {} of '{}'", id,
-           name);
+    expect(is_value(id), "operand {} of '{}'", id, name);
     types.push_back(graph.value(id).type);
   }
-  const auto count = static_cast<int>(types.size());
-  expect(count >= op_info(*kind).min_inputs && count <= op_info(*kind).max_inputs,
-         "{} operands of '{}'", count, name);
-  infer_type(node, types);  // the body may rely on operands that fit
+  std::vector<Operand> operands(static_cast<size_t>(op_info(*kind).max_inputs));
+  expect(types.size() == operands.size() && node.outputs.size() == 1,
+         "{} operands and {} results of '{}'", types.size(), node.outputs.size(), name);
+  for (size_t i = 0; i < types.size(); ++i) operands[i].type = &types[i];
+  infer_results(node, operands);  // the body may rely on operands that fit
   node.body = std::make_shared<Graph>(fused_body(*kind, node.attrs, types));
   return node;
+}
+
+Json ports_to_json(const std::vector<Port>& ports) {
+  Json json = Json::array();
+  for (const Port& port : ports) {
+    Json dims = Json::array();
+    for (const DimRange& range : port.dims)
+      dims.push_back({range.name, range.min, range.max, range.multiple});
+    json.push_back({{"name", port.name}, {"value", port.value}, {"dims", std::move(dims)}});
+  }
+  return json;
+}
+
+DimRange range_from_json(const Json& json) {
+  expect(json.is_array() && json.size() == 4, "a range of {} entries, expected 4", json.size());
+  return {json[0].get<std::string>(), integer_from_json<int64_t>(json[1]),
+          integer_from_json<int64_t>(json[2]), integer_from_json<int64_t>(json[3])};
+}
+
+std::vector<Port> ports_from_json(const Json& json) {
+  expect(json.is_array() && json.size() <= kMaxPorts, "{} inputs or outputs", json.size());
+  std::vector<Port> ports;
+  for (const Json& entry : json) {
+    ports.push_back(
+        {entry.at("name").get<std::string>(), integer_from_json<ValueId>(entry.at("value")), {}});
+    for (const Json& range : entry.at("dims")) ports.back().dims.push_back(range_from_json(range));
+  }
+  return ports;
 }
 
 }  // namespace
 
 std::string graph_to_json(const Graph& graph) {
-  Json json{{"inputs", graph.inputs}, {"outputs", graph.outputs}};
+  Json json{{"inputs", ports_to_json(graph.inputs)}, {"outputs", ports_to_json(graph.outputs)}};
   Json& values = json["values"] = Json::array();
   for (const Value& value : graph.values) values.push_back(value_to_json(value));
   Json& nodes = json["nodes"] = Json::array();
@@ -178,8 +210,8 @@ Graph graph_from_json(std::string_view text) try {
   Graph graph;
   for (const Json& value : json.at("values")) graph.values.push_back(value_from_json(value));
   for (const Json& node : json.at("nodes")) graph.nodes.push_back(node_from_json(node, graph));
-  graph.inputs = integers_from_json<ValueId>(json.at("inputs"));
-  graph.outputs = integers_from_json<ValueId>(json.at("outputs"));
+  graph.inputs = ports_from_json(json.at("inputs"));
+  graph.outputs = ports_from_json(json.at("outputs"));
   verify(graph);
   return graph;
 } catch (const nlohmann::json::exception& error) {

@@ -1,3 +1,5 @@
+#include <set>
+
 #include "core/check.h"
 #include "ir/graph.h"
 #include "ir/infer.h"
@@ -10,7 +12,8 @@ void verify_structure(const Graph& graph) {
   const size_t count = graph.values.size();
   std::vector<bool> defined(count);
   const auto known = [&](ValueId id) { return id >= 0 && static_cast<size_t>(id) < count; };
-  for (ValueId id : graph.inputs) {
+  for (const Port& port : graph.inputs) {
+    const ValueId id = port.value;
     check(known(id) && !graph.is_constant(id) && !defined[static_cast<size_t>(id)],
           ErrorCode::Internal, "graph: input {} of {} values is out of range, constant or repeated",
           id, count);
@@ -19,26 +22,43 @@ void verify_structure(const Graph& graph) {
   for (size_t i = 0; i < count; ++i)
     if (graph.values[i].constant) defined[i] = true;
   for (const Node& node : graph.nodes) {
+    verify_signature(node);
     const OpInfo& info = op_info(node.kind);
-    const auto arity = static_cast<int>(node.inputs.size());
-    check(arity >= info.min_inputs && arity <= info.max_inputs, ErrorCode::Internal,
-          "{} '{}': {} operands, expected {} to {}", info.name, node.source, arity, info.min_inputs,
-          info.max_inputs);
-    check(node.attrs.index() == info.attrs_index, ErrorCode::Internal,
-          "{} '{}': attributes of another op", info.name, node.source);
     check(info.fused == (node.body != nullptr), ErrorCode::Internal,
           "{} '{}': a body belongs to fused ops, and to all of them", info.name, node.source);
     for (ValueId id : node.inputs)
-      check(known(id) && defined[static_cast<size_t>(id)], ErrorCode::Internal,
+      check(id == kAbsent || (known(id) && defined[static_cast<size_t>(id)]), ErrorCode::Internal,
             "{} '{}': operand {} is used before it is defined", info.name, node.source, id);
-    check(known(node.output) && !defined[static_cast<size_t>(node.output)], ErrorCode::Internal,
-          "{} '{}': result {} is defined twice or out of range", info.name, node.source,
-          node.output);
-    defined[static_cast<size_t>(node.output)] = true;
+    for (ValueId id : node.outputs) {
+      if (id == kAbsent) continue;
+      check(known(id) && !defined[static_cast<size_t>(id)], ErrorCode::Internal,
+            "{} '{}': result {} is defined twice or out of range", info.name, node.source, id);
+      defined[static_cast<size_t>(id)] = true;
+    }
   }
-  for (ValueId id : graph.outputs)
-    check(known(id) && defined[static_cast<size_t>(id)], ErrorCode::Internal,
-          "graph: output {} is never computed", id);
+  for (const Port& port : graph.outputs)
+    check(known(port.value) && defined[static_cast<size_t>(port.value)], ErrorCode::Internal,
+          "graph: output {} is never computed", port.value);
+}
+
+/// Names are unique on each side; ranges belong to an axis and hold the default extent.
+void verify_ports(const Graph& graph, const std::vector<Port>& ports, const char* side) {
+  std::set<std::string_view> names;
+  for (const Port& port : ports) {
+    check(names.insert(port.name).second, ErrorCode::Internal, "graph: two {}s are named '{}'",
+          side, port.name);
+    const Dims& dims = graph.value(port.value).type.dims;
+    check(port.dims.empty() || port.dims.size() == dims.size(), ErrorCode::Internal,
+          "graph: {} '{}' has {} ranges for {}", side, port.name, port.dims.size(),
+          to_string(dims));
+    for (size_t axis = 0; axis < port.dims.size(); ++axis) {
+      const DimRange& range = port.dims[axis];
+      check(range.multiple >= 1 && range.min >= 0 && range.min <= dims[axis] &&
+                dims[axis] <= range.max && dims[axis] % range.multiple == 0,
+            ErrorCode::Internal, "graph: {} '{}' is {}, axis {} outside {} to {} in steps of {}",
+            side, port.name, to_string(dims), axis, range.min, range.max, range.multiple);
+    }
+  }
 }
 
 void verify_constant(const Value& value) {
@@ -68,7 +88,7 @@ void verify_storage(const Graph& graph) {
   };
   for (const Node& node : graph.nodes) {
     for (size_t i = 0; i < node.inputs.size(); ++i) {
-      if (is_matrix_operand(node.kind, i)) continue;
+      if (!node.has_input(i) || is_matrix_operand(node.kind, i)) continue;
       check(!is_packed(node.inputs[i]), ErrorCode::Internal,
             "{} '{}': operand {} is packed in panels, expected row_major", op_info(node.kind).name,
             node.source, i);
@@ -78,18 +98,51 @@ void verify_storage(const Graph& graph) {
             dtype_name(dtype));
     }
   }
-  for (ValueId id : graph.outputs)
-    check(!is_packed(id), ErrorCode::Internal, "graph: output {} is a constant packed in panels",
-          id);
+  for (const Port& port : graph.outputs)
+    check(!is_packed(port.value), ErrorCode::Internal,
+          "graph: output {} is a constant packed in panels", port.value);
 }
 
-std::vector<TensorType> operand_types(const Node& node, const std::vector<TensorType>& types) {
-  std::vector<TensorType> result;
-  for (ValueId id : node.inputs) result.push_back(types[static_cast<size_t>(id)]);
-  return result;
+void verify_results(const Graph& graph, const Node& node, const std::vector<TensorType>& types) {
+  const char* name = op_info(node.kind).name;
+  for (ValueId id : node.outputs) {
+    if (id == kAbsent) continue;
+    const TensorType &stored = graph.value(id).type, &inferred = types[static_cast<size_t>(id)];
+    check(stored == inferred, ErrorCode::Internal, "{} '{}': stored type {} {}, inferred {} {}",
+          name, node.source, dtype_name(stored.dtype), to_string(stored.dims),
+          dtype_name(inferred.dtype), to_string(inferred.dims));
+  }
+  if (!node.body) return;
+  const auto body_types = infer_types(*node.body, given_types(graph, node));
+  check(node.body->outputs.size() == node.outputs.size(), ErrorCode::Internal,
+        "{} '{}': its body has {} results, expected {}", name, node.source,
+        node.body->outputs.size(), node.outputs.size());
+  for (size_t i = 0; i < node.outputs.size(); ++i) {
+    if (node.outputs[i] == kAbsent) continue;
+    const TensorType& computed = body_types[static_cast<size_t>(node.body->outputs[i].value)];
+    const TensorType& expected = types[static_cast<size_t>(node.outputs[i])];
+    check(computed == expected, ErrorCode::Internal, "{} '{}': its body computes {}, expected {}",
+          name, node.source, to_string(computed.dims), to_string(expected.dims));
+  }
 }
 
 }  // namespace
+
+void verify_signature(const Node& node) {
+  const OpInfo& info = op_info(node.kind);
+  const auto arity = static_cast<int>(node.inputs.size());
+  check(arity >= info.min_inputs && arity <= info.max_inputs, ErrorCode::Internal,
+        "{} '{}': {} operands, expected {} to {}", info.name, node.source, arity, info.min_inputs,
+        info.max_inputs);
+  for (int i = 0; i < info.min_inputs; ++i)
+    check(node.has_input(static_cast<size_t>(i)), ErrorCode::Internal,
+          "{} '{}': operand {} is absent", info.name, node.source, i);
+  const auto results = static_cast<int>(node.outputs.size());
+  check(results >= 1 && results <= info.max_outputs, ErrorCode::Internal,
+        "{} '{}': {} results, expected 1 to {}", info.name, node.source, results, info.max_outputs);
+  check(node.attrs.index() == info.attrs_index, ErrorCode::Internal,
+        "{} '{}': attributes of another op", info.name, node.source);
+}
 
 std::vector<TensorType> infer_types(const Graph& graph, std::span<const TensorType> inputs) {
   check(inputs.size() == graph.inputs.size(), ErrorCode::InvalidArgument,
@@ -98,9 +151,12 @@ std::vector<TensorType> infer_types(const Graph& graph, std::span<const TensorTy
   for (size_t i = 0; i < graph.values.size(); ++i)
     if (graph.values[i].constant) types[i] = graph.values[i].type;
   for (size_t i = 0; i < inputs.size(); ++i)
-    types[static_cast<size_t>(graph.inputs[i])] = inputs[i];
-  for (const Node& node : graph.nodes)
-    types[static_cast<size_t>(node.output)] = infer_type(node, operand_types(node, types));
+    types[static_cast<size_t>(graph.inputs[i].value)] = inputs[i];
+  for (const Node& node : graph.nodes) {
+    const std::vector<TensorType> results = infer_results(node, operands_of(node, types));
+    for (size_t i = 0; i < results.size(); ++i)
+      if (node.outputs[i] != kAbsent) types[static_cast<size_t>(node.outputs[i])] = results[i];
+  }
   return types;
 }
 
@@ -109,20 +165,10 @@ void verify(const Graph& graph) {
   for (const Value& value : graph.values)
     if (value.constant) verify_constant(value);
   verify_storage(graph);
-  std::vector<TensorType> inputs;
-  for (ValueId id : graph.inputs) inputs.push_back(graph.value(id).type);
-  const std::vector<TensorType> types = infer_types(graph, inputs);
-  for (const Node& node : graph.nodes) {
-    const TensorType& stored = graph.value(node.output).type;
-    const TensorType& inferred = types[static_cast<size_t>(node.output)];
-    check(stored == inferred, ErrorCode::Internal, "{} '{}': stored type {}, inferred {}",
-          op_info(node.kind).name, node.source, to_string(stored.dims), to_string(inferred.dims));
-    if (!node.body) continue;
-    const auto body_types = infer_types(*node.body, operand_types(node, types));
-    const TensorType& result = body_types[static_cast<size_t>(node.body->outputs.at(0))];
-    check(result == inferred, ErrorCode::Internal, "{} '{}': its body computes {}, expected {}",
-          op_info(node.kind).name, node.source, to_string(result.dims), to_string(inferred.dims));
-  }
+  verify_ports(graph, graph.inputs, "input");
+  verify_ports(graph, graph.outputs, "output");
+  const std::vector<TensorType> types = infer_types(graph, input_types(graph));
+  for (const Node& node : graph.nodes) verify_results(graph, node, types);
 }
 
 }  // namespace vitro

@@ -31,7 +31,13 @@ class UniFormerBuilder {
     }
     std::vector<ValueId> outputs{classify(x, options.num_classes)};
     if (options.stage_outputs) outputs.insert(outputs.end(), stages.begin(), stages.end());
-    return builder_.finish(std::move(outputs));
+    Graph graph = builder_.finish(std::move(outputs), {"logits"});
+    const int64_t multiple = input_multiple(graph);
+    graph.inputs[0].dims = {{"batch", 1, kOpenExtent, 1},
+                            {"", 3, 3, 1},
+                            {"height", multiple, kOpenExtent, multiple},
+                            {"width", multiple, kOpenExtent, multiple}};
+    return graph;
   }
 
  private:

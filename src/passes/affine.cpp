@@ -20,13 +20,13 @@ bool all_zero(const std::vector<double>& values) {
 
 /// The bias of a node as doubles; zeros when it has none.
 std::vector<double> bias_of(const Graph& graph, const Node& node) {
-  if (node.inputs.size() > 2) return to_double(graph.value(node.inputs[2]).constant->floats());
-  return std::vector<double>(static_cast<size_t>(last_extent(graph, node.output)));
+  if (node.has_input(2)) return to_double(graph.value(node.inputs[2]).constant->floats());
+  return std::vector<double>(static_cast<size_t>(last_extent(graph, node.output())));
 }
 
 /// Stores a bias, unless it would add one of zeros.
 void set_bias(Graph& graph, Node& node, const std::vector<double>& bias) {
-  if (node.inputs.size() < 3 && all_zero(bias)) return;
+  if (!node.has_input(2) && all_zero(bias)) return;
   auto [constant, dst] = allocate_constant({static_cast<int64_t>(bias.size())});
   std::transform(bias.begin(), bias.end(), dst.begin(),
                  [](double v) { return static_cast<float>(v); });

@@ -14,7 +14,7 @@ bool fold_scale(const Matcher& matcher, Node& attention) {
   Graph& graph = matcher.graph();
   Node* qkv = matcher.sole_producer(attention.inputs[0], OpKind::Linear);
   if (!qkv || !has_weights(graph, *qkv)) return false;
-  const auto rows = static_cast<size_t>(last_extent(graph, qkv->output));
+  const auto rows = static_cast<size_t>(last_extent(graph, qkv->output()));
   ChannelAffine affine{std::vector<double>(rows, 1.0), std::vector<double>(rows)};
   // The queries are the first third of [3, heads, head_dim].
   std::fill_n(affine.scale.begin(), attrs.heads * attrs.head_dim, double{attrs.scale});

@@ -20,12 +20,12 @@ bool fold_norm(const Matcher& matcher, Node& batch_norm) {
   if (!affine) return false;
   if (Node* before = preceding_op(matcher, batch_norm)) {
     fold_affine_after(graph, *before, *affine);
-    replace_uses(graph, batch_norm.output, before->output);
+    replace_uses(graph, batch_norm.output(), before->output());
     return true;
   }
-  const std::vector<Node*> after = matcher.linear_readers(batch_norm.output);
+  const std::vector<Node*> after = matcher.linear_readers(batch_norm.output());
   for (Node* linear : after) fold_affine_before(graph, *linear, *affine);
-  if (!after.empty()) replace_uses(graph, batch_norm.output, batch_norm.inputs[0]);
+  if (!after.empty()) replace_uses(graph, batch_norm.output(), batch_norm.inputs[0]);
   return !after.empty();
 }
 

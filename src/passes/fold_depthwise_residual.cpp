@@ -22,7 +22,7 @@ bool fold_residual(const Matcher& matcher, Node& add) {
       dst[i] = in_centre ? static_cast<float>(src[i] + 1.0) : src[i];
     }
     set_weight(graph, *depthwise, 1, std::move(kernel));
-    replace_uses(graph, add.output, depthwise->output);
+    replace_uses(graph, add.output(), depthwise->output());
     return true;
   }
   return false;

@@ -5,10 +5,10 @@ namespace vitro {
 namespace {
 
 bool fold_affine(const Matcher& matcher, Node& layer_norm) {
-  if (layer_norm.kind != OpKind::LayerNorm || layer_norm.inputs.size() == 1) return false;
+  if (layer_norm.kind != OpKind::LayerNorm || !layer_norm.has_input(1)) return false;
   Graph& graph = matcher.graph();
   if (!has_weights(graph, layer_norm)) return false;
-  const std::vector<Node*> linears = matcher.linear_readers(layer_norm.output);
+  const std::vector<Node*> linears = matcher.linear_readers(layer_norm.output());
   if (linears.empty()) return false;
   const auto weight = graph.value(layer_norm.inputs[1]).constant->floats();
   const auto bias = graph.value(layer_norm.inputs[2]).constant->floats();

@@ -12,7 +12,7 @@ namespace {
 bool commutes(const Graph& graph, const Node& node, bool positive) {
   const ValueId in = node.inputs[0];
   if (node.kind == OpKind::Reshape || node.kind == OpKind::ReshapeLike)
-    return last_extent(graph, in) == last_extent(graph, node.output);
+    return last_extent(graph, in) == last_extent(graph, node.output());
   if (node.kind == OpKind::ReduceMax && !positive) return false;
   const auto& axes = node.as<ReduceAttrs>().axes;
   const auto channel_axis = static_cast<int64_t>(graph.value(in).type.dims.size()) - 1;
@@ -45,11 +45,11 @@ bool fold_scale(const Matcher& matcher, Node& mul) {
   if (!finite || graph.value(mul.inputs[1]).type.dims.size() != 1) return false;
   Node* node = scaled_op(matcher, mul.inputs[0], positive);
   if (!node) return false;
-  const auto channels = static_cast<size_t>(last_extent(graph, node->output));
+  const auto channels = static_cast<size_t>(last_extent(graph, node->output()));
   ChannelAffine affine{{factors.begin(), factors.end()}, std::vector<double>(channels)};
   if (factors.size() == 1) affine.scale.assign(channels, factors[0]);
   fold_affine_after(graph, *node, affine);
-  replace_uses(graph, mul.output, mul.inputs[0]);
+  replace_uses(graph, mul.output(), mul.inputs[0]);
   return true;
 }
 

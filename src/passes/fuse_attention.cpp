@@ -23,7 +23,7 @@ std::optional<Heads> match_heads(const Matcher& matcher, ValueId id, int64_t par
   if (!reshape || !copies_leading(graph, *reshape, 2)) return std::nullopt;
   const Node* slice = matcher.sole_producer(reshape->inputs[0], OpKind::Slice);
   if (!slice) return std::nullopt;
-  const Dims& split = graph.value(reshape->output).type.dims;    // [n, tokens, heads, head_dim]
+  const Dims& split = graph.value(reshape->output()).type.dims;  // [n, tokens, heads, head_dim]
   const Dims& packed = graph.value(slice->inputs[0]).type.dims;  // [n, tokens, 3 * channels]
   if (packed.size() != 3) return std::nullopt;
   const int64_t channels = packed[2] / 3;
@@ -57,7 +57,7 @@ std::optional<Scores> match_scores(const Matcher& matcher, ValueId id) {
 bool fuse(const Matcher& matcher, Node& merge) {
   if (merge.kind != OpKind::Reshape) return false;
   Graph& graph = matcher.graph();
-  if (graph.value(merge.output).type.dims.size() != 3 || !copies_leading(graph, merge, 2))
+  if (graph.value(merge.output()).type.dims.size() != 3 || !copies_leading(graph, merge, 2))
     return false;
   const Node* rows = matcher.sole_producer(merge.inputs[0], OpKind::Transpose);
   if (!rows || rows->as<TransposeAttrs>() != kSwapTokensAndHeads) return false;

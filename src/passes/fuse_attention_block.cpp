@@ -22,14 +22,14 @@ bool fuse(const Matcher& matcher, Node& add, ValueId x, ValueId branch) {
   if (!qkv) return false;
   const Node* tokens = matcher.sole_producer(qkv->inputs[0], OpKind::Reshape);
   // [n, h, w, c] -> [n, h * w, c]
-  if (!tokens || graph.value(tokens->output).type.dims.size() != 3 ||
+  if (!tokens || graph.value(tokens->output()).type.dims.size() != 3 ||
       !copies_leading(graph, *tokens, 1))
     return false;
   const Node* norm = matcher.sole_producer(tokens->inputs[0], OpKind::LayerNorm);
-  if (!norm || norm->inputs.size() != 1 || norm->inputs[0] != x) return false;
+  if (!norm || norm->has_input(1) || norm->inputs[0] != x) return false;
   const int64_t c = last_extent(graph, x);
   const auto& attrs = attention->as<AttentionAttrs>();
-  if (attrs.heads * attrs.head_dim != c || last_extent(graph, proj->output) != c) return false;
+  if (attrs.heads * attrs.head_dim != c || last_extent(graph, proj->output()) != c) return false;
   const AttentionBlockAttrs block{attrs.heads, attrs.head_dim, attrs.scale,
                                   norm->as<NormAttrs>().eps};
   const ValueId qkv_bias = bias_or_zeros(graph, *qkv), proj_bias = bias_or_zeros(graph, *proj);

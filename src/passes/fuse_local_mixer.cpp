@@ -20,7 +20,7 @@ bool fuse(const Matcher& matcher, Node& add, ValueId x, ValueId branch) {
   const Node* conv2 = matcher.sole_producer(branch, OpKind::Linear);
   if (!is_mixing(conv2)) return false;
   const Node* spatial = matcher.sole_producer(conv2->inputs[0], OpKind::DepthwiseConv2d);
-  if (!keeps(spatial) || spatial->inputs.size() != 2) return false;
+  if (!keeps(spatial) || spatial->has_input(2)) return false;
   const Node* conv1 = matcher.sole_producer(spatial->inputs[0], OpKind::Linear);
   if (!is_mixing(conv1) || conv1->inputs[0] != x) return false;
   const Node* position = matcher.producer(x, OpKind::DepthwiseConv2d);

@@ -16,7 +16,7 @@ bool fuse(const Matcher& matcher, Node& add, ValueId x, ValueId branch) {
   MlpAttrs attrs;
   if (fc1->inputs[0] != x) {
     const Node* norm = matcher.sole_producer(fc1->inputs[0], OpKind::LayerNorm);
-    if (!norm || norm->inputs.size() != 1 || norm->inputs[0] != x) return false;
+    if (!norm || norm->has_input(1) || norm->inputs[0] != x) return false;
     attrs = {true, norm->as<NormAttrs>().eps};
   }
   const ValueId bias1 = bias_or_zeros(graph, *fc1), bias2 = bias_or_zeros(graph, *fc2);

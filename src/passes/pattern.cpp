@@ -16,7 +16,7 @@ Matcher::Matcher(Graph& graph)
       consumers_(consumers(graph)),
       uses_(graph.values.size()) {
   for (size_t i = 0; i < uses_.size(); ++i) uses_[i] = consumers_[i].size();
-  for (ValueId id : graph.outputs) ++uses_[static_cast<size_t>(id)];
+  for (const Port& port : graph.outputs) ++uses_[static_cast<size_t>(port.value)];
 }
 
 Node* Matcher::producer(ValueId id, OpKind kind) const {
@@ -55,8 +55,8 @@ bool Matcher::collect_linears(ValueId id, std::vector<Node*>& linears) const {
     }
     const bool reshape = node->kind == OpKind::Reshape || node->kind == OpKind::ReshapeLike;
     // Both extents are those of weights, so that they are equal at every input shape.
-    if (!reshape || last_extent(graph_, id) != last_extent(graph_, node->output)) return false;
-    if (!collect_linears(node->output, linears)) return false;
+    if (!reshape || last_extent(graph_, id) != last_extent(graph_, node->output())) return false;
+    if (!collect_linears(node->output(), linears)) return false;
   }
   return true;
 }
@@ -88,7 +88,7 @@ bool is_weight(const Graph& graph, ValueId id) {
 
 bool has_weights(const Graph& graph, const Node& node, size_t first) {
   return std::all_of(node.inputs.begin() + static_cast<std::ptrdiff_t>(first), node.inputs.end(),
-                     [&](ValueId id) { return is_weight(graph, id); });
+                     [&](ValueId id) { return id == kAbsent || is_weight(graph, id); });
 }
 
 int64_t last_extent(const Graph& graph, ValueId id) {
@@ -105,7 +105,7 @@ bool keeps_extents(const Graph& graph, const Node& depthwise) {
 bool copies_leading(const Graph& graph, const Node& reshape, size_t count) {
   const auto& dims = reshape.as<ReshapeAttrs>().dims;
   const Dims& from = graph.value(reshape.inputs[0]).type.dims;
-  const Dims& to = graph.value(reshape.output).type.dims;
+  const Dims& to = graph.value(reshape.output()).type.dims;
   if (from.size() < count || to.size() < count ||
       !std::equal(from.begin(), from.begin() + static_cast<std::ptrdiff_t>(count), to.begin()))
     return false;
@@ -138,7 +138,8 @@ std::string bias_name(const Graph& graph, const Node& node) {
 }
 
 size_t count_uses(const Graph& graph, ValueId id) {
-  auto uses = std::count(graph.outputs.begin(), graph.outputs.end(), id);
+  auto uses = std::count_if(graph.outputs.begin(), graph.outputs.end(),
+                            [&](const Port& port) { return port.value == id; });
   for (const Node& node : graph.nodes)
     uses += std::count(node.inputs.begin(), node.inputs.end(), id);
   return static_cast<size_t>(uses);
@@ -147,8 +148,9 @@ size_t count_uses(const Graph& graph, ValueId id) {
 }  // namespace
 
 void set_weight(Graph& graph, Node& node, size_t index, Constant constant) {
-  if (index == node.inputs.size()) {
-    node.inputs.push_back(add_constant(graph, bias_name(graph, node), std::move(constant)));
+  if (!node.has_input(index)) {
+    node.inputs.resize(std::max(node.inputs.size(), index + 1), kAbsent);
+    node.inputs[index] = add_constant(graph, bias_name(graph, node), std::move(constant));
     return;
   }
   const ValueId old = node.inputs[index];
@@ -163,19 +165,17 @@ void set_weight(Graph& graph, Node& node, size_t index, Constant constant) {
 }
 
 ValueId bias_or_zeros(Graph& graph, const Node& node) {
-  if (node.inputs.size() > 2) return node.inputs[2];
-  const std::vector<float> zeros(static_cast<size_t>(last_extent(graph, node.output)));
+  if (node.has_input(2)) return node.inputs[2];
+  const std::vector<float> zeros(static_cast<size_t>(last_extent(graph, node.output())));
   return add_constant(graph, bias_name(graph, node),
-                      make_constant({last_extent(graph, node.output)}, zeros));
+                      make_constant({last_extent(graph, node.output())}, zeros));
 }
 
 void become_fused(Graph& graph, Node& node, OpKind kind, Attrs attrs, std::vector<ValueId> inputs) {
-  std::vector<TensorType> types;
-  for (ValueId id : inputs) types.push_back(graph.value(id).type);
   node.kind = kind;
   node.attrs = std::move(attrs);
   node.inputs = std::move(inputs);
-  node.body = std::make_shared<Graph>(fused_body(kind, node.attrs, types));
+  node.body = std::make_shared<Graph>(fused_body(kind, node.attrs, given_types(graph, node)));
 }
 
 }  // namespace vitro

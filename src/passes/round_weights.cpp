@@ -10,10 +10,9 @@ void round_weights(Graph& graph) {
     value.type.dtype = DType::BFloat16;
   }
   for (Node& node : graph.nodes) {
-    if (!node.body) continue;
-    std::vector<TensorType> types;
-    for (ValueId id : node.inputs) types.push_back(graph.value(id).type);
-    node.body = std::make_shared<Graph>(fused_body(node.kind, node.attrs, types));
+    if (node.body)
+      node.body =
+          std::make_shared<Graph>(fused_body(node.kind, node.attrs, given_types(graph, node)));
   }
 }
 

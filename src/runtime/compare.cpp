@@ -173,8 +173,10 @@ std::vector<StepPair> step_pairs(const PlacedProgram& a, const PlacedProgram& b)
   return pairs;
 }
 
-std::span<const float> result_of(const StepInfo& step, const float* output) {
-  return {output, static_cast<size_t>(num_elements(step.output.dims))};
+/// The first result of a step, which is float32.
+std::span<const float> result_of(const StepInfo& step, std::span<const std::byte* const> outputs) {
+  return {reinterpret_cast<const float*>(outputs[0]),
+          static_cast<size_t>(num_elements(step.output.dims))};
 }
 
 void watch(NonFinite& non_finite, const StepInfo& step, std::span<const float> values) {
@@ -193,8 +195,8 @@ class Recorder final : public RunObserver {
       : executable_(executable) {
     for (const StepPair& pair : pairs) results_[pair.b] = {};
   }
-  void after_step(size_t step, const float* output) override {
-    const auto values = result_of(executable_.steps()[step], output);
+  void after_step(size_t step, std::span<const std::byte* const> outputs) override {
+    const auto values = result_of(executable_.steps()[step], outputs);
     watch(non_finite_, executable_.steps()[step], values);
     if (const auto kept = results_.find(step); kept != results_.end())
       kept->second.assign(values.begin(), values.end());
@@ -216,8 +218,8 @@ class Comparer final : public RunObserver {
       : executable_(executable), reference_(reference) {
     for (const StepPair& pair : pairs) pairs_[pair.a] = &pair;
   }
-  void after_step(size_t step, const float* output) override {
-    const auto values = result_of(executable_.steps()[step], output);
+  void after_step(size_t step, std::span<const std::byte* const> outputs) override {
+    const auto values = result_of(executable_.steps()[step], outputs);
     watch(non_finite_, executable_.steps()[step], values);
     const auto found = pairs_.find(step);
     if (found == pairs_.end()) return;
@@ -255,7 +257,7 @@ PlacedProgram placed_program(const Session& session, const Dims& dims) {
   for (size_t s = 0; s < steps.size(); ++s) {
     const Node& node = graph.nodes[steps[s].node];
     if (s == 0 || steps[s].node != steps[s - 1].node)
-      program.ops.push_back({&node, types[static_cast<size_t>(node.output)], s, 0, 0});
+      program.ops.push_back({&node, types[static_cast<size_t>(node.output())], s, 0, 0});
     ++program.ops.back().num_steps;
     program.ops.back().weight_bytes += steps[s].weight_bytes;
   }

@@ -17,7 +17,7 @@
 namespace vitro {
 namespace {
 
-constexpr const char* kPlanVersion = "1";
+constexpr const char* kPlanVersion = "2";
 using Metadata = std::map<std::string, std::string>;
 
 void add_text(Checksum& sum, const std::string& text) {
@@ -95,9 +95,9 @@ void attach_weights(Graph& graph, const TensorFile& file, const std::shared_ptr<
 void check_interface(const PlanData& plan, const std::string& path) {
   const Graph& graph = plan.graph;
   const bool fits = graph.inputs.size() == 1 && !graph.outputs.empty() &&
-                    graph.value(graph.inputs[0]).type.dims.size() == 4 &&
-                    graph.value(graph.inputs[0]).type.dims[1] == 3 &&
-                    graph.value(graph.outputs[0]).type.dims == Dims{1, plan.info.num_classes};
+                    graph.value(graph.inputs[0].value).type.dims.size() == 4 &&
+                    graph.value(graph.inputs[0].value).type.dims[1] == 3 &&
+                    graph.value(graph.outputs[0].value).type.dims == Dims{1, plan.info.num_classes};
   check(fits, ErrorCode::CorruptFile, "plan '{}': the graph does not map images to {} logits", path,
         plan.info.num_classes);
 }

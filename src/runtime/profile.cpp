@@ -24,7 +24,9 @@ class Recorder final : public RunObserver {
     timeline_.begin_step(step);
     steps_[step].begin_ns = Timeline::now_ns();
   }
-  void after_step(size_t step, const float*) override { steps_[step].end_ns = Timeline::now_ns(); }
+  void after_step(size_t step, std::span<const std::byte* const>) override {
+    steps_[step].end_ns = Timeline::now_ns();
+  }
   Timeline* timeline() override { return &timeline_; }
 
   RunTrace trace(int64_t begin_ns, int64_t end_ns) const {

@@ -63,7 +63,7 @@ class CompiledShape {
 
   const Executable& executable() const { return *executable_; }
 
-  void run(const float* input, std::span<float* const> outputs, ThreadTeam& team,
+  void run(const std::byte* input, std::span<std::byte* const> outputs, ThreadTeam& team,
            RunObserver* observer) {
     auto arena = arenas_.take([this] { return allocate(); });
     executable_->run({&input, 1}, outputs, arena.get(), team, observer);
@@ -118,9 +118,9 @@ struct Session::State {
   const TacticTable* tactics = find_tactics(plan.data().tactics, backend, teams.threads());
 
   void run(CompiledShape& shape, const float* images, float* logits, RunObserver* observer) {
-    float* const outputs[] = {logits};
+    std::byte* const outputs[] = {reinterpret_cast<std::byte*>(logits)};
     TeamPool::Lease lease(teams);
-    shape.run(images, outputs, lease.team(), observer);
+    shape.run(reinterpret_cast<const std::byte*>(images), outputs, lease.team(), observer);
   }
 
   std::shared_ptr<CompiledShape> compiled(const Dims& dims) {
@@ -159,7 +159,7 @@ struct Session::State {
   }
 
   void check_input(const Dims& dims) const {
-    const Dims& expected = plan.data().graph.value(plan.data().graph.inputs[0]).type.dims;
+    const Dims& expected = plan.data().graph.value(plan.data().graph.inputs[0].value).type.dims;
     check(dims.size() == 4 && dims[1] == expected[1], ErrorCode::InvalidArgument,
           "input {}: expected {} channels, as in {} (batch, channels, height, width)",
           to_string(dims), expected[1], to_string(expected));

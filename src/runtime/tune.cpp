@@ -49,7 +49,7 @@ class OpTimer final : public RunObserver {
   OpTimer(const std::vector<size_t>& op_of_step, const std::vector<double>& steps_of_op)
       : microseconds(steps_of_op.size()), op_of_step_(op_of_step), steps_of_op_(steps_of_op) {}
   void before_step(size_t) override { begin_ = Clock::now(); }
-  void after_step(size_t step, const float*) override {
+  void after_step(size_t step, std::span<const std::byte* const>) override {
     const size_t op = op_of_step_[step];
     if (op == kNoOp) return;
     microseconds[op] += 1e6 * seconds_between(begin_, Clock::now()) / steps_of_op_[op];
@@ -100,8 +100,8 @@ class ProgramBench final : public TuningBench {
 
   std::vector<double> run(size_t program) override {
     OpTimer timer(op_of_step_, steps_of_op_);
-    const float* const input = input_.data.data();
-    float* const output = output_.data.data();
+    const auto* const input = reinterpret_cast<const std::byte*>(input_.data.data());
+    auto* const output = reinterpret_cast<std::byte*>(output_.data.data());
     programs_[program]->run({&input, 1}, {&output, 1}, arena_.get(), team_, &timer);
     schedule_.count_run(--planned_);
     return std::move(timer.microseconds);

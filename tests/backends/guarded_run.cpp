@@ -40,12 +40,12 @@ GuardedRun::GuardedRun(const Executable& executable, std::span<const Tensor> inp
 
 std::vector<std::vector<float>> GuardedRun::run() {
   std::vector<GuardedBuffer> outputs;
-  std::vector<const float*> sources;
-  std::vector<float*> targets;
-  for (GuardedBuffer& input : inputs_) sources.push_back(input.floats());
+  std::vector<const std::byte*> sources;
+  std::vector<std::byte*> targets;
+  for (GuardedBuffer& input : inputs_) sources.push_back(input.data());
   for (const TensorType& type : executable_.outputs()) {
     outputs.emplace_back(static_cast<size_t>(num_elements(type.dims)) * sizeof(float));
-    targets.push_back(outputs.back().floats());
+    targets.push_back(outputs.back().data());
   }
   ThreadTeam team(executable_.threads());
   executable_.run(sources, targets, arena_.data(), team, nullptr);
@@ -58,7 +58,8 @@ std::vector<std::vector<float>> GuardedRun::run() {
   std::vector<std::vector<float>> results;
   for (size_t i = 0; i < outputs.size(); ++i) {
     EXPECT_TRUE(outputs[i].intact()) << "wrote outside of output " << i;
-    results.emplace_back(targets[i], targets[i] + outputs[i].size() / sizeof(float));
+    results.emplace_back(outputs[i].floats(),
+                         outputs[i].floats() + outputs[i].size() / sizeof(float));
   }
   return results;
 }

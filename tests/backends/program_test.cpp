@@ -180,6 +180,24 @@ TEST(Reference, MaximumWithNaNIsNaN) {
   EXPECT_EQ(results[0][1], -1.0f);
 }
 
+TEST(Program, AnEmptyBatchRunsNothing) {
+  GraphBuilder builder;
+  const ValueId x = builder.input("x", {2, 3}, DType::Float32, {{"n", 0, 8, 1}, {"", 3, 3, 1}});
+  const ValueId gelu = builder.op(OpKind::Gelu, {}, {x}, "gelu");
+  const Graph graph =
+      builder.finish({gelu, builder.op(OpKind::ReduceMax, ReduceAttrs{{0}}, {gelu}, "peak")});
+  const std::vector<Tensor> inputs{Tensor({0, 3})};
+  for (const BackendRow& row : backend_rows()) {
+    SCOPED_TRACE(row.name);
+    const auto executable = compile(*row.backend, graph, inputs, 1);
+    const auto results = GuardedRun(*executable, inputs).run();
+    EXPECT_TRUE(results[0].empty());
+    // The maximum of nothing.
+    EXPECT_EQ(results[1], std::vector<float>(3, -std::numeric_limits<float>::infinity()));
+    EXPECT_EQ(executable->steps().size(), 1u);
+  }
+}
+
 Graph small_model() {
   RandomWeights weights(7);
   ModelOptions options;
@@ -215,16 +233,17 @@ struct Caller {
   explicit Caller(const Executable& executable)
       : arena(executable.arena_bytes()), team(executable.threads()) {
     for (const TensorType& type : executable.outputs()) outputs.emplace_back(type.dims);
-    for (Tensor& output : outputs) targets.push_back(output.data.data());
+    for (Tensor& output : outputs)
+      targets.push_back(reinterpret_cast<std::byte*>(output.data.data()));
   }
   void run(const Executable& executable, const Tensor& input) {
-    const float* source = input.data.data();
+    const auto* source = reinterpret_cast<const std::byte*>(input.data.data());
     executable.run({&source, 1}, targets, arena.data(), team, nullptr);
   }
   GuardedBuffer arena;
   ThreadTeam team;
   std::vector<Tensor> outputs;
-  std::vector<float*> targets;
+  std::vector<std::byte*> targets;
 };
 
 TEST(Program, RunsWithoutAllocating) {

@@ -15,7 +15,7 @@ class FakeProgram final : public Executable {
   std::span<const TensorType> outputs() const override { return {}; }
   const MemoryUse& memory() const override { return memory_; }
   int threads() const override { return 2; }
-  void run(std::span<const float* const>, std::span<float* const>, std::byte*, ThreadTeam&,
+  void run(std::span<const std::byte* const>, std::span<std::byte* const>, std::byte*, ThreadTeam&,
            RunObserver*) const override {}
   std::span<const StepInfo> steps() const override { return steps_; }
   std::span<const ArenaBuffer> arena_buffers() const override { return {}; }

@@ -87,8 +87,8 @@ TEST(ImportCheckpoint, TheShippedModel) {
   EXPECT_EQ(model.source_name, "uniformer_small_tiny200.safetensors");
   EXPECT_EQ(model.source_checksum.size(), 16u);
   ASSERT_EQ(model.graph.outputs.size(), 1u);
-  EXPECT_EQ(model.graph.value(model.graph.outputs[0]).type.dims, (Dims{1, 200}));
-  EXPECT_EQ(model.graph.value(model.graph.inputs[0]).type.dims, (Dims{1, 3, 224, 224}));
+  EXPECT_EQ(model.graph.value(model.graph.outputs[0].value).type.dims, (Dims{1, 200}));
+  EXPECT_EQ(model.graph.value(model.graph.inputs[0].value).type.dims, (Dims{1, 3, 224, 224}));
 }
 
 TEST(ImportCheckpoint, WithoutMetadataBesideItTheHeaderServes) {
@@ -104,9 +104,9 @@ TEST(ImportCheckpoint, WithoutMetadataBesideItTheHeaderServes) {
   EXPECT_EQ(model.preprocessing.height, 288);
   EXPECT_EQ(model.preprocessing.width, 352);
   EXPECT_TRUE(model.labels.empty());
-  EXPECT_EQ(model.graph.value(model.graph.inputs[0]).type.dims, (Dims{1, 3, 288, 352}));
+  EXPECT_EQ(model.graph.value(model.graph.inputs[0].value).type.dims, (Dims{1, 3, 288, 352}));
   ASSERT_EQ(model.graph.outputs.size(), 5u);
-  EXPECT_EQ(model.graph.value(model.graph.outputs[4]).type.dims, (Dims{1, 9, 11, 512}));
+  EXPECT_EQ(model.graph.value(model.graph.outputs[4].value).type.dims, (Dims{1, 9, 11, 512}));
 }
 
 TEST(ImportTensors, NarrowTypesGiveTheWeightsTheyHold) {

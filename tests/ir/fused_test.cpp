@@ -16,7 +16,7 @@ TEST_P(FusedOp, InlinesToPlainOpsOfTheSameTypes) {
   Graph graph = GetParam().make();
   GetParam().pass(graph);
   std::vector<TensorType> types;
-  for (ValueId id : graph.outputs) types.push_back(graph.value(id).type);
+  for (const Port& port : graph.outputs) types.push_back(graph.value(port.value).type);
   bool found = false;
   for (size_t i = 0; i < graph.nodes.size();) {
     if (!graph.nodes[i].body) {
@@ -28,7 +28,8 @@ TEST_P(FusedOp, InlinesToPlainOpsOfTheSameTypes) {
     verify(graph);
   }
   EXPECT_TRUE(found);
-  for (size_t i = 0; i < types.size(); ++i) EXPECT_EQ(graph.value(graph.outputs[i]).type, types[i]);
+  for (size_t i = 0; i < types.size(); ++i)
+    EXPECT_EQ(graph.value(graph.outputs[i].value).type, types[i]);
 }
 
 TEST_P(FusedOp, FusesAgainAfterInlining) {
@@ -62,7 +63,7 @@ TEST(InlineBody, NamesTheInnerNodesAfterTheFusedOne) {
       m.finish({m.op(OpKind::Attention, AttentionAttrs{1, 2, 1.0f}, {qkv}, "blocks3.0.attn")});
   inline_body(graph, 0);
   EXPECT_EQ(graph.nodes.back().source, "blocks3.0.attn.merge");
-  EXPECT_EQ(graph.nodes.back().output, graph.outputs[0]);
+  EXPECT_EQ(graph.nodes.back().output(), graph.outputs[0].value);
 }
 
 TEST(InlineBody, RefusesAPlainOp) {

@@ -17,9 +17,9 @@ Graph residual_linear() {
 TEST(Builder, InfersTypesAndNamesValues) {
   const Graph graph = residual_linear();
   ASSERT_EQ(graph.nodes.size(), 2u);
-  EXPECT_EQ(graph.value(graph.outputs[0]).type, (TensorType{DType::Float32, {1, 2, 3}}));
-  EXPECT_EQ(graph.value(graph.nodes[0].output).name, "a.0");
-  EXPECT_EQ(graph.value(graph.nodes[1].output).name, "add.1");
+  EXPECT_EQ(graph.value(graph.outputs[0].value).type, (TensorType{DType::Float32, {1, 2, 3}}));
+  EXPECT_EQ(graph.value(graph.nodes[0].output()).name, "a.0");
+  EXPECT_EQ(graph.value(graph.nodes[1].output()).name, "add.1");
 }
 
 TEST(Builder, IsEmptyAfterFinish) {
@@ -64,21 +64,21 @@ TEST(Graph, KnowsProducersAndConsumers) {
 
 TEST(Graph, ReplacesOperandsAndOutputs) {
   Graph graph = residual_linear();
-  replace_uses(graph, graph.outputs[0], graph.inputs[0]);
-  EXPECT_EQ(graph.outputs[0], graph.inputs[0]);
+  replace_uses(graph, graph.outputs[0].value, graph.inputs[0].value);
+  EXPECT_EQ(graph.outputs[0].value, graph.inputs[0].value);
   replace_uses(graph, 3, 0);
   EXPECT_EQ(graph.nodes[1].inputs, (std::vector<ValueId>{0, 0}));
 }
 
 TEST(Graph, RemovesDeadNodesAndValues) {
   Graph graph = residual_linear();
-  graph.outputs = {3};
+  graph.outputs = {{"out", 3, {}}};
   remove_dead(graph);
   EXPECT_EQ(print(graph),
             "%0 = input 1x2x3\n"
             "%3 = linear(%0, @a.weight, @a.bias) : 1x2x3  # a\n"
             "return %3\n");
-  graph.outputs = {0};
+  graph.outputs = {{"out", 0, {}}};
   remove_dead(graph);
   EXPECT_EQ(graph.values.size(), 1u);
   EXPECT_TRUE(graph.nodes.empty());

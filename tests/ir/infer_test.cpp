@@ -13,7 +13,7 @@ namespace {
 
 Dims infer_output(const Graph& graph, const Dims& input) {
   const TensorType type{DType::Float32, input};
-  return infer_types(graph, {&type, 1})[static_cast<size_t>(graph.outputs[0])].dims;
+  return infer_types(graph, {&type, 1})[static_cast<size_t>(graph.outputs[0].value)].dims;
 }
 
 TEST(InferTypes, FollowsTheInputShape) {
@@ -105,7 +105,7 @@ const Refusal kRefusals[] = {
      [](GraphMaker& m) {
        m.depthwise(m.input({1, 4, 4, 3}), "a", {3, 3, 3}, {{0, 1}, {}});
      }},
-    {"layer_norm 'a': 2 operands",
+    {"layer_norm 'a': a weight without a bias",
      [](GraphMaker& m) {
        m.op(OpKind::LayerNorm, NormAttrs{}, {m.input({1, 4}), m.weight("w", {4})}, "a");
      }},
@@ -229,10 +229,10 @@ TEST(OpInfo, CountsMultiplyAddsAsTwo) {
   GraphMaker m;
   const Graph graph = m.finish({m.linear(m.input({2, 5, 8}), "a", 3)});
   const Node& node = graph.nodes[0];
-  std::vector<TensorType> types;
-  for (ValueId id : node.inputs) types.push_back(graph.value(id).type);
-  EXPECT_EQ(op_info(node.kind).flops(node, types, graph.value(node.output).type),
-            2 * 2 * 5 * 8 * 3);
+  const auto types = infer_types(graph, input_types(graph));
+  EXPECT_EQ(
+      op_info(node.kind).flops(node, operands_of(node, types), graph.value(node.output()).type),
+      2 * 2 * 5 * 8 * 3);
 }
 
 }  // namespace

@@ -87,7 +87,7 @@ TEST(GraphJson, RefusesUnknownOpsAndLayouts) {
 TEST(GraphJson, RefusesNumbersOutOfRange) {
   expect_corrupt("9223372036854775808 is out of range",
                  edited("[1,4,4,3]", "[9223372036854775808,4,4,3]"));
-  expect_corrupt("extent 0", edited("[1,4,4,3]", "[0,4,4,3]"));
+  expect_corrupt("stored type F32 1x4x4x3, inferred F32 0x4x4x3", edited("[1,4,4,3]", "[0,4,4,3]"));
   expect_corrupt("extent -1", edited("[1,4,4,3]", "[-1,4,4,3]"));
   expect_corrupt("overflow", edited("[1,4,4,3]", "[1099511627776,1099511627776,4,3]"));
   expect_corrupt("rank 9", edited("[1,4,4,3]", "[1,1,1,1,1,1,1,1,1]"));
@@ -107,8 +107,24 @@ TEST(GraphJson, RefusesAttributesOfAnotherKind) {
 }
 
 TEST(GraphJson, RefusesIdsThatWrapAround) {
-  expect_corrupt("4294967296 is out of range", edited("\"inputs\":[0]", "\"inputs\":[4294967296]"));
-  expect_corrupt("where an integer belongs", edited("\"inputs\":[0]", "\"inputs\":[0.5]"));
+  expect_corrupt("4294967296 is out of range", edited("\"value\":0", "\"value\":4294967296"));
+  expect_corrupt("where an integer belongs", edited("\"value\":0", "\"value\":0.5"));
+  expect_corrupt("4294967296 is out of range",
+                 edited("\"outputs\":[3]", "\"outputs\":[4294967296]"));
+}
+
+TEST(GraphJson, RefusesPortsThatDoNotFit) {
+  const auto ranges = [](const std::string& dims) {
+    return edited("\"value\":0,\"dims\":[]", "\"value\":0,\"dims\":[" + dims + "]");
+  };
+  const std::string fixed = R"(["",4,4,1],["",4,4,1],["",3,3,1])";
+  EXPECT_EQ(graph_from_json(ranges(R"(["batch",1,8,1],)" + fixed)).inputs[0].dims[0],
+            (DimRange{"batch", 1, 8, 1}));
+  expect_corrupt("'x' has 3 ranges", ranges(fixed));
+  expect_corrupt("axis 0 outside 2 to 8 in steps of 1", ranges(R"(["batch",2,8,1],)" + fixed));
+  expect_corrupt("axis 0 outside 1 to 8 in steps of 3", ranges(R"(["batch",1,8,3],)" + fixed));
+  expect_corrupt("axis 0 outside 1 to 8 in steps of 0", ranges(R"(["batch",1,8,0],)" + fixed));
+  expect_corrupt("a range of 3 entries", ranges(R"(["batch",1,8],)" + fixed));
 }
 
 /// One random change of a text: bytes, numbers or whole stretches.

@@ -27,23 +27,44 @@ void expect_refused(const std::string& message, void (*break_it)(Graph&)) {
 TEST(Verify, RefusesIdsOutOfRange) {
   expect_refused("operand 99 is used before it is defined",
                  [](Graph& g) { g.nodes[0].inputs[0] = 99; });
-  expect_refused("operand -1", [](Graph& g) { g.nodes[1].inputs[0] = -1; });
-  expect_refused("result 99", [](Graph& g) { g.nodes[0].output = 99; });
-  expect_refused("output 99 is never computed", [](Graph& g) { g.outputs = {99}; });
-  expect_refused("input -3 of", [](Graph& g) { g.inputs = {-3}; });
+  expect_refused("operand -2", [](Graph& g) { g.nodes[1].inputs[0] = -2; });
+  expect_refused("operand 0 is absent", [](Graph& g) { g.nodes[1].inputs[0] = kAbsent; });
+  expect_refused("result 99", [](Graph& g) { g.nodes[0].outputs = {99}; });
+  expect_refused("output 99 is never computed", [](Graph& g) { g.outputs[0].value = 99; });
+  expect_refused("input -3 of", [](Graph& g) { g.inputs[0].value = -3; });
 }
 
 TEST(Verify, RefusesAUseBeforeTheDefinition) {
   expect_refused("gelu 'gelu': operand 3 is used before it is defined",
                  [](Graph& g) { std::swap(g.nodes[0], g.nodes[1]); });
-  expect_refused("used before", [](Graph& g) { g.nodes[0].inputs[0] = g.nodes[0].output; });
+  expect_refused("used before", [](Graph& g) { g.nodes[0].inputs[0] = g.nodes[0].output(); });
 }
 
 TEST(Verify, RefusesTwoDefinitions) {
-  expect_refused("defined twice", [](Graph& g) { g.nodes[1].output = g.nodes[0].output; });
-  expect_refused("defined twice", [](Graph& g) { g.nodes[1].output = g.inputs[0]; });
-  expect_refused("repeated", [](Graph& g) { g.inputs.push_back(g.inputs[0]); });
-  expect_refused("constant", [](Graph& g) { g.inputs = {g.nodes[0].inputs[1]}; });
+  expect_refused("defined twice", [](Graph& g) { g.nodes[1].outputs = g.nodes[0].outputs; });
+  expect_refused("defined twice", [](Graph& g) { g.nodes[1].outputs = {g.inputs[0].value}; });
+  expect_refused("repeated", [](Graph& g) {
+    g.inputs.push_back({"again", g.inputs[0].value, {}});
+  });
+  expect_refused("constant", [](Graph& g) { g.inputs[0].value = g.nodes[0].inputs[1]; });
+}
+
+TEST(Verify, RefusesPortsOfOneName) {
+  expect_refused("two outputs are named 'output'",
+                 [](Graph& g) { g.outputs.push_back(g.outputs[0]); });
+}
+
+TEST(Verify, RefusesResultsThatTheOpDoesNotHave) {
+  expect_refused("gelu 'gelu': 2 results, expected 1 to 1",
+                 [](Graph& g) { g.nodes[1].outputs.push_back(kAbsent); });
+  expect_refused("gelu 'gelu': 0 results", [](Graph& g) { g.nodes[1].outputs.clear(); });
+}
+
+TEST(Verify, TakesAnAbsentOptionalOperand) {
+  Graph graph = valid_graph();
+  graph.nodes[0].inputs[2] = kAbsent;
+  verify(graph);
+  EXPECT_NE(print(graph).find("linear(%0, @a.weight, -)"), std::string::npos) << print(graph);
 }
 
 TEST(Verify, RefusesAWrongArity) {
@@ -65,14 +86,14 @@ TEST(Verify, RefusesAMissingOrStrayBody) {
 TEST(Verify, RefusesABodyThatComputesAnotherType) {
   expect_refused("mlp 'mlp': its body computes", [](Graph& g) {
     auto body = std::make_shared<Graph>(*g.nodes[2].body);
-    body->outputs[0] = body->nodes[0].output;
+    body->outputs[0].value = body->nodes[0].output();
     g.nodes[2].body = body;
   });
 }
 
 TEST(Verify, RefusesAStoredTypeThatIsNotTheInferredOne) {
-  expect_refused("linear 'a': stored type 1x2x5, inferred 1x2x4", [](Graph& g) {
-    g.value(g.nodes[0].output).type.dims = {1, 2, 5};
+  expect_refused("linear 'a': stored type F32 1x2x5, inferred F32 1x2x4", [](Graph& g) {
+    g.value(g.nodes[0].output()).type.dims = {1, 2, 5};
   });
 }
 
@@ -115,7 +136,7 @@ TEST(Verify, RefusesPanelsThatAnythingElseReads) {
   pack(output, "b");
   output.nodes.clear();
   for (size_t id = 0; id < output.values.size(); ++id)
-    if (output.values[id].name == "b") output.outputs = {static_cast<ValueId>(id)};
+    if (output.values[id].name == "b") output.outputs = {{"b", static_cast<ValueId>(id), {}}};
   expect_error(ErrorCode::Internal, "is a constant packed in panels", [&] { verify(output); });
 }
 

@@ -65,12 +65,13 @@ std::vector<Tensor> run(const Graph& graph, const Backend& backend, const Case& 
   const TensorType type{DType::Float32, dims};
   const auto executable = backend.compile(graph, {&type, 1}, {2});
   std::vector<Tensor> results;
-  std::vector<float*> pointers;
+  std::vector<std::byte*> pointers;
   for (const TensorType& output : executable->outputs()) results.emplace_back(output.dims);
-  for (Tensor& result : results) pointers.push_back(result.data.data());
+  for (Tensor& result : results)
+    pointers.push_back(reinterpret_cast<std::byte*>(result.data.data()));
   const auto [arena, memory] =
       allocate_constant({static_cast<int64_t>(executable->arena_bytes() / sizeof(float) + 1)});
-  const float* const input = images.data();
+  const std::byte* const input = images.bytes.data();
   ThreadTeam team(executable->threads());
   executable->run({&input, 1}, pointers, reinterpret_cast<std::byte*>(memory.data()), team,
                   nullptr);

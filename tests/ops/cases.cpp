@@ -273,8 +273,8 @@ const std::vector<OpCase>& op_cases() {
 std::vector<Tensor> case_inputs(const OpCase& op_case, const Graph& graph) {
   Random random(op_case.name + " inputs");
   std::vector<Tensor> inputs;
-  for (const ValueId id : graph.inputs)
-    inputs.push_back(random.tensor(graph.value(id).type.dims, op_case.low, op_case.high));
+  for (const Port& port : graph.inputs)
+    inputs.push_back(random.tensor(graph.value(port.value).type.dims, op_case.low, op_case.high));
   return inputs;
 }
 

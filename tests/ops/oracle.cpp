@@ -240,16 +240,16 @@ std::vector<Array> run(const Graph& graph, const Operands& inputs) {
     std::copy(constant.floats().begin(), constant.floats().end(), values[i].data.begin());
   }
   for (size_t i = 0; i < inputs.size(); ++i)
-    values[static_cast<size_t>(graph.inputs[i])] = inputs[i];
+    values[static_cast<size_t>(graph.inputs[i].value)] = inputs[i];
   for (const Node& node : graph.nodes) {
     Operands operands;
     for (const ValueId id : node.inputs) operands.push_back(values[static_cast<size_t>(id)]);
-    Array result(types[static_cast<size_t>(node.output)].dims);
+    Array result(types[static_cast<size_t>(node.output())].dims);
     compute(node, operands, result);
-    values[static_cast<size_t>(node.output)] = std::move(result);
+    values[static_cast<size_t>(node.output())] = std::move(result);
   }
   std::vector<Array> outputs;
-  for (const ValueId id : graph.outputs) outputs.push_back(values[static_cast<size_t>(id)]);
+  for (const Port& port : graph.outputs) outputs.push_back(values[static_cast<size_t>(port.value)]);
   return outputs;
 }
 

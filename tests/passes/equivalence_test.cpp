@@ -13,31 +13,26 @@ namespace {
 
 using Results = std::vector<std::vector<float>>;
 
-std::vector<TensorType> input_types(const Graph& graph) {
-  std::vector<TensorType> types;
-  for (ValueId id : graph.inputs) types.push_back(graph.value(id).type);
-  return types;
-}
-
 Results run_reference(const Graph& graph, const std::vector<TensorType>& types) {
   const auto executable = reference_backend().compile(graph, types, CompileOptions{1});
   Results inputs, results;
-  std::vector<const float*> input_data;
-  std::vector<float*> result_data;
+  std::vector<const std::byte*> input_data;
+  std::vector<std::byte*> result_data;
   RandomWeights random(3);
   for (const TensorType& type : types) {
     const Constant values = random.take("input", type.dims, "");
     inputs.emplace_back(values.floats().begin(), values.floats().end());
-    input_data.push_back(inputs.back().data());
+    input_data.push_back(reinterpret_cast<const std::byte*>(inputs.back().data()));
   }
   for (const TensorType& type : executable->outputs()) {
     results.emplace_back(static_cast<size_t>(num_elements(type.dims)));
-    result_data.push_back(results.back().data());
+    result_data.push_back(reinterpret_cast<std::byte*>(results.back().data()));
   }
   const auto [arena, memory] =
       allocate_constant({static_cast<int64_t>(executable->arena_bytes() / 4 + 1)});
   ThreadTeam team(executable->threads());
-  executable->run(input_data, result_data, reinterpret_cast<std::byte*>(memory.data()), team, nullptr);
+  executable->run(input_data, result_data, reinterpret_cast<std::byte*>(memory.data()), team,
+                  nullptr);
   return results;
 }
 

@@ -13,7 +13,11 @@ namespace vitro::test {
 /// Small graphs with seeded weights, written as a model is.
 class GraphMaker {
  public:
-  ValueId input(Dims dims) { return builder_.input("x", std::move(dims)); }
+  /// "x", then "x1", "x2", ...
+  ValueId input(Dims dims) {
+    const int index = num_inputs_++;
+    return builder_.input(index == 0 ? "x" : "x" + std::to_string(index), std::move(dims));
+  }
   const Dims& dims(ValueId id) const { return builder_.dims(id); }
 
   /// Uniform in [low, high).
@@ -103,6 +107,7 @@ class GraphMaker {
 
  private:
   GraphBuilder builder_;
+  int num_inputs_ = 0;
   std::mt19937 random_{7};
 };
 

@@ -67,7 +67,7 @@ TEST_P(ModelPasses, LeaveFusedBlocks) {
   EXPECT_EQ(count_ops(graph), expected_ops(GetParam()));
   for (const Node& node : graph.nodes) {
     if (node.kind == OpKind::AttentionBlock) {
-      const int64_t heads = graph.value(node.output).type.dims[3] / GetParam().head_dim;
+      const int64_t heads = graph.value(node.output()).type.dims[3] / GetParam().head_dim;
       EXPECT_EQ(node.as<AttentionBlockAttrs>(),
                 (AttentionBlockAttrs{heads, GetParam().head_dim, 1.0f, 1e-6f}));
     }
@@ -90,8 +90,8 @@ TEST(ModelPassesOptions, StageOutputsStay) {
   run_passes(graph);
   EXPECT_EQ(count_ops(graph), expected_ops(config));
   ASSERT_EQ(graph.outputs.size(), 5u);
-  EXPECT_EQ(graph.value(graph.outputs[0]).type.dims, (Dims{1, 7}));
-  EXPECT_EQ(graph.value(graph.outputs[4]).type.dims, (Dims{1, 7, 7, 512}));
+  EXPECT_EQ(graph.value(graph.outputs[0].value).type.dims, (Dims{1, 7}));
+  EXPECT_EQ(graph.value(graph.outputs[4].value).type.dims, (Dims{1, 7, 7, 512}));
 }
 
 TEST(ModelPassesOptions, OtherShapesStillInfer) {
@@ -100,7 +100,7 @@ TEST(ModelPassesOptions, OtherShapesStillInfer) {
   run_passes(graph);
   const TensorType images{DType::Float32, {3, 3, 96, 160}};
   const auto types = infer_types(graph, {&images, 1});
-  EXPECT_EQ(types[static_cast<size_t>(graph.outputs[0])].dims, (Dims{3, 1000}));
+  EXPECT_EQ(types[static_cast<size_t>(graph.outputs[0].value)].dims, (Dims{3, 1000}));
 }
 
 }  // namespace

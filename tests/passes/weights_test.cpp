@@ -116,8 +116,8 @@ TEST(Weights, RoundingTouchesPanelsAlone) {
   }
   ASSERT_EQ(graph.nodes[0].kind, OpKind::Mlp);
   const Graph& body = *graph.nodes[0].body;
-  EXPECT_EQ(body.value(body.inputs[1]).type.dtype, DType::BFloat16);
-  EXPECT_EQ(body.value(body.inputs[2]).type.dtype, DType::Float32);
+  EXPECT_EQ(body.value(body.inputs[1].value).type.dtype, DType::BFloat16);
+  EXPECT_EQ(body.value(body.inputs[2].value).type.dtype, DType::Float32);
   const std::string once = print(graph);
   round_weights(graph);
   EXPECT_EQ(print(graph), once);

@@ -51,7 +51,8 @@ class AttentionHeads final : public Kernel {
               op.threads) {}
   size_t scratch_bytes() const override { return core_.scratch_size() * sizeof(float); }
   void run(const KernelArgs& args) const override {
-    core_.run(args.inputs[0], args.output, reinterpret_cast<float*>(args.scratch), args.team);
+    core_.run(args.in<float>(0), args.out<float>(), reinterpret_cast<float*>(args.scratch),
+              args.team);
   }
 
  private:

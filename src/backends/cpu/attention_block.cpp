@@ -76,8 +76,8 @@ class AttentionBlockPhased final : public Kernel {
     for (int64_t chunk = 0; chunk < chunks_; ++chunk) {
       const int64_t offset = chunk * rows_ * proj_.n;
       GemmArgs project = qkv_;
-      project.a = args.inputs[0] + offset;
-      project.bias = args.inputs[2];
+      project.a = args.in<float>(0) + offset;
+      project.bias = args.in<float>(2);
       project.c = qkv;
       args.team.begin_section(kQkv);
       parallel_gemm(table_, project, args.team, shared);
@@ -85,9 +85,9 @@ class AttentionBlockPhased final : public Kernel {
       core_.run(qkv, context, shared, args.team);
       GemmArgs merge = proj_;
       merge.a = context;
-      merge.bias = args.inputs[4];
-      merge.residual = args.inputs[0] + offset;
-      merge.c = args.output + offset;
+      merge.bias = args.in<float>(4);
+      merge.residual = args.in<float>(0) + offset;
+      merge.c = args.out<float>() + offset;
       args.team.begin_section(kProj);
       parallel_gemm(table_, merge, args.team, shared);
     }

@@ -45,8 +45,8 @@ class ConvKernel : public Kernel {
   GemmArgs product(const KernelArgs& args) const {
     GemmArgs gemm = args_;
     gemm.b = panel16_matrix(weight_.data(), gemm.k);
-    gemm.bias = args.inputs.size() > 2 ? args.inputs[2] : nullptr;
-    gemm.c = args.output;
+    gemm.bias = args.in<float>(2);
+    gemm.c = args.out<float>();
     return gemm;
   }
 
@@ -70,7 +70,7 @@ class PatchKernel final : public ConvKernel {
   }
   void run(const KernelArgs& args) const override {
     PatchSource source = source_;
-    source.input = args.inputs[0];
+    source.input = args.in<float>(0);
     GemmArgs gemm = product(args);
     gemm.patches = &source;
     parallel_gemm(table_, gemm, args.team, reinterpret_cast<float*>(args.scratch));
@@ -100,7 +100,7 @@ class Im2colKernel final : public ConvKernel {
           reinterpret_cast<float*>(args.scratch) + thread_size() * static_cast<size_t>(thread);
       const int64_t begin = bands_.begin(band);
       for (int64_t row = 0; row < bands_.size(band); ++row)
-        gather(args.inputs[0], begin + row, rows + row * args_.k);
+        gather(args.in<float>(0), begin + row, rows + row * args_.k);
       GemmArgs gemm = whole;
       gemm.m = bands_.size(band);
       gemm.a = rows;

@@ -38,10 +38,10 @@ class DepthwiseKernel final : public Kernel {
     args.team.parallel_for(images_ * bands_.count, [&](int64_t task, int) {
       const int64_t image = task / bands_.count, band = task % bands_.count;
       DepthwiseArgs local = args_;
-      local.input = args.inputs[0] + image * in_size;
-      local.weights = args.inputs[1];
-      local.bias = args.inputs.size() > 2 ? args.inputs[2] : nullptr;
-      local.output = args.output + image * out_size;
+      local.input = args.in<float>(0) + image * in_size;
+      local.weights = args.in<float>(1);
+      local.bias = args.in<float>(2);
+      local.output = args.out<float>() + image * out_size;
       table_.depthwise(local, bands_.begin(band), bands_.begin(band + 1));
     });
   }

@@ -27,10 +27,13 @@ std::optional<Refusal> needs_amx(int threads, const Variant& variant) {
 int64_t num_rows(const TensorType& type) { return num_elements(type.dims) / type.dims.back(); }
 
 std::optional<Refusal> needs_float32(const OpContext& op) {
-  for (size_t i = 0; i < op.num_inputs(); ++i)
+  for (size_t i = 0; i < op.num_inputs(); ++i) {
+    if (!op.has_input(i)) continue;
+    if (num_elements(op.input(i).dims) == 0) return Refusal{fmt::format("operand {} is empty", i)};
     if (op.input(i).dtype != DType::Float32 &&
         !(op.constant(i) && is_matrix_operand(op.node.kind, i)))
-      return Refusal{"operand " + std::to_string(i) + " is " + dtype_name(op.input(i).dtype)};
+      return Refusal{fmt::format("operand {} is {}", i, dtype_name(op.input(i).dtype))};
+  }
   return std::nullopt;
 }
 

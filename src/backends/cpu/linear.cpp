@@ -23,9 +23,9 @@ class LinearKernel final : public Kernel {
   }
   void run(const KernelArgs& args) const override {
     GemmArgs gemm = args_;
-    gemm.a = args.inputs[0];
-    gemm.bias = args.inputs.size() > 2 ? args.inputs[2] : nullptr;
-    gemm.c = args.output;
+    gemm.a = args.in<float>(0);
+    gemm.bias = args.in<float>(2);
+    gemm.c = args.out<float>();
     parallel_gemm(table_, gemm, args.team, reinterpret_cast<float*>(args.scratch));
   }
 

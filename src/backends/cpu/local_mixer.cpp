@@ -75,8 +75,8 @@ class LocalMixerPhased final : public Kernel {
       return threads_scratch + thread_size() * static_cast<size_t>(thread);
     };
     for (int64_t image = 0; image < images_; ++image) {
-      const float* x = args.inputs[0] + image * image_size_;
-      float* y = args.output + image * image_size_;
+      const float* x = args.in<float>(0) + image * image_size_;
+      float* y = args.out<float>() + image * image_size_;
       args.team.begin_section(kPosEmbed);
       args.team.parallel_for(bands_.count, [&](int64_t band, int thread) {
         embed_and_project(args, x, x1, mixed, band, thread, scratch(thread));
@@ -107,15 +107,15 @@ class LocalMixerPhased final : public Kernel {
                          int64_t band, int thread, float* scratch) const {
     DepthwiseArgs position = position_;
     position.input = x;
-    position.weights = args.inputs[1];
-    position.bias = args.inputs[2];
+    position.weights = args.in<float>(1);
+    position.bias = args.in<float>(2);
     position.output = x1;
     args.team.mark(thread, kPosEmbed);
     table_.depthwise(position, bands_.begin(band), bands_.begin(band + 1));
     const int64_t offset = bands_.begin(band) * width_ * channels_;
     GemmArgs conv1 = over_band(conv1_, band, scratch);
     conv1.a = x1 + offset;
-    conv1.bias = args.inputs[4];
+    conv1.bias = args.in<float>(4);
     conv1.c = mixed + offset;
     args.team.mark(thread, kConv1);
     table_.gemm_tile(conv1, 0, conv1.m, 0, num_panels(conv1.n));
@@ -127,14 +127,14 @@ class LocalMixerPhased final : public Kernel {
     const int64_t offset = bands_.begin(band) * width_ * channels_;
     DepthwiseArgs spatial = spatial_;
     spatial.input = mixed;
-    spatial.weights = args.inputs[5];
+    spatial.weights = args.in<float>(5);
     spatial.output = scratch;  // the rows of this band alone
     spatial.out_y0 = bands_.begin(band);
     args.team.mark(thread, kAttn);
     table_.depthwise(spatial, bands_.begin(band), bands_.begin(band + 1));
     GemmArgs conv2 = over_band(conv2_, band, scratch);
     conv2.a = scratch;
-    conv2.bias = args.inputs[7];
+    conv2.bias = args.in<float>(7);
     conv2.residual = x1 + offset;
     conv2.c = y + offset;
     args.team.mark(thread, kConv2);

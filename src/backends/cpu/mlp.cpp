@@ -67,12 +67,12 @@ class MlpKernel : public Kernel {
                                          float* hidden) const {
     GemmArgs fc1 = fc1_, fc2 = fc2_;
     fc1.m = fc2.m = count;
-    fc1.a = fc2.residual = args.inputs[0] + row * fc1.k;
-    fc1.bias = args.inputs[2];
+    fc1.a = fc2.residual = args.in<float>(0) + row * fc1.k;
+    fc1.bias = args.in<float>(2);
     fc1.c = hidden;
     fc2.a = hidden;
-    fc2.bias = args.inputs[4];
-    fc2.c = args.output + row * fc2.n;
+    fc2.bias = args.in<float>(4);
+    fc2.c = args.out<float>() + row * fc2.n;
     return {fc1, fc2};
   }
 

@@ -43,13 +43,12 @@ class RowKernel final : public Kernel {
   int in_place_operand() const override { return 0; }
   void run(const KernelArgs& args) const override {
     Args local = args_;
-    local.x = args.inputs[0];
-    local.dst = args.output;
-    if constexpr (std::is_same_v<Args, LayerNormArgs>)
-      if (args.inputs.size() == 3) {
-        local.gamma = args.inputs[1];
-        local.beta = args.inputs[2];
-      }
+    local.x = args.in<float>(0);
+    local.dst = args.out<float>();
+    if constexpr (std::is_same_v<Args, LayerNormArgs>) {
+      local.gamma = args.in<float>(1);
+      local.beta = args.in<float>(2);
+    }
     args.team.parallel_for(bands_.count, [&](int64_t band, int) {
       rows_(local, bands_.begin(band), bands_.begin(band + 1));
     });
@@ -69,7 +68,7 @@ class GeluKernel final : public Kernel {
   void run(const KernelArgs& args) const override {
     args.team.parallel_for(bands_.count, [&](int64_t band, int) {
       const int64_t begin = bands_.begin(band);
-      table_.gelu(args.inputs[0] + begin, bands_.size(band), args.output + begin);
+      table_.gelu(args.in<float>(0) + begin, bands_.size(band), args.out<float>() + begin);
     });
   }
 
@@ -92,8 +91,8 @@ class AddKernel final : public Kernel {
   void run(const KernelArgs& args) const override {
     args.team.parallel_for(bands_.count, [&](int64_t band, int) {
       const int64_t begin = bands_.begin(band);
-      table_.add(args.inputs[0] + begin, args.inputs[1] + begin, bands_.size(band),
-                 args.output + begin);
+      table_.add(args.in<float>(0) + begin, args.in<float>(1) + begin, bands_.size(band),
+                 args.out<float>() + begin);
     });
   }
 
@@ -123,8 +122,8 @@ class ReduceKernel final : public Kernel {
         tokens_(num_elements(op.input(0).dims) / images_ / channels_) {}
   void run(const KernelArgs& args) const override {
     args.team.parallel_for(images_, [&](int64_t image, int) {
-      (table_.*Reduce)(args.inputs[0] + image * tokens_ * channels_, tokens_, channels_, 0,
-                       channels_, args.output + image * channels_);
+      (table_.*Reduce)(args.in<float>(0) + image * tokens_ * channels_, tokens_, channels_, 0,
+                       channels_, args.out<float>() + image * channels_);
     });
   }
 
@@ -147,8 +146,8 @@ class TransposeKernel final : public Kernel {
     const int64_t channels = dims_[1], height = dims_[2], width = dims_[3];
     args.team.parallel_for(dims_[0] * height, [&](int64_t row, int) {
       const int64_t image = row / height, y = row % height;
-      const float* src = args.inputs[0] + (image * channels * height + y) * width;
-      float* dst = args.output + row * width * channels;
+      const float* src = args.in<float>(0) + (image * channels * height + y) * width;
+      float* dst = args.out<float>() + row * width * channels;
       for (int64_t x = 0; x < width; ++x)
         for (int64_t c = 0; c < channels; ++c) dst[x * channels + c] = src[c * height * width + x];
     });

@@ -96,10 +96,10 @@ using PixelFunction = void (*)(const Geometry&, int64_t, const float*, const flo
 
 std::unique_ptr<Kernel> make_pixelwise(const Geometry& geometry, PixelFunction function) {
   return make_kernel([geometry, function](const KernelArgs& args) {
-    const float* bias = args.inputs.size() > 2 ? args.inputs[2] : nullptr;
+    const float* bias = args.in<float>(2);
     const int64_t num_pixels = geometry.num_pixels();
     parallel_for(num_pixels, args.team, [&](int64_t pixel) {
-      function(geometry, pixel, args.inputs[0], args.inputs[1], bias, args.output);
+      function(geometry, pixel, args.in<float>(0), args.in<float>(1), bias, args.out<float>());
     });
   });
 }

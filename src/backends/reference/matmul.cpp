@@ -26,12 +26,12 @@ std::unique_ptr<Kernel> make_linear(const OpContext& op) {
   const int64_t out = dims[0], in = dims[1];
   const int64_t num_results = num_elements(op.output().dims);
   return make_kernel([=, weight = RowMajorOperand(op, 1)](const KernelArgs& args) {
-    const float* src = args.inputs[0];
+    const float* src = args.in<float>(0);
     const float* w = weight.data(args);
-    const float* bias = args.inputs.size() > 2 ? args.inputs[2] : nullptr;
+    const float* bias = args.in<float>(2);
     parallel_for(num_results, args.team, [&](int64_t i) {
       const int64_t row = i / out, o = i % out;
-      args.output[i] =
+      args.out<float>()[i] =
           static_cast<float>(dot(src + row * in, w + o * in, in) + (bias ? bias[o] : 0.0f));
     });
   });
@@ -42,12 +42,12 @@ std::unique_ptr<Kernel> make_matmul(const OpContext& op) {
   const bool transpose_b = op.node.as<MatMulAttrs>().transpose_b;
   const Dims &a = op.input(0).dims, &c = op.output().dims;
   const int64_t inner = a.back(), columns = c.back(), rows = c[c.size() - 2];
-  const int64_t num_rows = num_elements(a) / std::max<int64_t>(inner, 1);  // of all batches
+  const int64_t num_rows = num_elements(c) / std::max<int64_t>(columns, 1);  // of all batches
   return make_kernel([=](const KernelArgs& args) {
     parallel_for(num_rows, args.team, [&](int64_t row) {
-      const float* left = args.inputs[0] + row * inner;
-      const float* right = args.inputs[1] + row / rows * inner * columns;
-      float* dst = args.output + row * columns;
+      const float* left = args.in<float>(0) + row * inner;
+      const float* right = args.in<float>(1) + row / rows * inner * columns;
+      float* dst = args.out<float>() + row * columns;
       if (!transpose_b) {
         row_times_matrix(left, right, inner, columns, dst);
       } else {

@@ -17,7 +17,7 @@ std::unique_ptr<Kernel> make_transpose(const OpContext& op) {
       int64_t offset = 0, rest = i;
       for (size_t axis = dst.size(); axis-- > 0; rest /= dst[axis])
         offset += rest % dst[axis] * strides[axis];
-      args.output[i] = args.inputs[0][offset];
+      args.out<float>()[i] = args.in<float>(0)[offset];
     });
   });
 }
@@ -32,7 +32,7 @@ std::unique_ptr<Kernel> make_slice(const OpContext& op) {
   const int64_t skip = attrs.begin * inner, run = (attrs.end - attrs.begin) * inner;
   return make_kernel([=](const KernelArgs& args) {
     parallel_for(outer, args.team, [&](int64_t i) {
-      std::copy_n(args.inputs[0] + i * step + skip, run, args.output + i * run);
+      std::copy_n(args.in<float>(0) + i * step + skip, run, args.out<float>() + i * run);
     });
   });
 }

@@ -40,11 +40,11 @@ std::unique_ptr<Kernel> make_batch_norm(const OpContext& op) {
   const int64_t rows = num_rows(op.output().dims), channels = op.output().dims.back();
   const double eps = op.node.as<NormAttrs>().eps;
   const auto run = [=](const KernelArgs& args) {
-    const float *weight = args.inputs[1], *bias = args.inputs[2];
-    const float *mean = args.inputs[3], *variance = args.inputs[4];
+    const float *weight = args.in<float>(1), *bias = args.in<float>(2);
+    const float *mean = args.in<float>(3), *variance = args.in<float>(4);
     parallel_for(rows, args.team, [&](int64_t row) {
-      const float* src = args.inputs[0] + row * channels;
-      float* dst = args.output + row * channels;
+      const float* src = args.in<float>(0) + row * channels;
+      float* dst = args.out<float>() + row * channels;
       for (int64_t c = 0; c < channels; ++c) {
         const double centred = static_cast<double>(src[c]) - mean[c];
         dst[c] = static_cast<float>(centred / std::sqrt(variance[c] + eps) * weight[c] + bias[c]);
@@ -59,11 +59,11 @@ std::unique_ptr<Kernel> make_layer_norm(const OpContext& op) {
   const int64_t rows = num_rows(op.output().dims), channels = op.output().dims.back();
   const double eps = op.node.as<NormAttrs>().eps;
   const auto run = [=](const KernelArgs& args) {
-    const float* weight = args.inputs.size() > 1 ? args.inputs[1] : nullptr;
-    const float* bias = args.inputs.size() > 2 ? args.inputs[2] : nullptr;
+    const float* weight = args.in<float>(1);
+    const float* bias = args.in<float>(2);
     parallel_for(rows, args.team, [&](int64_t row) {
-      layer_norm_row(args.inputs[0] + row * channels, weight, bias, channels, eps,
-                     args.output + row * channels);
+      layer_norm_row(args.in<float>(0) + row * channels, weight, bias, channels, eps,
+                     args.out<float>() + row * channels);
     });
   };
   return make_kernel(run, 0);
@@ -76,7 +76,7 @@ std::unique_ptr<Kernel> make_softmax(const OpContext& op) {
   const int64_t rows = num_elements(dims) / std::max<int64_t>(columns, 1);
   const auto run = [=](const KernelArgs& args) {
     parallel_for(rows, args.team, [&](int64_t row) {
-      softmax_row(args.inputs[0] + row * columns, columns, args.output + row * columns);
+      softmax_row(args.in<float>(0) + row * columns, columns, args.out<float>() + row * columns);
     });
   };
   return make_kernel(run, 0);

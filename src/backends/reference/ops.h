@@ -34,7 +34,7 @@ class RowMajorOperand {
  public:
   RowMajorOperand(const OpContext& op, size_t index);
   const float* data(const KernelArgs& args) const {
-    return constant_ ? constant_->data() : args.inputs[index_];
+    return constant_ ? constant_->data() : args.in<float>(index_);
   }
 
  private:

@@ -37,11 +37,11 @@ std::unique_ptr<Kernel> make_reduce(const OpContext& op, double start, Step step
   const int64_t num_results = num_elements(kept.extents), num_terms = num_elements(reduced.extents);
   return make_kernel([=](const KernelArgs& args) {
     parallel_for(num_results, args.team, [&](int64_t i) {
-      const float* first = args.inputs[0] + kept.offset(i);
+      const float* first = args.in<float>(0) + kept.offset(i);
       double value = start;
       for (int64_t term = 0; term < num_terms; ++term)
         value = step(value, static_cast<double>(first[reduced.offset(term)]));
-      args.output[i] = static_cast<float>(finish(value, static_cast<double>(num_terms)));
+      args.out<float>()[i] = static_cast<float>(finish(value, static_cast<double>(num_terms)));
     });
   });
 }

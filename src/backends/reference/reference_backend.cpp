@@ -17,6 +17,7 @@ RowMajorOperand::RowMajorOperand(const OpContext& op, size_t index) : index_(ind
 
 std::optional<Refusal> needs_rows(const OpContext& op) {
   for (size_t i = 0; i < op.num_inputs(); ++i) {
+    if (!op.has_input(i)) continue;
     const Constant* constant = op.constant(i);
     if (constant && is_matrix_operand(op.node.kind, i)) continue;
     if (op.input(i).dtype != DType::Float32)
