@@ -2,8 +2,8 @@
 
 #include <nlohmann/json.hpp>
 
-#include "cli/system_info.h"
 #include "kernel_bench.h"
+#include "measure/system_info.h"
 #include "vitro/vitro.h"
 
 namespace vitro::bench {

@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
-"""Writes the PyTorch checkpoints of tests/core/data and the seeds of tests/fuzz (needs torch, numpy
+"""Writes the PyTorch checkpoints of tests/formats/data and the seeds of tests/fuzz (needs torch, numpy
 and safetensors; run from anywhere).
 
-Values follow formulas that tests/core/torch_file_test.cpp repeats. The files are the same on every
+Values follow formulas that tests/formats/torch_file_test.cpp repeats. The files are the same on every
 run, but for legacy.pth, whose keys are addresses.
 """
 
@@ -116,7 +116,7 @@ def write_seeds(checkpoints, folder):
 def main():
     torch.manual_seed(0)
     tests = Path(__file__).resolve().parent.parent / "tests"
-    folder = tests / "core" / "data"
+    folder = tests / "formats" / "data"
     folder.mkdir(parents=True, exist_ok=True)
 
     def save(name, value, **options):

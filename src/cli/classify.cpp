@@ -6,14 +6,15 @@
 #include <chrono>
 #include <nlohmann/json.hpp>
 
+#include "cli/model.h"
 #include "cli/options.h"
 #include "cli/output.h"
-#include "cli/prediction.h"
 #include "cli/progress.h"
 #include "cli/verbs.h"
 #include "core/check.h"
 #include "core/file_io.h"
 #include "core/log.h"
+#include "eval/prediction.h"
 
 namespace vitro::cli {
 namespace {

@@ -5,10 +5,10 @@
 #include "backends/cpu/kernels/kernels.h"
 #include "cli/options.h"
 #include "cli/output.h"
-#include "cli/system_info.h"
 #include "cli/table.h"
 #include "cli/verbs.h"
 #include "core/thread_team.h"
+#include "measure/system_info.h"
 
 namespace vitro::cli {
 namespace {

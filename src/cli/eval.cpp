@@ -2,18 +2,19 @@
 #include <nlohmann/json.hpp>
 
 #include "backends/backend.h"
-#include "cli/evaluation.h"
+#include "cli/model.h"
 #include "cli/model_info.h"
 #include "cli/options.h"
 #include "cli/output.h"
-#include "cli/prediction.h"
 #include "cli/progress.h"
-#include "cli/statistics.h"
 #include "cli/table.h"
 #include "cli/verbs.h"
 #include "core/check.h"
 #include "core/file_io.h"
 #include "core/log.h"
+#include "eval/evaluation.h"
+#include "eval/prediction.h"
+#include "measure/statistics.h"
 
 namespace vitro::cli {
 namespace {

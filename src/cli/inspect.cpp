@@ -2,6 +2,7 @@
 #include <map>
 #include <nlohmann/json.hpp>
 
+#include "cli/model.h"
 #include "cli/model_info.h"
 #include "cli/options.h"
 #include "cli/output.h"

@@ -1,5 +1,7 @@
 #include "cli/options.h"
 
+#include <fmt/format.h>
+
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <charconv>
@@ -7,8 +9,6 @@
 #include <limits>
 
 #include "backends/backend.h"
-#include "cli/output.h"
-#include "cli/system_info.h"
 #include "core/check.h"
 #include "core/log.h"
 
@@ -183,34 +183,6 @@ void check_output(const std::string& output, const std::vector<std::string>& inp
 void apply_log_options(const CommonOptions& options) {
   if (options.quiet) set_log_level(LogLevel::Error);
   for (const std::string& topic : options.verbose) enable_log_topic(*log_topic(topic));
-}
-
-Plan open_model(const CommonOptions& options) {
-  apply_log_options(options);
-  Plan plan = load_or_build(options.model, options.build);
-  for (const std::string& note : plan.info().notes) log_warning("{}", printable(note));
-  return plan;
-}
-
-Dims input_dims(const Plan& plan, int64_t batch, std::optional<Size> size) {
-  const Preprocessing& preprocessing = plan.info().preprocessing;
-  return {batch, 3, size ? size->height : preprocessing.height,
-          size ? size->width : preprocessing.width};
-}
-
-void check_memory(double needed, const Dims& dims) {
-  const auto available = static_cast<double>(available_memory());
-  if (available > 0 && needed > available)
-    fail_hint(ErrorCode::OutOfMemory, "try a smaller batch or size",
-              "input {} needs {} of memory, {} are available", to_string(dims), bytes_text(needed),
-              bytes_text(available));
-}
-
-void prepare_checked(const Session& session, const Dims& dims, int streams) {
-  session.prepare(dims);
-  check_memory(4.0 * static_cast<double>(num_elements(dims)) +
-                   static_cast<double>(session.arena_bytes(dims)) * streams,
-               dims);
 }
 
 }  // namespace vitro::cli

@@ -77,19 +77,4 @@ void check_output(const std::string& output, const std::vector<std::string>& inp
 /// Puts --quiet and --verbose into effect.
 void apply_log_options(const CommonOptions& options);
 
-/// Applies the options of the log, loads or builds the model and writes the notes of its build to
-/// standard error as warnings.
-Plan open_model(const CommonOptions& options);
-
-/// [batch, 3, height, width], with the plan's default size when none is given.
-Dims input_dims(const Plan& plan, int64_t batch, std::optional<Size> size);
-
-/// Throws OutOfMemory when less memory than `needed` bytes is available: the system would end the
-/// process on first touch.
-void check_memory(double needed, const Dims& dims);
-
-/// Compiles for a shape. Throws OutOfMemory when its input and the arenas of `streams` runs at once
-/// exceed the available memory.
-void prepare_checked(const Session& session, const Dims& dims, int streams = 1);
-
 }  // namespace vitro::cli

@@ -23,10 +23,13 @@ class Progress {
   /// Erases the line.
   ~Progress() { clear(); }
 
-  /// For jobs whose size becomes clear as they run.
-  void set_total(int64_t total) { total_ = total; }
   /// Redraws at most ten times a second.
   void update(int64_t done);
+  /// For jobs whose size becomes clear as they run.
+  void update(int64_t done, int64_t total) {
+    total_ = total;
+    update(done);
+  }
   /// Erases the line, so that something else may be written; the next update() draws it again.
   void clear();
 

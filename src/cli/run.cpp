@@ -2,10 +2,11 @@
 #include <chrono>
 #include <nlohmann/json.hpp>
 
+#include "cli/model.h"
 #include "cli/options.h"
 #include "cli/output.h"
 #include "cli/verbs.h"
-#include "core/npy.h"
+#include "formats/npy.h"
 
 namespace vitro::cli {
 namespace {

@@ -1,4 +1,5 @@
 #include "cli/tuning.h"
+#include "cli/model.h"
 
 #include <CLI/CLI.hpp>
 #include <csignal>
@@ -45,10 +46,7 @@ Tactics measured(const Plan& plan, const TuningOptions& options, bool quiet) {
   tune_options.batches = options.batches;
   tune_options.seconds = options.seconds;
   tune_options.stop = [] { return interrupted != 0; };
-  tune_options.progress = [&](int64_t done, int64_t total) {
-    progress.set_total(total);
-    progress.update(done);
-  };
+  tune_options.progress = [&](int64_t done, int64_t total) { progress.update(done, total); };
   Tactics tactics = tune(plan, tune_options);
   progress.clear();
   if (interrupted) log_warning("tuning was interrupted: what was not confirmed runs as usual");

@@ -3,7 +3,7 @@
 #include <fmt/ranges.h>
 
 #include "core/check.h"
-#include "core/tensor_file.h"
+#include "core/dtype.h"
 
 namespace vitro {
 

@@ -1,9 +1,7 @@
+#include "vitro/plan.h"
 #include "runtime/plan_data.h"
-#include "vitro/vitro.h"
 
 namespace vitro {
-
-const char* version() { return VITRO_VERSION; }
 
 const PlanInfo& Plan::info() const { return data_->info; }
 const std::vector<WeightRecord>& Plan::weights() const { return data_->weights; }

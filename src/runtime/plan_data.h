@@ -3,7 +3,7 @@
 #include <memory>
 #include <vector>
 
-#include "core/tensor_file.h"
+#include "formats/tensor_file.h"
 #include "ir/graph.h"
 #include "runtime/tactics.h"
 #include "vitro/plan.h"

@@ -7,7 +7,7 @@
 #include "core/check.h"
 #include "core/checksum.h"
 #include "core/panel16.h"
-#include "core/safetensors.h"
+#include "formats/safetensors.h"
 #include "runtime/plan_data.h"
 #include "runtime/plan_json.h"
 #include "vitro/vitro.h"

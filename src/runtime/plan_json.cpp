@@ -8,8 +8,8 @@
 #include <nlohmann/json.hpp>
 
 #include "core/check.h"
+#include "core/dtype.h"
 #include "core/json_integer.h"
-#include "core/tensor_file.h"
 
 namespace vitro {
 

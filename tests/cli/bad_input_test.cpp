@@ -7,7 +7,7 @@
 #include <cstdint>
 
 #include "cli/subprocess.h"
-#include "core/npy.h"
+#include "formats/npy.h"
 
 namespace vitro::test {
 namespace {

@@ -4,8 +4,8 @@
 
 #include "cli/subprocess.h"
 #include "core/mmap_file.h"
-#include "core/npy.h"
-#include "core/safetensors.h"
+#include "formats/npy.h"
+#include "formats/safetensors.h"
 
 namespace vitro::test {
 namespace {

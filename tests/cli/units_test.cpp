@@ -1,45 +1,13 @@
-#include <fmt/format.h>
 #include <gtest/gtest.h>
-
-#include <cmath>
 
 #include "cli/options.h"
 #include "cli/output.h"
-#include "cli/prediction.h"
 #include "cli/progress.h"
-#include "cli/statistics.h"
 #include "cli/table.h"
 #include "cli/usage.h"
 
 namespace vitro::cli {
 namespace {
-
-TEST(CliStatistics, PercentilesInterpolateAsNumpy) {
-  const Summary summary = summarize({5, 1, 4, 2, 3});
-  EXPECT_DOUBLE_EQ(summary.median, 3);
-  EXPECT_DOUBLE_EQ(summary.p90, 4.6);
-  EXPECT_DOUBLE_EQ(summary.p99, 4.96);
-  EXPECT_DOUBLE_EQ(summary.min, 1);
-  EXPECT_DOUBLE_EQ(summary.mean, 3);
-  EXPECT_DOUBLE_EQ(summary.stddev, std::sqrt(2.5));
-}
-
-TEST(CliStatistics, OneMeasurementHasNoSpread) {
-  const Summary summary = summarize({7});
-  EXPECT_DOUBLE_EQ(summary.p99, 7);
-  EXPECT_DOUBLE_EQ(summary.stddev, 0);
-}
-
-// The expected digits are those of statsmodels' proportion_confint(..., method="wilson").
-TEST(CliStatistics, WilsonInterval) {
-  const Interval middle = wilson_interval(142, 200);
-  EXPECT_EQ(fmt::format("{:.4f} {:.4f}", middle.low, middle.high), "0.6436 0.7685");
-  const Interval none = wilson_interval(0, 10);
-  EXPECT_EQ(fmt::format("{:.4f} {:.4f}", none.low, none.high), "0.0000 0.2775");
-  const Interval all = wilson_interval(10, 10);
-  EXPECT_EQ(fmt::format("{:.4f} {:.4f}", all.low, all.high), "0.7225 1.0000");
-  EXPECT_DOUBLE_EQ(wilson_interval(0, 0).high, 1);
-}
 
 TEST(CliOptions, SizesAreSquareOrHeightByWidth) {
   EXPECT_EQ(parse_size("224")->width, 224);
@@ -56,36 +24,6 @@ TEST(CliUsage, NearestAllowsTwoEdits) {
   EXPECT_EQ(nearest("biuld", known), "build");
   EXPECT_EQ(nearest("classify", known), "");
   EXPECT_EQ(nearest("bench", {}), "");
-}
-
-TEST(CliPrediction, OneNanIsNotFinite) {
-  EXPECT_TRUE(all_finite(std::vector<float>{1, -2}));
-  EXPECT_FALSE(all_finite(std::vector<float>{1, NAN}));
-  EXPECT_FALSE(all_finite(std::vector<float>{INFINITY, 1}));
-}
-
-TEST(CliPrediction, SoftmaxIsStable) {
-  const std::vector<float> logits{1000, 1000, -1000};
-  const std::vector<double> probabilities = softmax(logits);
-  EXPECT_DOUBLE_EQ(probabilities[0], 0.5);
-  EXPECT_DOUBLE_EQ(probabilities[2], 0);
-}
-
-TEST(CliPrediction, TopIndicesBreakTiesByIndexAndPutNanLast) {
-  const std::vector<float> values{NAN, 2, 5, 2, -1};
-  EXPECT_EQ(top_indices(values, 4), (std::vector<int64_t>{2, 1, 3, 4}));
-  EXPECT_EQ(top_indices(values, 99).size(), 5u);
-  EXPECT_EQ(top_indices(values, 5).back(), 0);
-}
-
-TEST(CliPrediction, LabelsFallBackToIdsAndNumbers) {
-  PlanInfo info;
-  info.label_ids = {"n01"};
-  info.labels = {""};
-  EXPECT_EQ(class_label(info, 0), "n01");
-  EXPECT_EQ(class_label(info, 7), "class 7");
-  info.labels = {"goldfish"};
-  EXPECT_EQ(class_label(info, 0), "goldfish");
 }
 
 TEST(CliProgress, ShownOnlyForJobsOverTwoSeconds) {

@@ -4,7 +4,7 @@
 #include <algorithm>
 
 #include "cli/subprocess.h"
-#include "core/npy.h"
+#include "formats/npy.h"
 
 namespace vitro::test {
 namespace {

@@ -5,8 +5,8 @@
 #include <cstring>
 
 #include "core/convert.h"
-#include "core/safetensors.h"
 #include "core/temporary_directory.h"
+#include "formats/safetensors.h"
 #include "frontend/tensor_set.h"
 
 namespace vitro {

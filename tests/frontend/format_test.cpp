@@ -4,8 +4,8 @@
 
 #include <fstream>
 
-#include "core/safetensors.h"
 #include "core/temporary_directory.h"
+#include "formats/safetensors.h"
 #include "frontend/checkpoint/checkpoint.h"
 #include "frontend/tensor_set.h"
 
@@ -34,7 +34,7 @@ class FormatTest : public ::testing::Test {
 };
 
 std::filesystem::path core_fixture(const std::string& name) {
-  return std::filesystem::path(VITRO_SOURCE_DIR) / "tests/core/data" / name;
+  return std::filesystem::path(VITRO_SOURCE_DIR) / "tests/formats/data" / name;
 }
 
 TensorFile read(const std::filesystem::path& path) {

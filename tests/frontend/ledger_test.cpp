@@ -7,8 +7,8 @@
 #include <limits>
 
 #include "core/checksum.h"
-#include "core/safetensors.h"
 #include "core/temporary_directory.h"
+#include "formats/safetensors.h"
 #include "frontend/checkpoint/format.h"
 #include "frontend/tensor_set.h"
 
@@ -19,7 +19,7 @@ using test::add_tensor;
 using test::expect_error;
 
 std::filesystem::path core_fixture(const std::string& name) {
-  return std::filesystem::path(VITRO_SOURCE_DIR) / "tests/core/data" / name;
+  return std::filesystem::path(VITRO_SOURCE_DIR) / "tests/formats/data" / name;
 }
 
 WeightLedger make_ledger(TensorFile file) {

@@ -9,7 +9,7 @@
 #include <utility>
 #include <vector>
 
-#include "core/tensor_file.h"
+#include "formats/tensor_file.h"
 
 namespace vitro::test {
 

@@ -1,4 +1,4 @@
-#include "core/npy.h"
+#include "formats/npy.h"
 #include "fuzz/fuzz_target.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {

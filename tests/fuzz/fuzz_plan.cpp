@@ -1,4 +1,4 @@
-#include "core/safetensors.h"
+#include "formats/safetensors.h"
 #include "fuzz/fuzz_target.h"
 #include "runtime/plan_data.h"
 

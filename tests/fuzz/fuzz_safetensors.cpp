@@ -1,4 +1,4 @@
-#include "core/safetensors.h"
+#include "formats/safetensors.h"
 #include "fuzz/fuzz_target.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {

@@ -5,7 +5,7 @@
 #include <cstdlib>
 #include <span>
 
-#include "core/tensor_file.h"
+#include "formats/tensor_file.h"
 #include "vitro/error.h"
 
 namespace vitro::fuzz {

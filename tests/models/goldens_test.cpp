@@ -5,7 +5,7 @@
 
 #include "backends/backend.h"
 #include "core/convert.h"
-#include "core/safetensors.h"
+#include "formats/safetensors.h"
 #include "metric.h"
 #include "models/models.h"
 #include "passes/pipeline.h"

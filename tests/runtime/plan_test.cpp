@@ -4,8 +4,8 @@
 #include <random>
 
 #include "core/file_io.h"
-#include "core/safetensors.h"
 #include "core/temporary_directory.h"
+#include "formats/safetensors.h"
 #include "runtime/small_plan.h"
 
 namespace vitro {

@@ -5,8 +5,8 @@
 #include <algorithm>
 
 #include "core/file_io.h"
-#include "core/safetensors.h"
 #include "core/temporary_directory.h"
+#include "formats/safetensors.h"
 #include "ir/builder.h"
 #include "runtime/explain.h"
 #include "runtime/observe.h"

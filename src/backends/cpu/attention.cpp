@@ -1,7 +1,10 @@
 #include "backends/cpu/attention.h"
 
+#include <fmt/core.h>
+
 #include "backends/cpu/bands.h"
-#include "backends/cpu/ops.h"
+#include "backends/cpu/impls.h"
+#include "backends/cpu/operands.h"
 
 namespace vitro::cpu {
 

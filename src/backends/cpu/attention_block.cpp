@@ -1,5 +1,7 @@
 #include "backends/cpu/attention.h"
-#include "backends/cpu/ops.h"
+#include "backends/cpu/impls.h"
+#include "backends/cpu/operands.h"
+#include "backends/cpu/parallel_gemm.h"
 
 namespace vitro::cpu {
 namespace {

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cstdint>
 
+#include "ir/graph.h"
+
 namespace vitro::cpu {
 
 /// A range [0, total) cut into bands that differ by one `unit` at most.
@@ -29,5 +31,10 @@ inline Bands make_bands(int64_t total, int64_t unit, int64_t target, int threads
   const int64_t count = (wanted + threads - 1) / threads * threads;
   return {total, unit, std::min(count, units)};
 }
+
+/// Rows of a channels-last tensor, one band for each thread; fewer when there is little to do.
+Bands row_bands(const TensorType& type, int threads);
+/// The same of all elements, in whole cache lines.
+Bands element_bands(const TensorType& type, int threads);
 
 }  // namespace vitro::cpu

@@ -1,8 +1,12 @@
+#include <fmt/core.h>
+
 #include <array>
 #include <cstring>
 
 #include "backends/cpu/bands.h"
-#include "backends/cpu/ops.h"
+#include "backends/cpu/impls.h"
+#include "backends/cpu/operands.h"
+#include "backends/cpu/parallel_gemm.h"
 #include "core/panel16.h"
 
 namespace vitro::cpu {

@@ -3,7 +3,7 @@
 #include <array>
 #include <vector>
 
-#include "backends/cpu/ops.h"
+#include "backends/cpu/impls.h"
 #include "backends/program.h"
 #include "backends/reference/reference_backend.h"
 #include "core/processor.h"

@@ -1,7 +1,8 @@
 #include "backends/cpu/depthwise_conv2d.h"
 
 #include "backends/cpu/bands.h"
-#include "backends/cpu/ops.h"
+#include "backends/cpu/impls.h"
+#include "backends/cpu/operands.h"
 
 namespace vitro::cpu {
 

@@ -1,6 +1,7 @@
 #include "backends/cpu/bands.h"
 #include "backends/cpu/depthwise_conv2d.h"
-#include "backends/cpu/ops.h"
+#include "backends/cpu/impls.h"
+#include "backends/cpu/operands.h"
 #include "ir/fused_ops.h"
 
 namespace vitro::cpu {

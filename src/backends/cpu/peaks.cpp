@@ -4,7 +4,7 @@
 #include <chrono>
 #include <memory>
 
-#include "backends/cpu/ops.h"
+#include "backends/cpu/kernel_choice.h"
 #include "core/thread_team.h"
 
 namespace vitro::cpu {

@@ -5,11 +5,11 @@
 #include <nlohmann/json.hpp>
 
 #include "backends/cpu/kernels/kernels.h"
-#include "cli/interleave.h"
 #include "cli/profile/advice.h"
-#include "cli/system_info.h"
 #include "core/thread_team.h"
 #include "ir/op_info.h"
+#include "measure/interleave.h"
+#include "measure/system_info.h"
 #include "vitro/vitro.h"
 
 namespace vitro::cli {

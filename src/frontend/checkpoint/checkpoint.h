@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "core/mmap_file.h"
-#include "core/tensor_file.h"
+#include "formats/tensor_file.h"
 #include "frontend/checkpoint/ledger.h"
 #include "frontend/checkpoint/metadata.h"
 #include "models/models.h"

@@ -10,8 +10,8 @@
 
 #include "core/byte_reader.h"
 #include "core/check.h"
-#include "core/safetensors.h"
-#include "core/torch_file.h"
+#include "formats/safetensors.h"
+#include "formats/torch_file.h"
 
 namespace vitro {
 namespace {

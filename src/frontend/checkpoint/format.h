@@ -3,7 +3,7 @@
 #include <memory>
 
 #include "core/mmap_file.h"
-#include "core/tensor_file.h"
+#include "formats/tensor_file.h"
 
 namespace vitro {
 

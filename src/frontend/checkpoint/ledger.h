@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "core/mmap_file.h"
-#include "core/tensor_file.h"
+#include "formats/tensor_file.h"
 #include "models/weights.h"
 
 namespace vitro {

@@ -1,0 +1,29 @@
+#include "backends/cpu/bands.h"
+#include "backends/cpu/impls.h"
+#include "backends/cpu/operands.h"
+
+namespace vitro::cpu {
+namespace {
+
+class GeluKernel final : public Kernel {
+ public:
+  explicit GeluKernel(const OpContext& op)
+      : table_(active_kernels()), bands_(element_bands(op.input(0), op.threads)) {}
+  int in_place_operand() const override { return 0; }
+  void run(const KernelArgs& args) const override {
+    args.team.parallel_for(bands_.count, [&](int64_t band, int) {
+      const int64_t begin = bands_.begin(band);
+      table_.gelu(args.in<float>(0) + begin, bands_.size(band), args.out<float>() + begin);
+    });
+  }
+
+ private:
+  const KernelTable& table_;
+  Bands bands_;
+};
+
+}  // namespace
+
+const Impl kGeluRange{"cpu:gelu_range", needs_float32, make_kernel<GeluKernel>};
+
+}  // namespace vitro::cpu

@@ -1,0 +1,49 @@
+#pragma once
+
+#include <array>
+
+#include "backends/cpu/kernel_choice.h"
+#include "backends/kernel.h"
+
+namespace vitro::cpu {
+
+template <typename K>
+std::unique_ptr<Kernel> make_kernel(const OpContext& op) {
+  return std::make_unique<K>(op);
+}
+
+template <auto can_run, Variant variant>
+std::optional<Refusal> can_vary(const OpContext& op) {
+  if (auto refusal = needs_amx(op.threads, variant)) return refusal;
+  return can_run(op);
+}
+
+template <typename K, Variant variant>
+std::unique_ptr<Kernel> make_variant(const OpContext& op) {
+  return std::make_unique<K>(op, variant);
+}
+
+/// A row for a variant: K is made with it where `can_run` accepts the op.
+template <typename K, auto can_run, Variant variant>
+constexpr Impl variant_of(const char* id) {
+  return {id, can_vary<can_run, variant>, make_variant<K, variant>, ImplUse::WhenTuned};
+}
+
+// The implementations; each is in the file named by its op.
+extern const Impl kLinearPanel16;
+extern const std::array<Impl, 1> kLinearVariants;
+extern const Impl kConv2dPatch, kConv2dIm2col;
+extern const std::array<Impl, 1> kConv2dVariants;
+extern const Impl kDepthwiseConv2dDirect;
+extern const Impl kMlpBanded, kMlpPhased;
+extern const std::array<Impl, 6> kMlpVariants;
+extern const Impl kAttentionHeads;
+extern const Impl kAttentionBlockPhased;
+extern const std::array<Impl, 3> kAttentionBlockVariants;
+extern const Impl kLocalMixerPhased;
+extern const std::array<Impl, 3> kLocalMixerVariants;
+extern const Impl kLayerNormRows, kSoftmaxRows, kGeluRange, kAddRange, kReduceMeanTokens,
+    kReduceMaxTokens;
+extern const Impl kTransposeNchw;
+
+}  // namespace vitro::cpu

@@ -1,0 +1,274 @@
+#include <CLI/CLI.hpp>
+#include <chrono>
+#include <exception>
+#include <new>
+
+#include "cli/bench/options.h"
+#include "cli/bench/report.h"
+#include "cli/bench/trtexec.h"
+#include "cli/model.h"
+#include "cli/model_info.h"
+#include "cli/output.h"
+#include "cli/progress.h"
+#include "cli/verbs.h"
+#include "core/check.h"
+#include "core/file_io.h"
+#include "core/log.h"
+#include "measure/interleave.h"
+#include "measure/synthetic_input.h"
+
+namespace vitro::cli {
+namespace {
+
+/// A session with input and outputs, ready to be timed.
+class Target {
+ public:
+  Target(const Plan& plan, const BenchCase& asked, const StreamSetup& setup)
+      : session_(plan, {asked.backend, setup.threads, setup.streams}),
+        dims_(input_dims(plan, setup.batch, asked.size)) {
+    prepare_checked(session_, dims_, setup.streams);
+    input_ = synthetic_input(dims_);
+    outputs_.assign(static_cast<size_t>(setup.streams), session_.run(input_).data);
+  }
+
+  const Session& session() const { return session_; }
+
+  void run(int stream) {
+    session_.run(input_.data.data(), dims_, outputs_[static_cast<size_t>(stream)].data());
+  }
+
+ private:
+  Session session_;
+  Dims dims_;
+  Tensor input_;
+  std::vector<std::vector<float>> outputs_;  // by stream
+};
+
+double images_per_s(const Measurement& measurement, int64_t batch) {
+  return static_cast<double>(batch) * static_cast<double>(measurement.runs.size()) /
+         measurement.seconds;
+}
+
+class Bench {
+ public:
+  explicit Bench(const BenchOptions& options) : options_(options), cases_(sweep(options)) {}
+
+  std::vector<BenchRow> rows() {
+    if (options_.compare) return compared();
+    std::vector<BenchRow> rows;
+    for (const BenchCase& asked : cases_)
+      rows.push_back(attempt(asked, [&](BenchRow& row) { measure_row(row); }));
+    return rows;
+  }
+
+ private:
+  using Work = std::function<void(BenchRow&)>;
+
+  /// The plan of a model and precision, which stays open until another one is asked for. A model
+  /// that cannot be opened is not tried again.
+  const Plan& plan_of(const BenchCase& asked) {
+    if (asked.model != options_.model || asked.precision != precision_) {
+      options_.model = asked.model;
+      options_.build.weights = asked.precision == "bf16w" ? DType::BFloat16 : DType::Float32;
+      precision_ = asked.precision;
+      plan_.reset();
+      failure_ = nullptr;
+      try {
+        plan_.emplace(open_model(options_));
+        const char* precision = precision_name(*plan_);
+        check(precision_.empty() || precision_ == precision, ErrorCode::InvalidArgument,
+              "plan '{}' has precision {}, expected {}", asked.model, precision, precision_);
+      } catch (...) {
+        failure_ = std::current_exception();
+      }
+    }
+    if (failure_) std::rethrow_exception(failure_);
+    return *plan_;
+  }
+
+  /// The row that `work` fills; its error, which is also reported, when that throws.
+  BenchRow attempt(const BenchCase& asked, const Work& work) {
+    BenchRow row;
+    row.asked = asked;
+    row.backend = asked.backend;
+    row.precision = asked.precision;
+    row.setup = {options_.streams.value_or(1), asked.threads / options_.streams.value_or(1),
+                 asked.batch};
+    std::string hint;
+    try {
+      work(row);
+    } catch (const Error& error) {
+      row.error = error.what();
+      hint = error.hint();
+    } catch (const std::bad_alloc&) {
+      row.error = "out of memory";
+    }
+    // What keeps a model from opening is the same for all its cases.
+    if (!row.error.empty() && row.error != last_error_) {
+      const std::string which =
+          cases_.size() == 1 ? ""
+                             : fmt::format("{}, backend {}, {}, batch {}: ", asked.model,
+                                           asked.backend, threads_text(asked.threads), asked.batch);
+      report_error(which + row.error, hint);
+      last_error_ = row.error;
+    }
+    return row;
+  }
+
+  Target prepare(BenchRow& row) {
+    const Plan& plan = plan_of(row.asked);
+    row.precision = precision_name(plan);
+    row.shape = input_dims(plan, row.asked.batch, row.asked.size);
+    if (options_.hint == BenchHint::Throughput) row.setup = find_setup(plan, row.asked);
+    Target target(plan, row.asked, row.setup);
+    row.backend = target.session().backend();
+    return target;
+  }
+
+  void measure_row(BenchRow& row) {
+    Target target = prepare(row);
+    Progress progress("bench", "runs", options_.timing.warmup + options_.timing.iterations,
+                      options_.quiet);
+    Measurement measurement = measure(
+        row.setup.streams, [&](int stream) { target.run(stream); }, options_.timing,
+        [&](int64_t done, int64_t expected) { progress.update(done, expected); });
+    row.images_per_s = images_per_s(measurement, row.setup.batch);
+    row.busy_elsewhere = measurement.busy_elsewhere;
+    row.iterations = static_cast<int64_t>(measurement.runs.size());
+    std::vector<double> milliseconds;
+    for (const RunSpan& run : measurement.runs) milliseconds.push_back(run.end - run.begin);
+    row.ms = summarize(std::move(milliseconds));
+    row.runs = std::move(measurement.runs);
+  }
+
+  StreamSetup find_setup(const Plan& plan, const BenchCase& asked) const {
+    constexpr double kTrialSeconds = 0.25;
+    const std::vector<StreamSetup> setups = throughput_setups(asked.threads, asked.batch);
+    if (setups.size() == 1) return setups.front();
+    Progress progress("bench", "trials", 2 * static_cast<int64_t>(setups.size()), options_.quiet);
+    int64_t done = 0;
+    return fastest_setup(setups, [&](const StreamSetup& setup) {
+      progress.update(++done);
+      try {
+        Target target(plan, asked, setup);
+        const Measurement trial =
+            measure(setup.streams, [&](int stream) { target.run(stream); },
+                    {.warmup = 1, .iterations = setup.streams, .duration = kTrialSeconds});
+        return images_per_s(trial, setup.batch);
+      } catch (const Error&) {
+        return 0.0;  // too much memory, say; when nothing works, measuring tells why
+      }
+    });
+  }
+
+  std::vector<BenchRow> compared() {
+    std::vector<std::unique_ptr<Target>> targets;
+    std::vector<BenchRow> rows;
+    for (const BenchCase& asked : cases_)
+      rows.push_back(attempt(asked, [&](BenchRow& row) {
+        targets.push_back(std::make_unique<Target>(prepare(row)));
+      }));
+    if (targets.size() == 2) {
+      interleave(rows, *targets[0], *targets[1]);
+      return rows;
+    }
+    for (BenchRow& row : rows)
+      if (row.error.empty()) row = attempt(row.asked, [&](BenchRow& again) { measure_row(again); });
+    return rows;
+  }
+
+  void interleave(std::vector<BenchRow>& rows, Target& a, Target& b) const {
+    // An untimed run first: it brings back the caches and lets the threads of the other fall
+    // asleep.
+    const auto timed = [](Target& target) {
+      return [&target] {
+        target.run(0);
+        const auto start = std::chrono::steady_clock::now();
+        target.run(0);
+        return std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - start)
+            .count();
+      };
+    };
+    const InterleavedResult result = interleaved(timed(a), timed(b),
+                                                 {.warmup = options_.timing.warmup,
+                                                  .rounds = options_.timing.iterations,
+                                                  .duration = options_.timing.duration});
+    rows[0].ms = result.a;
+    rows[1].ms = result.b;
+    for (BenchRow& row : rows) {
+      row.images_per_s = 1000 * static_cast<double>(row.setup.batch) / row.ms.mean;
+      row.iterations = result.rounds;
+      row.busy_elsewhere = result.busy_elsewhere;
+    }
+    const double scale =  // to times of one image
+        static_cast<double>(rows[1].setup.batch) / static_cast<double>(rows[0].setup.batch);
+    rows[1].ratio = BenchRatio{result.ratio * scale,
+                               {result.interval.low * scale, result.interval.high * scale},
+                               result.noisy};
+  }
+
+  BenchOptions options_;
+  std::vector<BenchCase> cases_;
+  std::string precision_;  ///< that plan_ was asked for
+  std::optional<Plan> plan_;
+  std::exception_ptr failure_;
+  std::string last_error_;
+};
+
+/// A file that is checked now and written at the end.
+std::unique_ptr<AtomicFile> open_output(const std::string& path, const BenchOptions& options) {
+  if (path.empty()) return nullptr;
+  check_output(path, options.models);
+  return std::make_unique<AtomicFile>(path);
+}
+
+BenchFormat report_format(const std::string& path) {
+  if (path.ends_with(".json")) return BenchFormat::Json;
+  return path.ends_with(".csv") ? BenchFormat::Csv : BenchFormat::Markdown;
+}
+
+/// Says why the rows should not be trusted, and returns the exit code.
+int verdict(const std::vector<BenchRow>& rows) {
+  int code = kSuccess;
+  double busy = 0;
+  for (const BenchRow& row : rows) {
+    busy = std::max(busy, row.busy_elsewhere.value_or(0));
+    if (!row.error.empty()) code = kRuntimeError;
+    if (code != kSuccess || !row.ratio || row.ratio->noisy.empty()) continue;
+    report_error("no ratio: " + row.ratio->noisy,
+                 "stop what else runs on this machine, or measure longer with --duration");
+    code = kGateFailed;
+  }
+  if (busy > kBusyMachine && code != kGateFailed)
+    log_warning(
+        "others used up to {:.0f} % of the cores: these times are too long by an unknown amount",
+        100 * busy);
+  return code;
+}
+
+int run_bench(const BenchOptions& options) {
+  const auto report = open_output(options.report, options);
+  const auto times = open_output(options.export_times, options);
+  const BenchMachine machine = this_machine();
+  const std::vector<BenchRow> rows = Bench(options).rows();
+  write_stdout(bench_text(rows, machine, options.format));
+  if (report) {
+    report->write(bench_text(rows, machine, report_format(options.report)));
+    report->commit();
+  }
+  if (times && rows.front().error.empty()) {
+    times->write(trtexec_times(rows.front().runs));
+    times->commit();
+  }
+  return verdict(rows);
+}
+
+}  // namespace
+
+Action add_bench(CLI::App& verb) {
+  auto options = std::make_shared<BenchOptions>();
+  add_bench_options(verb, options);
+  return [options] { return run_bench(*options); };
+}
+
+}  // namespace vitro::cli

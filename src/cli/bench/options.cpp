@@ -1,0 +1,226 @@
+#include "cli/bench/options.h"
+
+#include <fmt/format.h>
+
+#include <CLI/CLI.hpp>
+#include <algorithm>
+#include <filesystem>
+#include <map>
+
+#include "core/thread_team.h"
+
+namespace vitro::cli {
+namespace {
+
+const std::map<std::string, BenchHint> kHints{{"latency", BenchHint::Latency},
+                                              {"throughput", BenchHint::Throughput}};
+const std::map<std::string, BenchFormat> kFormats{{"table", BenchFormat::Table},
+                                                  {"md", BenchFormat::Markdown},
+                                                  {"json", BenchFormat::Json},
+                                                  {"csv", BenchFormat::Csv},
+                                                  {"trtexec", BenchFormat::Trtexec}};
+
+/// Declares an option whose value is a list, "1,8,16", of different elements that `element`
+/// accepts.
+template <typename T, typename Convert>
+CLI::Option* add_list(CLI::App& verb, const std::string& name, std::vector<T>& values,
+                      const CLI::Validator& element, const Convert& convert,
+                      const std::string& description) {
+  const auto parse = [name, &values, element, convert](const std::string& text) {
+    values.clear();
+    for (size_t begin = 0; begin <= text.size();) {
+      const size_t end = std::min(text.find(',', begin), text.size());
+      std::string item = text.substr(begin, end - begin);
+      const std::string error = element(item);
+      if (!error.empty()) throw CLI::ValidationError(name, error);
+      const T value = convert(item);
+      if (std::find(values.begin(), values.end(), value) != values.end())
+        throw CLI::ValidationError(name, fmt::format("'{}' occurs twice in '{}'", item, text));
+      values.push_back(value);
+      begin = end + 1;
+    }
+  };
+  return verb.add_option_function<std::string>(name, parse, description)->group(kExecutionGroup);
+}
+
+std::string text_of(const std::string& text) { return text; }
+int64_t integer_of(const std::string& text) { return std::stoll(text); }
+
+template <typename T>
+CLI::Validator one_of(const std::map<std::string, T>& values) {
+  std::vector<std::string> names;
+  for (const auto& [name, value] : values) names.push_back(name);
+  return CLI::Validator(
+      [names](std::string& text) {
+        if (std::find(names.begin(), names.end(), text) != names.end()) return std::string();
+        return fmt::format("got '{}', expected {}", text, fmt::join(names, "|"));
+      },
+      "NAME");
+}
+
+template <typename T>
+CLI::Option* add_choice(CLI::App& verb, const std::string& name, T& value,
+                        const std::map<std::string, T>& values, const std::string& description) {
+  return verb
+      .add_option_function<std::string>(
+          name, [&value, &values](const std::string& text) { value = values.at(text); },
+          description)
+      ->check(one_of(values));
+}
+
+CLI::Validator precision_name() {
+  return CLI::Validator(
+      [](std::string& text) {
+        if (text == "fp32" || text == "bf16w") return std::string();
+        return fmt::format("got '{}', expected fp32 or bf16w", text);
+      },
+      "PRECISION");
+}
+
+CLI::Validator report_name() {
+  return CLI::Validator(
+      [](std::string& text) {
+        const std::string extension = std::filesystem::path(text).extension().string();
+        if (extension == ".json" || extension == ".csv" || extension == ".md") return std::string();
+        return fmt::format("got '{}', expected a name that ends with .json, .csv or .md", text);
+      },
+      "FILE");
+}
+
+void add_lists(CLI::App& verb, BenchOptions& options) {
+  add_list(verb, "--batch", options.batches, positive_integer(), integer_of,
+           "Images in one run; default: 1")
+      ->option_text("N,...");
+  add_list(verb, "--size", options.sizes, size_text(), parse_size,
+           "Input size in pixels; default: the model's")
+      ->option_text("N|HxW,...");
+  add_list(
+      verb, "--threads", options.threads, thread_count(),
+      [](const std::string& text) { return static_cast<int>(integer_of(text)); },
+      "Threads in all, shared by the streams; default: one for each core")
+      ->option_text("N,...");
+  add_list(verb, "--backend", options.backends, backend_name(), text_of,
+           "What runs the model (" + backend_names_text() + "); default: auto")
+      ->option_text("NAME,...");
+  add_list(verb, "--precision", options.precisions, precision_name(), text_of,
+           "fp32, or bf16w: weights of bf16 in fp32 arithmetic; default: the plan's, else fp32")
+      ->option_text("fp32|bf16w,...");
+}
+
+void add_timing(CLI::App& verb, BenchOptions& options) {
+  add_choice(verb, "--hint", options.hint, kHints,
+             "latency: all threads on one run; throughput: find the streams and the parts of a "
+             "batch that give most images/s")
+      ->option_text("latency|throughput")
+      ->group(kExecutionGroup);
+  verb.add_option("--streams", options.streams, "Runs at the same time; default: 1")
+      ->option_text("N")
+      ->check(thread_count())
+      ->group(kExecutionGroup);
+  verb.add_flag("--compare", options.compare,
+                "Of exactly two combinations, by turns: how many times as fast the second is")
+      ->group(kExecutionGroup);
+  verb.add_option("--warmup", options.timing.warmup,
+                  "Runs that are not timed, at least 1; default: 3")
+      ->option_text("N")
+      ->check(positive_integer())
+      ->group(kExecutionGroup);
+  verb.add_option("--duration", options.timing.duration,
+                  "Time at least this many seconds; default: 3")
+      ->option_text("SECONDS")
+      ->check(number_between(0, 86400))
+      ->group(kExecutionGroup);
+  verb.add_option("--iterations", options.timing.iterations,
+                  "Time at least N runs; exactly N without --duration; default: 10")
+      ->option_text("N")
+      ->check(positive_integer())
+      ->group(kExecutionGroup);
+}
+
+void add_formats(CLI::App& verb, BenchOptions& options) {
+  add_choice(verb, "-o,--format", options.format, kFormats,
+             "How to print; trtexec: the summary lines of its log; default: table")
+      ->option_text("table|md|json|csv|trtexec")
+      ->group(kOutputGroup);
+  verb.add_option("--report", options.report, "Also write the rows there, by its ending")
+      ->option_text("FILE.json|.csv|.md")
+      ->check(report_name())
+      ->group(kOutputGroup);
+  verb.add_option("--exportTimes", options.export_times,
+                  "Write begin and end of every run, in trtexec's JSON")
+      ->option_text("FILE")
+      ->group(kOutputGroup);
+}
+
+/// Throws a usage error when `wrong`.
+void refuse(bool wrong, const std::string& option, const std::string& why) {
+  if (wrong) throw CLI::ValidationError(option, why);
+}
+
+void check_together(const CLI::App& verb, const BenchOptions& options) {
+  const bool hinted = options.hint != BenchHint::None;
+  refuse(hinted && options.streams, "--hint", "chooses the streams itself, expected no --streams");
+  for (int threads : options.threads)
+    refuse(threads % options.streams.value_or(1) != 0, "--streams",
+           fmt::format("{} streams cannot share {} threads equally", *options.streams, threads));
+  refuse(options.json && verb.count("--format") > 0 && options.format != BenchFormat::Json,
+         "--json", "contradicts --format");
+  refuse(!options.export_times.empty() && options.export_times == options.report, "--exportTimes",
+         fmt::format("'{}' is the file of --report too", options.report));
+
+  const size_t combinations = sweep(options).size();
+  refuse(!options.export_times.empty() && combinations != 1, "--exportTimes",
+         fmt::format("is for one combination, got {}", combinations));
+  refuse(options.compare && combinations != 2, "--compare",
+         fmt::format("is for exactly two combinations, got {}", combinations));
+  refuse(options.compare && (options.streams || options.hint == BenchHint::Throughput), "--compare",
+         "takes turns, so nothing else can run at the same time; expected neither --streams nor "
+         "--hint throughput");
+  refuse(options.compare && options.format == BenchFormat::Trtexec, "--compare",
+         "has no trtexec format");
+  auto models = options.models;
+  std::sort(models.begin(), models.end());
+  const auto twice = std::adjacent_find(models.begin(), models.end());
+  refuse(twice != models.end() && !options.compare, "MODEL",
+         fmt::format("'{}' occurs twice", twice == models.end() ? "" : *twice));
+}
+
+}  // namespace
+
+void add_bench_options(CLI::App& verb, const std::shared_ptr<BenchOptions>& options) {
+  verb.add_option("MODEL", options->models,
+                  "Plans, or checkpoints (.safetensors, .pth) built on the fly")
+      ->option_text("MODEL...")
+      ->required();
+  add_build_options(verb, options->build);
+  add_lists(verb, *options);
+  add_timing(verb, *options);
+  add_formats(verb, *options);
+  add_verbose_option(verb, *options);
+  add_output_options(verb, *options);
+  verb.callback([&verb, options] {
+    check_together(verb, *options);
+    if (options->json) options->format = BenchFormat::Json;
+    const bool iterations_only = verb.count("--iterations") > 0 && verb.count("--duration") == 0;
+    if (iterations_only) options->timing.duration = 0;
+  });
+}
+
+std::vector<BenchCase> sweep(const BenchOptions& options) {
+  std::vector<int> threads = options.threads;
+  if (threads.empty()) {
+    const int streams = options.streams.value_or(1);
+    threads = {streams * std::max(1, available_cores() / streams)};
+  }
+  std::vector<BenchCase> cases;
+  for (const auto& model : options.models)
+    for (const auto& backend : options.backends)
+      for (const auto& precision : options.precisions)
+        for (int count : threads)
+          for (int64_t batch : options.batches)
+            for (const auto& size : options.sizes)
+              cases.push_back({model, backend, precision, count, batch, size});
+  return cases;
+}
+
+}  // namespace vitro::cli

@@ -1,0 +1,219 @@
+#include "cli/bench/report.h"
+
+#include <algorithm>
+#include <nlohmann/json.hpp>
+
+#include "backends/cpu/kernels/kernels.h"
+#include "cli/bench/trtexec.h"
+#include "cli/output.h"
+#include "cli/table.h"
+#include "core/thread_team.h"
+#include "measure/machine_load.h"
+#include "measure/system_info.h"
+
+namespace vitro::cli {
+namespace {
+
+using Cells = std::vector<std::string>;
+
+template <typename T>
+Json or_null(bool known, const T& value) {
+  return known ? Json(value) : Json();
+}
+
+void add_ratio(Json& json, const BenchRow& row) {
+  const bool shown = row.ratio && row.ratio->noisy.empty();
+  const BenchRatio ratio = row.ratio.value_or(BenchRatio{});
+  json["ratio"] = or_null(shown, ratio.ratio);
+  json["ratio_low"] = or_null(shown, ratio.interval.low);
+  json["ratio_high"] = or_null(shown, ratio.interval.high);
+  json["noisy"] = or_null(!ratio.noisy.empty(), ratio.noisy);
+}
+
+/// Every row has the same keys; what is not known is null.
+Json row_json(const BenchRow& row, const BenchMachine& machine, bool with_ratio) {
+  const bool done = row.error.empty();
+  const std::string isa =
+      done && row.backend == "cpu" ? cpu::isa_name(cpu::select_isa()) : "scalar";
+  Json json{
+      {"model", row.asked.model},
+      {"backend", row.backend},
+      {"precision", or_null(!row.precision.empty(), row.precision)},
+      {"batch", row.asked.batch},
+      {"shape", or_null(!row.shape.empty(), row.shape)},
+      {"threads", row.asked.threads},
+      {"streams", or_null(done, row.setup.streams)},
+      {"threads_per_stream", or_null(done, row.setup.threads)},
+      {"run_batch", or_null(done, row.setup.batch)},
+      {"median_ms", or_null(done, row.ms.median)},
+      {"p90_ms", or_null(done, row.ms.p90)},
+      {"p99_ms", or_null(done, row.ms.p99)},
+      {"min_ms", or_null(done, row.ms.min)},
+      {"images_per_s", or_null(done, row.images_per_s)},
+      {"mean_ms", or_null(done, row.ms.mean)},
+      {"stddev_ms", or_null(done, row.ms.stddev)},
+      {"iterations", row.iterations},
+      {"cpu", machine.cpu},
+      {"cores", machine.cores},
+      {"isa", or_null(done, isa)},
+      {"version", machine.version},
+      {"compiler", machine.compiler},
+      {"load_average", or_null(machine.load_average.has_value(), machine.load_average.value_or(0))},
+      {"busy_elsewhere_percent",
+       or_null(row.busy_elsewhere.has_value(), 100 * row.busy_elsewhere.value_or(0))},
+      {"error", or_null(!done, row.error)}};
+  if (with_ratio) add_ratio(json, row);
+  return json;
+}
+
+Json rows_json(const std::vector<BenchRow>& rows, const BenchMachine& machine) {
+  const bool with_ratio =
+      std::any_of(rows.begin(), rows.end(), [](const BenchRow& row) { return row.ratio; });
+  Json json = Json::array();
+  for (const BenchRow& row : rows) json.push_back(row_json(row, machine, with_ratio));
+  return json;
+}
+
+/// A field of RFC 4180.
+std::string csv_field(const Json& value) {
+  std::string text = value.is_null()     ? ""
+                     : value.is_string() ? value.get<std::string>()
+                                         : value.dump();
+  if (value.is_array()) text = to_string(value.get<Dims>());
+  if (text.find_first_of(",\"\r\n") == std::string::npos) return text;
+  for (size_t at = 0; (at = text.find('"', at)) != std::string::npos; at += 2)
+    text.insert(at, "\"");
+  return "\"" + text + "\"";
+}
+
+std::string csv_text(const Json& rows) {
+  Cells lines(1);
+  for (const auto& [key, value] : rows.at(0).items())
+    lines[0] += (lines[0].empty() ? "" : ",") + key;
+  for (const Json& row : rows) {
+    Cells fields;
+    for (const auto& [key, value] : row.items()) fields.push_back(csv_field(value));
+    lines.push_back(fmt::format("{}", fmt::join(fields, ",")));
+  }
+  return fmt::format("{}\n", fmt::join(lines, "\n"));
+}
+
+bool several_models(const std::vector<BenchRow>& rows) {
+  return std::any_of(rows.begin(), rows.end(),
+                     [&](const BenchRow& row) { return row.asked.model != rows[0].asked.model; });
+}
+
+/// The heading and a line for each row; columns in which all rows are equal may be left out.
+std::vector<Cells> grid(const std::vector<BenchRow>& rows) {
+  const auto any = [&rows](auto&& holds) { return std::any_of(rows.begin(), rows.end(), holds); };
+  const bool models = several_models(rows);
+  const bool parts = any([](auto& row) { return row.setup.batch != row.asked.batch; });
+  const bool errors = any([](auto& row) { return !row.error.empty(); });
+  std::vector<Cells> lines;
+  const auto add = [&](const std::string& model, Cells line, const std::string& part,
+                       const std::string& error) {
+    if (models) line.insert(line.begin(), model);
+    if (parts) line.push_back(part);
+    if (errors) line.push_back(error);
+    lines.push_back(std::move(line));
+  };
+  add("model",
+      {"backend", "precision", "batch", "shape", "streams x threads", "median ms", "p90 ms",
+       "p99 ms", "min ms", "images/s"},
+      "images/run", "error");
+  for (const BenchRow& row : rows) {
+    const bool done = row.error.empty();
+    const auto number = [done](double value, int digits) {
+      return done ? fmt::format("{:.{}f}", value, digits) : std::string("-");
+    };
+    add(row.asked.model,
+        {row.backend, row.precision, std::to_string(row.asked.batch),
+         row.shape.empty() ? "-" : to_string(row.shape),
+         done ? fmt::format("{}x{}", row.setup.streams, row.setup.threads)
+              : std::to_string(row.asked.threads),
+         number(row.ms.median, 2), number(row.ms.p90, 2), number(row.ms.p99, 2),
+         number(row.ms.min, 2), number(row.images_per_s, 1)},
+        done ? std::to_string(row.setup.batch) : "-", row.error);
+  }
+  return lines;
+}
+
+/// What is below a table: ratio and machine.
+std::vector<std::string> facts(const std::vector<BenchRow>& rows, const BenchMachine& machine) {
+  std::vector<std::string> lines;
+  std::optional<double> busy;
+  std::string isa;
+  for (const BenchRow& row : rows) {
+    if (row.busy_elsewhere) busy = std::max(busy.value_or(0), *row.busy_elsewhere);
+    if (row.error.empty() && row.backend == "cpu") isa = cpu::isa_name(cpu::select_isa());
+    if (row.ratio && row.ratio->noisy.empty())
+      lines.push_back(fmt::format(
+          "The second row is {:.3f} times as fast as the first (95 % interval {:.3f} to {:.3f}, {} "
+          "rounds).",
+          row.ratio->ratio, row.ratio->interval.low, row.ratio->interval.high, row.iterations));
+    else if (row.ratio)
+      lines.push_back("No ratio: " + row.ratio->noisy + ".");
+  }
+  std::string line = several_models(rows) ? "" : rows[0].asked.model + " on ";
+  line += fmt::format("{}, {} core{}", machine.cpu, machine.cores, machine.cores == 1 ? "" : "s");
+  if (!isa.empty()) line += ", " + isa;
+  line += fmt::format("; vitro {}, {}", machine.version, machine.compiler);
+  if (machine.load_average)
+    line += fmt::format("; load average before {:.2f}", *machine.load_average);
+  if (busy) line += fmt::format("; others used up to {:.0f} % of the cores", 100 * *busy);
+  lines.push_back(line);
+  return lines;
+}
+
+std::string table_text(const std::vector<BenchRow>& rows, const BenchMachine& machine) {
+  const std::vector<Cells> lines = grid(rows);
+  Table table(lines[0]);
+  for (size_t i = 1; i < lines.size(); ++i) table.add_row(lines[i]);
+  return fmt::format("{}\n{}\n", table.text(), fmt::join(facts(rows, machine), "\n"));
+}
+
+std::string markdown_text(const std::vector<BenchRow>& rows, const BenchMachine& machine) {
+  std::string text;
+  const auto add = [&text](Cells cells) {
+    for (std::string& cell : cells) {
+      std::replace(cell.begin(), cell.end(), '\n', ' ');
+      for (size_t at = 0; (at = cell.find('|', at)) != std::string::npos; at += 2)
+        cell.insert(at, "\\");
+    }
+    text += fmt::format("| {} |\n", fmt::join(cells, " | "));
+  };
+  const std::vector<Cells> lines = grid(rows);
+  add(lines[0]);
+  add(Cells(lines[0].size(), "---"));
+  for (size_t i = 1; i < lines.size(); ++i) add(lines[i]);
+  for (const std::string& fact : facts(rows, machine)) text += "\n" + fact + "\n";
+  return text;
+}
+
+}  // namespace
+
+BenchMachine this_machine() {
+  return {cpu_model(), available_cores(), version(), compiler(), load_average()};
+}
+
+std::string bench_text(const std::vector<BenchRow>& rows, const BenchMachine& machine,
+                       BenchFormat format) {
+  std::string text;
+  switch (format) {
+    case BenchFormat::Table:
+      return printable(table_text(rows, machine));
+    case BenchFormat::Markdown:
+      return printable(markdown_text(rows, machine));
+    case BenchFormat::Json:
+      return json_text(rows_json(rows, machine));
+    case BenchFormat::Csv:
+      return csv_text(rows_json(rows, machine));
+    case BenchFormat::Trtexec:
+      for (const BenchRow& row : rows)
+        if (row.error.empty()) text += trtexec_summary(row);
+      return printable(text);
+  }
+  return text;
+}
+
+}  // namespace vitro::cli

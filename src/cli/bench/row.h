@@ -1,0 +1,47 @@
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "cli/options.h"
+#include "measure/measure.h"
+#include "measure/statistics.h"
+#include "measure/throughput.h"
+
+namespace vitro::cli {
+
+/// One combination of a sweep, as it was asked for.
+struct BenchCase {
+  std::string model;
+  std::string backend;
+  std::string precision;  ///< that of the model when empty
+  int threads = 1;        ///< in all
+  int64_t batch = 1;
+  std::optional<Size> size;  ///< the model's when empty
+};
+
+/// One combination against another, of `bench --compare`.
+struct BenchRatio {
+  double ratio = 0;   ///< median per image of the first row over that of this one
+  Interval interval;  ///< 95 %
+  std::string noisy;  ///< why the ratio must not be shown; empty when it may be
+};
+
+/// What came of a case. With an error, what could not be measured stays empty.
+struct BenchRow {
+  BenchCase asked;
+  std::string backend;    ///< the one that "auto" stood for
+  std::string precision;  ///< of the plan
+  Dims shape;             ///< of the whole batch
+  StreamSetup setup;
+  Summary ms;  ///< of one run
+  double images_per_s = 0;
+  std::vector<RunSpan> runs;
+  int64_t iterations = 0;
+  std::optional<double> busy_elsewhere;
+  std::optional<BenchRatio> ratio;
+  std::string error;
+};
+
+}  // namespace vitro::cli

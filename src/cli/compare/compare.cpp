@@ -1,0 +1,229 @@
+#include <CLI/CLI.hpp>
+#include <algorithm>
+#include <chrono>
+#include <cmath>
+#include <nlohmann/json.hpp>
+
+#include "cli/compare/report.h"
+#include "cli/model.h"
+#include "cli/options.h"
+#include "cli/verbs.h"
+#include "core/error_norms.h"
+#include "eval/prediction.h"
+#include "formats/npy.h"
+#include "measure/synthetic_input.h"
+#include "runtime/plan_data.h"
+
+namespace vitro::cli {
+namespace {
+
+struct Options : CommonOptions {
+  std::string model_b;
+  std::string backend_b;
+  int threads_b = 0;  ///< 0: those of A
+  std::string input;
+  std::optional<int64_t> batch;
+  std::string size;
+  std::optional<double> bound;
+  bool no_latency = false;
+  int64_t rounds = 10;
+  double duration = 3;
+};
+
+/// What B changes, everything else being that of A.
+CommonOptions options_of_b(const Options& options) {
+  CommonOptions b = options;
+  if (!options.model_b.empty()) b.model = options.model_b;
+  if (!options.backend_b.empty()) b.session.backend = options.backend_b;
+  if (options.threads_b != 0) b.session.threads = options.threads_b;
+  return b;
+}
+
+Dims comparison_dims(const Options& options, const Plan& plan) {
+  return input_dims(plan, options.batch.value_or(1), parse_size(options.size));
+}
+
+/// A picture, preprocessed as the model of A says.
+Tensor picture_input(const Options& options, const Plan& plan) {
+  Preprocessing preprocessing = plan.info().preprocessing;
+  if (const auto size = parse_size(options.size)) {
+    preprocessing.height = static_cast<int>(size->height);
+    preprocessing.width = static_cast<int>(size->width);
+  }
+  Tensor tensor(comparison_dims(options, plan));
+  const std::span<float> pixels = tensor.data;
+  const size_t image = pixels.size() / static_cast<size_t>(tensor.dims[0]);
+  preprocess(load_image(options.input), preprocessing, pixels.first(image));
+  for (size_t at = image; at < pixels.size(); at += image)
+    std::copy_n(pixels.begin(), image, pixels.begin() + static_cast<std::ptrdiff_t>(at));
+  return tensor;
+}
+
+Tensor comparison_input(const Options& options, const Plan& plan) {
+  if (options.input.empty()) return synthetic_input(comparison_dims(options, plan));
+  if (!options.input.ends_with(".npy")) return picture_input(options, plan);
+  return read_npy(options.input);
+}
+
+/// Both compute in float32: only weights that one side alone has rounded call for more.
+double default_bound(const Plan& a, const Plan& b) {
+  return weights_dtype(a.data().graph) == weights_dtype(b.data().graph) ? 1e-10 : 2.5e-4;
+}
+
+std::optional<OutputErrors> output_errors(const LayerErrors& errors) {
+  const Tensor &a = errors.logits_a, &b = errors.logits_b;
+  if (a.dims != b.dims) return std::nullopt;
+  OutputErrors result;
+  result.images = a.dims[0];
+  ErrorNorms norms;
+  norms.add(a.data, b.data);
+  result.nmse = norms.nmse();
+  result.max_error = norms.max_error();
+  const size_t classes = a.data.size() / static_cast<size_t>(a.dims[0]);
+  for (size_t at = 0; at < a.data.size(); at += classes) {
+    const auto row_a = std::span(a.data).subspan(at, classes);
+    const auto row_b = std::span(b.data).subspan(at, classes);
+    const auto best = static_cast<size_t>(top_indices(row_a, 1).front());
+    if (top_indices(row_b, 1).front() == static_cast<int64_t>(best)) ++result.same_class;
+    const double difference = std::abs(softmax(row_a)[best] - softmax(row_b)[best]);
+    // NaN must not hide behind the maximum.
+    if (!(difference <= result.top1_difference)) result.top1_difference = difference;
+  }
+  return result;
+}
+
+TimedRun timed_run(const Session& session, const Tensor& input, Tensor& logits) {
+  return [&] {
+    const auto start = std::chrono::steady_clock::now();
+    session.run(input.data.data(), input.dims, logits.data.data());
+    return std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - start)
+        .count();
+  };
+}
+
+/// The logits are overwritten: they have the shape that each side needs.
+InterleavedResult measure_latency(const Options& options, const Contender& a, const Contender& b,
+                                  const Tensor& input, LayerErrors errors) {
+  return interleaved(timed_run(a.session, input, errors.logits_a),
+                     timed_run(b.session, input, errors.logits_b),
+                     {.rounds = options.rounds, .duration = options.duration});
+}
+
+Contender open_contender(const CommonOptions& options, const Plan& plan, const Dims& dims) {
+  Session session(plan, options.session);
+  prepare_checked(session, dims);
+  PlacedProgram program = placed_program(session, dims);
+  return {options.model, std::move(session), std::move(program)};
+}
+
+int conclude(const Comparison& comparison) {
+  if (const LayerError* bad = first_bad_layer(comparison)) {
+    report_error(fmt::format(
+        "'{}' is the first layer beyond the bound: nmse {:.3g} of {:.3g}, "
+        "max {:.3g} of {:.3g}",
+        bad->source, bad->nmse, comparison.bound.nmse, bad->max_error, comparison.bound.max_error));
+    return kGateFailed;
+  }
+  for (const auto& [side, found] :
+       {std::pair{"A", &comparison.errors.a}, {"B", &comparison.errors.b}})
+    if (found->steps > 0) {
+      report_error(fmt::format("values of {} are not finite, first in '{}'", side, found->first));
+      return kGateFailed;
+    }
+  return kSuccess;
+}
+
+int run_compare(const Options& options) {
+  const Plan plan = open_model(options);
+  const Tensor input = comparison_input(options, plan);
+  const CommonOptions options_b = options_of_b(options);
+  const Plan plan_b = options_b.model == options.model ? plan : open_model(options_b);
+  const Contender a = open_contender(options, plan, input.dims);
+  const Contender b = open_contender(options_b, plan_b, input.dims);
+  const MemoryUse &memory_a = a.program.executable->memory(),
+                  &memory_b = b.program.executable->memory();
+  // All results of B are kept until A has made them as well.
+  check_memory(static_cast<double>(memory_a.arena + memory_b.arena + memory_b.activations),
+               input.dims);
+  Comparison comparison;
+  comparison.input = options.input.empty() ? "synthetic" : options.input;
+  comparison.dims = input.dims;
+  comparison.bound.nmse = options.bound.value_or(default_bound(plan, plan_b));
+  comparison.bound.max_error = 10 * std::sqrt(comparison.bound.nmse);
+  comparison.ops = match_ops(a.program, b.program);
+  comparison.errors = compare_layers(a.session, b.session, input);
+  comparison.outputs = output_errors(comparison.errors);
+  if (!options.no_latency)
+    comparison.latency = measure_latency(options, a, b, input, comparison.errors);
+  if (options.json)
+    print_json(comparison_json(a, b, comparison));
+  else
+    write_stdout(comparison_text(a, b, comparison));
+  return conclude(comparison);
+}
+
+void add_latency_options(CLI::App& verb, Options& options) {
+  verb.add_flag("--no-latency", options.no_latency, "Measure no times")->group(kExecutionGroup);
+  verb.add_option("--duration", options.duration,
+                  "Run both in turn for at least this many seconds; default: 3")
+      ->option_text("SECONDS")
+      ->check(number_between(0, 86400))
+      ->group(kExecutionGroup);
+  verb.add_option("--iterations", options.rounds, "Time each at least N times; default: 10")
+      ->option_text("N")
+      ->check(positive_integer())
+      ->group(kExecutionGroup);
+}
+
+}  // namespace
+
+Action add_compare(CLI::App& verb) {
+  auto options = std::make_shared<Options>();
+  add_model_options(verb, *options);
+  verb.get_option("MODEL")->description("A: plan, or checkpoint (.safetensors, .pth)");
+  auto* model_b = verb.add_option("MODEL_B", options->model_b,
+                                  "B, by which A is judged; default: the same model")
+                      ->option_text("[MODEL_B]");
+  add_execution_options(verb, *options);
+  auto* backend_b = verb.add_option("--backend-b", options->backend_b, "Of B; default: that of A")
+                        ->option_text(verb.get_option("--backend")->get_option_text())
+                        ->check(backend_name())
+                        ->group(kExecutionGroup);
+  auto* threads_b = verb.add_option("--threads-b", options->threads_b, "Of B; default: those of A")
+                        ->option_text("N")
+                        ->check(thread_count())
+                        ->group(kExecutionGroup);
+  verb.add_option("--input", options->input,
+                  "What both run: preprocessed images (.npy) or a picture; default: synthetic")
+      ->option_text("FILE")
+      ->group(kExecutionGroup);
+  verb.add_option("--batch", options->batch, "Images in one run; default: 1")
+      ->option_text("N")
+      ->check(positive_integer())
+      ->group(kExecutionGroup);
+  verb.add_option("--size", options->size, "Input size; default: that of A")
+      ->option_text("N|HxW")
+      ->check(size_text())
+      ->group(kExecutionGroup);
+  add_latency_options(verb, *options);
+  verb.add_option("--bound", options->bound,
+                  "Exit with 3 when the nmse of a layer exceeds this; default: 1e-10, or 2.5e-4 "
+                  "when one side alone has weights in bf16")
+      ->option_text("NMSE")
+      ->check(number_between(0, 1))
+      ->group(kOutputGroup);
+  add_output_options(verb, *options);
+  verb.callback([options, model_b, backend_b, threads_b] {
+    if (model_b->empty() && backend_b->empty() && threads_b->empty())
+      throw CLI::ValidationError("MODEL_B",
+                                 "nothing to compare with: expected another model, "
+                                 "--backend-b or --threads-b");
+    if (options->input.ends_with(".npy") && (options->batch || !options->size.empty()))
+      throw CLI::ValidationError("--input",
+                                 "a .npy file has a shape of its own, expected it "
+                                 "without --batch and --size");
+  });
+  return [options] { return run_compare(*options); };
+}
+
+}  // namespace vitro::cli

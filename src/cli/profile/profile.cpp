@@ -1,0 +1,264 @@
+#include <CLI/CLI.hpp>
+#include <nlohmann/json.hpp>
+#include <set>
+
+#include "cli/model.h"
+#include "cli/model_info.h"
+#include "cli/options.h"
+#include "cli/profile/advice.h"
+#include "cli/profile/exports.h"
+#include "cli/progress.h"
+#include "cli/table.h"
+#include "cli/verbs.h"
+#include "core/check.h"
+#include "core/file_io.h"
+#include "core/log.h"
+#include "measure/machine_load.h"
+#include "measure/synthetic_input.h"
+#include "measure/system_info.h"
+
+namespace vitro::cli {
+namespace {
+
+struct Options : CommonOptions {
+  int64_t batch = 1;
+  std::string size;
+  int64_t iterations = 0;
+  ProfileGroup group = ProfileGroup::Module;
+  int64_t top = 20;
+  std::string export_profile, trace, html;
+
+  std::vector<std::string> outputs() const {
+    std::vector<std::string> paths;
+    for (const std::string& path : {export_profile, trace, html})
+      if (!path.empty()) paths.push_back(path);
+    return paths;
+  }
+};
+
+constexpr int64_t kMaxIterations = 10'000;
+
+const std::map<std::string, ProfileGroup>& group_names() {
+  static const std::map<std::string, ProfileGroup> names{{"module", ProfileGroup::Module},
+                                                         {"op", ProfileGroup::Op},
+                                                         {"impl", ProfileGroup::Impl},
+                                                         {"block", ProfileGroup::Block}};
+  return names;
+}
+
+/// A file that is opened before the measurement: a path that cannot be written is refused first.
+class Export {
+ public:
+  explicit Export(const std::string& path) {
+    if (!path.empty()) file_ = std::make_unique<AtomicFile>(path);
+  }
+  template <typename Make>
+  void write(const Make& make) {
+    if (!file_) return;
+    file_->write(make());
+    file_->commit();
+  }
+
+ private:
+  std::unique_ptr<AtomicFile> file_;
+};
+
+ProfileReport measure(const Options& options, const Plan& plan) {
+  const Session session(plan, options.session);
+  const Dims dims = input_dims(plan, options.batch, parse_size(options.size));
+  prepare_checked(session, dims);
+  Progress progress("profile", "runs", options.iterations, options.quiet);
+  const auto show = [&](int64_t done, int64_t total) { progress.update(done, total); };
+  ProfileReport report{.model = options.model,
+                       .architecture = plan.info().architecture,
+                       .backend = session.backend(),
+                       .precision = precision_name(plan),
+                       .dims = dims,
+                       .threads = session.threads(),
+                       .peaks = {},
+                       .profile = {},
+                       .busy_elsewhere = {}};
+  const MachineLoad load;
+  report.profile = profile(session, synthetic_input(dims), {options.iterations, show});
+  report.busy_elsewhere = load.busy_elsewhere();
+  const auto available = static_cast<size_t>(available_memory());
+  report.peaks = cpu::measure_peaks(session.threads(), available > 0 ? available / 4 : SIZE_MAX);
+  return report;
+}
+
+std::vector<std::string> table_cells(const ProfileRow& row, const ProfileReport& report) {
+  const double seconds = row.ms / 1000;
+  const auto share = [](double part, double whole) {
+    return whole == 0 ? "-" : fmt::format("{:.1f}", 100 * part / whole);
+  };
+  const auto rate = [&](double amount) {
+    return amount == 0 || row.ms == 0 ? "-" : fmt::format("{:.1f}", amount / seconds * 1e-9);
+  };
+  return {row.name,
+          fmt::format("{:.3f}", row.ms),
+          share(row.ms, report.profile.ms),
+          share(row.waiting_ms, row.ms),
+          rate(row.flops),
+          row.flops == 0 ? "-" : share(row.compute_ms, row.ms),
+          rate(row.bytes),
+          row.bytes == 0 ? "-" : share(row.bytes / report.peaks.bytes_per_s, seconds)};
+}
+
+std::string peaks_text(const cpu::Peaks& peaks) {
+  std::string text = fmt::format("{:.1f} GFLOP/s of float32", peaks.flops_per_s * 1e-9);
+  if (peaks.product_flops_per_s != peaks.flops_per_s)
+    text += fmt::format(", {:.1f} in products", peaks.product_flops_per_s * 1e-9);
+  return text + fmt::format("; {:.1f} GB/s ({} streamed)", peaks.bytes_per_s * 1e-9,
+                            bytes_text(static_cast<double>(peaks.buffer_bytes)));
+}
+
+void print_header(const ProfileReport& report) {
+  const Profile& profile = report.profile;
+  print("{} ({}), {} on {}, {}\n", printable(report.model), printable(report.architecture),
+        to_string(report.dims), report.backend, threads_text(report.threads));
+  write_stdout(fields_text(
+      {{"run time", fmt::format("{:.2f} ms, median of {}; fastest {:.2f} ms", profile.median_ms,
+                                profile.runs, profile.min_ms)},
+       {"profiling costs",
+        fmt::format("{:.1f} % (95 % interval {:.1f} to {:.1f} %)", 100 * profile.overhead,
+                    100 * profile.overhead_low, 100 * profile.overhead_high)},
+       {"measured peaks", peaks_text(report.peaks)}}));
+}
+
+void print_table(const Options& options, const ProfileReport& report) {
+  const char* const names[] = {"module", "op", "impl", "block"};
+  Table table({names[static_cast<size_t>(options.group)], "ms", "% of run", "% waiting", "GFLOP/s",
+               "% of peak", "GB/s", "% of bandwidth"});
+  auto rows = profile_rows(report, options.group);
+  std::stable_sort(rows.begin(), rows.end(),
+                   [](const ProfileRow& a, const ProfileRow& b) { return a.ms > b.ms; });
+  const auto top = static_cast<size_t>(options.top);
+  const size_t shown = top == 0 ? rows.size() : std::min(rows.size(), top);
+  for (size_t i = 0; i < shown; ++i) table.add_row(table_cells(rows[i], report));
+  if (shown < rows.size()) {
+    ProfileRow rest{.name = fmt::format("({} more: --top 0)", rows.size() - shown)};
+    for (size_t i = shown; i < rows.size(); ++i) {
+      rest.ms += rows[i].ms;
+      rest.waiting_ms += rows[i].waiting_ms;
+      rest.flops += rows[i].flops;
+      rest.bytes += rows[i].bytes;
+      rest.compute_ms += rows[i].compute_ms;
+    }
+    table.add_row(table_cells(rest, report));
+  }
+  const ProfileRow total = profile_total(report);
+  table.add_row(table_cells(total, report));
+  print("\n{}\n", table.text());
+  const auto part = [&](double ms) {
+    return fmt::format("{:.3f} ms ({:.1f} %)", ms, 100 * ms / report.profile.ms);
+  };
+  write_stdout(fields_text({{"lost to waiting", part(total.waiting_ms)},
+                            {"lost to layout", part(layout_ms(report))},
+                            {"between ops", part(report.profile.between_ms)}}));
+}
+
+void print_advice(const ProfileReport& report) {
+  const auto list = profile_advice(report);
+  if (list.empty()) return;
+  print("\n{}\n", bold("Three things to look at"));
+  for (size_t i = 0; i < list.size(); ++i)
+    print("{}. {}: at most {:.2f} ms to gain\n   {}.\n   {}\n", i + 1, printable(list[i].title),
+          list[i].gain_ms, printable(list[i].evidence), printable(list[i].next));
+}
+
+int run_profile(const Options& options) {
+  for (const std::string& path : options.outputs()) check_output(path, {options.model});
+  Export export_profile(options.export_profile), trace(options.trace), html(options.html);
+  const Plan plan = open_model(options);
+  const ProfileReport report = measure(options, plan);
+  export_profile.write([&] { return json_text(trtexec_profile(report)); });
+  trace.write([&] { return json_text(chrome_trace(report)); });
+  html.write([&] { return html_report(report); });
+  for (const std::string& note : profile_notes(report)) log_warning("{}", note);
+  if (options.json) {
+    print_json(profile_json(report, options.group));
+  } else {
+    print_header(report);
+    print_table(options, report);
+    print_advice(report);
+  }
+  return kSuccess;
+}
+
+void add_run_options(CLI::App& verb, Options& options) {
+  verb.add_option("--batch", options.batch, "Images in one run; default: 1")
+      ->option_text("N")
+      ->check(positive_integer())
+      ->group(kExecutionGroup);
+  verb.add_option("--size", options.size, "Input size; default: the model's")
+      ->option_text("N|HxW")
+      ->check(size_text())
+      ->group(kExecutionGroup);
+  verb.add_option(
+          "--iterations", options.iterations,
+          "Profile N runs, beside N others; default: 50, fewer when they take more than ten "
+          "seconds")
+      ->option_text("N")
+      ->check(integer_between(1, kMaxIterations))
+      ->group(kExecutionGroup);
+}
+
+/// An empty path is most likely a variable that was not set.
+CLI::Validator file_name() {
+  return CLI::Validator(
+      [](std::string& text) { return text.empty() ? "got '', expected a file" : std::string(); },
+      "FILE");
+}
+
+void add_report_options(CLI::App& verb, Options& options) {
+  verb.add_option_function<std::string>(
+          "--group",
+          [&options](const std::string& name) { options.group = group_names().at(name); },
+          "What a line stands for; default: module")
+      ->option_text("module|op|impl|block")
+      ->check(CLI::Validator(
+          [](std::string& text) {
+            if (group_names().contains(text)) return std::string();
+            return fmt::format("got '{}', expected module|op|impl|block", text);
+          },
+          "GROUP"))
+      ->group(kOutputGroup);
+  verb.add_option("--top", options.top, "Lines of the table, 0 for all; default: 20")
+      ->option_text("N")
+      ->check(integer_between(0, 1'000'000))
+      ->group(kOutputGroup);
+  verb.add_option("--html", options.html, "Write a report for the browser, one file")
+      ->option_text("FILE")
+      ->check(file_name())
+      ->group(kOutputGroup);
+  verb.add_option("--trace", options.trace,
+                  "Write the median run as trace events, for ui.perfetto.dev")
+      ->option_text("FILE")
+      ->check(file_name())
+      ->group(kOutputGroup);
+  verb.add_option("--export-profile,--exportProfile", options.export_profile,
+                  "Write the profile that trtexec --exportProfile writes")
+      ->option_text("FILE")
+      ->check(file_name())
+      ->group(kOutputGroup);
+}
+
+}  // namespace
+
+Action add_profile(CLI::App& verb) {
+  auto options = std::make_shared<Options>();
+  add_model_options(verb, *options);
+  add_weights_option(verb, options->build);
+  add_run_options(verb, *options);
+  add_execution_options(verb, *options);
+  add_report_options(verb, *options);
+  add_output_options(verb, *options);
+  verb.final_callback([options] {
+    const auto paths = options->outputs();
+    if (std::set(paths.begin(), paths.end()).size() < paths.size())
+      throw CLI::ValidationError("two reports have the same path, expected a file for each");
+  });
+  return [options] { return run_profile(*options); };
+}
+
+}  // namespace vitro::cli

@@ -1,0 +1,53 @@
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "image/folder.h"
+#include "vitro/session.h"
+
+namespace vitro {
+
+/// What the model said about one image.
+struct ImageResult {
+  size_t image = 0;  ///< index into the evaluated list
+  int64_t prediction = 0;
+  double probability = 0;
+};
+
+/// How near the logits are to those of another engine or model.
+struct Agreement {
+  int64_t same_class = 0;  ///< images with the same first class
+  double nmse = 0;         ///< |x - ref|^2 / |ref|^2 over all logits
+  double max_error = 0;    ///< max |x - ref| / rms(ref)
+};
+
+struct Evaluation {
+  int64_t images = 0;  ///< that were decoded and run
+  int64_t failed = 0;  ///< that could not be decoded
+  int64_t top1 = 0;
+  int64_t top5 = 0;
+  int64_t not_finite = 0;        ///< images with infinite or NaN logits; they count as wrong
+  double seconds = 0;            ///< reading, preprocessing and inference; without the reference
+  double inference_seconds = 0;  ///< part of `seconds`
+  std::vector<ImageResult> results;
+  std::optional<Agreement> agreement;
+};
+
+struct EvaluationHooks {
+  std::function<void(int64_t done)> on_progress;
+  std::function<void(const std::string& message)> on_failure;  ///< one image could not be read
+};
+
+/// Runs the images in batches of `batch`. Images are decoded on as many threads as the session has.
+/// `reference` may be nullptr; it gets the same tensors. Throws InvalidArgument when the two have
+/// different numbers of classes.
+Evaluation evaluate(const Session& session, const Session* reference,
+                    std::span<const LabelledImage> images, int64_t batch,
+                    const EvaluationHooks& hooks);
+
+}  // namespace vitro

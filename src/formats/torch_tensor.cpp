@@ -1,0 +1,233 @@
+#include "formats/torch_tensor.h"
+
+#include <array>
+#include <cstring>
+#include <utility>
+
+#include "core/check.h"
+
+namespace vitro {
+namespace {
+
+using Kind = PickleValue::Kind;
+
+constexpr size_t kMaxRank = 64;
+constexpr int kMaxWrappers = 4;  // a Parameter around a subclass around a tensor
+
+constexpr std::array<std::pair<std::string_view, DType>, 10> kStorageTypes = {{
+    {"FloatStorage", DType::Float32},
+    {"HalfStorage", DType::Float16},
+    {"BFloat16Storage", DType::BFloat16},
+    {"DoubleStorage", DType::Float64},
+    {"LongStorage", DType::Int64},
+    {"IntStorage", DType::Int32},
+    {"ShortStorage", DType::Int16},
+    {"CharStorage", DType::Int8},
+    {"ByteStorage", DType::UInt8},
+    {"BoolStorage", DType::Bool},
+}};
+
+constexpr std::array<std::pair<std::string_view, DType>, 10> kScalarTypes = {{
+    {"float32", DType::Float32},
+    {"float16", DType::Float16},
+    {"bfloat16", DType::BFloat16},
+    {"float64", DType::Float64},
+    {"int64", DType::Int64},
+    {"int32", DType::Int32},
+    {"int16", DType::Int16},
+    {"int8", DType::Int8},
+    {"uint8", DType::UInt8},
+    {"bool", DType::Bool},
+}};
+
+/// The function that a call would rebuild a tensor with, or "" when it does something else.
+std::string_view rebuild_function(std::string_view global) {
+  for (std::string_view module : {"torch._utils.", "torch._tensor."}) {
+    if (global.starts_with(module)) global.remove_prefix(module.size());
+  }
+  constexpr std::array<std::string_view, 6> kFunctions = {"_rebuild_tensor",
+                                                          "_rebuild_tensor_v2",
+                                                          "_rebuild_tensor_v3",
+                                                          "_rebuild_parameter",
+                                                          "_rebuild_parameter_with_state",
+                                                          "_rebuild_from_type_v2"};
+  for (std::string_view function : kFunctions) {
+    if (global == function) return function;
+  }
+  return {};
+}
+
+DType lookup(const std::array<std::pair<std::string_view, DType>, 10>& table,
+             const PickleValue& global, std::string_view file, const std::string& name) {
+  for (const auto& [type, dtype] : table) {
+    if (global.text == fmt::format("torch.{}", type)) return dtype;
+  }
+  fail(ErrorCode::Unsupported, "'{}': tensor '{}' has type '{:.80}', which is not supported", file,
+       name, global.text);
+}
+
+/// A tuple of non-negative integers, torch.Size included.
+bool read_extents(const PickleValue& value, Dims& extents) {
+  const PickleValue* tuple = &value;
+  if (value.is(Kind::Call) && value.text == "torch.Size" && value.items[0]->items.size() == 1) {
+    tuple = value.items[0]->items[0];
+  }
+  if (!tuple->is(Kind::Tuple) || tuple->items.size() > kMaxRank) return false;
+  for (const PickleValue* item : tuple->items) {
+    if (!item->is(Kind::Int) || item->integer < 0) return false;
+    extents.push_back(item->integer);
+  }
+  return true;
+}
+
+bool is_contiguous(const Dims& dims, const Dims& strides) {
+  int64_t expected = 1;
+  for (size_t i = dims.size(); i-- > 0;) {
+    if (dims[i] != 1 && strides[i] != expected) return false;
+    expected *= dims[i];  // cannot overflow: num_elements() of the dims was computed before
+  }
+  return true;
+}
+
+/// Index one past the last element that is touched, or -1 on overflow. `dims` has no zero.
+int64_t end_of_span(const Dims& dims, const Dims& strides, int64_t offset) {
+  int64_t last = offset;
+  for (size_t i = 0; i < dims.size(); ++i) {
+    int64_t step = 0;
+    if (__builtin_mul_overflow(dims[i] - 1, strides[i], &step) ||
+        __builtin_add_overflow(last, step, &last)) {
+      return -1;
+    }
+  }
+  return last == INT64_MAX ? -1 : last + 1;
+}
+
+/// The innermost call of _rebuild_tensor*, or null when the wrapping makes no sense.
+const PickleValue* unwrap(const PickleValue* value) {
+  for (int depth = 0; depth < kMaxWrappers; ++depth) {
+    if (!value->is(Kind::Call)) return nullptr;
+    const std::string_view function = rebuild_function(value->text);
+    const auto& arguments = value->items[0]->items;
+    if (function.starts_with("_rebuild_tensor")) return value;
+    if (function.starts_with("_rebuild_parameter") && !arguments.empty()) {
+      value = arguments[0];
+    } else if (function == "_rebuild_from_type_v2" && arguments.size() >= 3 &&
+               arguments[0]->is(Kind::Global) && arguments[2]->is(Kind::Tuple) &&
+               rebuild_function(arguments[0]->text).starts_with("_rebuild_tensor")) {
+      return value;
+    } else {
+      return nullptr;
+    }
+  }
+  return nullptr;
+}
+
+}  // namespace
+
+bool is_torch_tensor(const PickleValue& value) {
+  return value.is(Kind::Call) && !rebuild_function(value.text).empty();
+}
+
+TorchTensorReader::Storage TorchTensorReader::read_storage(const std::string& name,
+                                                           const PickleValue& value) const {
+  // ("storage", class, key, location, number of elements)
+  const PickleValue* id = value.is(Kind::Persistent) ? value.items[0] : &value;
+  const bool well_formed = value.is(Kind::Persistent) && id->is(Kind::Tuple) &&
+                           id->items.size() >= 5 && id->items[1]->is(Kind::Global) &&
+                           id->items[2]->is(Kind::String) && id->items[4]->is(Kind::Int);
+  check(well_formed, ErrorCode::CorruptFile, "'{}': tensor '{}' has a malformed storage", file_,
+        name);
+  const std::string_view type = id->items[1]->text;
+  Storage storage;
+  storage.typed = type != "torch.storage.UntypedStorage" && type != "torch.UntypedStorage";
+  if (storage.typed) storage.dtype = lookup(kStorageTypes, *id->items[1], file_, name);
+  const std::string record = fmt::format("{}data/{}", prefix_, id->items[2]->text);
+  const std::span<const std::byte>* found = archive_.find(record);
+  check(found != nullptr, ErrorCode::CorruptFile, "'{}': tensor '{}' needs the record '{}'", file_,
+        name, record);
+  const int64_t count = id->items[4]->integer;
+  int64_t size = 0;
+  const bool fits =
+      count >= 0 &&
+      !__builtin_mul_overflow(count, static_cast<int64_t>(dtype_size(storage.dtype)), &size) &&
+      static_cast<uint64_t>(size) <= found->size();
+  check(fits, ErrorCode::CorruptFile,
+        "'{}': tensor '{}': a storage of {} {} does not fit into the {} bytes of '{}'", file_, name,
+        count, dtype_name(storage.dtype), found->size(), record);
+  storage.bytes = found->first(static_cast<size_t>(size));
+  return storage;
+}
+
+TensorEntry TorchTensorReader::read(const std::string& name, const PickleValue& value) {
+  const PickleValue* call = unwrap(&value);
+  check(call != nullptr, ErrorCode::CorruptFile, "'{}': tensor '{}' is malformed", file_, name);
+  const bool of_subclass = rebuild_function(call->text) == "_rebuild_from_type_v2";
+  const auto& arguments = of_subclass ? call->items[0]->items[2]->items : call->items[0]->items;
+  const std::string_view function =
+      rebuild_function(of_subclass ? call->items[0]->items[0]->text : call->text);
+
+  // (storage, offset, size, stride, requires_grad, hooks, [dtype])
+  TensorEntry entry;
+  entry.name = name;
+  Dims strides;
+  const bool well_formed = arguments.size() >= 4 && arguments[1]->is(Kind::Int) &&
+                           arguments[1]->integer >= 0 && read_extents(*arguments[2], entry.dims) &&
+                           read_extents(*arguments[3], strides) &&
+                           strides.size() == entry.dims.size();
+  check(well_formed, ErrorCode::CorruptFile,
+        "'{}': tensor '{}': offset, shape or strides are malformed", file_, name);
+  const Storage storage = read_storage(name, *arguments[0]);
+  entry.dtype = storage.dtype;
+  if (function == "_rebuild_tensor_v3") {
+    check(arguments.size() >= 7 && arguments[6]->is(Kind::Global), ErrorCode::CorruptFile,
+          "'{}': tensor '{}' has no dtype", file_, name);
+    entry.dtype = lookup(kScalarTypes, *arguments[6], file_, name);
+  } else {
+    check(storage.typed, ErrorCode::CorruptFile, "'{}': tensor '{}' has no dtype", file_, name);
+  }
+
+  const int64_t count = num_elements(entry.dims);
+  if (count == 0) return entry;
+  const int64_t offset = arguments[1]->integer;
+  const int64_t end = end_of_span(entry.dims, strides, offset);
+  const size_t element = dtype_size(entry.dtype);
+  check(end >= 0 && static_cast<uint64_t>(end) <= storage.bytes.size() / element,
+        ErrorCode::CorruptFile,
+        "'{}': tensor '{}' ({}, offset {}) reaches out of its storage of {} elements", file_, name,
+        to_string(entry.dims), offset, storage.bytes.size() / element);
+  if (is_contiguous(entry.dims, strides)) {
+    entry.bytes = storage.bytes.subspan(static_cast<size_t>(offset) * element,
+                                        static_cast<size_t>(count) * element);
+  } else {
+    entry.bytes = gather(entry, storage, offset, strides);
+  }
+  return entry;
+}
+
+std::span<const std::byte> TorchTensorReader::gather(const TensorEntry& entry,
+                                                     const Storage& storage, int64_t offset,
+                                                     const Dims& strides) {
+  const size_t element = dtype_size(entry.dtype);
+  const auto count = static_cast<uint64_t>(num_elements(entry.dims));
+  check(count <= gather_budget_ / element, ErrorCode::OutOfMemory,
+        "'{}': tensor '{}' ({}) expands to more memory than such a file may need", file_,
+        entry.name, to_string(entry.dims));
+  gather_budget_ -= count * element;
+  auto gathered = std::make_shared<std::vector<std::byte>>(count * element);
+  Dims position(entry.dims.size(), 0);
+  int64_t source = offset;
+  for (uint64_t i = 0; i < count; ++i) {
+    std::memcpy(gathered->data() + i * element,
+                storage.bytes.data() + static_cast<size_t>(source) * element, element);
+    for (size_t axis = position.size(); axis-- > 0;) {  // the odometer's next position
+      source += strides[axis];
+      if (++position[axis] < entry.dims[axis]) break;
+      source -= strides[axis] * entry.dims[axis];
+      position[axis] = 0;
+    }
+  }
+  owners_.push_back(gathered);
+  return *gathered;
+}
+
+}  // namespace vitro

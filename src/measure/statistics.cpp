@@ -1,0 +1,72 @@
+#include "measure/statistics.h"
+
+#include <algorithm>
+#include <cmath>
+#include <numeric>
+#include <random>
+
+namespace vitro {
+namespace {
+
+/// Reorders its argument.
+double median(std::span<double> values) {
+  const auto middle = values.begin() + static_cast<std::ptrdiff_t>(values.size() / 2);
+  std::nth_element(values.begin(), middle, values.end());
+  if (values.size() % 2 == 1) return *middle;
+  return (*middle + *std::max_element(values.begin(), middle)) / 2;
+}
+
+}  // namespace
+
+double percentile(std::span<const double> sorted, double percent) {
+  const double position = percent / 100 * static_cast<double>(sorted.size() - 1);
+  const auto lower = static_cast<size_t>(position);
+  const size_t upper = std::min(lower + 1, sorted.size() - 1);
+  return std::lerp(sorted[lower], sorted[upper], position - static_cast<double>(lower));
+}
+
+Summary summarize(std::vector<double> values) {
+  std::sort(values.begin(), values.end());
+  const auto count = static_cast<double>(values.size());
+  const double mean = std::accumulate(values.begin(), values.end(), 0.0) / count;
+  double squares = 0;
+  for (double value : values) squares += (value - mean) * (value - mean);
+  return {.median = percentile(values, 50),
+          .p90 = percentile(values, 90),
+          .p95 = percentile(values, 95),
+          .p99 = percentile(values, 99),
+          .min = values.front(),
+          .max = values.back(),
+          .mean = mean,
+          .stddev = values.size() > 1 ? std::sqrt(squares / (count - 1)) : 0};
+}
+
+Interval wilson_interval(int64_t successes, int64_t total) {
+  if (total == 0) return {0, 1};
+  constexpr double z = 1.959963984540054;  // 97.5 % quantile of the normal distribution
+  const auto n = static_cast<double>(total);
+  const double p = static_cast<double>(successes) / n;
+  const double centre = (p + z * z / (2 * n)) / (1 + z * z / n);
+  const double half = z / (1 + z * z / n) * std::sqrt(p * (1 - p) / n + z * z / (4 * n * n));
+  return {std::max(0.0, centre - half), std::min(1.0, centre + half)};
+}
+
+Interval median_ratio_interval(std::span<const double> a, std::span<const double> b) {
+  constexpr size_t kResamples = 2000;
+  std::mt19937_64 random(1);
+  std::vector<double> drawn_a(a.size()), drawn_b(a.size()), ratios(kResamples);
+  for (double& ratio : ratios) {
+    for (size_t i = 0; i < a.size(); ++i) {
+      // Not uniform_int_distribution, whose numbers differ between standard libraries. The bias of
+      // the remainder is size / 2^64.
+      const size_t pick = random() % a.size();
+      drawn_a[i] = a[pick];
+      drawn_b[i] = b[pick];
+    }
+    ratio = median(drawn_a) / median(drawn_b);
+  }
+  std::sort(ratios.begin(), ratios.end());
+  return {percentile(ratios, 2.5), percentile(ratios, 97.5)};
+}
+
+}  // namespace vitro

@@ -1,0 +1,35 @@
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <vector>
+
+namespace vitro {
+
+/// Of a set of measurements, in their unit.
+struct Summary {
+  double median = 0, p90 = 0, p95 = 0, p99 = 0, min = 0, max = 0, mean = 0;
+  double stddev = 0;  ///< of the sample; 0 for one measurement
+};
+
+/// `values` holds at least one number.
+Summary summarize(std::vector<double> values);
+
+/// The `percent`-th percentile of ascending numbers, linear between neighbours (numpy's default).
+double percentile(std::span<const double> sorted, double percent);
+
+struct Interval {
+  double low = 0, high = 0;
+};
+
+/// Wilson's 95 % score interval of a proportion, in [0, 1]; (0, 1) when total is 0.
+/// Wilson, "Probable inference, the law of succession, and statistical inference", JASA 1927.
+Interval wilson_interval(int64_t successes, int64_t total);
+
+/// 95 % percentile-bootstrap interval of median(a) / median(b). The i-th numbers were measured
+/// together and are drawn together; there are equally many, at least one. Equal data gives equal
+/// bits.
+/// Efron & Tibshirani, "An Introduction to the Bootstrap", 1993, chapter 13.
+Interval median_ratio_interval(std::span<const double> a, std::span<const double> b);
+
+}  // namespace vitro

@@ -1,0 +1,60 @@
+#include <gtest/gtest.h>
+
+#include <nlohmann/json.hpp>
+
+#include "cli/bench/report.h"
+
+namespace vitro::cli {
+namespace {
+
+BenchRow measured_row() {
+  BenchRow row;
+  row.asked = {"a,\"b\".plan", "auto", "fp32", 2, 8, std::nullopt};
+  row.precision = "fp32";
+  row.backend = "reference";
+  row.shape = {8, 3, 224, 224};
+  row.setup = {2, 1, 4};
+  row.ms = {.median = 10, .p90 = 11, .p95 = 12, .p99 = 13, .min = 9, .max = 14, .mean = 10.5};
+  row.images_per_s = 800;
+  row.iterations = 100;
+  row.busy_elsewhere = 0.03;
+  return row;
+}
+
+const BenchMachine kMachine{"Some CPU", 2, "0.1.0", "GNU 12", 0.5};
+
+TEST(CliBenchReport, RatiosAreShownOnlyOfAQuietMachine) {
+  std::vector<BenchRow> rows{measured_row(), measured_row()};
+  rows[1].ratio = BenchRatio{1.25, {1.2, 1.3}, ""};
+  auto json = nlohmann::json::parse(bench_text(rows, kMachine, BenchFormat::Json));
+  EXPECT_EQ(json[1]["ratio"], 1.25);
+  EXPECT_EQ(json[1]["ratio_high"], 1.3);
+  EXPECT_TRUE(json[0]["ratio"].is_null());
+  EXPECT_NE(bench_text(rows, kMachine, BenchFormat::Table)
+                .find("1.250 times as fast as the first (95 % interval 1.200 to 1.300"),
+            std::string::npos);
+
+  rows[1].ratio->noisy = "others used 50 % of the cores";
+  for (BenchFormat format : {BenchFormat::Table, BenchFormat::Markdown, BenchFormat::Csv}) {
+    const std::string text = bench_text(rows, kMachine, format);
+    EXPECT_EQ(text.find("1.25"), std::string::npos) << text;
+    EXPECT_NE(text.find("others used 50 %"), std::string::npos) << text;
+  }
+}
+
+TEST(CliBenchReport, CsvQuotesWhatNeedsIt) {
+  const std::string csv = bench_text({measured_row()}, kMachine, BenchFormat::Csv);
+  EXPECT_NE(csv.find("\n\"a,\"\"b\"\".plan\",reference,fp32,8,8x3x224x224,2,2,1,4,10.0,"),
+            std::string::npos)
+      << csv;
+}
+
+TEST(CliBenchReport, PartsOfABatchAreAColumnWhenThereAreAny) {
+  std::vector<BenchRow> rows{measured_row()};
+  EXPECT_NE(bench_text(rows, kMachine, BenchFormat::Table).find("images/run"), std::string::npos);
+  rows[0].setup.batch = 8;
+  EXPECT_EQ(bench_text(rows, kMachine, BenchFormat::Table).find("images/run"), std::string::npos);
+}
+
+}  // namespace
+}  // namespace vitro::cli

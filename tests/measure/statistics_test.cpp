@@ -1,0 +1,51 @@
+#include "measure/statistics.h"
+
+#include <fmt/format.h>
+#include <gtest/gtest.h>
+
+#include <cmath>
+
+namespace vitro {
+namespace {
+
+TEST(Statistics, PercentilesInterpolateAsNumpy) {
+  const Summary summary = summarize({5, 1, 4, 2, 3});
+  EXPECT_DOUBLE_EQ(summary.median, 3);
+  EXPECT_DOUBLE_EQ(summary.p90, 4.6);
+  EXPECT_DOUBLE_EQ(summary.p99, 4.96);
+  EXPECT_DOUBLE_EQ(summary.min, 1);
+  EXPECT_DOUBLE_EQ(summary.mean, 3);
+  EXPECT_DOUBLE_EQ(summary.stddev, std::sqrt(2.5));
+}
+
+TEST(Statistics, OneMeasurementHasNoSpread) {
+  const Summary summary = summarize({7});
+  EXPECT_DOUBLE_EQ(summary.p99, 7);
+  EXPECT_DOUBLE_EQ(summary.stddev, 0);
+}
+
+// The expected digits are those of statsmodels' proportion_confint(..., method="wilson").
+TEST(Statistics, WilsonInterval) {
+  const Interval middle = wilson_interval(142, 200);
+  EXPECT_EQ(fmt::format("{:.4f} {:.4f}", middle.low, middle.high), "0.6436 0.7685");
+  const Interval none = wilson_interval(0, 10);
+  EXPECT_EQ(fmt::format("{:.4f} {:.4f}", none.low, none.high), "0.0000 0.2775");
+  const Interval all = wilson_interval(10, 10);
+  EXPECT_EQ(fmt::format("{:.4f} {:.4f}", all.low, all.high), "0.7225 1.0000");
+  EXPECT_DOUBLE_EQ(wilson_interval(0, 0).high, 1);
+}
+
+// The expected digits are those of numpy, with all 5^5 resamples of the five pairs instead of 2000.
+TEST(Statistics, BootstrapIntervalOfTheRatioOfMedians) {
+  const std::vector<double> a{10, 11, 12, 13, 14}, b{5, 5, 5, 5, 5};
+  const Interval interval = median_ratio_interval(a, b);
+  EXPECT_DOUBLE_EQ(interval.low, 2.0);
+  EXPECT_DOUBLE_EQ(interval.high, 2.8);
+  const Interval again = median_ratio_interval(a, b);
+  EXPECT_EQ(interval.low, again.low);
+  const std::vector<double> one{3};
+  EXPECT_DOUBLE_EQ(median_ratio_interval(one, one).low, 1);
+}
+
+}  // namespace
+}  // namespace vitro
