@@ -3,17 +3,9 @@ add_library(vitro_flags INTERFACE)
 target_compile_options(vitro_flags INTERFACE -Wall -Wextra -Wshadow -Wnon-virtual-dtor
   $<$<CXX_COMPILER_ID:GNU>:-Wno-restrict>)  # GCC 12 warns inside std::string (bug 105651)
 target_link_libraries(vitro_flags INTERFACE Threads::Threads)
-target_include_directories(vitro_flags INTERFACE
-  ${PROJECT_SOURCE_DIR}/include ${PROJECT_SOURCE_DIR}/src)
+target_include_directories(vitro_flags INTERFACE ${PROJECT_SOURCE_DIR}/include)
 if(VITRO_SANITIZE)
   target_compile_options(vitro_flags INTERFACE
     -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer)
   target_link_options(vitro_flags INTERFACE -fsanitize=address,undefined)
 endif()
-
-# vitro_library(NAME SOURCES... [LINK targets...]): an internal static library.
-function(vitro_library name)
-  cmake_parse_arguments(ARG "" "" "SOURCES;LINK;PRIVATE_LINK" ${ARGN})
-  add_library(${name} STATIC ${ARG_SOURCES})
-  target_link_libraries(${name} PUBLIC vitro_flags ${ARG_LINK} PRIVATE ${ARG_PRIVATE_LINK})
-endfunction()

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "backends/peaks.h"
 #include "backends/tactics.h"
 
 namespace vitro {
@@ -61,10 +62,9 @@ struct ArenaBuffer {
 
 /// The working memory of one run, in bytes.
 struct MemoryUse {
-  size_t activations =
-      0;               ///< results of all steps that lie in the arena, each in a place of its own
-  size_t scratch = 0;  ///< of all kernels, each in a place of its own
-  size_t arena = 0;    ///< that both take: what lives at different times shares its place
+  size_t activations = 0;  ///< results of the steps, if each that is in the arena had its own place
+  size_t scratch = 0;      ///< of all kernels, if each had its own place
+  size_t arena = 0;        ///< that both take: what lives at different times shares its place
 };
 
 /// Watches a run from the thread that called it; steps are numbered as in Executable::steps().
@@ -109,6 +109,17 @@ class Backend {
   virtual const char* name() const = 0;
   /// One line for `vitro doctor`: instruction set, library versions.
   virtual std::string describe() const = 0;
+  /// Why it cannot run on this machine, for want of a device, say; nothing when it can. A wrong
+  /// setting is no such reason: it must not make "auto" slow, and throws where it is used.
+  virtual std::optional<Refusal> available() const { return std::nullopt; }
+  /// The instruction set in force: "avx512", "sm_90". Throws InvalidArgument when a setting asks
+  /// for one that this machine does not have.
+  virtual std::string instruction_set() const = 0;
+  /// All that it could use on this machine, slowest first.
+  virtual std::vector<std::string> instruction_sets() const { return {instruction_set()}; }
+  /// Measures what its instruction set can do on so many threads, in half a second and in buffers
+  /// of at most `max_buffer_bytes`.
+  virtual Peaks peaks(int threads, size_t max_buffer_bytes) const = 0;
   /// What measured choices hold for: processor and instruction set in force. Empty: nothing to
   /// choose.
   virtual std::string machine() const { return {}; }
@@ -126,9 +137,13 @@ struct BackendRow {
   const char* unavailable;  ///< why not, and what to install
 };
 
+/// Fastest first.
 std::span<const BackendRow> backend_rows();
-/// "auto" is the fastest one available. Throws NotFound (listing the names) or Unsupported (not
-/// built).
-const Backend& find_backend(std::string_view name);
+/// Why a backend cannot be used: it was not built, or is not available() here. Nothing when it can.
+std::optional<Refusal> why_unavailable(const BackendRow& row);
+/// "auto" is the first that can be used. Throws NotFound (listing the names) or Unsupported (saying
+/// why it cannot be used).
+const Backend& find_backend(std::string_view name,
+                            std::span<const BackendRow> rows = backend_rows());
 
 }  // namespace vitro

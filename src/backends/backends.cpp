@@ -1,3 +1,5 @@
+#include <fmt/ranges.h>
+
 #include <array>
 
 #include "backends/backend.h"
@@ -7,7 +9,6 @@
 
 namespace vitro {
 
-// Fastest first: "auto" takes the first row that was built.
 std::span<const BackendRow> backend_rows() {
   static const std::array<BackendRow, 2> rows{{
       {"cpu", &cpu_backend(), nullptr},
@@ -16,16 +17,27 @@ std::span<const BackendRow> backend_rows() {
   return rows;
 }
 
-const Backend& find_backend(std::string_view name) {
-  std::string known = "auto";
-  for (const BackendRow& row : backend_rows()) {
-    if (row.name == name || (name == "auto" && row.backend)) {
-      if (row.backend) return *row.backend;
-      fail(ErrorCode::Unsupported, "backend '{}' is not available: {}", name, row.unavailable);
+std::optional<Refusal> why_unavailable(const BackendRow& row) {
+  if (!row.backend) return Refusal{row.unavailable};
+  return row.backend->available();
+}
+
+const Backend& find_backend(std::string_view name, std::span<const BackendRow> rows) {
+  std::vector<std::string> known;
+  for (const BackendRow& row : rows) {
+    const bool named = row.name == name;
+    if (named || name == "auto") {
+      const auto refusal = why_unavailable(row);
+      if (!refusal) return *row.backend;
+      check(!named, ErrorCode::Unsupported, "backend '{}' is not available: {}", name,
+            refusal->reason);
     }
-    known += fmt::format(", {}", row.name);
+    known.emplace_back(row.name);
   }
-  fail_hint(ErrorCode::NotFound, "backends: " + known, "unknown backend '{}'", name);
+  check(name != "auto", ErrorCode::Unsupported, "no backend is available, of: {}",
+        fmt::join(known, ", "));
+  fail_hint(ErrorCode::NotFound, fmt::format("backends: auto, {}", fmt::join(known, ", ")),
+            "unknown backend '{}'", name);
 }
 
 }  // namespace vitro

@@ -2,7 +2,6 @@
 #include <nlohmann/json.hpp>
 
 #include "backends/backend.h"
-#include "backends/cpu/kernels/kernels.h"
 #include "cli/options.h"
 #include "cli/output.h"
 #include "cli/table.h"
@@ -15,8 +14,8 @@ namespace {
 
 /// What was found; `problems` is what keeps Vitro from working as asked.
 struct Findings {
-  std::vector<std::string> isas;
-  std::string selected_isa;
+  std::vector<std::string> isas;  ///< of the backend that "auto" stands for
+  std::string selected_isa;       ///< the one in force; empty when a setting is wrong
   struct BackendState {
     std::string name;
     bool available = false;
@@ -28,18 +27,17 @@ struct Findings {
 
 Findings examine() {
   Findings findings;
-  for (cpu::Isa isa : cpu::available_isas()) findings.isas.push_back(cpu::isa_name(isa));
-  try {
-    findings.selected_isa = cpu::isa_name(cpu::select_isa());
-  } catch (const Error& error) {
-    findings.problems.push_back(error.what());
-  }
+  const Backend& fastest = find_backend("auto");
+  findings.isas = fastest.instruction_sets();
   for (const BackendRow& row : backend_rows()) {
     try {
-      findings.backends.push_back({row.name, row.backend != nullptr,
-                                   row.backend ? row.backend->describe() : row.unavailable});
+      const auto refusal = why_unavailable(row);
+      findings.backends.push_back(
+          {row.name, !refusal, refusal ? refusal->reason : row.backend->describe()});
+      if (row.backend == &fastest) findings.selected_isa = fastest.instruction_set();
     } catch (const Error& error) {
       findings.backends.push_back({row.name, false, error.what()});
+      findings.problems.emplace_back(error.what());
     }
   }
   return findings;

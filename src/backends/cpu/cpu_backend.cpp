@@ -1,5 +1,7 @@
 #include "backends/cpu/cpu_backend.h"
 
+#include <fmt/ranges.h>
+
 #include <array>
 #include <vector>
 
@@ -86,11 +88,23 @@ class CpuBackend final : public Backend {
  public:
   const char* name() const override { return "cpu"; }
   std::string describe() const override {
-    std::string text = std::string("kernels for ") + isa_name(select_isa()) + "; this machine has";
-    for (Isa isa : available_isas()) text += std::string(" ") + isa_name(isa);
-    return text;
+    return fmt::format("kernels for {}; this machine has {}", instruction_set(),
+                       fmt::join(instruction_sets(), ", "));
   }
-  std::string machine() const override { return cpu_model() + ", " + isa_name(select_isa()); }
+  std::string instruction_set() const override { return isa_name(select_isa()); }
+  std::vector<std::string> instruction_sets() const override {
+    std::vector<std::string> names;
+    for (Isa isa : available_isas()) names.emplace_back(isa_name(isa));
+    return names;
+  }
+  Peaks peaks(int threads, size_t max_buffer_bytes) const override {
+    const KernelTable& table = product_kernels(threads, {});
+    return measure_peaks({{table.fma_probe, static_cast<double>(table.probe_multiply_adds)},
+                          {table.product_probe, table.product_probe_multiply_adds},
+                          table.add},
+                         threads, max_buffer_bytes);
+  }
+  std::string machine() const override { return cpu_model() + ", " + instruction_set(); }
   std::unique_ptr<Executable> compile(const Graph& graph, std::span<const TensorType> inputs,
                                       const CompileOptions& options) const override {
     return compile_program(graph, inputs, options, impls, name());

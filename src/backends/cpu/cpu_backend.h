@@ -4,7 +4,7 @@
 
 namespace vitro {
 
-/// AVX-512, AVX2 or portable kernels chosen at run time, with oneDNN for general convolutions.
+/// Our kernels for AMX, AVX-512, AVX2 or any processor, chosen at run time.
 const Backend& cpu_backend();
 
 }  // namespace vitro

@@ -1,6 +1,7 @@
 #include "backends/reference/reference_backend.h"
 
 #include <array>
+#include <numeric>
 
 #include "backends/program.h"
 #include "backends/reference/ops.h"
@@ -30,6 +31,9 @@ std::optional<Refusal> needs_rows(const OpContext& op) {
 
 namespace {
 
+// Independent sums: enough to hide how long one takes.
+constexpr int kProbeChains = 32;
+
 struct Row {
   OpKind kind;
   Impl impl;
@@ -53,11 +57,28 @@ constexpr std::array kRows{
     Row{OpKind::ReduceMax, {"reference:reduce_max", needs_rows, make_reduce_max}},
 };
 
+/// What portable code can do at best: plain loops, as the compiler of this program makes them.
+float portable_multiply_adds(int64_t iterations) {
+  std::array<float, kProbeChains> chains{};
+  for (int64_t n = 0; n < iterations; ++n)
+    for (float& value : chains) value = value * 0.999f + 0.001f;
+  return std::accumulate(chains.begin(), chains.end(), 0.0f);
+}
+
+void portable_add(const float* a, const float* b, int64_t count, float* c) {
+  for (int64_t i = 0; i < count; ++i) c[i] = a[i] + b[i];
+}
+
 class ReferenceBackend final : public Backend {
  public:
   const char* name() const override { return "reference"; }
   std::string describe() const override {
     return "portable C++: float32 tensors, sums in float64; the definition of every op";
+  }
+  std::string instruction_set() const override { return "scalar"; }
+  Peaks peaks(int threads, size_t max_buffer_bytes) const override {
+    constexpr PeakLoops::Flops kFlops{portable_multiply_adds, kProbeChains};
+    return measure_peaks({kFlops, kFlops, portable_add}, threads, max_buffer_bytes);
   }
   std::unique_ptr<Executable> compile(const Graph& graph, std::span<const TensorType> inputs,
                                       const CompileOptions& options) const override {

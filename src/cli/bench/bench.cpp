@@ -3,6 +3,7 @@
 #include <exception>
 #include <new>
 
+#include "backends/backend.h"
 #include "cli/bench/options.h"
 #include "cli/bench/report.h"
 #include "cli/bench/trtexec.h"
@@ -122,6 +123,7 @@ class Bench {
     if (options_.hint == BenchHint::Throughput) row.setup = find_setup(plan, row.asked);
     Target target(plan, row.asked, row.setup);
     row.backend = target.session().backend();
+    row.isa = find_backend(row.backend).instruction_set();
     return target;
   }
 

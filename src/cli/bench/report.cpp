@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
-#include "backends/cpu/kernels/kernels.h"
 #include "cli/bench/trtexec.h"
 #include "cli/output.h"
 #include "cli/table.h"
@@ -33,8 +32,6 @@ void add_ratio(Json& json, const BenchRow& row) {
 /// Every row has the same keys; what is not known is null.
 Json row_json(const BenchRow& row, const BenchMachine& machine, bool with_ratio) {
   const bool done = row.error.empty();
-  const std::string isa =
-      done && row.backend == "cpu" ? cpu::isa_name(cpu::select_isa()) : "scalar";
   Json json{
       {"model", row.asked.model},
       {"backend", row.backend},
@@ -55,7 +52,7 @@ Json row_json(const BenchRow& row, const BenchMachine& machine, bool with_ratio)
       {"iterations", row.iterations},
       {"cpu", machine.cpu},
       {"cores", machine.cores},
-      {"isa", or_null(done, isa)},
+      {"isa", or_null(done, row.isa)},
       {"version", machine.version},
       {"compiler", machine.compiler},
       {"load_average", or_null(machine.load_average.has_value(), machine.load_average.value_or(0))},
@@ -142,10 +139,11 @@ std::vector<Cells> grid(const std::vector<BenchRow>& rows) {
 std::vector<std::string> facts(const std::vector<BenchRow>& rows, const BenchMachine& machine) {
   std::vector<std::string> lines;
   std::optional<double> busy;
-  std::string isa;
+  std::vector<std::string> isas;
   for (const BenchRow& row : rows) {
     if (row.busy_elsewhere) busy = std::max(busy.value_or(0), *row.busy_elsewhere);
-    if (row.error.empty() && row.backend == "cpu") isa = cpu::isa_name(cpu::select_isa());
+    if (!row.isa.empty() && std::find(isas.begin(), isas.end(), row.isa) == isas.end())
+      isas.push_back(row.isa);
     if (row.ratio && row.ratio->noisy.empty())
       lines.push_back(fmt::format(
           "The second row is {:.3f} times as fast as the first (95 % interval {:.3f} to {:.3f}, {} "
@@ -156,7 +154,7 @@ std::vector<std::string> facts(const std::vector<BenchRow>& rows, const BenchMac
   }
   std::string line = several_models(rows) ? "" : rows[0].asked.model + " on ";
   line += fmt::format("{}, {} core{}", machine.cpu, machine.cores, machine.cores == 1 ? "" : "s");
-  if (!isa.empty()) line += ", " + isa;
+  for (const std::string& isa : isas) line += ", " + isa;
   line += fmt::format("; vitro {}, {}", machine.version, machine.compiler);
   if (machine.load_average)
     line += fmt::format("; load average before {:.2f}", *machine.load_average);

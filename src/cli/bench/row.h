@@ -28,10 +28,11 @@ struct BenchRatio {
   std::string noisy;  ///< why the ratio must not be shown; empty when it may be
 };
 
-/// What came of a case. With an error, what could not be measured stays empty.
+/// The result of a case. After an error, what could not be measured is empty.
 struct BenchRow {
   BenchCase asked;
   std::string backend;    ///< the one that "auto" stood for
+  std::string isa;        ///< the instruction set of the backend
   std::string precision;  ///< of the plan
   Dims shape;             ///< of the whole batch
   StreamSetup setup;

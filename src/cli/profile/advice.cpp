@@ -55,7 +55,7 @@ std::vector<Spot> find_spots(const ProfileReport& report) {
 
 double share_of_peak(const ProfileRow& row) { return row.compute_ms / row.ms; }
 
-bool is_memory_bound(const ProfileRow& row, const cpu::Peaks& peaks) {
+bool is_memory_bound(const ProfileRow& row, const Peaks& peaks) {
   return 1000 * row.bytes / peaks.bytes_per_s > row.compute_ms;
 }
 

@@ -2,6 +2,7 @@
 #include <nlohmann/json.hpp>
 #include <set>
 
+#include "backends/backend.h"
 #include "cli/model.h"
 #include "cli/model_info.h"
 #include "cli/options.h"
@@ -69,9 +70,11 @@ ProfileReport measure(const Options& options, const Plan& plan) {
   prepare_checked(session, dims);
   Progress progress("profile", "runs", options.iterations, options.quiet);
   const auto show = [&](int64_t done, int64_t total) { progress.update(done, total); };
+  const Backend& backend = find_backend(session.backend());
   ProfileReport report{.model = options.model,
                        .architecture = plan.info().architecture,
-                       .backend = session.backend(),
+                       .backend = backend.name(),
+                       .isa = backend.instruction_set(),
                        .precision = precision_name(plan),
                        .dims = dims,
                        .threads = session.threads(),
@@ -82,7 +85,7 @@ ProfileReport measure(const Options& options, const Plan& plan) {
   report.profile = profile(session, synthetic_input(dims), {options.iterations, show});
   report.busy_elsewhere = load.busy_elsewhere();
   const auto available = static_cast<size_t>(available_memory());
-  report.peaks = cpu::measure_peaks(session.threads(), available > 0 ? available / 4 : SIZE_MAX);
+  report.peaks = backend.peaks(session.threads(), available > 0 ? available / 4 : SIZE_MAX);
   return report;
 }
 
@@ -104,7 +107,7 @@ std::vector<std::string> table_cells(const ProfileRow& row, const ProfileReport&
           row.bytes == 0 ? "-" : share(row.bytes / report.peaks.bytes_per_s, seconds)};
 }
 
-std::string peaks_text(const cpu::Peaks& peaks) {
+std::string peaks_text(const Peaks& peaks) {
   std::string text = fmt::format("{:.1f} GFLOP/s of float32", peaks.flops_per_s * 1e-9);
   if (peaks.product_flops_per_s != peaks.flops_per_s)
     text += fmt::format(", {:.1f} in products", peaks.product_flops_per_s * 1e-9);

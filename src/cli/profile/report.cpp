@@ -4,7 +4,6 @@
 #include <map>
 #include <nlohmann/json.hpp>
 
-#include "backends/cpu/kernels/kernels.h"
 #include "cli/profile/advice.h"
 #include "core/thread_team.h"
 #include "ir/op_info.h"
@@ -116,17 +115,17 @@ std::string stage_of(std::string_view source) {
   return std::string(source.substr(0, source.find('.')));
 }
 
-double compute_ms(const SectionInfo& section, const cpu::Peaks& peaks) {
+double compute_ms(const SectionInfo& section, const Peaks& peaks) {
   return 1000 * section.flops / (section.product ? peaks.product_flops_per_s : peaks.flops_per_s);
 }
 
-double roofline_ms(const SectionInfo& section, const cpu::Peaks& peaks) {
+double roofline_ms(const SectionInfo& section, const Peaks& peaks) {
   return std::max(compute_ms(section, peaks),
                   1000 * static_cast<double>(section.bytes) / peaks.bytes_per_s);
 }
 
 void add_section(ProfileRow& row, const SectionTime& time, const SectionInfo& info,
-                 const cpu::Peaks& peaks) {
+                 const Peaks& peaks) {
   ++row.sections;
   row.ms += time.ms;
   row.waiting_ms += time.waiting_ms;
@@ -177,7 +176,7 @@ std::vector<std::string> profile_notes(const ProfileReport& report) {
 
 Json profile_json(const ProfileReport& report, ProfileGroup group) {
   const Profile& profile = report.profile;
-  const cpu::Peaks& peaks = report.peaks;
+  const Peaks& peaks = report.peaks;
   Json rows = Json::array();
   for (const ProfileRow& row : profile_rows(report, group)) {
     rows.push_back({{"name", row.name}, {"sections", row.sections}});
@@ -194,7 +193,7 @@ Json profile_json(const ProfileReport& report, ProfileGroup group) {
           {"shape", report.dims},
           {"threads", report.threads},
           {"cpu", cpu_model()},
-          {"isa", report.backend == "cpu" ? cpu::isa_name(cpu::select_isa()) : "scalar"},
+          {"isa", report.isa},
           {"version", version()},
           {"busy_elsewhere_percent",
            report.busy_elsewhere ? Json(100 * *report.busy_elsewhere) : Json(nullptr)},

@@ -2,7 +2,7 @@
 
 #include <optional>
 
-#include "backends/cpu/peaks.h"
+#include "backends/peaks.h"
 #include "cli/output.h"
 #include "runtime/profile.h"
 
@@ -13,10 +13,11 @@ struct ProfileReport {
   std::string model;
   std::string architecture;
   std::string backend;
+  std::string isa;  ///< the instruction set of the backend
   std::string precision;
   Dims dims;  ///< of the input
   int threads = 1;
-  cpu::Peaks peaks;
+  Peaks peaks;
   Profile profile;
   std::optional<double> busy_elsewhere;  ///< share of the cores that others used meanwhile
 };
@@ -45,13 +46,13 @@ std::string block_of(std::string_view source);
 std::string stage_of(std::string_view source);
 
 /// Milliseconds that the FLOP of `section` take at the peak of their kind.
-double compute_ms(const SectionInfo& section, const cpu::Peaks& peaks);
+double compute_ms(const SectionInfo& section, const Peaks& peaks);
 /// Milliseconds that `section` takes at least: the above, or its bytes at full bandwidth.
-double roofline_ms(const SectionInfo& section, const cpu::Peaks& peaks);
+double roofline_ms(const SectionInfo& section, const Peaks& peaks);
 
 /// Counts a section into a row.
 void add_section(ProfileRow& row, const SectionTime& time, const SectionInfo& info,
-                 const cpu::Peaks& peaks);
+                 const Peaks& peaks);
 /// All sections, grouped; in order of execution.
 std::vector<ProfileRow> profile_rows(const ProfileReport& report, ProfileGroup group);
 /// Everything but what lies between the steps.

@@ -41,6 +41,7 @@ ProfileReport make_report(const std::vector<Measured>& measured) {
   ProfileReport report{.model = "m",
                        .architecture = "a",
                        .backend = "cpu",
+                       .isa = "avx2",
                        .precision = "fp32",
                        .dims = {1, 3, 8, 8},
                        .threads = 2,

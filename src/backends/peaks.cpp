@@ -1,13 +1,12 @@
-#include "backends/cpu/peaks.h"
+#include "backends/peaks.h"
 
 #include <algorithm>
 #include <chrono>
 #include <memory>
 
-#include "backends/cpu/kernel_choice.h"
 #include "core/thread_team.h"
 
-namespace vitro::cpu {
+namespace vitro {
 namespace {
 
 using Clock = std::chrono::steady_clock;
@@ -31,27 +30,25 @@ double best_seconds(const Function& function) {
   return best;
 }
 
-double measure_flops(ThreadTeam& team, float (*probe)(int64_t), double multiply_adds) {
+double measure_flops(ThreadTeam& team, const PeakLoops::Flops& loop) {
   auto sinks = std::make_unique<float[]>(static_cast<size_t>(team.size()));
   const double seconds = best_seconds([&] {
     team.parallel_for(team.size(), [&](int64_t i, int) {
-      sinks[static_cast<size_t>(i)] = probe(kProbeIterations);
+      sinks[static_cast<size_t>(i)] = loop.run(kProbeIterations);
     });
   });
-  return 2 * multiply_adds * static_cast<double>(kProbeIterations * team.size()) / seconds;
+  return 2 * loop.multiply_adds * static_cast<double>(kProbeIterations * team.size()) / seconds;
 }
 
 }  // namespace
 
-Peaks measure_peaks(int threads, size_t max_buffer_bytes) {
-  const KernelTable& table = product_kernels(threads, {});
+Peaks measure_peaks(const PeakLoops& loops, int threads, size_t max_buffer_bytes) {
   ThreadTeam team(threads);
   Peaks peaks{.threads = threads};
-  peaks.flops_per_s = measure_flops(team, table.fma_probe, table.probe_multiply_adds);
-  peaks.product_flops_per_s =
-      table.product_probe == table.fma_probe
-          ? peaks.flops_per_s
-          : measure_flops(team, table.product_probe, table.product_probe_multiply_adds);
+  peaks.flops_per_s = measure_flops(team, loops.flops);
+  peaks.product_flops_per_s = loops.product_flops.run == loops.flops.run
+                                  ? peaks.flops_per_s
+                                  : measure_flops(team, loops.product_flops);
 
   const size_t bytes = std::min(kMaxBufferBytes, max_buffer_bytes);
   const auto chunks = std::max<int64_t>(
@@ -66,7 +63,7 @@ Peaks measure_peaks(int threads, size_t max_buffer_bytes) {
   const double stream = best_seconds([&] {
     team.parallel_for(chunks, [&](int64_t chunk, int) {
       const int64_t begin = chunk * kChunkFloats;
-      table.add(a + begin, b + begin, kChunkFloats, c + begin);
+      loops.add(a + begin, b + begin, kChunkFloats, c + begin);
     });
   });
   peaks.buffer_bytes = 3 * sizeof(float) * static_cast<size_t>(count);
@@ -74,4 +71,4 @@ Peaks measure_peaks(int threads, size_t max_buffer_bytes) {
   return peaks;
 }
 
-}  // namespace vitro::cpu
+}  // namespace vitro
