@@ -8,20 +8,18 @@ namespace {
 
 struct PatchCase {
   int64_t size, channels, kernel, out_channels;
-  bool nchw;
 };
 
 void run_patches(Context& context, const PatchCase& s) {
-  const std::string name = fmt::format("patches {0}x{0}x{1} {2}x{2} -> {3}{4}", s.size, s.channels,
-                                       s.kernel, s.out_channels, s.nchw ? " nchw" : "");
+  const std::string name = fmt::format("patches {0}x{0}x{1} {2}x{2} -> {3}", s.size, s.channels,
+                                       s.kernel, s.out_channels);
   if (!context.wants(name)) return;
   const Tensor input = pattern(s.size * s.size * s.channels);
   const int64_t k = s.kernel * s.kernel * s.channels;
   const Tensor w = pattern(s.out_channels * k);
   Tensor packed(panel16_size(s.out_channels, k));
   pack_panel16(w.data(), s.out_channels, k, packed.data());
-  const cpu::PatchSource patches = {input.data(), s.size,   s.size, s.channels,
-                                    s.kernel,     s.kernel, s.nchw};
+  const cpu::PatchSource patches = {input.data(), s.size, s.size, s.channels, s.kernel, s.kernel};
   cpu::GemmArgs args;
   args.m = (s.size / s.kernel) * (s.size / s.kernel);
   args.n = s.out_channels;
@@ -41,7 +39,7 @@ void run_patches(Context& context, const PatchCase& s) {
                    .timing = t,
                    .flops = 2.0 * static_cast<double>(args.m * args.n * args.k),
                    .peer = peer_best(context, peer_patches(s.size, s.size, s.channels, s.kernel,
-                                                           s.out_channels, s.nchw))});
+                                                           s.out_channels))});
 }
 
 void run_depthwise(Context& context, int64_t size, int64_t channels, int64_t kernel) {
@@ -104,11 +102,10 @@ void run_rows(Context& context, const std::string& op, const std::string& shape,
 }  // namespace
 
 void bench_patches(Context& context) {
-  run_patches(context, {224, 3, 4, 64, true});
-  run_patches(context, {224, 3, 4, 64, false});
-  run_patches(context, {56, 64, 2, 128, false});
-  run_patches(context, {28, 128, 2, 320, false});
-  run_patches(context, {14, 320, 2, 512, false});
+  run_patches(context, {224, 3, 4, 64});
+  run_patches(context, {56, 64, 2, 128});
+  run_patches(context, {28, 128, 2, 320});
+  run_patches(context, {14, 320, 2, 512});
 }
 
 void bench_depthwise(Context& context) {
@@ -140,10 +137,7 @@ void bench_rows(Context& context) {
     table.layer_norm({x.data(), y.data(), channels, 1e-6f, x.data(), x.data()}, 0, rows);
   });
   run_rows(context, "softmax", shape, bytes, [&] {
-    table.softmax({x.data(), y.data(), channels, 0.125f}, 0, rows);
-  });
-  run_rows(context, "affine", shape, bytes, [&] {
-    table.affine({x.data(), y.data(), channels, x.data(), x.data()}, 0, rows);
+    table.softmax({x.data(), y.data(), channels}, 0, rows);
   });
   run_rows(context, "gelu", shape, bytes, [&] { table.gelu(x.data(), count, y.data()); });
   run_rows(context, "add", shape, 1.5 * bytes,

@@ -15,7 +15,7 @@ const char* peer_name();
 PeerRun peer_matmul(int64_t m, int64_t n, int64_t k, bool gelu, bool packed);
 /// Depthwise kernel x kernel convolution, NHWC, stride 1, same padding.
 PeerRun peer_depthwise(int64_t h, int64_t w, int64_t c, int64_t kernel);
-/// Convolution with kernel == stride on an NHWC (or NCHW) image.
-PeerRun peer_patches(int64_t h, int64_t w, int64_t c, int64_t kernel, int64_t out_c, bool nchw);
+/// Convolution with kernel == stride on an NHWC image.
+PeerRun peer_patches(int64_t h, int64_t w, int64_t c, int64_t kernel, int64_t out_c);
 
 }  // namespace vitro::bench

@@ -89,10 +89,9 @@ PeerRun peer_depthwise(int64_t h, int64_t w, int64_t c, int64_t kernel) {
                      c, {1, c, h, w}, 1, kernel / 2);
 }
 
-PeerRun peer_patches(int64_t h, int64_t w, int64_t c, int64_t kernel, int64_t out_c, bool nchw) {
-  return convolution(floats({1, c, h, w}, nchw ? Tag::abcd : Tag::acdb),
-                     floats({out_c, c, kernel, kernel}, Tag::any), out_c,
-                     {1, out_c, h / kernel, w / kernel}, kernel, 0);
+PeerRun peer_patches(int64_t h, int64_t w, int64_t c, int64_t kernel, int64_t out_c) {
+  return convolution(floats({1, c, h, w}, Tag::acdb), floats({out_c, c, kernel, kernel}, Tag::any),
+                     out_c, {1, out_c, h / kernel, w / kernel}, kernel, 0);
 }
 
 }  // namespace vitro::bench

@@ -28,10 +28,10 @@ struct PlanInfo {
 /// One tensor of the checkpoint and the op that consumed it.
 struct WeightRecord {
   std::string name;
-  Dims dims;
-  DType dtype = DType::Float32;
-  std::string consumer;
-  std::string checksum;  ///< XXH3-64 of the stored bytes, 16 hex digits
+  Dims dims;                     ///< as stored in the checkpoint, which is PyTorch's shape
+  DType dtype = DType::Float32;  ///< as stored in the checkpoint
+  std::string consumer;          ///< module path, for example "blocks3.4.attn.qkv"
+  std::string checksum;          ///< XXH3-64 of the stored bytes, 16 hex digits
 };
 
 struct PlanData;

@@ -19,19 +19,21 @@ struct SessionOptions {
 /// Runs a plan. Any number of threads may call run() on one session at once; sessions of one plan
 /// share its weights.
 ///
-/// At most streams() calls run at the same time; further callers sleep and take their turn in the
-/// order in which they came. A run works on the thread that called it and on threads() - 1 workers,
-/// so that a session has at most streams() * (threads() - 1) threads of its own, started when first
-/// needed and kept. By default streams() is what the available cores hold, at least 1: callers in
-/// any number then never compete for cores with each other. For most images per second let threads
-/// be 1 and call from as many threads as there are cores. What run() returns does not depend
-/// on streams, and on threads only where the cpu backend multiplies on AMX with up to four of them
-/// and on AVX-512 with more. Workers may use the cores that the thread which made the session could
-/// use at that time.
+/// At most streams() calls run at the same time; others wait and are served in the order in which
+/// they came. By default streams() is the number of calls that fit on the available cores, at least
+/// 1, so that calls do not compete for cores. For the most images per second, set threads to 1 and
+/// call run() from as many threads as there are cores.
+///
+/// A call works on the thread that made it and on threads() - 1 workers. Workers are started when
+/// they are first needed, and kept: a session has at most streams() * (threads() - 1) of them. They
+/// may use the cores that were open to the thread which made the session, at that time.
+///
+/// Results do not depend on streams. They depend on threads only on processors with AMX, where the
+/// cpu backend multiplies on AMX with up to four threads and on AVX-512 with more.
 class Session {
  public:
-  /// Throws NotFound for an unknown backend, Unsupported for one that was not built,
-  /// InvalidArgument for a number of threads or streams outside 0 to 1024.
+  /// Throws NotFound for an unknown backend, Unsupported for one that was not built or has no
+  /// device here, InvalidArgument for a number of threads or streams outside 0 to 1024.
   explicit Session(const Plan& plan, const SessionOptions& options = {});
   ~Session();
   Session(Session&&) noexcept;
@@ -40,11 +42,12 @@ class Session {
   /// images [n, 3, height, width], preprocessed -> logits [n, num_classes].
   /// Throws InvalidArgument for a shape the model cannot take.
   Tensor run(const Tensor& images) const;
-  /// The same without an allocation after the first call of a shape, and of each further stream
-  /// that runs it at the same time. `images` holds dims = [n, 3, height, width] floats, `logits`
-  /// has room for n * num_classes.
+  /// The same on memory of the caller: `images` holds dims = [n, 3, height, width] floats, `logits`
+  /// has room for n * num_classes. Allocates nothing, except in the first call for a shape and when
+  /// more calls for a shape run at once than ever before.
   void run(const float* images, const Dims& dims, float* logits) const;
-  /// Compiles for a shape and allocates its memory now instead of at the first run.
+  /// Compiles for a shape and allocates the memory of one call now, not in the first run(). Throws
+  /// InvalidArgument for a shape the model cannot take.
   void prepare(const Dims& dims) const;
 
   const Plan& plan() const;

@@ -62,14 +62,6 @@ std::optional<Session> open_reference(const Options& options, const Plan& plan) 
   return Session(load_or_build(options.reference, options.build), session);
 }
 
-std::string csv_field(const std::string& text) {
-  if (text.find_first_of(",\"\r\n") == std::string::npos) return text;
-  std::string quoted(1, '"');
-  for (char c : text) quoted.append(c == '"' ? 2 : 1, c);
-  quoted.push_back('"');
-  return quoted;
-}
-
 /// A bad path must not cost the whole run. The file is closed again, so that an interrupted run
 /// leaves nothing behind.
 void check_writable(const Options& options) {

@@ -7,34 +7,11 @@
 #include <nlohmann/json.hpp>
 
 #include "cli/output.h"
+#include "image/names.h"
 #include "runtime/plan_data.h"
 
 namespace vitro::cli {
 namespace {
-
-const char* crop_mode_name(CropMode mode) {
-  switch (mode) {
-    case CropMode::Center:
-      return "center";
-    case CropMode::Squash:
-      return "squash";
-    case CropMode::Border:
-      return "border";
-  }
-  return "unknown";
-}
-
-const char* interpolation_name(Interpolation interpolation) {
-  switch (interpolation) {
-    case Interpolation::Bilinear:
-      return "bilinear";
-    case Interpolation::Bicubic:
-      return "bicubic";
-    case Interpolation::Lanczos:
-      return "lanczos";
-  }
-  return "unknown";
-}
 
 /// The double with the digits of the float: 0.485, not 0.48500001430511475.
 std::array<double, 3> decimals(const std::array<float, 3>& values) {
@@ -76,9 +53,9 @@ std::vector<std::pair<std::string, std::string>> plan_fields(const Plan& plan) {
       {"tensors", fmt::format("{}/{} consumed", tensors, tensors)},
       {"input", fmt::format("{}x{} pixels by default", pre.height, pre.width)},
       {"preprocessing",
-       fmt::format("{}, crop {} {:g}\nmean {:g}, std {:g}", interpolation_name(pre.interpolation),
-                   crop_mode_name(pre.crop_mode), pre.crop_pct, fmt::join(pre.mean, " "),
-                   fmt::join(pre.std, " "))},
+       fmt::format("{}, crop {} {:g}\nmean {:g}, std {:g}",
+                   name_in(kInterpolations, pre.interpolation), name_in(kCropModes, pre.crop_mode),
+                   pre.crop_pct, fmt::join(pre.mean, " "), fmt::join(pre.std, " "))},
       {"source", fmt::format("{} (xxh3 {})", info.source, info.source_checksum)},
       {"built by", "vitro " + info.vitro_version}};
   if (!plan.data().tactics.empty())
@@ -99,9 +76,9 @@ Json plan_json(const Plan& plan) {
           {"preprocessing",
            {{"height", pre.height},
             {"width", pre.width},
-            {"interpolation", interpolation_name(pre.interpolation)},
+            {"interpolation", name_in(kInterpolations, pre.interpolation)},
             {"crop_pct", pre.crop_pct},
-            {"crop_mode", crop_mode_name(pre.crop_mode)},
+            {"crop_mode", name_in(kCropModes, pre.crop_mode)},
             {"mean", decimals(pre.mean)},
             {"std", decimals(pre.std)}}},
           {"source", info.source},

@@ -11,12 +11,12 @@
 #include "backends/backend.h"
 #include "core/check.h"
 #include "core/log.h"
+#include "core/thread_team.h"
 
 namespace vitro::cli {
 namespace {
 
 constexpr int64_t kMaxSide = 65536;
-constexpr int64_t kMaxThreads = 1024;
 
 std::optional<int64_t> parse_integer(std::string_view text) {
   int64_t value = 0;

@@ -70,8 +70,8 @@ CLI::Validator positive_integer();
 /// Accepts finite numbers from `minimum` to `maximum`.
 CLI::Validator number_between(double minimum, double maximum);
 
-/// Throws InvalidArgument when `output` is one of the files that are read: writing would destroy
-/// it.
+/// Throws InvalidArgument when `output` is one of the files that are read, which writing would
+/// destroy.
 void check_output(const std::string& output, const std::vector<std::string>& inputs);
 
 /// Puts --quiet and --verbose into effect.

@@ -48,6 +48,13 @@ std::string Table::text() const {
   return text;
 }
 
+std::string csv_field(std::string text) {
+  if (text.find_first_of(",\"\r\n") == std::string::npos) return text;
+  for (size_t at = 0; (at = text.find('"', at)) != std::string::npos; at += 2)
+    text.insert(at, "\"");
+  return "\"" + text + "\"";
+}
+
 std::string fields_text(const std::vector<std::pair<std::string, std::string>>& fields) {
   size_t width = 0;
   for (const auto& [name, value] : fields) width = std::max(width, display_width(name));

@@ -19,6 +19,9 @@ class Table {
   std::vector<std::vector<std::string>> rows_;
 };
 
+/// A field of a CSV line (RFC 4180), in quotes where it needs them.
+std::string csv_field(std::string text);
+
 /// "name   value" lines, the values aligned; a value of several lines is indented.
 std::string fields_text(const std::vector<std::pair<std::string, std::string>>& fields);
 

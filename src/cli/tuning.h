@@ -19,9 +19,9 @@ struct TuningOptions {
 /// Declares --tune and what goes with it.
 void add_tuning_options(CLI::App& verb, TuningOptions& options);
 
-/// The plan with the tactics that are measured now or read from the file, added to
-/// those it has. Ctrl-C ends the measurement, not the
-/// program. Throws OutOfMemory when a batch exceeds the memory, CorruptFile for a bad file.
+/// The plan with the tactics that are measured now or read from the file, added to those it has.
+/// Ctrl-C ends the measurement, not the program. Throws OutOfMemory when a batch exceeds the
+/// memory, CorruptFile for a bad file.
 Plan tuned(const Plan& plan, const TuningOptions& options, bool quiet);
 
 }  // namespace vitro::cli

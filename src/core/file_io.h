@@ -44,9 +44,9 @@ std::vector<std::byte> read_file(const std::filesystem::path& path, size_t max_b
 /// An output file that appears whole or not at all: bytes go to a file that has no name, so that it
 /// vanishes with the process, or to one beside `path` where the file system has no such files.
 /// commit() syncs it and puts it in the place of `path`. The destructor removes what was not
-/// committed. A target that
-/// exists and is a device or a pipe (/dev/stdout, /dev/null) is written in place. Every failure
-/// (full disk, missing or read-only directory) is a DeviceError with the path and the reason.
+/// committed. A target that exists and is a device or a pipe (/dev/stdout, /dev/null) is written in
+/// place. Every failure (full disk, missing or read-only directory) is a DeviceError with the path
+/// and the reason.
 class AtomicFile {
  public:
   explicit AtomicFile(const std::filesystem::path& path);

@@ -16,19 +16,7 @@ std::atomic<LogLevel>& current_level() {
   return level;
 }
 
-const char* prefix(LogLevel level) {
-  switch (level) {
-    case LogLevel::Error:
-      return "error: ";
-    case LogLevel::Warning:
-      return "warning: ";
-    case LogLevel::Info:
-      return "info: ";
-    case LogLevel::Debug:
-      return "debug: ";
-  }
-  return "";
-}
+const char* prefix(LogLevel level) { return level == LogLevel::Error ? "error: " : "warning: "; }
 
 constexpr std::array<const char*, 2> kTopicNames{"dispatch", "passes"};
 

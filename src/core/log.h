@@ -10,7 +10,7 @@
 namespace vitro {
 
 /// How much is printed to stderr; each level includes those before it.
-enum class LogLevel { Error, Warning, Info, Debug };
+enum class LogLevel { Error, Warning };
 
 /// Sets the level of the process; Warning at the start. Thread-safe, like all functions here.
 void set_log_level(LogLevel level);
@@ -37,20 +37,6 @@ template <typename... Args>
 void log_warning(fmt::format_string<Args...> format, Args&&... args) {
   if (log_enabled(LogLevel::Warning)) {
     log_message(LogLevel::Warning, fmt::format(format, std::forward<Args>(args)...));
-  }
-}
-
-template <typename... Args>
-void log_info(fmt::format_string<Args...> format, Args&&... args) {
-  if (log_enabled(LogLevel::Info)) {
-    log_message(LogLevel::Info, fmt::format(format, std::forward<Args>(args)...));
-  }
-}
-
-template <typename... Args>
-void log_debug(fmt::format_string<Args...> format, Args&&... args) {
-  if (log_enabled(LogLevel::Debug)) {
-    log_message(LogLevel::Debug, fmt::format(format, std::forward<Args>(args)...));
   }
 }
 

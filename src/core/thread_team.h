@@ -12,6 +12,9 @@
 
 namespace vitro {
 
+/// The most threads a team may have.
+inline constexpr int kMaxThreads = 1024;
+
 /// Processors this process may keep busy: those of its affinity mask, or fewer where a container's
 /// CPU quota (cgroup v2) allows fewer. At least 1.
 int available_cores();

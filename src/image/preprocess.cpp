@@ -82,13 +82,14 @@ uint8_t fill_value(float mean) {
   return static_cast<uint8_t>(round_half_even(std::clamp(255.0 * value, 0.0, 255.0)));
 }
 
-struct Plan {
+/// How a picture is fitted to the input: resized, then cropped or framed.
+struct Fit {
   Size resized;
   Interpolation interpolation = Interpolation::Bicubic;
   std::array<uint8_t, 3> fill{};
 };
 
-Plan make_plan(const Image& image, const Preprocessing& options) {
+Fit fit_of(const Image& image, const Preprocessing& options) {
   const Size target{static_cast<int64_t>(std::floor(options.width / options.crop_pct)),
                     static_cast<int64_t>(std::floor(options.height / options.crop_pct))};
   switch (options.crop_mode) {
@@ -113,24 +114,24 @@ Plan make_plan(const Image& image, const Preprocessing& options) {
 Image resize_and_crop(const Image& image, const Preprocessing& options) {
   image::check_image(image);
   check_options(options);
-  const Plan plan = make_plan(image, options);
-  const int64_t left = crop_offset(plan.resized.width, options.width);
-  const int64_t top = crop_offset(plan.resized.height, options.height);
-  Region region{plan.resized.width,
-                plan.resized.height,
+  const Fit fit = fit_of(image, options);
+  const int64_t left = crop_offset(fit.resized.width, options.width);
+  const int64_t top = crop_offset(fit.resized.height, options.height);
+  Region region{fit.resized.width,
+                fit.resized.height,
                 std::max<int64_t>(left, 0),
                 std::max<int64_t>(top, 0),
                 0,
                 0};
-  region.width = static_cast<int>(std::min<int64_t>(options.width, plan.resized.width));
-  region.height = static_cast<int>(std::min<int64_t>(options.height, plan.resized.height));
-  Image inner = image::resample_region(image, region, plan.interpolation);
+  region.width = static_cast<int>(std::min<int64_t>(options.width, fit.resized.width));
+  region.height = static_cast<int>(std::min<int64_t>(options.height, fit.resized.height));
+  Image inner = image::resample_region(image, region, fit.interpolation);
   if (inner.width == options.width && inner.height == options.height) return inner;
 
   Image result{options.width, options.height, {}};
   const size_t stride = static_cast<size_t>(options.width) * 3;
   result.rgb.resize(stride * static_cast<size_t>(options.height));
-  for (size_t idx = 0; idx < result.rgb.size(); ++idx) result.rgb[idx] = plan.fill[idx % 3];
+  for (size_t idx = 0; idx < result.rgb.size(); ++idx) result.rgb[idx] = fit.fill[idx % 3];
   const size_t inner_stride = static_cast<size_t>(inner.width) * 3;
   uint8_t* dst = result.rgb.data() + static_cast<size_t>(std::max<int64_t>(-top, 0)) * stride +
                  static_cast<size_t>(std::max<int64_t>(-left, 0)) * 3;

@@ -1,7 +1,7 @@
 #include <algorithm>
 #include <limits>
-#include <new>
 
+#include "core/aligned_memory.h"
 #include "core/check.h"
 #include "core/convert.h"
 #include "core/panel16.h"
@@ -39,11 +39,9 @@ std::span<const float> Constant::floats() const {
 namespace {
 
 std::pair<Constant, std::byte*> allocate(DType dtype, Dims dims, Layout layout) {
-  constexpr std::align_val_t kAlignment{64};
   const size_t size = storage_bytes(dtype, dims, layout);
-  auto* memory = static_cast<std::byte*>(::operator new(std::max<size_t>(size, 1), kAlignment));
-  std::shared_ptr<std::byte> owner(memory, [](std::byte* p) { ::operator delete(p, kAlignment); });
-  return {{dtype, std::move(dims), layout, {memory, size}, owner}, memory};
+  const std::shared_ptr<std::byte> owner = allocate_aligned(size, "a constant");
+  return {{dtype, std::move(dims), layout, {owner.get(), size}, owner}, owner.get()};
 }
 
 }  // namespace

@@ -3,7 +3,7 @@
 #include <utility>
 
 #include "core/check.h"
-#include "core/json_integer.h"
+#include "core/json.h"
 #include "ir/fused_ops.h"
 #include "ir/graph.h"
 #include "ir/infer.h"
@@ -15,8 +15,7 @@ namespace {
 using Json = nlohmann::ordered_json;
 
 // A plan of a real model has a few hundred of each and 200 KB of text; these only stop absurd
-// files. Parsed JSON takes up to 64 times the bytes of its text, and planning memory is quadratic.
-constexpr size_t kMaxBytes = size_t{16} << 20;
+// files: planning memory is quadratic.
 constexpr size_t kMaxValues = 1 << 16;
 constexpr size_t kMaxRank = 8;
 constexpr size_t kMaxPorts = 1 << 10;
@@ -203,7 +202,7 @@ std::string graph_to_json(const Graph& graph) {
 }
 
 Graph graph_from_json(std::string_view text) try {
-  expect(text.size() <= kMaxBytes, "{} bytes, at most {} are read", text.size(), kMaxBytes);
+  expect(text.size() <= kMaxJsonBytes, "{} bytes, at most {} are read", text.size(), kMaxJsonBytes);
   const Json json = Json::parse(text);
   expect(json.at("values").size() <= kMaxValues && json.at("nodes").size() <= kMaxValues,
          "{} values and {} nodes", json.at("values").size(), json.at("nodes").size());

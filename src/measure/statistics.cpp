@@ -6,37 +6,30 @@
 #include <random>
 
 namespace vitro {
-namespace {
 
-/// Reorders its argument.
-double median(std::span<double> values) {
-  const auto middle = values.begin() + static_cast<std::ptrdiff_t>(values.size() / 2);
-  std::nth_element(values.begin(), middle, values.end());
-  if (values.size() % 2 == 1) return *middle;
-  return (*middle + *std::max_element(values.begin(), middle)) / 2;
+double percentile(std::vector<double> values, double percent) {
+  const double position = percent / 100 * static_cast<double>(values.size() - 1);
+  const double below = std::floor(position);
+  const auto lower = values.begin() + static_cast<std::ptrdiff_t>(below);
+  std::nth_element(values.begin(), lower, values.end());
+  const double upper =
+      lower + 1 == values.end() ? *lower : *std::min_element(lower + 1, values.end());
+  return std::lerp(*lower, upper, position - below);
 }
 
-}  // namespace
+double median(std::vector<double> values) { return percentile(std::move(values), 50); }
 
-double percentile(std::span<const double> sorted, double percent) {
-  const double position = percent / 100 * static_cast<double>(sorted.size() - 1);
-  const auto lower = static_cast<size_t>(position);
-  const size_t upper = std::min(lower + 1, sorted.size() - 1);
-  return std::lerp(sorted[lower], sorted[upper], position - static_cast<double>(lower));
-}
-
-Summary summarize(std::vector<double> values) {
-  std::sort(values.begin(), values.end());
+Summary summarize(const std::vector<double>& values) {
   const auto count = static_cast<double>(values.size());
   const double mean = std::accumulate(values.begin(), values.end(), 0.0) / count;
   double squares = 0;
   for (double value : values) squares += (value - mean) * (value - mean);
-  return {.median = percentile(values, 50),
+  return {.median = median(values),
           .p90 = percentile(values, 90),
           .p95 = percentile(values, 95),
           .p99 = percentile(values, 99),
-          .min = values.front(),
-          .max = values.back(),
+          .min = *std::min_element(values.begin(), values.end()),
+          .max = *std::max_element(values.begin(), values.end()),
           .mean = mean,
           .stddev = values.size() > 1 ? std::sqrt(squares / (count - 1)) : 0};
 }
@@ -65,7 +58,6 @@ Interval median_ratio_interval(std::span<const double> a, std::span<const double
     }
     ratio = median(drawn_a) / median(drawn_b);
   }
-  std::sort(ratios.begin(), ratios.end());
   return {percentile(ratios, 2.5), percentile(ratios, 97.5)};
 }
 

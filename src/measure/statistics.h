@@ -13,10 +13,13 @@ struct Summary {
 };
 
 /// `values` holds at least one number.
-Summary summarize(std::vector<double> values);
+Summary summarize(const std::vector<double>& values);
 
-/// The `percent`-th percentile of ascending numbers, linear between neighbours (numpy's default).
-double percentile(std::span<const double> sorted, double percent);
+/// The `percent`-th percentile of one number or more in any order, linear between neighbours
+/// (numpy's default).
+double percentile(std::vector<double> values, double percent);
+/// percentile(values, 50).
+double median(std::vector<double> values);
 
 struct Interval {
   double low = 0, high = 0;

@@ -14,7 +14,7 @@ PlanInfo plan_info(const ImportedModel& model) {
   info.architecture = model.config.name;
   info.head_dim = model.config.head_dim;
   info.num_classes = model.num_classes;
-  for (const LedgerEntry& entry : model.ledger)
+  for (const WeightRecord& entry : model.ledger)
     if (!entry.name.ends_with("num_batches_tracked"))
       info.num_parameters += num_elements(entry.dims);
   info.preprocessing = model.preprocessing;
@@ -37,8 +37,7 @@ Plan build(const std::filesystem::path& checkpoint, const BuildOptions& options)
       checkpoint, {options.arch, options.head_dim, options.height, options.width, false});
   auto plan = std::make_shared<PlanData>();
   plan->info = plan_info(model);
-  for (const LedgerEntry& entry : model.ledger)
-    plan->weights.push_back({entry.name, entry.dims, entry.dtype, entry.consumer, entry.checksum});
+  plan->weights = std::move(model.ledger);
   plan->graph = std::move(model.graph);
   run_passes(plan->graph, {options.dump_ir, options.weights});
   return Plan(std::move(plan));

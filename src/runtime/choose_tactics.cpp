@@ -1,5 +1,6 @@
 #include <algorithm>
 
+#include "measure/statistics.h"
 #include "runtime/tune.h"
 
 namespace vitro {
@@ -12,11 +13,7 @@ constexpr size_t kMinSamples = 3, kMinTrials = 5;
 constexpr double kTrialShare = 0.4;
 
 /// The lower quartile: what else runs on the machine only ever adds time.
-double typical(std::vector<double> values) {
-  const auto quarter = values.begin() + static_cast<std::ptrdiff_t>(values.size() / 4);
-  std::nth_element(values.begin(), quarter, values.end());
-  return *quarter;
-}
+double typical(const std::vector<double>& values) { return percentile(values, 25); }
 
 /// Microseconds, by op and candidate.
 class Samples {

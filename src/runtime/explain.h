@@ -12,9 +12,8 @@ namespace vitro {
 bool is_inlined(const Dispatch& dispatch);
 
 /// A table with one row for each op: kind, source, result, the implementation it got, and who
-/// refused it with which values.
-/// Where there are tactics, also the microseconds that it took when it was measured, and the
-/// others.
+/// refused it with which values. Where there are tactics, also the microseconds that it and the
+/// others took when they were measured.
 std::string dispatch_text(std::span<const Dispatch> dispatches);
 
 /// Whether the plan's tactics hold for this machine and number of threads, and for how many of the

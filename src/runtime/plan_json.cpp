@@ -9,24 +9,14 @@
 
 #include "core/check.h"
 #include "core/dtype.h"
-#include "core/json_integer.h"
+#include "core/json.h"
+#include "image/names.h"
 
 namespace vitro {
-
-NLOHMANN_JSON_SERIALIZE_ENUM(Interpolation, {{Interpolation::Bilinear, "bilinear"},
-                                             {Interpolation::Bicubic, "bicubic"},
-                                             {Interpolation::Lanczos, "lanczos"}})
-NLOHMANN_JSON_SERIALIZE_ENUM(CropMode, {{CropMode::Center, "center"},
-                                        {CropMode::Squash, "squash"},
-                                        {CropMode::Border, "border"}})
 
 namespace {
 
 using Json = nlohmann::ordered_json;
-
-// A plan with 21,000 classes and a thousand tensors has 2 MB of each text. Parsed JSON takes up to
-// 64 times the bytes of its text.
-constexpr size_t kMaxBytes = size_t{16} << 20;
 
 template <typename... Args>
 void expect(bool condition, fmt::format_string<Args...> format, Args&&... args) {
@@ -58,10 +48,28 @@ void read_field(const char* name, const Json& json, std::array<float, 3>& field)
 template <typename T>
 void read_field(const char* name, const Json& json, T& field) {
   json.get_to(field);
-  // nlohmann takes the first of an enumeration for a name it does not know.
-  if constexpr (std::is_enum_v<T>)
-    expect(Json(field) == json, "'{}' is {}, which is unknown", name, json.dump());
 }
+
+template <typename Enum, size_t kCount>
+void read_name(const char* name, const Json& json, Enum& field, const Names<Enum, kCount>& names) {
+  const auto found = std::find_if(names.begin(), names.end(),
+                                  [&](const auto& known) { return json == known.first; });
+  expect(found != names.end(), "'{}' is {}, which is unknown", name, json.dump());
+  field = found->second;
+}
+void read_field(const char* name, const Json& json, CropMode& field) {
+  read_name(name, json, field, kCropModes);
+}
+void read_field(const char* name, const Json& json, Interpolation& field) {
+  read_name(name, json, field, kInterpolations);
+}
+
+template <typename T>
+const T& json_value(const T& field) {
+  return field;
+}
+const char* json_value(CropMode field) { return name_in(kCropModes, field); }
+const char* json_value(Interpolation field) { return name_in(kInterpolations, field); }
 
 /// Calls visit(name, field) for each field of PlanInfo: the writer and the reader share this list.
 template <typename Info, typename Visitor>
@@ -87,8 +95,8 @@ void visit_info(Info& info, Visitor&& visit) {
 
 template <typename Read>
 auto read_json(const char* what, std::string_view text, Read&& read) try {
-  expect(text.size() <= kMaxBytes, "{} has {} bytes, at most {} are read", what, text.size(),
-         kMaxBytes);
+  expect(text.size() <= kMaxJsonBytes, "{} has {} bytes, at most {} are read", what, text.size(),
+         kMaxJsonBytes);
   return read(Json::parse(text));
 } catch (const nlohmann::json::exception& error) {
   fail(ErrorCode::CorruptFile, "plan {}: {}", what, error.what());
@@ -110,7 +118,7 @@ WeightRecord weight_from_json(const Json& row) {
 
 std::string plan_info_to_json(const PlanInfo& info) {
   Json json;
-  visit_info(info, [&](const char* name, const auto& field) { json[name] = field; });
+  visit_info(info, [&](const char* name, const auto& field) { json[name] = json_value(field); });
   return json.dump();
 }
 

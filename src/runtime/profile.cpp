@@ -5,6 +5,7 @@
 #include <numeric>
 
 #include "core/check.h"
+#include "measure/statistics.h"
 
 namespace vitro {
 namespace {
@@ -64,9 +65,10 @@ class StepSweep {
       times_[i].waiting_ms += share * (threads_ - num_busy_) / threads_;
     }
   }
+  /// A thread goes from one section to another; either may be Timeline::kIdle.
   void change(int from, int to) {
-    if (from != Timeline::kIdle) --busy_.at(static_cast<size_t>(from)), --num_busy_;
-    if (to != Timeline::kIdle) ++busy_.at(static_cast<size_t>(to)), ++num_busy_;
+    count_thread(from, -1);
+    count_thread(to, 1);
   }
   /// While no thread was at work, all of them waited for the sections there are.
   std::vector<SectionTime> finish() {
@@ -85,6 +87,12 @@ class StepSweep {
   }
 
  private:
+  void count_thread(int section, int change) {
+    if (section == Timeline::kIdle) return;
+    busy_.at(static_cast<size_t>(section)) += change;
+    num_busy_ += change;
+  }
+
   std::vector<SectionTime> times_;
   std::vector<int> busy_;  // threads, by section
   int num_busy_ = 0;
@@ -105,12 +113,6 @@ std::vector<Event> merge_marks(const RunTrace& trace) {
     return std::pair(a.mark.step, a.mark.ns) < std::pair(b.mark.step, b.mark.ns);
   });
   return events;
-}
-
-double median(std::vector<double> values) {
-  const auto middle = values.begin() + static_cast<std::ptrdiff_t>(values.size() / 2);
-  std::nth_element(values.begin(), middle, values.end());
-  return *middle;
 }
 
 /// Collects the runs of one shape.

@@ -3,12 +3,13 @@
 #include <deque>
 #include <map>
 #include <mutex>
-#include <new>
 #include <shared_mutex>
 
 #include "backends/backend.h"
+#include "core/aligned_memory.h"
 #include "core/check.h"
 #include "core/log.h"
+#include "core/thread_team.h"
 #include "runtime/explain.h"
 #include "runtime/observe.h"
 #include "runtime/plan_data.h"
@@ -17,15 +18,8 @@
 namespace vitro {
 namespace {
 
-constexpr std::align_val_t kArenaAlignment{64};
 // A stream of ever new shapes must not fill the memory with compiled programs.
 constexpr size_t kMaxShapes = 32;
-constexpr int kMaxThreads = 1024;
-
-struct FreeArena {
-  void operator()(std::byte* memory) const { ::operator delete(memory, kArenaAlignment); }
-};
-using Arena = std::unique_ptr<std::byte, FreeArena>;
 
 /// What concurrent runs need one each of; a run takes one, or makes one when all are taken.
 template <typename T>
@@ -71,16 +65,12 @@ class CompiledShape {
   }
 
  private:
-  Arena allocate() const {
-    const size_t bytes = std::max<size_t>(executable_->arena_bytes(), 64);
-    auto* memory = static_cast<std::byte*>(::operator new(bytes, kArenaAlignment, std::nothrow));
-    check(memory != nullptr, ErrorCode::OutOfMemory, "session: no memory for an arena of {} bytes",
-          bytes);
-    return Arena(memory);
+  AlignedMemory allocate() const {
+    return allocate_aligned(executable_->arena_bytes(), "an arena");
   }
 
   std::unique_ptr<Executable> executable_;
-  FreeList<Arena> arenas_;
+  FreeList<AlignedMemory> arenas_;
 };
 
 int resolve_threads(int threads) {

@@ -5,7 +5,8 @@
 
 #include "core/check.h"
 #include "core/file_io.h"
-#include "core/json_integer.h"
+#include "core/json.h"
+#include "core/thread_team.h"
 
 namespace vitro {
 namespace {
@@ -14,11 +15,8 @@ using Json = nlohmann::ordered_json;
 
 constexpr const char* kFormat = "vitro-tactics";
 constexpr int kVersion = 1;
-// A model has some twenty distinct ops of a few hundred bytes each.
-constexpr size_t kMaxBytes = size_t{16} << 20;
 constexpr size_t kMaxText = 4096;
 constexpr size_t kMaxSettings = 1024, kMaxOps = 1 << 16, kMaxTimings = 256;
-constexpr int kMaxThreads = 1024;
 
 template <typename... Args>
 void expect(bool condition, fmt::format_string<Args...> format, Args&&... args) {
@@ -103,14 +101,14 @@ std::string tactics_to_json(const Tactics& tactics, int indent) {
 }
 
 Tactics tactics_from_json(std::string_view text) try {
-  expect(text.size() <= kMaxBytes, "{} bytes, at most {} are read", text.size(), kMaxBytes);
+  expect(text.size() <= kMaxJsonBytes, "{} bytes, at most {} are read", text.size(), kMaxJsonBytes);
   return parse(Json::parse(text));
 } catch (const nlohmann::json::exception& error) {
   fail(ErrorCode::CorruptFile, "tactics: {}", error.what());
 }
 
 Tactics load_tactics(const std::filesystem::path& path) {
-  const std::vector<std::byte> bytes = read_file(path, kMaxBytes);
+  const std::vector<std::byte> bytes = read_file(path, kMaxJsonBytes);
   try {
     return tactics_from_json({reinterpret_cast<const char*>(bytes.data()), bytes.size()});
   } catch (const Error& error) {

@@ -2,10 +2,10 @@
 
 #include <algorithm>
 #include <chrono>
-#include <new>
 #include <random>
 
 #include "backends/backend.h"
+#include "core/aligned_memory.h"
 #include "core/log.h"
 #include "core/thread_team.h"
 #include "runtime/explain.h"
@@ -16,7 +16,6 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
-constexpr std::align_val_t kArenaAlignment{64};
 constexpr size_t kNoOp = static_cast<size_t>(-1);
 
 double seconds_between(Clock::time_point from, Clock::time_point to) {
@@ -85,7 +84,7 @@ class ProgramBench final : public TuningBench {
 
   void prepare(const std::vector<std::vector<size_t>>& programs, int rounds) override {
     programs_.clear();
-    size_t arena = 64;
+    size_t arena = 0;
     for (const std::vector<size_t>& program : programs) {
       TacticTable tactics;
       for (size_t op = 0; op < ops_.size(); ++op)
@@ -93,7 +92,7 @@ class ProgramBench final : public TuningBench {
       programs_.push_back(compile(tactics));
       arena = std::max(arena, programs_.back()->arena_bytes());
     }
-    arena_.reset(static_cast<std::byte*>(::operator new(arena, kArenaAlignment)));
+    arena_ = allocate_aligned(arena, "an arena");
     output_ = Tensor(programs_.at(0)->outputs()[0].dims);
     planned_ = static_cast<int64_t>(programs.size()) * rounds;
   }
@@ -110,10 +109,6 @@ class ProgramBench final : public TuningBench {
   double seconds_left() override { return schedule_.seconds_left() - reserve_; }
 
  private:
-  struct FreeArena {
-    void operator()(std::byte* memory) const { ::operator delete(memory, kArenaAlignment); }
-  };
-
   std::unique_ptr<Executable> compile(const TacticTable& tactics) const {
     return backend_.compile(plan_.data().graph, {&input_type_, 1}, {team_.size(), &tactics});
   }
@@ -148,7 +143,7 @@ class ProgramBench final : public TuningBench {
   std::vector<size_t> op_of_step_;
   std::vector<double> steps_of_op_;
   std::vector<std::unique_ptr<Executable>> programs_;
-  std::unique_ptr<std::byte, FreeArena> arena_;
+  AlignedMemory arena_;
   int64_t planned_ = 0;
 };
 

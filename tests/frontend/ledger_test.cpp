@@ -55,7 +55,7 @@ TEST(WeightLedger, ConvertsAndRecordsWhatIsTaken) {
   EXPECT_EQ(a.dims, (Dims{2, 1}));
   EXPECT_EQ(reinterpret_cast<uintptr_t>(a.bytes.data()) % 64, 0u);
   ASSERT_EQ(ledger.entries().size(), 3u);
-  const LedgerEntry& first = ledger.entries()[0];
+  const WeightRecord& first = ledger.entries()[0];
   EXPECT_EQ(first.name, "b");
   EXPECT_EQ(first.dims, Dims{2});
   EXPECT_EQ(first.dtype, DType::Float16);

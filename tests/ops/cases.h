@@ -17,7 +17,7 @@ struct OpCase {
   float low = -1.0f, high = 1.0f;
 };
 
-/// The one list that tests and times every op on every backend. It covers each kind at odd sizes:
+/// The one list that tests every op on every backend. It covers each kind at odd sizes:
 /// channel counts below, at and off vector widths, maps of one pixel, batches, absent biases.
 const std::vector<OpCase>& op_cases();
 

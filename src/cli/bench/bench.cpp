@@ -139,7 +139,7 @@ class Bench {
     row.iterations = static_cast<int64_t>(measurement.runs.size());
     std::vector<double> milliseconds;
     for (const RunSpan& run : measurement.runs) milliseconds.push_back(run.end - run.begin);
-    row.ms = summarize(std::move(milliseconds));
+    row.ms = summarize(milliseconds);
     row.runs = std::move(measurement.runs);
   }
 

@@ -71,16 +71,10 @@ Json rows_json(const std::vector<BenchRow>& rows, const BenchMachine& machine) {
   return json;
 }
 
-/// A field of RFC 4180.
-std::string csv_field(const Json& value) {
-  std::string text = value.is_null()     ? ""
-                     : value.is_string() ? value.get<std::string>()
-                                         : value.dump();
-  if (value.is_array()) text = to_string(value.get<Dims>());
-  if (text.find_first_of(",\"\r\n") == std::string::npos) return text;
-  for (size_t at = 0; (at = text.find('"', at)) != std::string::npos; at += 2)
-    text.insert(at, "\"");
-  return "\"" + text + "\"";
+std::string csv_cell(const Json& value) {
+  if (value.is_null()) return "";
+  if (value.is_array()) return to_string(value.get<Dims>());
+  return csv_field(value.is_string() ? value.get<std::string>() : value.dump());
 }
 
 std::string csv_text(const Json& rows) {
@@ -89,7 +83,7 @@ std::string csv_text(const Json& rows) {
     lines[0] += (lines[0].empty() ? "" : ",") + key;
   for (const Json& row : rows) {
     Cells fields;
-    for (const auto& [key, value] : row.items()) fields.push_back(csv_field(value));
+    for (const auto& [key, value] : row.items()) fields.push_back(csv_cell(value));
     lines.push_back(fmt::format("{}", fmt::join(fields, ",")));
   }
   return fmt::format("{}\n", fmt::join(lines, "\n"));

@@ -31,7 +31,7 @@ struct ImportedModel {
   Preprocessing preprocessing;         ///< its size is the graph's default input size
   std::vector<std::string> label_ids;  ///< num_classes of them, or none
   std::vector<std::string> labels;     ///< num_classes of them, or none
-  std::vector<LedgerEntry> ledger;     ///< every tensor of the file, in the order of consumption
+  std::vector<WeightRecord> ledger;    ///< every tensor of the file, in the order of consumption
   std::vector<std::string> notes;      ///< guesses and warnings for the user, one line each
   std::string source_name;             ///< file name without its folder
   std::string source_checksum;         ///< XXH3-64 of the whole file, 16 hexadecimal digits

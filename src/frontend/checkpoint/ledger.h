@@ -9,17 +9,9 @@
 #include "core/mmap_file.h"
 #include "formats/tensor_file.h"
 #include "models/weights.h"
+#include "vitro/plan.h"
 
 namespace vitro {
-
-/// One tensor of a checkpoint and the op that owns it.
-struct LedgerEntry {
-  std::string name;
-  Dims dims;                     ///< as stored, which is PyTorch's shape
-  DType dtype = DType::Float32;  ///< as stored
-  std::string consumer;          ///< module path, e.g. "blocks3.4.attn.qkv"
-  std::string checksum;          ///< XXH3-64 of the stored bytes, 16 hexadecimal digits
-};
 
 /// How many elements of a tensor are not finite.
 struct NonFiniteWeights {
@@ -49,7 +41,7 @@ class WeightLedger : public WeightSource {
   void finish();
 
   /// Every tensor that was consumed, in the order of consumption.
-  const std::vector<LedgerEntry>& entries() const { return entries_; }
+  const std::vector<WeightRecord>& entries() const { return entries_; }
   /// The consumed tensors that hold NaN or infinity (after conversion to float32).
   const std::vector<NonFiniteWeights>& non_finite() const { return non_finite_; }
 
@@ -71,7 +63,7 @@ class WeightLedger : public WeightSource {
   std::string architecture_;
   std::shared_ptr<const MappedFile> map_;
   std::map<std::string_view, Slot> slots_;
-  std::vector<LedgerEntry> entries_;
+  std::vector<WeightRecord> entries_;
   std::vector<NonFiniteWeights> non_finite_;
   std::vector<std::string> missing_;
   std::vector<std::string> misfits_;

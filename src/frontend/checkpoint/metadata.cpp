@@ -10,13 +10,14 @@
 
 #include "core/check.h"
 #include "core/file_io.h"
+#include "core/json.h"
+#include "image/names.h"
 
 namespace vitro {
 namespace {
 
 using nlohmann::json;
 
-constexpr size_t kMaxConfigBytes = size_t{16} << 20;
 constexpr size_t kMaxTextLength = 4096;
 constexpr int64_t kMaxSide = 1 << 14;  // pixels, as in preprocessing
 constexpr double kMinCropPct = 0.01;
@@ -128,8 +129,7 @@ class ConfigReader {
   }
 
   template <typename Enum, size_t kCount>
-  Enum choice(const Field& field,
-              const std::array<std::pair<const char*, Enum>, kCount>& choices) const {
+  Enum choice(const Field& field, const Names<Enum, kCount>& choices) const {
     const std::string value = text(field);
     std::vector<std::string_view> known;
     for (const auto& [word, result] : choices) {
@@ -152,15 +152,9 @@ class ConfigReader {
     }
     if (const Field field = find("crop_pct", true))
       result.crop_pct = number(field, kMinCropPct, 1.0);
-    if (const Field field = find("crop_mode", true))
-      result.crop_mode = choice(field, std::array{std::pair{"center", CropMode::Center},
-                                                  std::pair{"squash", CropMode::Squash},
-                                                  std::pair{"border", CropMode::Border}});
+    if (const Field field = find("crop_mode", true)) result.crop_mode = choice(field, kCropModes);
     if (const Field field = find("interpolation", true))
-      result.interpolation =
-          choice(field, std::array{std::pair{"bilinear", Interpolation::Bilinear},
-                                   std::pair{"bicubic", Interpolation::Bicubic},
-                                   std::pair{"lanczos", Interpolation::Lanczos}});
+      result.interpolation = choice(field, kInterpolations);
     // Of values in [0, 1]: numbers of another scale (123.675) would turn every picture black.
     if (const Field field = find("mean", true)) result.mean = per_channel(field, 0.0, 1.0);
     if (const Field field = find("std", true)) result.std = per_channel(field, 1e-3, 1.0);
@@ -192,8 +186,8 @@ class ConfigReader {
 };
 
 json parse_json(std::string_view text, const std::string& name) {
-  check(text.size() <= kMaxConfigBytes, ErrorCode::OutOfMemory,
-        "'{}' has {} bytes of JSON, at most {} are read", name, text.size(), kMaxConfigBytes);
+  check(text.size() <= kMaxJsonBytes, ErrorCode::OutOfMemory,
+        "'{}' has {} bytes of JSON, at most {} are read", name, text.size(), kMaxJsonBytes);
   try {
     return json::parse(text.begin(), text.end());
   } catch (const json::exception& e) {
@@ -246,7 +240,7 @@ ModelMetadata read_model_metadata(const std::filesystem::path& checkpoint,
     const std::filesystem::path path = folder / file;
     std::error_code ignored;
     if (!std::filesystem::is_regular_file(path, ignored)) continue;
-    const std::vector<std::byte> bytes = read_file(path, kMaxConfigBytes);
+    const std::vector<std::byte> bytes = read_file(path, kMaxJsonBytes);
     const std::string name = path.string();
     const json root = parse_json({reinterpret_cast<const char*>(bytes.data()), bytes.size()}, name);
     // A config.json may belong to something else that lives in the same folder.

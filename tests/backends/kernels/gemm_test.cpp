@@ -186,13 +186,12 @@ struct PatchCase {
   int64_t images, h, w, c, kernel_h, kernel_w, out_c;
 };
 
-float pixel(const std::vector<float>& input, const PatchCase& s, bool nchw, int64_t image,
-            int64_t y, int64_t x, int64_t c) {
-  return nchw ? input[((image * s.c + c) * s.h + y) * s.w + x]
-              : input[((image * s.h + y) * s.w + x) * s.c + c];
+float pixel(const std::vector<float>& input, const PatchCase& s, int64_t image, int64_t y,
+            int64_t x, int64_t c) {
+  return input[((image * s.h + y) * s.w + x) * s.c + c];
 }
 
-std::vector<double> patch_reference(const PatchCase& s, bool nchw, const std::vector<float>& input,
+std::vector<double> patch_reference(const PatchCase& s, const std::vector<float>& input,
                                     const std::vector<float>& weights) {
   std::vector<double> result;
   const int64_t k = s.kernel_h * s.kernel_w * s.c;
@@ -203,7 +202,7 @@ std::vector<double> patch_reference(const PatchCase& s, bool nchw, const std::ve
           double sum = 0;
           for (int64_t i = 0; i < k; ++i)
             sum += static_cast<double>(weights[o * k + i]) *
-                   pixel(input, s, nchw, image, oy * s.kernel_h + i / (s.kernel_w * s.c),
+                   pixel(input, s, image, oy * s.kernel_h + i / (s.kernel_w * s.c),
                          ox * s.kernel_w + i / s.c % s.kernel_w, i % s.c);
           result.push_back(sum);
         }
@@ -215,36 +214,34 @@ TEST_P(Gemm, Patches) {
                              {2, 8, 8, 20, 2, 2, 33},  {1, 7, 6, 1, 3, 2, 4},
                              {3, 4, 6, 5, 1, 1, 6},    {1, 64, 64, 3, 4, 4, 64}};
   for (const PatchCase& s : cases) {
-    for (bool nchw : {false, true}) {
-      Random random(static_cast<uint32_t>(s.w));
-      const std::vector<float> input = random.values(s.images * s.h * s.w * s.c);
-      const int64_t k = s.kernel_h * s.kernel_w * s.c;
-      const std::vector<float> weights = random.values(s.out_c * k);
-      std::vector<float> packed(panel16_size(s.out_c, k));
-      pack_panel16(weights.data(), s.out_c, k, packed.data());
-      const PatchSource source = {input.data(), s.h, s.w, s.c, s.kernel_h, s.kernel_w, nchw};
-      GemmArgs g;
-      g.m = s.images * (s.h / s.kernel_h) * (s.w / s.kernel_w);
-      g.n = s.out_c;
-      g.k = k;
-      g.patches = &source;
-      g.b = panel16_matrix(packed.data(), k);
-      g.ldc = s.out_c;
-      Guarded scratch(static_cast<int64_t>(table().gemm_scratch_size(g)));
-      g.scratch = scratch.data();
-      Guarded whole(g.m * g.n), parts(g.m * g.n);
-      const int64_t panels = (g.n + 15) / 16;
-      g.c = whole.data();
-      table().gemm_tile(g, 0, g.m, 0, panels);
-      g.c = parts.data();
-      for (int64_t row = 0; row < g.m; row += 11)
-        table().gemm_tile(g, row, std::min(g.m, row + 11), 0, panels);
-      const std::vector<double> reference = patch_reference(s, nchw, input, weights);
-      const Distance d = distance(whole.span(), std::span<const double>(reference));
-      EXPECT_TRUE(d.within(kKernelProduct)) << "nchw " << nchw << ": " << report(d, kKernelProduct);
-      EXPECT_TRUE(same_bits(whole.span(), parts.span()));
-      EXPECT_TRUE(whole.walls_hold() && parts.walls_hold() && scratch.walls_hold());
-    }
+    Random random(static_cast<uint32_t>(s.w));
+    const std::vector<float> input = random.values(s.images * s.h * s.w * s.c);
+    const int64_t k = s.kernel_h * s.kernel_w * s.c;
+    const std::vector<float> weights = random.values(s.out_c * k);
+    std::vector<float> packed(panel16_size(s.out_c, k));
+    pack_panel16(weights.data(), s.out_c, k, packed.data());
+    const PatchSource source = {input.data(), s.h, s.w, s.c, s.kernel_h, s.kernel_w};
+    GemmArgs g;
+    g.m = s.images * (s.h / s.kernel_h) * (s.w / s.kernel_w);
+    g.n = s.out_c;
+    g.k = k;
+    g.patches = &source;
+    g.b = panel16_matrix(packed.data(), k);
+    g.ldc = s.out_c;
+    Guarded scratch(static_cast<int64_t>(table().gemm_scratch_size(g)));
+    g.scratch = scratch.data();
+    Guarded whole(g.m * g.n), parts(g.m * g.n);
+    const int64_t panels = (g.n + 15) / 16;
+    g.c = whole.data();
+    table().gemm_tile(g, 0, g.m, 0, panels);
+    g.c = parts.data();
+    for (int64_t row = 0; row < g.m; row += 11)
+      table().gemm_tile(g, row, std::min(g.m, row + 11), 0, panels);
+    const std::vector<double> reference = patch_reference(s, input, weights);
+    const Distance d = distance(whole.span(), std::span<const double>(reference));
+    EXPECT_TRUE(d.within(kKernelProduct)) << report(d, kKernelProduct);
+    EXPECT_TRUE(same_bits(whole.span(), parts.span()));
+    EXPECT_TRUE(whole.walls_hold() && parts.walls_hold() && scratch.walls_hold());
   }
 }
 

@@ -29,13 +29,12 @@ inline PanelMatrix row_major_matrix(const float* data, int64_t ld) { return {dat
 /// of (image, out_y, out_x). k = kernel_h * kernel_w * channels, ordered (kernel_y, kernel_x,
 /// channel). Pixels right of and below the last whole patch are ignored.
 struct PatchSource {
-  const float* input = nullptr;  ///< [n, h, w, c], or [n, c, h, w] when nchw
+  const float* input = nullptr;  ///< [n, h, w, c]
   int64_t in_h = 0;
   int64_t in_w = 0;
   int64_t channels = 0;
   int64_t kernel_h = 0;
   int64_t kernel_w = 0;
-  bool nchw = false;
 };
 
 /// C[m, n] = residual + gelu(normalise(A)[m, k] * B[k, n] + bias), each step optional.

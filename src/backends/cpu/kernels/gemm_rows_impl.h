@@ -19,30 +19,10 @@ void copy_floats(const float* src, int64_t count, float* dst) {
 
 /// One patch of an [h, w, c] image: kernel_h runs of kernel_w * c floats.
 template <class V>
-void gather_patch_nhwc(const PatchSource& p, const float* corner, float* dst) {
+void gather_patch(const PatchSource& p, const float* corner, float* dst) {
   const int64_t run = p.kernel_w * p.channels;
   for (int64_t y = 0; y < p.kernel_h; ++y)
     copy_floats<V>(corner + y * p.in_w * p.channels, run, dst + y * run);
-}
-
-/// One patch of a [c, h, w] image, interleaved to (y, x, c). dst has room for one float more than a
-/// patch.
-template <class V>
-void gather_patch_nchw(const PatchSource& p, const float* corner, float* dst) {
-  const int64_t plane = p.in_h * p.in_w;
-  for (int64_t y = 0; y < p.kernel_h; ++y) {
-    const float* src = corner + y * p.in_w;
-    float* out = dst + y * p.kernel_w * p.channels;
-    if (p.channels == 3) {
-      // Pixels of four channels three floats apart: the next pixel overwrites the surplus of the
-      // last.
-      const float* const planes[4] = {src, src + plane, src + 2 * plane, src + 2 * plane};
-      V::transpose4(planes, p.kernel_w, out, 3);
-      continue;
-    }
-    for (int64_t c = 0; c < p.channels; ++c)
-      for (int64_t x = 0; x < p.kernel_w; ++x) out[x * p.channels + c] = src[c * plane + x];
-  }
 }
 
 template <class V>
@@ -56,10 +36,7 @@ void gather_patches(const PatchSource& p, int64_t begin, int64_t end, float* dst
   for (int64_t row = begin; row < end; ++row, dst += ld) {
     const float* pixels = p.input + image * p.in_h * p.in_w * p.channels;
     const int64_t corner = y * p.kernel_h * p.in_w + x * p.kernel_w;
-    if (p.nchw)
-      gather_patch_nchw<V>(p, pixels + corner, dst);
-    else
-      gather_patch_nhwc<V>(p, pixels + corner * p.channels, dst);
+    gather_patch<V>(p, pixels + corner * p.channels, dst);
     if (++x < out_w) continue;
     x = 0;
     if (++y < out_h) continue;

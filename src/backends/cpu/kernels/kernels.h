@@ -35,7 +35,6 @@ struct KernelTable {
   Attention attention;
   LayerNormRows layer_norm;
   SoftmaxRows softmax;
-  AffineRows affine;
   UnaryRange gelu;
   BinaryRange add;
   ReduceTokens mean_tokens;

@@ -15,25 +15,13 @@ struct LayerNormArgs {
 };
 using LayerNormRows = void (*)(const LayerNormArgs& args, int64_t row_begin, int64_t row_end);
 
-/// dst = softmax(scale * x) over each row of [rows, columns], scale >= 0. dst may be x.
+/// dst = softmax(x) over each row of [rows, columns]. dst may be x.
 struct SoftmaxArgs {
   const float* x = nullptr;
   float* dst = nullptr;
   int64_t columns = 0;
-  float scale = 1;
 };
 using SoftmaxRows = void (*)(const SoftmaxArgs& args, int64_t row_begin, int64_t row_end);
-
-/// dst = x * scale + shift per channel of [rows, channels]: a folded batch normalisation. dst may
-/// be x.
-struct AffineArgs {
-  const float* x = nullptr;
-  float* dst = nullptr;
-  int64_t channels = 0;
-  const float* scale = nullptr;  ///< [channels]
-  const float* shift = nullptr;  ///< [channels]
-};
-using AffineRows = void (*)(const AffineArgs& args, int64_t row_begin, int64_t row_end);
 
 /// dst[i] = f(x[i]) for i < count; dst may be x.
 using UnaryRange = void (*)(const float* x, int64_t count, float* dst);

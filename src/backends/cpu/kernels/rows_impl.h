@@ -50,14 +50,14 @@ float row_max(const float* x, int64_t count) {
   return V::highest(V::max(V::max(best[0], best[1]), V::max(best[2], best[3])));
 }
 
-/// dst = e^(scale * (x - max)), scale >= 0; returns the sum. In base 2: the exponent is one
-/// multiply-add, whose rounding of scale * max is a factor common to the row.
+/// dst = e^(x - max); returns the sum. In base 2: the exponent is one multiply-add, whose rounding
+/// of max is a factor common to the row.
 template <class V>
-float exponentials(const float* x, int64_t count, float scale, float* dst) {
+float exponentials(const float* x, int64_t count, float* dst) {
   using Reg = typename V::Reg;
-  const float log2_scale = scale * 1.44269504088896341f;
-  const Reg factor = V::set1(log2_scale);
-  const Reg shift = V::set1(-log2_scale * row_max<V>(x, count));
+  constexpr float kLog2E = 1.44269504088896341f;
+  const Reg factor = V::set1(kLog2E);
+  const Reg shift = V::set1(-kLog2E * row_max<V>(x, count));
   Reg sum = V::zero();
   int64_t i = 0;
   for (; i + V::kWidth <= count; i += V::kWidth) {
@@ -86,19 +86,8 @@ void softmax_rows(const SoftmaxArgs& a, int64_t row_begin, int64_t row_end) {
   if (a.columns == 0) return;
   for (int64_t row = row_begin; row < row_end; ++row) {
     float* dst = a.dst + row * a.columns;
-    const float sum = exponentials<V>(a.x + row * a.columns, a.columns, a.scale, dst);
+    const float sum = exponentials<V>(a.x + row * a.columns, a.columns, dst);
     scale_row<V>(dst, a.columns, 1.0f / sum);
-  }
-}
-
-template <class V>
-void affine_rows(const AffineArgs& a, int64_t row_begin, int64_t row_end) {
-  for (int64_t row = row_begin; row < row_end; ++row) {
-    const float* x = a.x + row * a.channels;
-    float* dst = a.dst + row * a.channels;
-    for_each_vector<V>(0, a.channels, [&](int64_t i, auto load, auto store) {
-      store(dst + i, V::fma(load(x + i), load(a.scale + i), load(a.shift + i)));
-    });
   }
 }
 

@@ -20,7 +20,6 @@ constexpr KernelTable make_table(Isa isa) {
   table.attention = attention<V>;
   table.layer_norm = layer_norm_rows<V>;
   table.softmax = softmax_rows<V>;
-  table.affine = affine_rows<V>;
   table.gelu = gelu_range<V>;
   table.add = add_range<V>;
   table.mean_tokens = mean_tokens<V>;
