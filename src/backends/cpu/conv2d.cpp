@@ -65,7 +65,7 @@ class PatchKernel final : public ConvKernel {
  public:
   explicit PatchKernel(const OpContext& op, const Variant& variant = {}) : ConvKernel(op, variant) {
     const Dims &x = op.input(0).dims, &w = op.input(1).dims;
-    source_ = {nullptr, x[1], x[2], x[3], w[1], w[2], false};
+    source_ = {nullptr, x[1], x[2], x[3], w[1], w[2]};
   }
   size_t scratch_bytes() const override {
     GemmArgs gemm = args_;

@@ -241,7 +241,7 @@ int verdict(const std::vector<BenchRow>& rows) {
                  "stop what else runs on this machine, or measure longer with --duration");
     code = kGateFailed;
   }
-  if (busy > kBusyMachine && code != kGateFailed)
+  if (busy > NoiseLimits{}.busy_elsewhere && code != kGateFailed)
     log_warning(
         "others used up to {:.0f} % of the cores: these times are too long by an unknown amount",
         100 * busy);

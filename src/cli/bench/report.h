@@ -21,9 +21,6 @@ struct BenchMachine {
 
 BenchMachine this_machine();
 
-/// More than this share of the processors used by others makes times unreliable.
-inline constexpr double kBusyMachine = 0.10;
-
 /// All rows in a format, as documented in docs/cli.md.
 std::string bench_text(const std::vector<BenchRow>& rows, const BenchMachine& machine,
                        BenchFormat format);
