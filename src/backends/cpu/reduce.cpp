@@ -17,31 +17,35 @@ std::optional<Refusal> over_tokens(const OpContext& op) {
   return Refusal{"not a reduction of [n, ..., c] over all inner axes in order"};
 }
 
-template <ReduceTokens KernelTable::*Reduce>
 class ReduceKernel final : public Kernel {
  public:
-  explicit ReduceKernel(const OpContext& op)
-      : table_(active_kernels()),
+  ReduceKernel(const OpContext& op, ReduceTokens reduce)
+      : reduce_(reduce),
         images_(op.input(0).dims.front()),
         channels_(op.input(0).dims.back()),
         tokens_(num_elements(op.input(0).dims) / images_ / channels_) {}
   void run(const KernelArgs& args) const override {
     args.team.parallel_for(images_, [&](int64_t image, int) {
-      (table_.*Reduce)(args.in<float>(0) + image * tokens_ * channels_, tokens_, channels_, 0,
-                       channels_, args.out<float>() + image * channels_);
+      reduce_(args.in<float>(0) + image * tokens_ * channels_, tokens_, channels_, 0, channels_,
+              args.out<float>() + image * channels_);
     });
   }
 
  private:
-  const KernelTable& table_;
+  ReduceTokens reduce_;
   int64_t images_, channels_, tokens_;
 };
 
+std::unique_ptr<Kernel> make_mean(const OpContext& op) {
+  return std::make_unique<ReduceKernel>(op, active_kernels().mean_tokens);
+}
+std::unique_ptr<Kernel> make_max(const OpContext& op) {
+  return std::make_unique<ReduceKernel>(op, active_kernels().max_tokens);
+}
+
 }  // namespace
 
-const Impl kReduceMeanTokens{"cpu:reduce_mean_tokens", over_tokens,
-                             make_kernel<ReduceKernel<&KernelTable::mean_tokens>>};
-const Impl kReduceMaxTokens{"cpu:reduce_max_tokens", over_tokens,
-                            make_kernel<ReduceKernel<&KernelTable::max_tokens>>};
+const Impl kReduceMeanTokens{"cpu:reduce_mean_tokens", over_tokens, make_mean};
+const Impl kReduceMaxTokens{"cpu:reduce_max_tokens", over_tokens, make_max};
 
 }  // namespace vitro::cpu
