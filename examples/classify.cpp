@@ -16,13 +16,14 @@ int main(int argc, char** argv) {
 
     const vitro::Preprocessing& preprocessing = plan.info().preprocessing;
     vitro::Tensor input({1, 3, preprocessing.height, preprocessing.width});
-    vitro::preprocess(vitro::load_image(argv[2]), preprocessing, input.data);
-    const vitro::Tensor logits = session.run(input);  // [1, classes]
+    vitro::preprocess(vitro::load_image(argv[2]), preprocessing, input.as<float>());
+    const vitro::Tensor output = session.run(input);  // [1, classes]
+    const std::span<const float> logits = output.as<float>();
 
-    const auto best = std::max_element(logits.data.begin(), logits.data.end());
+    const auto best = std::max_element(logits.begin(), logits.end());
     double sum = 0;
-    for (float logit : logits.data) sum += std::exp(logit - *best);
-    const auto index = static_cast<size_t>(best - logits.data.begin());
+    for (float logit : logits) sum += std::exp(logit - *best);
+    const auto index = static_cast<size_t>(best - logits.begin());
     const auto& labels = plan.info().labels;
     std::printf("%s: class %zu, %s, %.2f %%\n", argv[2], index,
                 index < labels.size() ? labels[index].c_str() : "no label", 100 / sum);

@@ -18,9 +18,9 @@ int main(int argc, char** argv) {
       session.prepare(dims);  // from here on run() allocates nothing
       const vitro::Tensor images(dims);
       vitro::Tensor logits({dims[0], plan.info().num_classes});
-      session.run(images.data.data(), dims, logits.data.data());
+      session.run(images.as<float>().data(), dims, logits.as<float>().data());
       std::printf("%s -> %s, %zu bytes of working memory\n", vitro::to_string(dims).c_str(),
-                  vitro::to_string(logits.dims).c_str(), session.arena_bytes(dims));
+                  vitro::to_string(logits.dims()).c_str(), session.arena_bytes(dims));
     }
   } catch (const vitro::Error& error) {
     std::fprintf(stderr, "error: %s\n%s%s", error.what(), error.hint().c_str(),

@@ -18,8 +18,9 @@ Result classify(const vitro::Session& session, const char* path) {
   try {
     const vitro::Preprocessing& preprocessing = session.plan().info().preprocessing;
     vitro::Tensor input({1, 3, preprocessing.height, preprocessing.width});
-    vitro::preprocess(vitro::load_image(path), preprocessing, input.data);
-    const std::vector<float> logits = session.run(input).data;
+    vitro::preprocess(vitro::load_image(path), preprocessing, input.as<float>());
+    const vitro::Tensor output = session.run(input);
+    const std::span<const float> logits = output.as<float>();
     return {static_cast<size_t>(std::max_element(logits.begin(), logits.end()) - logits.begin()),
             {}};
   } catch (const vitro::Error& error) {

@@ -4,6 +4,7 @@
 #include "vitro/build.h"
 #include "vitro/error.h"
 #include "vitro/image.h"
+#include "vitro/io.h"
 #include "vitro/plan.h"
 #include "vitro/session.h"
 #include "vitro/tensor.h"

@@ -57,11 +57,12 @@ Classification classify(const Session& session, const std::string& path) {
   auto start = Clock::now();
   const Image image = path == "-" ? decode_image(read_stdin(), "standard input") : load_image(path);
   Tensor input(input_dims(session.plan(), 1, std::nullopt));
-  preprocess(image, preprocessing, input.data);
+  preprocess(image, preprocessing, input.as<float>());
   Classification result;
   result.preprocess_ms = milliseconds_since(start);
   start = Clock::now();
-  result.logits = session.run(input).data;
+  const Tensor logits = session.run(input);
+  result.logits.assign(logits.as<float>().begin(), logits.as<float>().end());
   result.inference_ms = milliseconds_since(start);
   return result;
 }

@@ -3,6 +3,7 @@
 #include <nlohmann/json.hpp>
 
 #include "cli/model.h"
+#include "cli/npy_images.h"
 #include "cli/options.h"
 #include "cli/output.h"
 #include "cli/verbs.h"
@@ -20,8 +21,8 @@ int run_tensor(const Options& options) {
   check_output(options.output, {options.model, options.input});
   const Plan plan = open_model(options);
   const Session session(plan, options.session);
-  const Tensor input = read_npy(options.input);
-  prepare_checked(session, input.dims);
+  const Tensor input = read_npy_images(options.input);
+  prepare_checked(session, input.dims());
   const auto start = std::chrono::steady_clock::now();
   const Tensor output = session.run(input);
   const double ms =
@@ -32,13 +33,14 @@ int run_tensor(const Options& options) {
                 {"backend", session.backend()},
                 {"threads", session.threads()},
                 {"input", options.input},
-                {"input_shape", input.dims},
+                {"input_shape", input.dims()},
                 {"output", options.output},
-                {"output_shape", output.dims},
+                {"output_shape", output.dims()},
                 {"inference_ms", ms}});
   } else {
-    print("{} ({}) -> {} ({}), {:.1f} ms on {}\n", printable(options.input), to_string(input.dims),
-          printable(options.output), to_string(output.dims), ms, session.backend());
+    print("{} ({}) -> {} ({}), {:.1f} ms on {}\n", printable(options.input),
+          to_string(input.dims()), printable(options.output), to_string(output.dims()), ms,
+          session.backend());
   }
   return kSuccess;
 }

@@ -37,6 +37,18 @@ float float16_to_float32(uint16_t bits) {
   return std::bit_cast<float>((shifted + rebias) | sign);
 }
 
+float float8_e4m3_to_float32(uint8_t bits) {
+  constexpr float kRebias = 256;  // a binary16's exponent has a bias that is larger by 8
+  const uint32_t magnitude = bits & 0x7fu;
+  if (magnitude == 0x7f) return std::bit_cast<float>(0x7fc00000u | (bits & 0x80u) << 24);
+  const auto shifted = static_cast<uint16_t>((bits & 0x80u) << 8 | magnitude << 7);
+  return float16_to_float32(shifted) * kRebias;
+}
+
+float float8_e5m2_to_float32(uint8_t bits) {
+  return float16_to_float32(static_cast<uint16_t>(bits << 8));
+}
+
 float bfloat16_to_float32(uint16_t bits) {
   return std::bit_cast<float>(static_cast<uint32_t>(bits) << 16);
 }
@@ -63,6 +75,12 @@ void to_float32(DType dtype, std::span<const std::byte> src, float* dst) {
       return;
     case DType::BFloat16:
       convert_elements<uint16_t>(src, dst, bfloat16_to_float32);
+      return;
+    case DType::Float8E4M3:
+      convert_elements<uint8_t>(src, dst, float8_e4m3_to_float32);
+      return;
+    case DType::Float8E5M2:
+      convert_elements<uint8_t>(src, dst, float8_e5m2_to_float32);
       return;
     case DType::Float64:
       convert_elements<double>(src, dst, [](double value) { return static_cast<float>(value); });

@@ -101,6 +101,13 @@ void count_image(Evaluation& evaluation, size_t image, int label, std::span<cons
       {image, best.front(), softmax(logits)[static_cast<size_t>(best.front())]});
 }
 
+/// A part of the batch, in the same memory.
+Tensor first_images(const Tensor& batch, size_t count) {
+  TensorView view = batch.view();
+  view.dims[0] = static_cast<int64_t>(count);
+  return {std::move(view), std::make_shared<Tensor>(batch)};
+}
+
 }  // namespace
 
 Evaluation evaluate(const Session& session, const Session* reference,
@@ -111,29 +118,26 @@ Evaluation evaluate(const Session& session, const Session* reference,
   batch = std::min(batch, static_cast<int64_t>(images.size()));
   const Preprocessing& preprocessing = session.plan().info().preprocessing;
   Tensor input({batch, 3, preprocessing.height, preprocessing.width});
-  const size_t image_floats = input.data.size() / static_cast<size_t>(batch);
   BatchReader reader(preprocessing, images, session.threads(), hooks);
   while (true) {
     const auto start = Clock::now();
-    const std::vector<size_t> indices = reader.read(input.data, static_cast<size_t>(batch));
+    const std::vector<size_t> indices = reader.read(input.as<float>(), static_cast<size_t>(batch));
     if (indices.empty()) break;
-    // Only the last batch is smaller, and nothing follows it.
-    input.dims[0] = static_cast<int64_t>(indices.size());
-    input.data.resize(indices.size() * image_floats);
     const auto inference_start = Clock::now();
-    const Tensor logits = session.run(input);
+    const Tensor decoded = first_images(input, indices.size());
+    const Tensor logits = session.run(decoded);
     evaluation.inference_seconds += seconds_since(inference_start);
     evaluation.seconds += seconds_since(start);
 
-    const size_t classes = logits.data.size() / indices.size();
-    const Tensor expected = reference ? reference->run(input) : Tensor();
-    check(!reference || expected.data.size() == logits.data.size(), ErrorCode::InvalidArgument,
-          "the reference gives {} logits, the model {}", to_string(expected.dims),
-          to_string(logits.dims));
+    const size_t classes = logits.as<float>().size() / indices.size();
+    const Tensor expected = reference ? reference->run(decoded) : Tensor();
+    check(!reference || expected.dims() == logits.dims(), ErrorCode::InvalidArgument,
+          "the reference gives {} logits, the model {}", to_string(expected.dims()),
+          to_string(logits.dims()));
     for (size_t i = 0; i < indices.size(); ++i) {
-      const std::span row = std::span(logits.data).subspan(i * classes, classes);
+      const std::span row = logits.as<float>().subspan(i * classes, classes);
       count_image(evaluation, indices[i], images[indices[i]].label, row);
-      if (reference) errors.add(row, std::span(expected.data).subspan(i * classes, classes));
+      if (reference) errors.add(row, expected.as<float>().subspan(i * classes, classes));
     }
     hooks.on_progress(static_cast<int64_t>(reader.next()));
   }

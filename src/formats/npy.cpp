@@ -7,7 +7,6 @@
 
 #include "core/byte_reader.h"
 #include "core/check.h"
-#include "core/convert.h"
 #include "core/file_io.h"
 #include "core/mmap_file.h"
 
@@ -124,6 +123,37 @@ Header read_header(ByteReader& reader) {
   return HeaderParser(as_text(reader.take(length)), name).parse();
 }
 
+struct TypeName {
+  DType dtype;
+  std::string_view descr;
+};
+// What numpy has a type for.
+constexpr TypeName kTypeNames[] = {
+    {DType::Float32, "<f4"}, {DType::Float16, "<f2"}, {DType::Float64, "<f8"},
+    {DType::Int64, "<i8"},   {DType::Int32, "<i4"},   {DType::Int16, "<i2"},
+    {DType::Int8, "|i1"},    {DType::UInt64, "<u8"},  {DType::UInt32, "<u4"},
+    {DType::UInt16, "<u2"},  {DType::UInt8, "|u1"},   {DType::Bool, "|b1"},
+};
+
+DType dtype_of_descr(const std::string& descr, std::string_view name) {
+  for (const TypeName& type : kTypeNames) {
+    // The byte order of single bytes is "|", though some write "<".
+    if (descr == type.descr ||
+        (type.descr[0] == '|' && descr == fmt::format("<{}", type.descr.substr(1))))
+      return type.dtype;
+  }
+  fail(ErrorCode::Unsupported,
+       "npy '{}': dtype '{:.32}', expected little-endian floats, integers or booleans", name,
+       descr);
+}
+
+std::string_view descr_of_dtype(DType dtype, const std::string& name) {
+  for (const TypeName& type : kTypeNames)
+    if (type.dtype == dtype) return type.descr;
+  fail(ErrorCode::Unsupported, "npy '{}': numpy has no type for elements of {}", name,
+       dtype_name(dtype));
+}
+
 }  // namespace
 
 Tensor parse_npy(std::span<const std::byte> bytes, std::string_view name) {
@@ -131,14 +161,7 @@ Tensor parse_npy(std::span<const std::byte> bytes, std::string_view name) {
   const Header header = read_header(reader);
   check(!header.fortran_order, ErrorCode::Unsupported,
         "npy '{}': Fortran order, expected C order (numpy.ascontiguousarray)", name);
-  const bool is_uint8 = header.descr == "|u1" || header.descr == "<u1";
-  DType dtype = DType::UInt8;
-  if (header.descr == "<f4") dtype = DType::Float32;
-  if (header.descr == "<f2") dtype = DType::Float16;
-  if (header.descr == "<f8") dtype = DType::Float64;
-  check(is_uint8 || dtype != DType::UInt8, ErrorCode::Unsupported,
-        "npy '{}': dtype '{:.32}', expected '<f4', '<f2', '<f8' or '|u1'", name, header.descr);
-
+  const DType dtype = dtype_of_descr(header.descr, name);
   // The size is checked against the file before anything of that size is allocated.
   int64_t expected = static_cast<int64_t>(dtype_size(dtype));
   bool fits = true;
@@ -148,14 +171,12 @@ Tensor parse_npy(std::span<const std::byte> bytes, std::string_view name) {
   check(fits && static_cast<uint64_t>(expected) == reader.remaining(), ErrorCode::CorruptFile,
         "npy '{}': shape ({}) of dtype {} does not match {} bytes of data", name,
         fmt::join(header.shape, ", "), header.descr, reader.remaining());
-  Tensor tensor(header.shape);
+  Tensor tensor(dtype, header.shape);
   const auto data = reader.take(reader.remaining());
-  if (is_uint8) {
-    std::transform(data.begin(), data.end(), tensor.data.begin(),
-                   [](std::byte value) { return static_cast<float>(value); });
-  } else {
-    to_float32(dtype, data, tensor.data.data());
-  }
+  if (dtype == DType::Bool)
+    check(std::all_of(data.begin(), data.end(), [](std::byte b) { return b <= std::byte{1}; }),
+          ErrorCode::CorruptFile, "npy '{}': a boolean that is neither 0 nor 1", name);
+  std::copy(data.begin(), data.end(), tensor.bytes().begin());
   return tensor;
 }
 
@@ -165,12 +186,11 @@ Tensor read_npy(const std::filesystem::path& path) {
 }
 
 void write_npy(const std::filesystem::path& path, const Tensor& tensor) {
-  check(static_cast<uint64_t>(num_elements(tensor.dims)) == tensor.data.size(),
-        ErrorCode::InvalidArgument, "npy '{}': shape {} does not match {} elements", path.string(),
-        to_string(tensor.dims), tensor.data.size());
+  const std::span<const std::byte> bytes = tensor.bytes();
   std::string header =
-      fmt::format("{{'descr': '<f4', 'fortran_order': False, 'shape': ({}{}), }}",
-                  fmt::join(tensor.dims, ", "), tensor.dims.size() == 1 ? "," : "");
+      fmt::format("{{'descr': '{}', 'fortran_order': False, 'shape': ({}{}), }}",
+                  descr_of_dtype(tensor.dtype(), path.string()), fmt::join(tensor.dims(), ", "),
+                  tensor.dims().size() == 1 ? "," : "");
   // The format asks for data that starts at a multiple of 64 bytes and a newline before it.
   const size_t prefix = kMagic.size() + 2 + sizeof(uint16_t);
   header.append(-(prefix + header.size() + 1) & 63, ' ');
@@ -182,7 +202,7 @@ void write_npy(const std::filesystem::path& path, const Tensor& tensor) {
   file.write(std::string_view("\x01\x00", 2));
   file.write(std::as_bytes(std::span(&length, 1)));
   file.write(header);
-  file.write(std::as_bytes(std::span(tensor.data)));
+  file.write(bytes);
   file.commit();
 }
 

@@ -27,7 +27,7 @@ constexpr std::array<std::pair<std::string_view, DType>, 10> kStorageTypes = {{
     {"BoolStorage", DType::Bool},
 }};
 
-constexpr std::array<std::pair<std::string_view, DType>, 10> kScalarTypes = {{
+constexpr std::array<std::pair<std::string_view, DType>, 15> kScalarTypes = {{
     {"float32", DType::Float32},
     {"float16", DType::Float16},
     {"bfloat16", DType::BFloat16},
@@ -38,6 +38,11 @@ constexpr std::array<std::pair<std::string_view, DType>, 10> kScalarTypes = {{
     {"int8", DType::Int8},
     {"uint8", DType::UInt8},
     {"bool", DType::Bool},
+    {"float8_e4m3fn", DType::Float8E4M3},
+    {"float8_e5m2", DType::Float8E5M2},
+    {"uint16", DType::UInt16},
+    {"uint32", DType::UInt32},
+    {"uint64", DType::UInt64},
 }};
 
 /// The function that a call would rebuild a tensor with, or "" when it does something else.
@@ -57,8 +62,8 @@ std::string_view rebuild_function(std::string_view global) {
   return {};
 }
 
-DType lookup(const std::array<std::pair<std::string_view, DType>, 10>& table,
-             const PickleValue& global, std::string_view file, const std::string& name) {
+DType lookup(std::span<const std::pair<std::string_view, DType>> table, const PickleValue& global,
+             std::string_view file, const std::string& name) {
   for (const auto& [type, dtype] : table) {
     if (global.text == fmt::format("torch.{}", type)) return dtype;
   }

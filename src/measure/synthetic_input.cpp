@@ -8,7 +8,7 @@ Tensor synthetic_input(const Dims& dims) {
   Tensor tensor(dims);
   std::mt19937 random(1);
   std::normal_distribution<float> normal;
-  for (float& value : tensor.data) value = normal(random);
+  for (float& value : tensor.as<float>()) value = normal(random);
   return tensor;
 }
 

@@ -242,7 +242,8 @@ class Comparer final : public RunObserver {
 Tensor run_with(const Session& session, const Executable& executable, const Tensor& images,
                 RunObserver& observer) {
   Tensor logits(executable.outputs()[0].dims);
-  run_observed(session, images.data.data(), images.dims, logits.data.data(), &observer);
+  run_observed(session, images.as<float>().data(), images.dims(), logits.as<float>().data(),
+               &observer);
   return logits;
 }
 
@@ -269,8 +270,8 @@ std::vector<OpMatch> match_ops(const PlacedProgram& a, const PlacedProgram& b) {
 }
 
 LayerErrors compare_layers(const Session& a, const Session& b, const Tensor& images) {
-  const PlacedProgram program_a = placed_program(a, images.dims);
-  const PlacedProgram program_b = placed_program(b, images.dims);
+  const PlacedProgram program_a = placed_program(a, images.dims());
+  const PlacedProgram program_b = placed_program(b, images.dims());
   const std::vector<StepPair> pairs = step_pairs(program_a, program_b);
   LayerErrors errors;
   Recorder recorder(*program_b.executable, pairs);

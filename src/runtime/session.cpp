@@ -201,12 +201,10 @@ std::shared_ptr<const Executable> compiled_program(const Session& session, const
 }
 
 Tensor Session::run(const Tensor& images) const {
-  check(num_elements(images.dims) == static_cast<int64_t>(images.data.size()),
-        ErrorCode::InvalidArgument, "input {}: holds {} floats", to_string(images.dims),
-        images.data.size());
-  const auto compiled = state_->compiled(images.dims);
+  const std::span<const float> pixels = images.as<float>();
+  const auto compiled = state_->compiled(images.dims());
   Tensor logits(compiled->executable().outputs()[0].dims);
-  run(images.data.data(), images.dims, logits.data.data());
+  run(pixels.data(), images.dims(), logits.as<float>().data());
   return logits;
 }
 

@@ -76,7 +76,7 @@ class ProgramBench final : public TuningBench {
         reserve_(schedule.seconds_left() * (1 - 1 / static_cast<double>(schedule.settings_left))) {
     std::mt19937 random(1);
     std::uniform_real_distribution<float> pixel(-2, 2);
-    for (float& value : input_.data) value = pixel(random);
+    for (float& value : input_.as<float>()) value = pixel(random);
     find_ops(*compile({}));
   }
 
@@ -99,8 +99,8 @@ class ProgramBench final : public TuningBench {
 
   std::vector<double> run(size_t program) override {
     OpTimer timer(op_of_step_, steps_of_op_);
-    const auto* const input = reinterpret_cast<const std::byte*>(input_.data.data());
-    auto* const output = reinterpret_cast<std::byte*>(output_.data.data());
+    const std::byte* const input = input_.bytes().data();
+    std::byte* const output = output_.bytes().data();
     programs_[program]->run({&input, 1}, {&output, 1}, arena_.get(), team_, &timer);
     schedule_.count_run(--planned_);
     return std::move(timer.microseconds);

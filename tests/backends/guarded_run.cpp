@@ -33,8 +33,8 @@ bool GuardedBuffer::intact() const {
 GuardedRun::GuardedRun(const Executable& executable, std::span<const Tensor> inputs)
     : executable_(executable), tensors_(inputs), arena_(executable.arena_bytes()) {
   for (const Tensor& tensor : inputs) {
-    inputs_.emplace_back(tensor.data.size() * sizeof(float));
-    std::copy(tensor.data.begin(), tensor.data.end(), inputs_.back().floats());
+    inputs_.emplace_back(tensor.bytes().size());
+    std::ranges::copy(tensor.as<float>(), inputs_.back().floats());
   }
 }
 
@@ -52,7 +52,7 @@ std::vector<std::vector<float>> GuardedRun::run() {
   EXPECT_TRUE(arena_.intact()) << "wrote outside of the arena";
   for (size_t i = 0; i < inputs_.size(); ++i) {
     EXPECT_TRUE(inputs_[i].intact()) << "wrote around input " << i;
-    EXPECT_EQ(std::memcmp(inputs_[i].data(), tensors_[i].data.data(), inputs_[i].size()), 0)
+    EXPECT_EQ(std::memcmp(inputs_[i].data(), tensors_[i].bytes().data(), inputs_[i].size()), 0)
         << "wrote to input " << i;
   }
   std::vector<std::vector<float>> results;
@@ -66,7 +66,7 @@ std::vector<std::vector<float>> GuardedRun::run() {
 
 std::vector<TensorType> types_of(std::span<const Tensor> tensors) {
   std::vector<TensorType> types;
-  for (const Tensor& tensor : tensors) types.push_back({DType::Float32, tensor.dims});
+  for (const Tensor& tensor : tensors) types.push_back({tensor.dtype(), tensor.dims()});
   return types;
 }
 

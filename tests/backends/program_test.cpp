@@ -9,6 +9,7 @@
 #include "backends/count_allocations.h"
 #include "backends/guarded_run.h"
 #include "core/check.h"
+#include "floats.h"
 #include "ir/builder.h"
 #include "metric.h"
 #include "models/models.h"
@@ -173,7 +174,9 @@ TEST(Reference, MaximumWithNaNIsNaN) {
   const ValueId x = builder.input("x", {2, 3});
   const Graph graph = builder.finish({builder.op(OpKind::ReduceMax, ReduceAttrs{{1}}, {x}, "max")});
   std::vector<Tensor> inputs{Tensor({2, 3})};
-  inputs[0].data = {1.0f, std::numeric_limits<float>::quiet_NaN(), 2.0f, -3.0f, -1.0f, -2.0f};
+  std::ranges::copy(
+      std::array{1.0f, std::numeric_limits<float>::quiet_NaN(), 2.0f, -3.0f, -1.0f, -2.0f},
+      inputs[0].as<float>().begin());
   const auto executable = compile(reference(), graph, inputs);
   const auto results = GuardedRun(*executable, inputs).run();
   EXPECT_TRUE(std::isnan(results[0][0]));
@@ -233,11 +236,10 @@ struct Caller {
   explicit Caller(const Executable& executable)
       : arena(executable.arena_bytes()), team(executable.threads()) {
     for (const TensorType& type : executable.outputs()) outputs.emplace_back(type.dims);
-    for (Tensor& output : outputs)
-      targets.push_back(reinterpret_cast<std::byte*>(output.data.data()));
+    for (Tensor& output : outputs) targets.push_back(output.bytes().data());
   }
   void run(const Executable& executable, const Tensor& input) {
-    const auto* source = reinterpret_cast<const std::byte*>(input.data.data());
+    const std::byte* source = input.bytes().data();
     executable.run({&source, 1}, targets, arena.data(), team, nullptr);
   }
   GuardedBuffer arena;
@@ -280,8 +282,8 @@ TEST(Program, ThreadsMayShareAnExecutable) {
     first.join();
     second.join();
     for (size_t i = 0; i < expected.outputs.size(); ++i) {
-      EXPECT_EQ(a.outputs[i].data, expected.outputs[i].data);
-      EXPECT_EQ(b.outputs[i].data, expected.outputs[i].data);
+      EXPECT_EQ(test::floats(a.outputs[i]), test::floats(expected.outputs[i]));
+      EXPECT_EQ(test::floats(b.outputs[i]), test::floats(expected.outputs[i]));
     }
   }
 }

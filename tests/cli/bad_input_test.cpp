@@ -174,6 +174,10 @@ TEST(CliBadInput, TensorsThatAreNone) {
                                    write_scratch("empty.npy", ""), scratch_file("missing.npy")})
     expect_error(run_vitro({"run", small_plan(), "-i", input, "-o", output}),
                  std::filesystem::path(input).filename().string());
+  const std::string integers = scratch_file("integers.npy");
+  write_npy(integers, Tensor(DType::Int32, {1, 3, 64, 64}));
+  expect_error(run_vitro({"run", small_plan(), "-i", integers, "-o", output}),
+               "integers.npy': elements of I32, expected F32");
   EXPECT_EQ(count_scratch("refused.npy"), 0);
 }
 

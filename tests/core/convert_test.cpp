@@ -50,6 +50,37 @@ TEST(Convert, Float16IsExactForAllBitPatterns) {
   }
 }
 
+/// By the definition of the OCP 8-bit formats: a bias of 2^(exponent_bits - 1) - 1.
+double float8_by_definition(uint32_t bits, int exponent_bits, bool has_infinity) {
+  constexpr double kNaN = std::numeric_limits<double>::quiet_NaN();
+  const int mantissa_bits = 7 - exponent_bits, bias = (1 << (exponent_bits - 1)) - 1;
+  const int exponent = static_cast<int>(bits & 0x7f) >> mantissa_bits;
+  const int fraction = static_cast<int>(bits) & ((1 << mantissa_bits) - 1);
+  const double sign = (bits & 0x80) != 0 ? -1.0 : 1.0;
+  if (has_infinity && exponent == (1 << exponent_bits) - 1)
+    return fraction == 0 ? sign * std::numeric_limits<double>::infinity() : kNaN;
+  if (!has_infinity && (bits & 0x7f) == 0x7f) return kNaN;
+  const double mantissa = std::ldexp(fraction, -mantissa_bits);
+  return exponent == 0 ? sign * std::ldexp(mantissa, 1 - bias)
+                       : sign * std::ldexp(1.0 + mantissa, exponent - bias);
+}
+
+TEST(Convert, Float8IsExactForAllBitPatterns) {
+  std::vector<uint8_t> all(256);
+  for (uint32_t i = 0; i < all.size(); ++i) all[i] = static_cast<uint8_t>(i);
+  const auto e4m3 = convert(DType::Float8E4M3, all), e5m2 = convert(DType::Float8E5M2, all);
+  for (uint32_t i = 0; i < all.size(); ++i)
+    for (const auto& [converted, expected] :
+         {std::pair{e4m3[i], float8_by_definition(i, 4, false)},
+          std::pair{e5m2[i], float8_by_definition(i, 5, true)}}) {
+      if (std::isnan(expected))
+        EXPECT_TRUE(std::isnan(converted)) << i;
+      else
+        EXPECT_EQ(converted, expected) << i;
+      EXPECT_EQ(std::signbit(converted), i >= 0x80) << i;
+    }
+}
+
 TEST(Convert, BFloat16IsTheUpperHalfOfAFloat32) {
   std::vector<uint16_t> all(65536);
   for (uint32_t i = 0; i < all.size(); ++i) all[i] = static_cast<uint16_t>(i);

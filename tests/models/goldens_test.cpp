@@ -5,6 +5,7 @@
 
 #include "backends/backend.h"
 #include "core/convert.h"
+#include "floats.h"
 #include "formats/safetensors.h"
 #include "metric.h"
 #include "models/models.h"
@@ -47,14 +48,15 @@ class Goldens {
 /// The golden's samples of an [n, h, w, c] tensor: they are numbered in PyTorch's order, [n, c, h,
 /// w].
 std::vector<float> sample_nchw(const Tensor& nhwc, size_t count) {
-  const auto h = static_cast<uint64_t>(nhwc.dims[1]), w = static_cast<uint64_t>(nhwc.dims[2]);
-  const auto c = static_cast<uint64_t>(nhwc.dims[3]);
+  const auto h = static_cast<uint64_t>(nhwc.dims()[1]), w = static_cast<uint64_t>(nhwc.dims()[2]);
+  const auto c = static_cast<uint64_t>(nhwc.dims()[3]);
+  const std::span<const float> pixels = nhwc.as<float>();
   std::vector<float> samples(count);
   for (size_t j = 0; j < count; ++j) {
-    const uint64_t flat = j * kSampleStride % nhwc.data.size();
+    const uint64_t flat = j * kSampleStride % pixels.size();
     const uint64_t x = flat % w, y = flat / w % h, channel = flat / (w * h) % c,
                    n = flat / (w * h * c);
-    samples[j] = nhwc.data[((n * h + y) * w + x) * c + channel];
+    samples[j] = pixels[((n * h + y) * w + x) * c + channel];
   }
   return samples;
 }
@@ -67,8 +69,7 @@ std::vector<Tensor> run(const Graph& graph, const Backend& backend, const Case& 
   std::vector<Tensor> results;
   std::vector<std::byte*> pointers;
   for (const TensorType& output : executable->outputs()) results.emplace_back(output.dims);
-  for (Tensor& result : results)
-    pointers.push_back(reinterpret_cast<std::byte*>(result.data.data()));
+  for (Tensor& result : results) pointers.push_back(result.bytes().data());
   const auto [arena, memory] =
       allocate_constant({static_cast<int64_t>(executable->arena_bytes() / sizeof(float) + 1)});
   const std::byte* const input = images.bytes.data();
@@ -84,7 +85,7 @@ void compare(const std::vector<Tensor>& results, const Goldens& goldens, const C
     const std::string key = c.name() + (i == 0 ? ".logits" : fmt::format(".stage{}", i));
     const std::vector<float>& expected = goldens.at(key);
     const std::vector<float> actual =
-        i == 0 ? results[0].data : sample_nchw(results[i], expected.size());
+        i == 0 ? test::floats(results[0]) : sample_nchw(results[i], expected.size());
     const Distance d = distance(std::span<const float>(actual), std::span<const float>(expected));
     EXPECT_TRUE(d.within(kFloat32Model)) << key << ": " << report(d, kFloat32Model);
   }
@@ -123,10 +124,10 @@ TEST(BFloat16Weights, CpuEqualsReferenceOnTheSameWeights) {
   const auto reference = run(rounded, find_backend("reference"), kSmall);
   const auto unrounded = run(whole, find_backend("cpu"), kSmall);
   for (size_t i = 0; i < on_cpu.size(); ++i) {
-    const std::span<const float> values(on_cpu[i].data);
-    const Distance d = distance(values, std::span<const float>(reference[i].data));
+    const std::span<const float> values = on_cpu[i].as<float>();
+    const Distance d = distance(values, reference[i].as<float>());
     EXPECT_TRUE(d.within(kFloat32Model)) << i << ": " << report(d, kFloat32Model);
-    const Distance moved = distance(values, std::span<const float>(unrounded[i].data));
+    const Distance moved = distance(values, unrounded[i].as<float>());
     EXPECT_TRUE(moved.within(kBFloat16Weights)) << i << ": " << report(moved, kBFloat16Weights);
     EXPECT_GT(moved.nmse, 1e-8) << "are these other weights?";
   }

@@ -258,8 +258,8 @@ std::vector<Array> run(const Graph& graph, const Operands& inputs) {
 std::vector<std::vector<double>> evaluate(const Graph& graph, std::span<const Tensor> inputs) {
   Operands operands;
   for (const Tensor& input : inputs) {
-    operands.emplace_back(input.dims);
-    std::copy(input.data.begin(), input.data.end(), operands.back().data.begin());
+    operands.emplace_back(input.dims());
+    std::ranges::copy(input.as<float>(), operands.back().data.begin());
   }
   std::vector<std::vector<double>> outputs;
   for (Array& output : run(graph, operands)) outputs.push_back(std::move(output.data));

@@ -33,13 +33,13 @@ class Random {
 
   Tensor tensor(Dims dims, float low, float high) {
     Tensor tensor(std::move(dims));
-    for (float& x : tensor.data) x = uniform(low, high);
+    for (float& x : tensor.as<float>()) x = uniform(low, high);
     return tensor;
   }
 
   Constant constant(Dims dims, float low, float high) {
     const Tensor values = tensor(std::move(dims), low, high);
-    return make_constant(values.dims, values.data);
+    return make_constant(values.dims(), values.as<float>());
   }
 
  private:

@@ -36,10 +36,10 @@ TEST(SessionAllocation, RunsAreFreeOfItAfterTheFirstOfAShape) {
   const Dims shapes[] = {{1, 3, 8, 8}, {2, 3, 16, 8}};
   const Tensor images = test::random_images(shapes[1]);
   std::vector<float> logits(10);
-  for (const Dims& dims : shapes) session.run(images.data.data(), dims, logits.data());
+  for (const Dims& dims : shapes) session.run(images.as<float>().data(), dims, logits.data());
   const size_t before = num_allocations();
   for (int i = 0; i < 10; ++i)
-    for (const Dims& dims : shapes) session.run(images.data.data(), dims, logits.data());
+    for (const Dims& dims : shapes) session.run(images.as<float>().data(), dims, logits.data());
   EXPECT_EQ(num_allocations() - before, 0u);
   const auto counted = std::make_unique<int>(1);
   EXPECT_GT(num_allocations(), before) << "the counter does not count" << *counted;
@@ -71,11 +71,11 @@ TEST(SessionAllocation, RecordingATimelineIsFreeOfItToo) {
   const Dims dims{1, 3, 8, 8};
   const Tensor images = test::random_images(dims);
   std::vector<float> logits(5);
-  session.run(images.data.data(), dims, logits.data());
+  session.run(images.as<float>().data(), dims, logits.data());
   for (size_t capacity : {10, 100'000}) {  // too small, and large enough
     Recorder recorder(capacity);
     const size_t before = num_allocations();
-    run_observed(session, images.data.data(), dims, logits.data(), &recorder);
+    run_observed(session, images.as<float>().data(), dims, logits.data(), &recorder);
     EXPECT_EQ(num_allocations() - before, 0u);
     EXPECT_EQ(recorder.timeline()->lost() > 0, capacity == 10);
   }

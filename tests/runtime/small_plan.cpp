@@ -75,7 +75,7 @@ Plan small_plan(DType weights) {
 Tensor random_images(const Dims& dims) {
   const Constant values = RandomWeights(3).take("input", dims, "test");
   Tensor images(dims);
-  std::copy(values.floats().begin(), values.floats().end(), images.data.begin());
+  std::copy(values.floats().begin(), values.floats().end(), images.as<float>().begin());
   return images;
 }
 

@@ -257,8 +257,8 @@ TEST(Tune, MeasuresEveryOpWithAChoice) {
   const Tensor images = test::random_images({3, 3, 8, 8});
   const Tensor usual = Session(plan, {.threads = 2}).run(images);
   const Tensor tuned = Session(with_tactics(plan, tactics), {.threads = 2}).run(images);
-  for (size_t i = 0; i < usual.data.size(); ++i)
-    EXPECT_NEAR(tuned.data[i], usual.data[i], 1e-4) << i;
+  for (size_t i = 0; i < usual.as<float>().size(); ++i)
+    EXPECT_NEAR(tuned.as<float>()[i], usual.as<float>()[i], 1e-4) << i;
 }
 
 TEST(Tune, StoppedAtOnceChoosesNothing) {

@@ -29,20 +29,22 @@ class Target {
         dims_(input_dims(plan, setup.batch, asked.size)) {
     prepare_checked(session_, dims_, setup.streams);
     input_ = synthetic_input(dims_);
-    outputs_.assign(static_cast<size_t>(setup.streams), session_.run(input_).data);
+    const Tensor output = session_.run(input_);
+    for (int stream = 0; stream < setup.streams; ++stream) outputs_.push_back(output.clone());
   }
 
   const Session& session() const { return session_; }
 
   void run(int stream) {
-    session_.run(input_.data.data(), dims_, outputs_[static_cast<size_t>(stream)].data());
+    session_.run(input_.as<float>().data(), dims_,
+                 outputs_[static_cast<size_t>(stream)].as<float>().data());
   }
 
  private:
   Session session_;
   Dims dims_;
   Tensor input_;
-  std::vector<std::vector<float>> outputs_;  // by stream
+  std::vector<Tensor> outputs_;  // by stream
 };
 
 double images_per_s(const Measurement& measurement, int64_t batch) {

@@ -6,11 +6,11 @@
 
 #include "cli/compare/report.h"
 #include "cli/model.h"
+#include "cli/npy_images.h"
 #include "cli/options.h"
 #include "cli/verbs.h"
 #include "core/error_norms.h"
 #include "eval/prediction.h"
-#include "formats/npy.h"
 #include "measure/synthetic_input.h"
 #include "runtime/plan_data.h"
 
@@ -51,8 +51,8 @@ Tensor picture_input(const Options& options, const Plan& plan) {
     preprocessing.width = static_cast<int>(size->width);
   }
   Tensor tensor(comparison_dims(options, plan));
-  const std::span<float> pixels = tensor.data;
-  const size_t image = pixels.size() / static_cast<size_t>(tensor.dims[0]);
+  const std::span<float> pixels = tensor.as<float>();
+  const size_t image = pixels.size() / static_cast<size_t>(tensor.dims()[0]);
   preprocess(load_image(options.input), preprocessing, pixels.first(image));
   for (size_t at = image; at < pixels.size(); at += image)
     std::copy_n(pixels.begin(), image, pixels.begin() + static_cast<std::ptrdiff_t>(at));
@@ -62,7 +62,7 @@ Tensor picture_input(const Options& options, const Plan& plan) {
 Tensor comparison_input(const Options& options, const Plan& plan) {
   if (options.input.empty()) return synthetic_input(comparison_dims(options, plan));
   if (!options.input.ends_with(".npy")) return picture_input(options, plan);
-  return read_npy(options.input);
+  return read_npy_images(options.input);
 }
 
 /// Both compute in float32: only weights that one side alone has rounded call for more.
@@ -72,17 +72,18 @@ double default_bound(const Plan& a, const Plan& b) {
 
 std::optional<OutputErrors> output_errors(const LayerErrors& errors) {
   const Tensor &a = errors.logits_a, &b = errors.logits_b;
-  if (a.dims != b.dims) return std::nullopt;
+  if (a.dims() != b.dims()) return std::nullopt;
+  const auto values_a = a.as<float>(), values_b = b.as<float>();
   OutputErrors result;
-  result.images = a.dims[0];
+  result.images = a.dims()[0];
   ErrorNorms norms;
-  norms.add(a.data, b.data);
+  norms.add(values_a, values_b);
   result.nmse = norms.nmse();
   result.max_error = norms.max_error();
-  const size_t classes = a.data.size() / static_cast<size_t>(a.dims[0]);
-  for (size_t at = 0; at < a.data.size(); at += classes) {
-    const auto row_a = std::span(a.data).subspan(at, classes);
-    const auto row_b = std::span(b.data).subspan(at, classes);
+  const size_t classes = values_a.size() / static_cast<size_t>(a.dims()[0]);
+  for (size_t at = 0; at < values_a.size(); at += classes) {
+    const auto row_a = values_a.subspan(at, classes);
+    const auto row_b = values_b.subspan(at, classes);
     const auto best = static_cast<size_t>(top_indices(row_a, 1).front());
     if (top_indices(row_b, 1).front() == static_cast<int64_t>(best)) ++result.same_class;
     const double difference = std::abs(softmax(row_a)[best] - softmax(row_b)[best]);
@@ -95,7 +96,7 @@ std::optional<OutputErrors> output_errors(const LayerErrors& errors) {
 TimedRun timed_run(const Session& session, const Tensor& input, Tensor& logits) {
   return [&] {
     const auto start = std::chrono::steady_clock::now();
-    session.run(input.data.data(), input.dims, logits.data.data());
+    session.run(input.as<float>().data(), input.dims(), logits.as<float>().data());
     return std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - start)
         .count();
   };
@@ -138,16 +139,16 @@ int run_compare(const Options& options) {
   const Tensor input = comparison_input(options, plan);
   const CommonOptions options_b = options_of_b(options);
   const Plan plan_b = options_b.model == options.model ? plan : open_model(options_b);
-  const Contender a = open_contender(options, plan, input.dims);
-  const Contender b = open_contender(options_b, plan_b, input.dims);
+  const Contender a = open_contender(options, plan, input.dims());
+  const Contender b = open_contender(options_b, plan_b, input.dims());
   const MemoryUse &memory_a = a.program.executable->memory(),
                   &memory_b = b.program.executable->memory();
   // All results of B are kept until A has made them as well.
   check_memory(static_cast<double>(memory_a.arena + memory_b.arena + memory_b.activations),
-               input.dims);
+               input.dims());
   Comparison comparison;
   comparison.input = options.input.empty() ? "synthetic" : options.input;
-  comparison.dims = input.dims;
+  comparison.dims = input.dims();
   comparison.bound.nmse = options.bound.value_or(default_bound(plan, plan_b));
   comparison.bound.max_error = 10 * std::sqrt(comparison.bound.nmse);
   comparison.ops = match_ops(a.program, b.program);
