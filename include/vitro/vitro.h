@@ -2,6 +2,7 @@
 
 /// Everything: build or load a Plan, make a Session of it, preprocess an image, run.
 #include "vitro/build.h"
+#include "vitro/dlpack.h"
 #include "vitro/error.h"
 #include "vitro/image.h"
 #include "vitro/io.h"
