@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "core/panel16.h"
+#include "backends/cpu/kernels/panel16.h"
 #include "core/thread_team.h"
 #include "kernel_bench.h"
 

@@ -1,6 +1,6 @@
 #include <fmt/core.h>
 
-#include "core/panel16.h"
+#include "backends/cpu/kernels/panel16.h"
 #include "kernel_bench.h"
 
 namespace vitro::bench {

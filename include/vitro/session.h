@@ -1,19 +1,28 @@
 #pragma once
 
+#include <chrono>
 #include <memory>
+#include <optional>
+#include <span>
 #include <string>
+#include <vector>
 
+#include "vitro/io.h"
 #include "vitro/plan.h"
 
 namespace vitro {
 
-class Executable;
-class RunObserver;
+class Engine;
 
 struct SessionOptions {
   std::string backend = "auto";  ///< "auto", "cpu" or "reference"
   int threads = 0;               ///< exactly this many per run; 0: one for each available core
   int streams = 0;  ///< at most this many runs at once; 0: as many as fit on the available cores
+};
+
+struct RunOptions {
+  /// A call that no stream is free for by then throws DeadlineExceeded; one that has begun ends.
+  std::optional<std::chrono::steady_clock::time_point> deadline;
 };
 
 /// Runs a plan. Any number of threads may call run() on one session at once; sessions of one plan
@@ -35,19 +44,26 @@ class Session {
   /// Throws NotFound for an unknown backend, Unsupported for one that was not built or has no
   /// device here, InvalidArgument for a number of threads or streams outside 0 to 1024.
   explicit Session(const Plan& plan, const SessionOptions& options = {});
-  ~Session();
-  Session(Session&&) noexcept;
-  Session& operator=(Session&&) noexcept;
 
-  /// images [n, 3, height, width], preprocessed -> logits [n, num_classes].
-  /// Throws InvalidArgument for a shape the model cannot take.
-  Tensor run(const Tensor& images) const;
-  /// The same on memory of the caller: `images` holds dims = [n, 3, height, width] floats, `logits`
-  /// has room for n * num_classes. Allocates nothing, except in the first call for a shape and when
-  /// more calls for a shape run at once than ever before.
-  void run(const float* images, const Dims& dims, float* logits) const;
-  /// Compiles for a shape and allocates the memory of one call now, not in the first run(). Throws
-  /// InvalidArgument for a shape the model cannot take.
+  /// What the model takes and gives, in order.
+  std::span<const IoInfo> inputs() const;
+  std::span<const IoInfo> outputs() const;
+
+  /// Runs on memory of the caller, in the order of inputs() and outputs(). Allocates nothing,
+  /// except in the first call for a shape on each stream. Throws InvalidArgument, naming the
+  /// tensor, when one does not have the type and extents that the model takes, and
+  /// DeadlineExceeded.
+  void run(std::span<const TensorView> inputs, std::span<const TensorView> outputs,
+           const RunOptions& options = {}) const;
+  /// The same with results of its own. Inputs with names are taken by name, in any order; without
+  /// names by position. Also throws NotFound for a name that no input has.
+  std::vector<Tensor> run(std::span<const Tensor> inputs, const RunOptions& options = {}) const;
+  /// For a model of one input and one output.
+  Tensor run(const Tensor& input) const;
+  /// Compiles for these extents, those of each input in order, and allocates the memory of one call
+  /// now, not in the first run(). Throws InvalidArgument for extents that the model cannot take.
+  void prepare(std::span<const Dims> dims) const;
+  /// For a model of one input.
   void prepare(const Dims& dims) const;
 
   const Plan& plan() const;
@@ -55,18 +71,16 @@ class Session {
   const char* backend() const;
   int threads() const;
   int streams() const;
-  /// Bytes of activations and scratch that one run of this shape works in.
+  /// Bytes of activations and scratch that one run of this shape works in; one input.
   size_t arena_bytes(const Dims& dims) const;
   /// Which implementation every op got at this shape, and why others refused, as readable text.
   std::string explain(const Dims& dims) const;
 
- private:
-  // runtime/observe.h, for tools that look into a run.
-  friend void run_observed(const Session&, const float*, const Dims&, float*, RunObserver*);
-  friend std::shared_ptr<const Executable> compiled_program(const Session&, const Dims&);
+  /// The implementation, for the tools of Vitro itself.
+  Engine& engine() const { return *engine_; }
 
-  struct State;
-  std::unique_ptr<State> state_;
+ private:
+  std::shared_ptr<Engine> engine_;
 };
 
 }  // namespace vitro

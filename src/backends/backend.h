@@ -1,25 +1,31 @@
 #pragma once
 
+#include "backends/lane.h"
 #include "backends/peaks.h"
 #include "backends/tactics.h"
 
 namespace vitro {
 
-struct CompileOptions {
-  int threads = 1;                       ///< exactly this many are used by every kernel
+/// What a backend compiles, and for whom.
+struct CompileRequest {
+  const Graph& graph;
+  std::span<const TensorType> inputs;
+  PlanCache& cache;
+  int threads = 1;                       ///< of the lane that it will run on
   const TacticTable* tactics = nullptr;  ///< measured choices, asked first; null: none
 };
 
 /// Who was asked to run an op, and what it answered. `vitro inspect --why` prints these.
 struct Dispatch {
-  struct Answer {
+  struct Refused {
     const char* impl;
-    std::string refusal;  ///< empty: chosen
+    std::string reason;
   };
   std::string source;
   OpKind kind;
   Dims output;
-  std::vector<Answer> answers;
+  const char* chosen = nullptr;         ///< implementation; null: the op's body runs instead
+  std::vector<Refused> refused;         ///< who was asked before, in order
   std::string key;                      ///< op_key()
   std::vector<const char*> candidates;  ///< what tuning may choose from; the usual choice first
   std::optional<Tactic> tactic;         ///< that was found for the key, whether or not it was used
@@ -78,22 +84,28 @@ class RunObserver {
   virtual Timeline* timeline() { return nullptr; }
 };
 
-/// A graph compiled for one input shape. Immutable; run() may be called by many threads at once,
-/// each with an arena of its own.
+/// A program on a lane. One user at a time, that of the lane; neither run() allocates nor chooses
+/// anything, after the first.
+class Context {
+ public:
+  virtual ~Context() = default;
+  /// Inputs and outputs in the graph's order, of the executable's types. `observer` may be null.
+  virtual void run(std::span<const TensorView> inputs, std::span<const TensorView> outputs,
+                   RunObserver* observer) = 0;
+};
+
+/// A graph compiled for one input shape. Immutable: any number of lanes may run it at once.
 class Executable {
  public:
   virtual ~Executable() = default;
-  /// Types of the graph's outputs, in order.
+  /// Types of the graph's inputs and outputs, in order.
+  virtual std::span<const TensorType> inputs() const = 0;
   virtual std::span<const TensorType> outputs() const = 0;
   virtual const MemoryUse& memory() const = 0;
-  /// Bytes of working memory of one run: activations and kernel scratch.
-  size_t arena_bytes() const { return memory().arena; }
-  /// How many threads it was compiled for, the size of the team it runs on.
+  /// How many threads it was compiled for, those of its lanes.
   virtual int threads() const = 0;
-  /// inputs and outputs in the graph's order, dense; arena is 64-byte aligned. Neither allocates
-  /// nor chooses. `observer` may be null.
-  virtual void run(std::span<const std::byte* const> inputs, std::span<std::byte* const> outputs,
-                   std::byte* arena, ThreadTeam& team, RunObserver* observer) const = 0;
+  /// What runs it on a lane of its backend. Both must outlive the context. Throws OutOfMemory.
+  virtual std::unique_ptr<Context> on(Lane& lane) const = 0;
   /// What run() executes, in order.
   virtual std::span<const StepInfo> steps() const = 0;
   /// How the arena is used.
@@ -123,11 +135,15 @@ class Backend {
   /// What measured choices hold for: processor and instruction set in force. Empty: nothing to
   /// choose.
   virtual std::string machine() const { return {}; }
+  /// The forms in which it may have stored constants in a plan.
+  virtual std::span<const PackedForm* const> packed_forms() const { return {}; }
+  /// Throws DeviceError or OutOfMemory when the system refuses one.
+  virtual std::unique_ptr<Lane> make_lane(const LaneOptions& options) const = 0;
+  /// Why it has no implementation of a plain op; nothing when it has, or the op is a view.
+  virtual std::optional<Refusal> can_run(const OpContext& op) const = 0;
   /// Throws Unsupported when a plain op has no implementation; fused ops without one are inlined.
-  /// The graph must outlive nothing: weights are kept alive by the executable.
-  virtual std::unique_ptr<Executable> compile(const Graph& graph,
-                                              std::span<const TensorType> inputs,
-                                              const CompileOptions& options) const = 0;
+  /// The graph need not outlive the executable, which keeps the weights alive.
+  virtual std::unique_ptr<Executable> compile(const CompileRequest& request) const = 0;
 };
 
 /// A row of the one table of backends.

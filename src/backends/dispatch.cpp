@@ -11,14 +11,24 @@ const Impl* find_impl(ImplList impls, std::string_view id) {
 }
 
 Dispatch ask(const OpContext& op, ImplList impls, const TacticTable* tactics) {
-  Dispatch dispatch{op.node.source, op.node.kind, op.output().dims, {}, op_key(op), {}, {}};
-  for (const Impl& impl : impls)
-    if (impl.use != ImplUse::LastResort && !impl.can_run(op))
-      dispatch.candidates.push_back(impl.id);
+  Dispatch dispatch{.source = op.node.source,
+                    .kind = op.node.kind,
+                    .output = op.output().dims,
+                    .key = op_key(op),
+                    .candidates = {},
+                    .tactic = {}};
+  std::vector<std::optional<Refusal>> answers;
+  for (const Impl& impl : impls) {
+    answers.push_back(impl.can_run(op));
+    if (impl.use != ImplUse::LastResort && !answers.back()) dispatch.candidates.push_back(impl.id);
+  }
   const auto accepts = [&](const Impl& impl) {
-    const auto refusal = impl.can_run(op);
-    dispatch.answers.push_back({impl.id, refusal ? refusal->reason : ""});
-    return !refusal;
+    const auto& answer = answers[static_cast<size_t>(&impl - impls.data())];
+    if (answer)
+      dispatch.refused.push_back({impl.id, answer->reason});
+    else
+      dispatch.chosen = impl.id;
+    return !answer;
   };
   const Impl* tuned = nullptr;
   if (tactics) {

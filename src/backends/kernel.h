@@ -6,10 +6,12 @@
 #include <string>
 #include <vector>
 
-#include "core/thread_team.h"
+#include "backends/plan_cache.h"
 #include "ir/graph.h"
 
 namespace vitro {
+
+class Lane;
 
 /// Why an implementation cannot take an op: the condition and the values.
 struct Refusal {
@@ -18,10 +20,12 @@ struct Refusal {
 
 /// Where a kernel works; pointers are 64-byte aligned unless they are the caller's own tensors.
 struct KernelArgs {
-  std::span<const std::byte* const> inputs;  ///< operands in the node's order; null: absent
-  std::span<std::byte* const> outputs;       ///< results in the node's order; null: nobody reads it
-  std::byte* scratch;  ///< scratch_bytes() bytes, 64-byte aligned, uninitialised
-  ThreadTeam& team;    ///< of as many threads as the kernel was made for
+  /// Operands in the node's order; null: absent, or a constant that the kernel took with
+  /// OpContext::packed().
+  std::span<const std::byte* const> inputs;
+  std::span<std::byte* const> outputs;  ///< results in the node's order; null: nobody reads it
+  std::byte* scratch;                   ///< scratch_bytes() bytes, 64-byte aligned, uninitialised
+  Lane& lane;                           ///< of the kernel's backend: its threads or its stream
 
   /// Operand i, whose elements the kernel knows to be T; null when it is absent.
   template <typename T>
@@ -63,6 +67,8 @@ struct OpContext {
   const Node& node;
   std::span<const TensorType> types;  ///< by value id, at the shape being compiled
   int threads;
+  PlanCache& cache;
+  mutable std::vector<bool> taken{};  ///< operands that packed() was called for
 
   const TensorType& input(size_t i) const { return types[static_cast<size_t>(node.inputs[i])]; }
   const TensorType& output(size_t i = 0) const {
@@ -75,6 +81,13 @@ struct OpContext {
     if (!has_input(i)) return nullptr;
     const auto& constant = graph.value(node.inputs[i]).constant;
     return constant ? &*constant : nullptr;
+  }
+  /// The constant behind operand i in a form of the backend. The kernel being made keeps it, and
+  /// gets null for the operand when it runs.
+  Constant packed(size_t i, const PackedForm& form) const {
+    taken.resize(node.inputs.size());
+    taken[i] = true;
+    return cache.packed(*constant(i), form);
   }
 };
 

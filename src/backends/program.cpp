@@ -5,7 +5,6 @@
 
 #include "backends/dispatch.h"
 #include "backends/memory_plan.h"
-#include "backends/program_executable.h"
 #include "core/check.h"
 #include "ir/op_info.h"
 
@@ -20,6 +19,13 @@ bool is_view(const Node& node) {
   return node.kind == OpKind::Reshape || node.kind == OpKind::ReshapeLike;
 }
 
+/// What was found for a node. No kernel: it is a view, or its results have no elements.
+struct Choice {
+  const char* impl = nullptr;
+  std::unique_ptr<Kernel> kernel;
+  std::vector<bool> taken;  ///< operands that the kernel holds itself
+};
+
 /// A region of the arena and the values that share it.
 struct Buffer {
   BufferLife life;
@@ -29,23 +35,23 @@ struct Buffer {
 
 class ProgramBuilder {
  public:
-  ProgramBuilder(const Graph& graph, std::span<const TensorType> inputs,
-                 const CompileOptions& options, ImplTable impls, const char* backend)
-      : graph_(graph),
-        inputs_(inputs.begin(), inputs.end()),
+  ProgramBuilder(const CompileRequest& request, ImplTable impls, const char* backend)
+      : graph_(request.graph),
+        cache_(request.cache),
         impls_(impls),
-        tactics_(options.tactics),
+        tactics_(request.tactics),
         backend_(backend),
         program_(std::make_unique<Program>()) {
-    check(options.threads >= 1, ErrorCode::InvalidArgument, "{} threads, expected at least 1",
-          options.threads);
-    program_->num_threads = options.threads;
+    check(request.threads >= 1, ErrorCode::InvalidArgument, "{} threads, expected at least 1",
+          request.threads);
+    program_->threads = request.threads;
+    program_->input_types.assign(request.inputs.begin(), request.inputs.end());
   }
 
-  std::unique_ptr<Executable> build() {
+  std::unique_ptr<Program> build(Outputs outputs) {
     choose_kernels();
     assign_roots();
-    bind_outputs();
+    bind_outputs(outputs);
     assign_buffers();
     emit();
     return std::move(program_);
@@ -54,27 +60,21 @@ class ProgramBuilder {
  private:
   /// Asks the implementations of every op; a fused op that all refuse is replaced by its body.
   void choose_kernels() {
-    types_ = infer_types(graph_, inputs_);
+    types_ = infer_types(graph_, program_->input_types);
     origins_.resize(graph_.nodes.size());
     std::iota(origins_.begin(), origins_.end(), size_t{0});
     for (size_t i = 0; i < graph_.nodes.size();) {
       if (is_view(graph_.nodes[i]) || is_empty(graph_.nodes[i])) {
-        kernels_.push_back(nullptr);
-        chosen_.push_back(nullptr);
+        choices_.emplace_back();
         ++i;
-      } else if (auto kernel = choose(graph_.nodes[i])) {
-        const Node& node = graph_.nodes[i];
-        check(std::max(node.inputs.size(), node.outputs.size()) <= kMaxOperands,
-              ErrorCode::Internal, "'{}' has {} operands and {} results", node.source,
-              node.inputs.size(), node.outputs.size());
-        kernels_.push_back(std::move(kernel));
-        chosen_.push_back(program_->dispatches.back().answers.back().impl);
+      } else if (Choice choice = choose(graph_.nodes[i]); choice.kernel) {
+        choices_.push_back(std::move(choice));
         ++i;
       } else {
         const size_t origin = origins_[i], more = graph_.nodes[i].body->nodes.size() - 1;
         origins_.insert(origins_.begin() + static_cast<std::ptrdiff_t>(i), more, origin);
         inline_body(graph_, i);
-        types_ = infer_types(graph_, inputs_);
+        types_ = infer_types(graph_, program_->input_types);
       }
     }
   }
@@ -86,23 +86,23 @@ class ProgramBuilder {
     });
   }
 
-  std::unique_ptr<Kernel> choose(const Node& node) {
-    const OpContext context{graph_, node, types_, program_->num_threads};
+  Choice choose(const Node& node) {
+    const OpContext context{graph_, node, types_, program_->threads, cache_};
     const ImplList impls = impls_(node.kind);
     Dispatch dispatch = ask(context, impls, tactics_);
-    std::unique_ptr<Kernel> kernel;
-    std::string refusals;
-    for (const auto& [id, refusal] : dispatch.answers) {
-      if (refusal.empty())
-        kernel = find_impl(impls, id)->make(context);
-      else
-        refusals += fmt::format("; {}: {}", id, refusal);
+    Choice choice{dispatch.chosen, nullptr, {}};
+    if (dispatch.chosen) {
+      choice.kernel = find_impl(impls, dispatch.chosen)->make(context);
+      choice.taken = context.taken;
     }
-    check(kernel || node.body, ErrorCode::Unsupported,
+    std::string refusals;
+    for (const auto& [impl, reason] : dispatch.refused)
+      refusals += fmt::format("; {}: {}", impl, reason);
+    check(choice.kernel || node.body, ErrorCode::Unsupported,
           "backend '{}' has no implementation of {} '{}' with result {}{}", backend_,
           op_info(node.kind).name, node.source, to_string(context.output().dims), refusals);
     program_->dispatches.push_back(std::move(dispatch));
-    return kernel;
+    return choice;
   }
 
   /// The value whose memory a view shows.
@@ -126,13 +126,13 @@ class ProgramBuilder {
   ValueId root(ValueId id) const { return roots_[static_cast<size_t>(id)]; }
 
   /// Results are written straight into the caller's memory where that is possible.
-  void bind_outputs() {
+  void bind_outputs(Outputs outputs) {
     bound_output_.assign(graph_.values.size(), -1);
     for (size_t k = 0; k < graph_.outputs.size(); ++k) {
       const ValueId id = graph_.outputs[k].value;
       program_->output_types.push_back(types_[static_cast<size_t>(id)]);
       const auto r = static_cast<size_t>(root(id));
-      if (producer_[r] >= 0 && bound_output_[r] < 0)
+      if (outputs == Outputs::Direct && producer_[r] >= 0 && bound_output_[r] < 0)
         bound_output_[r] = static_cast<int>(k);
       else
         copied_outputs_.push_back(k);
@@ -146,7 +146,8 @@ class ProgramBuilder {
       const Node& node = graph_.nodes[i];
       if (is_view(node)) continue;
       const int step = static_cast<int>(i);
-      const int shared = kernels_[i] ? shareable_buffer(node, *kernels_[i], step) : -1;
+      const int shared =
+          choices_[i].kernel ? shareable_buffer(node, *choices_[i].kernel, step) : -1;
       for (size_t k = 0; k < node.outputs.size(); ++k)
         if (node.outputs[k] != kAbsent) assign_buffer(node.outputs[k], step, k == 0 ? shared : -1);
     }
@@ -190,8 +191,8 @@ class ProgramBuilder {
     const ValueId r = root(id);
     const auto index = static_cast<size_t>(r);
     if (const auto& constant = graph_.value(r).constant) {
-      program_->constants.push_back(*constant);
-      return {Place::Kind::Constant, 0, constant->bytes.data()};
+      program_->constants.push_back(cache_.rows(*constant));
+      return {Place::Kind::Constant, 0, program_->constants.back().bytes.data()};
     }
     const auto input = std::find_if(graph_.inputs.begin(), graph_.inputs.end(),
                                     [&](const Port& port) { return port.value == r; });
@@ -208,24 +209,27 @@ class ProgramBuilder {
     for (const Buffer& buffer : buffers_)
       lives.push_back(buffer.external ? BufferLife{0, buffer.life.first, buffer.life.last}
                                       : buffer.life);
-    for (size_t i = 0; i < kernels_.size(); ++i)
-      lives.push_back({kernels_[i] ? kernels_[i]->scratch_bytes() : 0, static_cast<int>(i),
-                       static_cast<int>(i)});
+    for (size_t i = 0; i < choices_.size(); ++i)
+      lives.push_back({choices_[i].kernel ? choices_[i].kernel->scratch_bytes() : 0,
+                       static_cast<int>(i), static_cast<int>(i)});
     const MemoryPlan plan = plan_memory(lives);
     offsets_ = plan.offsets;
-    program_->memory_use.arena = plan.arena_bytes;
+    program_->memory.arena = plan.arena_bytes;
     describe_arena(lives);
     for (size_t i = 0; i < graph_.nodes.size(); ++i) {
-      if (!kernels_[i]) continue;
-      Step step{std::move(kernels_[i]), {}, {}, offsets_[buffers_.size() + i]};
-      for (ValueId id : graph_.nodes[i].inputs) step.inputs.push_back(place(id));
+      if (!choices_[i].kernel) continue;
+      Step step{std::move(choices_[i].kernel), {}, {}, offsets_[buffers_.size() + i]};
+      const std::vector<bool>& taken = choices_[i].taken;
+      const std::vector<ValueId>& operands = graph_.nodes[i].inputs;
+      for (size_t k = 0; k < operands.size(); ++k)
+        step.inputs.push_back(k < taken.size() && taken[k] ? Place{} : place(operands[k]));
       for (ValueId id : graph_.nodes[i].outputs) {
         step.outputs.push_back(place(id));
         if (step.outputs.back().kind == Place::Kind::Arena)
-          program_->memory_use.activations += type_bytes(types_[static_cast<size_t>(id)]);
+          program_->memory.activations += type_bytes(types_[static_cast<size_t>(id)]);
       }
       program_->infos.push_back(describe(i, *step.kernel));
-      program_->memory_use.scratch += program_->infos.back().scratch_bytes;
+      program_->memory.scratch += program_->infos.back().scratch_bytes;
       program_->sequence.push_back(std::move(step));
     }
     for (size_t k : copied_outputs_)
@@ -237,9 +241,9 @@ class ProgramBuilder {
   void describe_arena(std::span<const BufferLife> lives) {
     std::vector<size_t> steps;  // before each node
     size_t count = 0;
-    for (const auto& kernel : kernels_) {
+    for (const Choice& choice : choices_) {
       steps.push_back(count);
-      count += kernel ? 1 : 0;
+      count += choice.impl ? 1 : 0;
     }
     for (size_t i = 0; i < lives.size(); ++i) {
       if (lives[i].bytes == 0) continue;
@@ -258,7 +262,7 @@ class ProgramBuilder {
     StepInfo info{.node = origins_[index],
                   .source = node.source,
                   .kind = node.kind,
-                  .impl = chosen_[index],
+                  .impl = choices_[index].impl,
                   .output = output,
                   .flops = 0,
                   .weight_bytes = 0,
@@ -304,15 +308,14 @@ class ProgramBuilder {
   }
 
   Graph graph_;
-  std::vector<TensorType> inputs_;
+  PlanCache& cache_;
   ImplTable impls_;
   const TacticTable* tactics_;
   const char* backend_;
   std::unique_ptr<Program> program_;
   std::vector<TensorType> types_;
-  std::vector<std::unique_ptr<Kernel>> kernels_;  ///< by node; null for views
-  std::vector<const char*> chosen_;               ///< implementation, by node
-  std::vector<size_t> origins_;                   ///< node of the graph given, by node
+  std::vector<Choice> choices_;  ///< by node
+  std::vector<size_t> origins_;  ///< node of the graph given, by node
   std::vector<ValueId> roots_;
   std::vector<int> last_use_, producer_, bound_output_, buffer_;  ///< by value
   std::vector<Buffer> buffers_;
@@ -321,10 +324,20 @@ class ProgramBuilder {
 
 }  // namespace
 
-std::unique_ptr<Executable> compile_program(const Graph& graph, std::span<const TensorType> inputs,
-                                            const CompileOptions& options, ImplTable impls,
-                                            const char* backend) {
-  return ProgramBuilder(graph, inputs, options, impls, backend).build();
+std::unique_ptr<Program> compile_program(const CompileRequest& request, ImplTable impls,
+                                         const char* backend, Outputs outputs) {
+  return ProgramBuilder(request, impls, backend).build(outputs);
+}
+
+std::optional<Refusal> refusal_of(const OpContext& op, ImplTable impls) {
+  if (is_view(op.node)) return std::nullopt;
+  std::string reasons;
+  for (const Impl& impl : impls(op.node.kind)) {
+    const auto refusal = impl.can_run(op);
+    if (!refusal) return std::nullopt;
+    reasons += fmt::format("{}{}: {}", reasons.empty() ? "" : "; ", impl.id, refusal->reason);
+  }
+  return Refusal{reasons.empty() ? "it has no implementation of the op" : reasons};
 }
 
 }  // namespace vitro

@@ -9,12 +9,10 @@ namespace vitro {
 std::string op_key(const OpContext& op) {
   std::string operands;
   for (size_t i = 0; i < op.num_inputs(); ++i) {
-    const Constant* constant = op.constant(i);
     operands += i == 0 ? "" : ", ";
-    operands += !op.has_input(i) ? "-"
-                                 : fmt::format("{} {}{}", dtype_name(op.input(i).dtype),
-                                               to_string(op.input(i).dims),
-                                               constant ? layout_suffix(*constant) : "");
+    operands += op.has_input(i) ? fmt::format("{} {}", dtype_name(op.input(i).dtype),
+                                              to_string(op.input(i).dims))
+                                : "-";
   }
   return fmt::format("{}({}){} : {}", op_info(op.node.kind).name, operands,
                      attrs_text(op.node.attrs), to_string(op.output().dims));

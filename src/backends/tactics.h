@@ -24,9 +24,9 @@ struct Tactic {
 /// Tactics of one machine and number of threads, by op_key().
 using TacticTable = std::map<std::string, Tactic, std::less<>>;
 
-/// All that the speed of an op depends on besides the machine: kind, types and layouts of the
-/// operands, attributes, result.
-/// "linear(F32 1x512, F32 200x512:panel16, F32 200) : 1x200".
+/// All that the speed of an op depends on besides the machine: kind, types of the operands,
+/// attributes, result.
+/// "linear(F32 1x512, F32 200x512, F32 200) : 1x200".
 std::string op_key(const OpContext& op);
 
 }  // namespace vitro

@@ -9,8 +9,8 @@
 #include "cli/table.h"
 #include "cli/verbs.h"
 #include "ir/op_info.h"
+#include "runtime/engine.h"
 #include "runtime/explain.h"
-#include "runtime/observe.h"
 #include "runtime/plan_data.h"
 
 namespace vitro::cli {
@@ -64,14 +64,13 @@ Json why_json(const Executable& executable) {
   Json json = Json::array();
   for (const Dispatch& dispatch : executable.dispatch()) {
     Json refused = Json::array();
-    for (const auto& [impl, refusal] : dispatch.answers)
-      if (!refusal.empty()) refused.push_back({{"impl", impl}, {"reason", refusal}});
-    json.push_back(
-        {{"op", op_info(dispatch.kind).name},
-         {"source", dispatch.source},
-         {"shape", dispatch.output},
-         {"impl", is_inlined(dispatch) ? Json(nullptr) : Json(dispatch.answers.back().impl)},
-         {"refused", refused}});
+    for (const auto& [impl, reason] : dispatch.refused)
+      refused.push_back({{"impl", impl}, {"reason", reason}});
+    json.push_back({{"op", op_info(dispatch.kind).name},
+                    {"source", dispatch.source},
+                    {"shape", dispatch.output},
+                    {"impl", dispatch.chosen ? Json(dispatch.chosen) : Json(nullptr)},
+                    {"refused", refused}});
     if (!dispatch.tactic) continue;
     Json& measured = json.back()["measured_us"] = Json::object();
     for (const auto& [impl, us] : dispatch.tactic->timings) measured[impl] = us;
@@ -86,7 +85,7 @@ std::string exact_bytes(size_t bytes) {
 }
 
 std::string memory_text(const Session& session, const Dims& dims) {
-  const MemoryUse& memory = compiled_program(session, dims)->memory();
+  const MemoryUse& memory = session.engine().program(dims)->memory();
   const auto weights = static_cast<size_t>(weight_bytes(session.plan()));
   return fields_text(
       {{"input", fmt::format("{} on {}, {}", to_string(dims), session.backend(),
@@ -101,7 +100,7 @@ std::string memory_text(const Session& session, const Dims& dims) {
 }
 
 Json memory_json(const Session& session, const Dims& dims) {
-  const MemoryUse& memory = compiled_program(session, dims)->memory();
+  const MemoryUse& memory = session.engine().program(dims)->memory();
   const auto weights = static_cast<size_t>(weight_bytes(session.plan()));
   return {{"shape", dims},
           {"backend", session.backend()},
@@ -134,7 +133,7 @@ Json sections_json(const Options& options, const Plan& plan, const Dims& dims) {
   if (options.graph) json["graph"] = plan.graph_text();
   if (!options.why && !options.memory) return json;
   const Session session(plan, options.session);
-  if (options.why) json["why"] = why_json(*compiled_program(session, dims));
+  if (options.why) json["why"] = why_json(*session.engine().program(dims));
   if (options.memory) json["memory"] = memory_json(session, dims);
   return json;
 }

@@ -18,6 +18,8 @@ const char* error_code_name(ErrorCode code) {
       return "DeviceError";
     case ErrorCode::Internal:
       return "Internal";
+    case ErrorCode::DeadlineExceeded:
+      return "DeadlineExceeded";
   }
   return "Unknown";
 }

@@ -17,7 +17,7 @@ ValueId GraphBuilder::input(std::string name, Dims dims, DType dtype,
 
 ValueId GraphBuilder::constant(std::string name, Constant constant) {
   const auto id = static_cast<ValueId>(graph_.values.size());
-  TensorType type{constant.dtype, constant.dims};
+  TensorType type = constant.type;
   graph_.values.push_back({std::move(name), std::move(type), std::move(constant)});
   return id;
 }

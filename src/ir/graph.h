@@ -11,39 +11,30 @@
 
 namespace vitro {
 
-/// How the elements of a constant lie in memory. `dims` of a constant are always the logical ones.
-enum class Layout : uint8_t {
-  RowMajor,
-  Panel16,  ///< of a matrix [n, k]: [ceil(n / 16)][k][16], the last panel zero-filled
-};
-const char* layout_name(Layout layout);
-
-/// An immutable weight: float32, or a matrix in panels that is stored as bfloat16 and multiplied as
-/// float32. Copies share the bytes, which are 64-byte aligned.
+/// An immutable weight of any type. Copies share the bytes, which are 64-byte aligned.
 struct Constant {
-  DType dtype = DType::Float32;
-  Dims dims;
-  Layout layout = Layout::RowMajor;
+  TensorType type;
+  /// Empty: the bytes are the dense, row-major elements. Else the id of the form of a backend that
+  /// they are packed in (backends/packed_form.h), from which the elements can be had again.
+  std::string storage;
   std::span<const std::byte> bytes;
   std::shared_ptr<const void> owner;
 
-  /// The elements of a row-major float32 constant; throws Internal for another dtype or layout.
+  /// The elements of a dense float32 constant; throws Internal for another dtype or storage.
   std::span<const float> floats() const;
-  /// The elements in memory order, whatever the layout.
-  const float* data() const;
 };
 
-/// An owning, row-major float32 constant.
+/// An owning, dense float32 constant.
 Constant make_constant(Dims dims, std::span<const float> values);
-/// An uninitialised owning constant and the place to write it.
-std::pair<Constant, std::span<float>> allocate_constant(Dims dims,
-                                                        Layout layout = Layout::RowMajor);
-/// Bytes that a constant takes in memory.
-size_t storage_bytes(DType dtype, const Dims& dims, Layout layout);
-/// The same float32 weights in another layout; the constant itself when it has it already.
-Constant with_layout(const Constant& constant, Layout layout);
-/// The same weights stored as Float32 or BFloat16, rounded to the nearest; the constant itself when
-/// it is stored so already.
+/// An uninitialised owning constant and the place to write it; `bytes` when it is not dense.
+std::pair<Constant, std::span<std::byte>> allocate_constant(const TensorType& type,
+                                                            std::optional<size_t> bytes = {});
+/// The same for dense float32.
+std::pair<Constant, std::span<float>> allocate_floats(Dims dims);
+/// Bytes of the dense elements of a tensor.
+size_t dense_bytes(const TensorType& type);
+/// The same dense weights stored as Float32 or BFloat16, rounded to the nearest; the constant
+/// itself when it is stored so already.
 Constant with_dtype(const Constant& constant, DType dtype);
 
 using ValueId = int32_t;
@@ -133,19 +124,17 @@ void verify_signature(const Node& node);
 /// Throws Internal when the graph is malformed: ids out of range, a use before its definition, a
 /// wrong arity, an attribute of another op, a constant whose bytes do not fit its extents, a stored
 /// type that differs from the inferred one, a fused node whose body computes another type, or
-/// weights in panels or in bfloat16 that something else than a product reads.
+/// bfloat16 weights that something else than a product reads.
 void verify(const Graph& graph);
 
 /// Readable text, one line per node; the format is that of `--dump-ir` and of the pass tests.
 std::string print(const Graph& graph);
 /// " {eps=1e-06}", as print() shows attributes; empty when there are none.
 std::string attrs_text(const Attrs& attrs);
-/// ":panel16", as print() shows the layout of a constant; empty for row-major.
-std::string layout_suffix(const Constant& constant);
 
 /// Graph structure as JSON text, without the bytes of constants (each is named by its value).
 std::string graph_to_json(const Graph& graph);
-/// The inverse. Constants get dims and layout but no bytes. Throws CorruptFile.
+/// The inverse. Constants get type and storage but no bytes. Throws CorruptFile.
 Graph graph_from_json(std::string_view json);
 
 }  // namespace vitro

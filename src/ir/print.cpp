@@ -16,10 +16,11 @@ std::string field_text(const Sequence& values) {
   return fmt::format("[{}]", fmt::join(values, ","));
 }
 
-/// What differs from float32 in rows: ":panel16", ":BF16:panel16".
+/// What differs from dense float32: ":BF16", ":cpu:panel16", ":BF16:cpu:panel16".
 std::string storage_suffix(const Constant& constant) {
-  const bool is_float = constant.dtype == DType::Float32;
-  return (is_float ? "" : fmt::format(":{}", dtype_name(constant.dtype))) + layout_suffix(constant);
+  const DType dtype = constant.type.dtype;
+  return (dtype == DType::Float32 ? "" : fmt::format(":{}", dtype_name(dtype))) +
+         (constant.storage.empty() ? "" : ":" + constant.storage);
 }
 
 /// "1x200", "I64 1x200": float32 goes without saying.
@@ -84,11 +85,6 @@ std::string attrs_text(const Attrs& attrs) {
       },
       attrs);
   return text.empty() ? text : " {" + text + "}";
-}
-
-std::string layout_suffix(const Constant& constant) {
-  return constant.layout == Layout::RowMajor ? ""
-                                             : fmt::format(":{}", layout_name(constant.layout));
 }
 
 std::string print(const Graph& graph) {

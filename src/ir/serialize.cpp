@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "core/check.h"
+#include "core/dtype.h"
 #include "core/json.h"
 #include "ir/fused_ops.h"
 #include "ir/graph.h"
@@ -100,9 +101,8 @@ Dims dims_from_json(const Json& json) {
 
 Json value_to_json(const Value& value) {
   Json json{{"name", value.name}, {"dims", value.type.dims}};
-  if (!value.constant) return json;
-  json["layout"] = layout_name(value.constant->layout);
   if (value.type.dtype != DType::Float32) json["dtype"] = dtype_name(value.type.dtype);
+  if (value.constant) json["constant"] = value.constant->storage;
   return json;
 }
 
@@ -110,18 +110,14 @@ Value value_from_json(const Json& json) {
   Value value{json.at("name").get<std::string>(),
               {DType::Float32, dims_from_json(json.at("dims"))},
               std::nullopt};
-  if (!json.contains("layout")) return value;
-  const auto layout = json.at("layout").get<std::string>();
-  expect(layout == layout_name(Layout::RowMajor) || layout == layout_name(Layout::Panel16),
-         "constant '{}' has the unknown layout '{}'", value.name, layout);
   if (json.contains("dtype")) {
-    const auto dtype = json.at("dtype").get<std::string>();
-    expect(dtype == dtype_name(DType::BFloat16), "constant '{}' has the unknown dtype '{}'",
-           value.name, dtype);
-    value.type.dtype = DType::BFloat16;
+    const auto name = json.at("dtype").get<std::string>();
+    const auto dtype = dtype_from_name(name);
+    expect(dtype.has_value(), "value '{}' has the unknown dtype '{}'", value.name, name);
+    value.type.dtype = *dtype;
   }
-  value.constant = Constant{value.type.dtype, value.type.dims, Layout::RowMajor, {}, nullptr};
-  if (layout == layout_name(Layout::Panel16)) value.constant->layout = Layout::Panel16;
+  if (json.contains("constant"))
+    value.constant = Constant{value.type, json.at("constant").get<std::string>(), {}, nullptr};
   return value;
 }
 

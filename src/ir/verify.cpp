@@ -63,44 +63,27 @@ void verify_ports(const Graph& graph, const std::vector<Port>& ports, const char
 
 void verify_constant(const Value& value) {
   const Constant& constant = *value.constant;
-  const TensorType type{constant.dtype, constant.dims};
-  check(type == value.type, ErrorCode::Internal, "constant '{}': {} {}, its value is {} {}",
-        value.name, dtype_name(type.dtype), to_string(type.dims), dtype_name(value.type.dtype),
-        to_string(value.type.dims));
-  const bool known_storage =
-      constant.dtype == DType::Float32 ||
-      (constant.dtype == DType::BFloat16 && constant.layout == Layout::Panel16);
-  check(known_storage, ErrorCode::Internal,
-        "constant '{}' is {} in layout {}, expected F32, or BF16 in panel16", value.name,
-        dtype_name(constant.dtype), layout_name(constant.layout));
-  const size_t expected = storage_bytes(constant.dtype, constant.dims, constant.layout);
-  check(constant.bytes.data() == nullptr || constant.bytes.size() == expected, ErrorCode::Internal,
-        "constant '{}' {}: {} bytes, expected {}", value.name, to_string(constant.dims),
+  check(constant.type == value.type, ErrorCode::Internal,
+        "constant '{}': {} {}, its value is {} {}", value.name, dtype_name(constant.type.dtype),
+        to_string(constant.type.dims), dtype_name(value.type.dtype), to_string(value.type.dims));
+  if (constant.bytes.data() == nullptr || !constant.storage.empty()) return;
+  const size_t expected = dense_bytes(constant.type);
+  check(constant.bytes.size() == expected, ErrorCode::Internal,
+        "constant '{}' {}: {} bytes, expected {}", value.name, to_string(constant.type.dims),
         constant.bytes.size(), expected);
 }
 
-/// Weights in panels or in bfloat16 are for the products that know how to read them: any other op,
-/// a view or a graph output would take them for rows of float32.
-void verify_storage(const Graph& graph) {
-  const auto is_packed = [&](ValueId id) {
-    const auto& constant = graph.value(id).constant;
-    return constant && constant->layout != Layout::RowMajor;
-  };
+/// Weights in bfloat16 are for the products that know how to read them.
+void verify_matrices(const Graph& graph) {
   for (const Node& node : graph.nodes) {
     for (size_t i = 0; i < node.inputs.size(); ++i) {
       if (!node.has_input(i) || is_matrix_operand(node.kind, i)) continue;
-      check(!is_packed(node.inputs[i]), ErrorCode::Internal,
-            "{} '{}': operand {} is packed in panels, expected row_major", op_info(node.kind).name,
+      const Value& value = graph.value(node.inputs[i]);
+      check(!value.constant || value.type.dtype != DType::BFloat16, ErrorCode::Internal,
+            "{} '{}': operand {} is a BF16 constant, expected F32", op_info(node.kind).name,
             node.source, i);
-      const DType dtype = graph.value(node.inputs[i]).type.dtype;
-      check(dtype != DType::BFloat16, ErrorCode::Internal,
-            "{} '{}': operand {} is {}, expected F32", op_info(node.kind).name, node.source, i,
-            dtype_name(dtype));
     }
   }
-  for (const Port& port : graph.outputs)
-    check(!is_packed(port.value), ErrorCode::Internal,
-          "graph: output {} is a constant packed in panels", port.value);
 }
 
 void verify_results(const Graph& graph, const Node& node, const std::vector<TensorType>& types) {
@@ -164,7 +147,7 @@ void verify(const Graph& graph) {
   verify_structure(graph);
   for (const Value& value : graph.values)
     if (value.constant) verify_constant(value);
-  verify_storage(graph);
+  verify_matrices(graph);
   verify_ports(graph, graph.inputs, "input");
   verify_ports(graph, graph.outputs, "output");
   const std::vector<TensorType> types = infer_types(graph, input_types(graph));

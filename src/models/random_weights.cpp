@@ -48,7 +48,7 @@ Affine distribution(std::string_view name, const Dims& dims) {
 Constant RandomWeights::take(const std::string& name, const Dims& dims, std::string_view) {
   const uint64_t key = fnv1a64(name) ^ (seed_ * kGoldenGamma);
   const auto [offset, factor] = distribution(name, dims);
-  auto [constant, dst] = allocate_constant(dims);
+  auto [constant, dst] = allocate_floats(dims);
   for (size_t i = 0; i < dst.size(); ++i) dst[i] = offset + factor * uniform(key, i);
   return constant;
 }

@@ -27,7 +27,7 @@ std::vector<double> bias_of(const Graph& graph, const Node& node) {
 /// Stores a bias, unless it would add one of zeros.
 void set_bias(Graph& graph, Node& node, const std::vector<double>& bias) {
   if (!node.has_input(2) && all_zero(bias)) return;
-  auto [constant, dst] = allocate_constant({static_cast<int64_t>(bias.size())});
+  auto [constant, dst] = allocate_floats({static_cast<int64_t>(bias.size())});
   std::transform(bias.begin(), bias.end(), dst.begin(),
                  [](double v) { return static_cast<float>(v); });
   set_weight(graph, node, 2, std::move(constant));
@@ -57,7 +57,7 @@ void fold_affine_before(Graph& graph, Node& linear, const ChannelAffine& affine)
   const size_t in = affine.scale.size();
   const auto src = weight.floats();
   std::vector<double> bias = bias_of(graph, linear);
-  auto [folded, dst] = allocate_constant(weight.dims);
+  auto [folded, dst] = allocate_floats(weight.type.dims);
   for (size_t row = 0; row < bias.size(); ++row)
     for (size_t i = 0; i < in; ++i) {
       const double w = src[row * in + i];
@@ -76,7 +76,7 @@ void fold_affine_after(Graph& graph, Node& node, const ChannelAffine& affine) {
   const bool innermost = node.kind == OpKind::DepthwiseConv2d;
   const size_t per_channel = src.size() / channels;
   std::vector<double> bias = bias_of(graph, node);
-  auto [folded, dst] = allocate_constant(weight.dims);
+  auto [folded, dst] = allocate_floats(weight.type.dims);
   for (size_t i = 0; i < src.size(); ++i) {
     const size_t channel = innermost ? i % channels : i / per_channel;
     dst[i] = static_cast<float>(src[i] * affine.scale[channel]);

@@ -12,9 +12,9 @@ bool fold_residual(const Matcher& matcher, Node& add) {
     if (!depthwise || depthwise->inputs[0] != add.inputs[1 - operand]) continue;
     if (!keeps_extents(graph, *depthwise) || !is_weight(graph, depthwise->inputs[1])) continue;
     const Constant weight = *graph.value(depthwise->inputs[1]).constant;  // [kernel_h, kernel_w, c]
-    auto [kernel, dst] = allocate_constant(weight.dims);
+    auto [kernel, dst] = allocate_floats(weight.type.dims);
     const auto src = weight.floats();
-    const auto channels = static_cast<size_t>(weight.dims[2]);
+    const auto channels = static_cast<size_t>(weight.type.dims[2]);
     // Both extents are odd, so the centre tap is the middle one.
     const size_t centre = src.size() / channels / 2 * channels;
     for (size_t i = 0; i < src.size(); ++i) {

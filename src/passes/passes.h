@@ -8,7 +8,7 @@ namespace vitro {
 // shape. It looks at structure alone, never at names; it is idempotent; it leaves no dead nodes.
 // Weights are combined in double and stored as float32. A weight that other nodes read is copied,
 // never changed. A rewrite is skipped when it would not be exact: a graph output or another reader
-// needs the intermediate value, a weight is computed at run time or is not row-major float32.
+// needs the intermediate value, a weight is computed at run time or is not dense float32.
 
 /// add(x, depthwise_conv2d(x)) -> depthwise_conv2d(x) with 1 added to the centre tap. Needs stride
 /// 1, an odd kernel and as much padding as keeps the extents.
@@ -48,10 +48,8 @@ void fuse_mlp(Graph& graph);
 /// x' + linear(depthwise_conv2d(linear(x'))) with x' = depthwise_conv2d(x) -> local_mixer(x).
 void fuse_local_mixer(Graph& graph);
 
-/// The matrices of linear, mlp, attention_block and local_mixer -> Layout::Panel16.
-void pack_weights(Graph& graph);
-
-/// Weights in panels -> the same stored as bfloat16. Not exact, so it runs when it is asked for.
+/// The matrices of products -> the same stored as bfloat16. Not exact, so it runs when it is asked
+/// for.
 void round_weights(Graph& graph);
 
 }  // namespace vitro

@@ -82,7 +82,7 @@ void rewrite_sums(Graph& graph,
 
 bool is_weight(const Graph& graph, ValueId id) {
   const auto& constant = graph.value(id).constant;
-  return constant && constant->dtype == DType::Float32 && constant->layout == Layout::RowMajor &&
+  return constant && constant->type.dtype == DType::Float32 && constant->storage.empty() &&
          constant->bytes.data() != nullptr;
 }
 
@@ -126,7 +126,7 @@ std::string unique_name(const Graph& graph, const std::string& name) {
 namespace {
 
 ValueId add_constant(Graph& graph, const std::string& name, Constant constant) {
-  const TensorType type{constant.dtype, constant.dims};
+  const TensorType type = constant.type;
   graph.values.push_back({unique_name(graph, name), type, std::move(constant)});
   return static_cast<ValueId>(graph.values.size() - 1);
 }
@@ -156,7 +156,7 @@ void set_weight(Graph& graph, Node& node, size_t index, Constant constant) {
   const ValueId old = node.inputs[index];
   if (count_uses(graph, old) == 1) {
     Value& value = graph.value(old);
-    value.type = {constant.dtype, constant.dims};
+    value.type = constant.type;
     value.constant = std::move(constant);
     return;
   }

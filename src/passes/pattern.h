@@ -44,7 +44,7 @@ void rewrite_nodes(Graph& graph, const std::function<bool(const Matcher&, Node&)
 /// The same for sums: `fuse(matcher, add, x, branch)` is called for both orders of the operands.
 void rewrite_sums(Graph& graph, bool (*fuse)(const Matcher&, Node& add, ValueId x, ValueId branch));
 
-/// A constant whose elements passes may read: row-major float32 with bytes.
+/// A constant whose elements passes may read: dense float32 with bytes.
 bool is_weight(const Graph& graph, ValueId id);
 /// All operands of a node from `first` on are weights.
 bool has_weights(const Graph& graph, const Node& node, size_t first = 1);

@@ -11,7 +11,7 @@
 namespace vitro {
 namespace {
 
-constexpr std::array<Pass, 12> kPasses{{
+constexpr std::array<Pass, 11> kPasses{{
     // Leaves the depthwise_conv2d as the only reader of the value before it, so that a batch_norm
     // in
     // front of the pair has one reader and later patterns see no residual.
@@ -30,8 +30,6 @@ constexpr std::array<Pass, 12> kPasses{{
     {"fuse_attention_block", fuse_attention_block},
     {"fuse_mlp", fuse_mlp},
     {"fuse_local_mixer", fuse_local_mixer},
-    // No pass reads panels.
-    {"pack_weights", pack_weights},
 }};
 
 void dump(const Graph& graph, const PassOptions& options, size_t number, const char* name) {

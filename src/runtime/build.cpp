@@ -40,6 +40,7 @@ Plan build(const std::filesystem::path& checkpoint, const BuildOptions& options)
   plan->weights = std::move(model.ledger);
   plan->graph = std::move(model.graph);
   run_passes(plan->graph, {options.dump_ir, options.weights});
+  pack_weights(*plan);
   return Plan(std::move(plan));
 }
 

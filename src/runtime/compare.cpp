@@ -6,7 +6,7 @@
 #include <optional>
 
 #include "core/error_norms.h"
-#include "runtime/observe.h"
+#include "runtime/engine.h"
 #include "runtime/plan_data.h"
 
 namespace vitro {
@@ -239,18 +239,10 @@ class Comparer final : public RunObserver {
   NonFinite non_finite_;
 };
 
-Tensor run_with(const Session& session, const Executable& executable, const Tensor& images,
-                RunObserver& observer) {
-  Tensor logits(executable.outputs()[0].dims);
-  run_observed(session, images.as<float>().data(), images.dims(), logits.as<float>().data(),
-               &observer);
-  return logits;
-}
-
 }  // namespace
 
 PlacedProgram placed_program(const Session& session, const Dims& dims) {
-  PlacedProgram program{session.plan(), compiled_program(session, dims), {}};
+  PlacedProgram program{session.plan(), session.engine().program(dims), {}};
   const Graph& graph = program.plan.data().graph;
   const TensorType input{DType::Float32, dims};
   const std::vector<TensorType> types = infer_types(graph, {&input, 1});
@@ -275,9 +267,9 @@ LayerErrors compare_layers(const Session& a, const Session& b, const Tensor& ima
   const std::vector<StepPair> pairs = step_pairs(program_a, program_b);
   LayerErrors errors;
   Recorder recorder(*program_b.executable, pairs);
-  errors.logits_b = run_with(b, *program_b.executable, images, recorder);
+  errors.logits_b = b.engine().run(images, &recorder);
   Comparer comparer(*program_a.executable, pairs, recorder);
-  errors.logits_a = run_with(a, *program_a.executable, images, comparer);
+  errors.logits_a = a.engine().run(images, &comparer);
   errors.layers = std::move(comparer.layers());
   errors.a = comparer.non_finite();
   errors.b = recorder.non_finite();

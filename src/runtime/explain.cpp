@@ -16,11 +16,11 @@ constexpr size_t kMeasured = 4, kRefused = 5;
 /// "390 us; cpu:mlp_banded 412": the one that runs, then the next fastest ones.
 std::string measured_text(const Dispatch& dispatch) {
   constexpr size_t kMostOthers = 2;
-  if (!dispatch.tactic || is_inlined(dispatch)) return "";
-  const std::string chosen = dispatch.answers.back().impl;
+  if (!dispatch.tactic || !dispatch.chosen) return "";
+  const std::string chosen = dispatch.chosen;
   if (dispatch.tactic->impl != chosen)
     return fmt::format("not used: {}, which this version {}", dispatch.tactic->impl,
-                       dispatch.answers.size() > 1 ? "refuses" : "does not have");
+                       dispatch.refused.empty() ? "does not have" : "refuses");
   std::vector<Tactic::Timing> timings = dispatch.tactic->timings;
   std::stable_sort(timings.begin(), timings.end(), [&](const auto& a, const auto& b) {
     if ((a.impl == chosen) != (b.impl == chosen)) return a.impl == chosen;
@@ -35,22 +35,14 @@ std::string measured_text(const Dispatch& dispatch) {
 
 Row dispatch_row(const Dispatch& dispatch) {
   Row row{op_info(dispatch.kind).name, dispatch.source,
-          to_string(dispatch.output),  "its body",
+          to_string(dispatch.output),  dispatch.chosen ? dispatch.chosen : "its body",
           measured_text(dispatch),     ""};
-  for (const auto& [impl, refusal] : dispatch.answers) {
-    if (refusal.empty())
-      row[3] = impl;
-    else
-      row[kRefused] += fmt::format("{}{}: {}", row[kRefused].empty() ? "" : "; ", impl, refusal);
-  }
+  for (const auto& [impl, reason] : dispatch.refused)
+    row[kRefused] += fmt::format("{}{}: {}", row[kRefused].empty() ? "" : "; ", impl, reason);
   return row;
 }
 
 }  // namespace
-
-bool is_inlined(const Dispatch& dispatch) {
-  return dispatch.answers.empty() || !dispatch.answers.back().refusal.empty();
-}
 
 std::string dispatch_text(std::span<const Dispatch> dispatches) {
   std::vector<Row> rows{{"op", "module", "result", "runs on", "measured", "refused"}};

@@ -8,9 +8,6 @@
 
 namespace vitro {
 
-/// Whether all implementations refused the op, or there are none, and its body runs instead.
-bool is_inlined(const Dispatch& dispatch);
-
 /// A table with one row for each op: kind, source, result, the implementation it got, and who
 /// refused it with which values. Where there are tactics, also the microseconds that it and the
 /// others took when they were measured.

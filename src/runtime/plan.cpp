@@ -1,4 +1,5 @@
 #include "vitro/plan.h"
+#include "backends/backend.h"
 #include "runtime/plan_data.h"
 
 namespace vitro {
@@ -7,9 +8,31 @@ const PlanInfo& Plan::info() const { return data_->info; }
 const std::vector<WeightRecord>& Plan::weights() const { return data_->weights; }
 std::string Plan::graph_text() const { return print(data_->graph); }
 
+std::shared_ptr<PlanCache> make_plan_cache() {
+  std::vector<const PackedForm*> forms;
+  for (const BackendRow& row : backend_rows())
+    if (row.backend)
+      for (const PackedForm* form : row.backend->packed_forms()) forms.push_back(form);
+  return std::make_shared<PlanCache>(std::move(forms));
+}
+
+void pack_weights(PlanData& plan) {
+  const std::vector<TensorType> inputs = input_types(plan.graph);
+  for (const BackendRow& row : backend_rows())
+    if (row.backend && !row.backend->packed_forms().empty())
+      row.backend->compile({plan.graph, inputs, *plan.cache});
+  const auto packed = plan.cache->storable();
+  for (Value& value : plan.graph.values) {
+    if (!value.constant) continue;
+    if (const auto found = packed.find(value.constant->bytes.data()); found != packed.end())
+      value.constant = found->second;
+  }
+  plan.cache = make_plan_cache();
+}
+
 DType weights_dtype(const Graph& graph) {
   for (const Value& value : graph.values)
-    if (value.constant && value.constant->dtype == DType::BFloat16) return DType::BFloat16;
+    if (value.constant && value.constant->type.dtype == DType::BFloat16) return DType::BFloat16;
   return DType::Float32;
 }
 

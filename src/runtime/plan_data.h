@@ -3,6 +3,7 @@
 #include <memory>
 #include <vector>
 
+#include "backends/plan_cache.h"
 #include "formats/tensor_file.h"
 #include "ir/graph.h"
 #include "runtime/tactics.h"
@@ -10,13 +11,21 @@
 
 namespace vitro {
 
+/// A cache that knows every form in which a backend of this build stores weights.
+std::shared_ptr<PlanCache> make_plan_cache();
+
 /// What a Plan handle shares: data only, never changed once made.
 struct PlanData {
   PlanInfo info;
   Graph graph;                        ///< optimised; weights are views of the file or owned
   std::vector<WeightRecord> weights;  ///< the ledger of the checkpoint
   Tactics tactics;                    ///< empty when nothing was tuned
+  /// What backends made of the weights; not part of the data, and shared by plans of one graph.
+  std::shared_ptr<PlanCache> cache = make_plan_cache();
 };
+
+/// Stores weights in the forms that backends read, instead of rows, where rows can be had again.
+void pack_weights(PlanData& plan);
 
 /// How its matrices are stored: BFloat16 when any is, else Float32.
 DType weights_dtype(const Graph& graph);

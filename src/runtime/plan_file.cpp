@@ -6,7 +6,6 @@
 #include "core/byte_reader.h"
 #include "core/check.h"
 #include "core/checksum.h"
-#include "core/panel16.h"
 #include "formats/safetensors.h"
 #include "runtime/plan_data.h"
 #include "runtime/plan_json.h"
@@ -41,9 +40,9 @@ std::string plan_checksum(const Metadata& metadata, const std::vector<TensorEntr
   return sum.digits();
 }
 
-Dims stored_dims(const Constant& constant) {
-  if (constant.layout == Layout::RowMajor) return constant.dims;
-  return {(constant.dims[0] + kPanelWidth - 1) / kPanelWidth, constant.dims[1], kPanelWidth};
+Dims stored_dims(const Constant& constant, const PlanCache& cache) {
+  if (constant.storage.empty()) return constant.type.dims;
+  return cache.form(constant).dims(constant.type);
 }
 
 const std::string& require(const Metadata& metadata, const char* key, const std::string& path) {
@@ -70,8 +69,8 @@ void check_version(const Metadata& metadata, const std::string& path) {
 }
 
 /// Points every constant of the graph at its tensor in the file.
-void attach_weights(Graph& graph, const TensorFile& file, const std::shared_ptr<const void>& owner,
-                    const std::string& path) {
+void attach_weights(Graph& graph, const PlanCache& cache, const TensorFile& file,
+                    const std::shared_ptr<const void>& owner, const std::string& path) {
   std::unordered_map<std::string, const TensorEntry*> by_name;
   for (const TensorEntry& tensor : file.tensors) by_name[tensor.name] = &tensor;
   for (Value& value : graph.values) {
@@ -80,26 +79,15 @@ void attach_weights(Graph& graph, const TensorFile& file, const std::shared_ptr<
     check(found != by_name.end(), ErrorCode::CorruptFile, "plan '{}': no weights '{}'", path,
           value.name);
     const TensorEntry& tensor = *found->second;
-    check(tensor.dtype == value.type.dtype && tensor.dims == stored_dims(*value.constant),
+    check(tensor.dtype == value.type.dtype && tensor.dims == stored_dims(*value.constant, cache),
           ErrorCode::CorruptFile, "plan '{}': weights '{}' are {} {}, expected {} {}", path,
           value.name, dtype_name(tensor.dtype), to_string(tensor.dims),
-          dtype_name(value.type.dtype), to_string(stored_dims(*value.constant)));
-    check(reinterpret_cast<uintptr_t>(tensor.bytes.data()) % alignof(float) == 0,
+          dtype_name(value.type.dtype), to_string(stored_dims(*value.constant, cache)));
+    check(reinterpret_cast<uintptr_t>(tensor.bytes.data()) % dtype_size(tensor.dtype) == 0,
           ErrorCode::CorruptFile, "plan '{}': weights '{}' are not aligned", path, value.name);
     value.constant->bytes = tensor.bytes;
     value.constant->owner = owner;
   }
-}
-
-/// The commands feed images and read logits: a graph of another form cannot be run.
-void check_interface(const PlanData& plan, const std::string& path) {
-  const Graph& graph = plan.graph;
-  const bool fits = graph.inputs.size() == 1 && !graph.outputs.empty() &&
-                    graph.value(graph.inputs[0].value).type.dims.size() == 4 &&
-                    graph.value(graph.inputs[0].value).type.dims[1] == 3 &&
-                    graph.value(graph.outputs[0].value).type.dims == Dims{1, plan.info.num_classes};
-  check(fits, ErrorCode::CorruptFile, "plan '{}': the graph does not map images to {} logits", path,
-        plan.info.num_classes);
 }
 
 }  // namespace
@@ -124,7 +112,7 @@ void save(const Plan& plan, const std::filesystem::path& path) {
     check(names.insert(value.name).second, ErrorCode::Internal, "plan: two weights are named '{}'",
           value.name);
     tensors.push_back(
-        {value.name, value.type.dtype, stored_dims(*value.constant), value.constant->bytes});
+        {value.name, value.type.dtype, stored_dims(*value.constant, cache), value.constant->bytes});
   }
   Metadata metadata{
       {"format", std::string(kPlanFormat)},   {"plan_version", kPlanVersion},
@@ -145,9 +133,8 @@ std::shared_ptr<const PlanData> plan_from_tensors(const TensorFile& file,
   plan->graph = graph_from_json(require(file.metadata, "graph", name));
   if (const auto found = file.metadata.find("tactics"); found != file.metadata.end())
     plan->tactics = tactics_from_json(found->second);
-  attach_weights(plan->graph, file, owner, name);
+  attach_weights(plan->graph, *plan->cache, file, owner, name);
   verify(plan->graph);
-  check_interface(*plan, name);
   return plan;
 }
 

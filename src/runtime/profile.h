@@ -3,7 +3,7 @@
 #include <functional>
 
 #include "core/timeline.h"
-#include "runtime/observe.h"
+#include "runtime/engine.h"
 
 namespace vitro {
 

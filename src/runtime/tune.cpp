@@ -71,7 +71,8 @@ class ProgramBench final : public TuningBench {
         backend_(backend),
         input_type_{DType::Float32, dims},
         input_(dims),
-        team_(threads),
+        lane_(backend.make_lane({threads})),
+        threads_(threads),
         schedule_(schedule),
         reserve_(schedule.seconds_left() * (1 - 1 / static_cast<double>(schedule.settings_left))) {
     std::mt19937 random(1);
@@ -83,25 +84,22 @@ class ProgramBench final : public TuningBench {
   std::span<const TunableOp> ops() const { return ops_; }
 
   void prepare(const std::vector<std::vector<size_t>>& programs, int rounds) override {
+    contexts_.clear();
     programs_.clear();
-    size_t arena = 0;
     for (const std::vector<size_t>& program : programs) {
       TacticTable tactics;
       for (size_t op = 0; op < ops_.size(); ++op)
         tactics[ops_[op].key] = {ops_[op].candidates[program[op]], {}};
       programs_.push_back(compile(tactics));
-      arena = std::max(arena, programs_.back()->arena_bytes());
+      contexts_.push_back(programs_.back()->on(*lane_));
     }
-    arena_ = allocate_aligned(arena, "an arena");
     output_ = Tensor(programs_.at(0)->outputs()[0].dims);
     planned_ = static_cast<int64_t>(programs.size()) * rounds;
   }
 
   std::vector<double> run(size_t program) override {
     OpTimer timer(op_of_step_, steps_of_op_);
-    const std::byte* const input = input_.bytes().data();
-    std::byte* const output = output_.bytes().data();
-    programs_[program]->run({&input, 1}, {&output, 1}, arena_.get(), team_, &timer);
+    contexts_[program]->run({&input_.view(), 1}, {&output_.view(), 1}, &timer);
     schedule_.count_run(--planned_);
     return std::move(timer.microseconds);
   }
@@ -110,13 +108,14 @@ class ProgramBench final : public TuningBench {
 
  private:
   std::unique_ptr<Executable> compile(const TacticTable& tactics) const {
-    return backend_.compile(plan_.data().graph, {&input_type_, 1}, {team_.size(), &tactics});
+    const PlanData& data = plan_.data();
+    return backend_.compile({data.graph, {&input_type_, 1}, *data.cache, threads_, &tactics});
   }
 
   /// Every op that ran as one step, in the order of the steps.
   void find_ops(const Executable& executable) {
     for (const Dispatch& dispatch : executable.dispatch()) {
-      if (is_inlined(dispatch)) continue;
+      if (!dispatch.chosen) continue;
       if (dispatch.candidates.size() < 2) {
         op_of_step_.push_back(kNoOp);
         continue;
@@ -136,14 +135,15 @@ class ProgramBench final : public TuningBench {
   const Backend& backend_;
   TensorType input_type_;
   Tensor input_, output_;
-  ThreadTeam team_;
+  std::unique_ptr<Lane> lane_;
+  int threads_;
   Schedule& schedule_;
   double reserve_;  // seconds of the schedule that belong to later benches
   std::vector<TunableOp> ops_;
   std::vector<size_t> op_of_step_;
   std::vector<double> steps_of_op_;
   std::vector<std::unique_ptr<Executable>> programs_;
-  AlignedMemory arena_;
+  std::vector<std::unique_ptr<Context>> contexts_;  // of the programs
   int64_t planned_ = 0;
 };
 

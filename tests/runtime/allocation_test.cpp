@@ -5,7 +5,7 @@
 #include <new>
 
 #include "backends/count_allocations.h"
-#include "runtime/observe.h"
+#include "runtime/engine.h"
 #include "runtime/small_plan.h"
 
 namespace {
@@ -51,7 +51,7 @@ TEST(SessionAllocation, TheArenaHasTheBytesThatMemoryUseSays) {
     const Dims dims{3, 3, 16, 8};
     const size_t before = aligned_bytes;
     session.prepare(dims);
-    EXPECT_EQ(aligned_bytes - before, compiled_program(session, dims)->memory().arena) << backend;
+    EXPECT_EQ(aligned_bytes - before, session.engine().program(dims)->memory().arena) << backend;
   }
 }
 

@@ -113,7 +113,7 @@ TEST(Profile, ProgressCountsToTheEnd) {
 
 TEST(Sections, WorkAndTrafficAreThoseOfTheOp) {
   const Session session(test::small_plan(), {"cpu", 2});
-  const auto program = compiled_program(session, {2, 3, 16, 16});
+  const auto program = session.engine().program(Dims{2, 3, 16, 16});
   size_t fused = 0;
   for (const StepInfo& step : program->steps()) {
     double flops = 0;
@@ -131,7 +131,7 @@ TEST(Sections, WorkAndTrafficAreThoseOfTheOp) {
 
 TEST(ArenaBuffers, FillTheArenaWithoutOverlap) {
   const Session session(test::small_plan(), {"cpu", 2});
-  const auto program = compiled_program(session, {1, 3, 16, 16});
+  const auto program = session.engine().program(Dims{1, 3, 16, 16});
   size_t end = 0;
   const auto buffers = program->arena_buffers();
   for (const ArenaBuffer& a : buffers) {
@@ -144,8 +144,8 @@ TEST(ArenaBuffers, FillTheArenaWithoutOverlap) {
       EXPECT_TRUE(&a == &b || !at_once || !same_place) << a.source << " and " << b.source;
     }
   }
-  EXPECT_LE(end, program->arena_bytes());
-  EXPECT_GT(end + 64, program->arena_bytes());
+  EXPECT_LE(end, program->memory().arena);
+  EXPECT_GT(end + 64, program->memory().arena);
 }
 
 }  // namespace

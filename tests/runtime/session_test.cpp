@@ -8,7 +8,7 @@
 #include "core/thread_team.h"
 #include "floats.h"
 #include "metric.h"
-#include "runtime/observe.h"
+#include "runtime/engine.h"
 #include "runtime/small_plan.h"
 
 namespace vitro {
@@ -159,7 +159,7 @@ TEST(Session, MemoryUseIsWhatRunsNeed) {
   const Dims dims{2, 3, 8, 8};
   for (const char* backend : {"cpu", "reference"}) {
     const Session session(test::small_plan(), {backend, 2});
-    const auto program = compiled_program(session, dims);
+    const auto program = session.engine().program(dims);
     size_t results = 0, scratch = 0;
     for (const StepInfo& step : program->steps()) {
       results += step.output_bytes;

@@ -8,8 +8,8 @@
 #include "core/temporary_directory.h"
 #include "formats/safetensors.h"
 #include "ir/builder.h"
+#include "runtime/engine.h"
 #include "runtime/explain.h"
-#include "runtime/observe.h"
 #include "runtime/small_plan.h"
 
 namespace vitro {
@@ -166,7 +166,7 @@ TEST(Tactics, WhatIsMalformedIsNamed) {
 
 /// The op of a kind as the session sees it, in some shape.
 Dispatch dispatch_of(const Session& session, OpKind kind) {
-  const auto program = compiled_program(session, {1, 3, 8, 8});
+  const auto program = session.engine().program(Dims{1, 3, 8, 8});
   for (const Dispatch& dispatch : program->dispatch())
     if (dispatch.kind == kind) return dispatch;
   ADD_FAILURE() << "no such op";
@@ -185,7 +185,7 @@ TEST(TunedPlan, RunsWhatItsTacticsName) {
   const Plan plan = plan_with(machine(), 1, "cpu:conv2d_im2col");
   const Session session(plan, {.backend = "cpu", .threads = 1});
   const Dispatch dispatch = dispatch_of(session, OpKind::Conv2d);
-  EXPECT_STREQ(dispatch.answers.back().impl, "cpu:conv2d_im2col");
+  EXPECT_STREQ(dispatch.chosen, "cpu:conv2d_im2col");
   EXPECT_EQ(dispatch.candidates.at(0), std::string("cpu:conv2d_patch"));
   const std::string text = session.explain({1, 3, 8, 8});
   EXPECT_NE(text.find("12 us"), std::string::npos) << text;
@@ -195,7 +195,7 @@ TEST(TunedPlan, RunsWhatItsTacticsName) {
 TEST(TunedPlan, WhatDoesNotFitIsIgnoredAndNamed) {
   const auto explained = [](const Plan& plan, int threads) {
     const Session session(plan, {.backend = "cpu", .threads = threads});
-    EXPECT_STREQ(dispatch_of(session, OpKind::Conv2d).answers.back().impl, "cpu:conv2d_patch");
+    EXPECT_STREQ(dispatch_of(session, OpKind::Conv2d).chosen, "cpu:conv2d_patch");
     return session.explain({1, 3, 8, 8});
   };
   const std::string impl = "cpu:conv2d_im2col";

@@ -1,4 +1,5 @@
 #include "backends/cpu/attention.h"
+#include "backends/host_lane.h"
 
 #include <fmt/core.h>
 
@@ -55,7 +56,7 @@ class AttentionHeads final : public Kernel {
   size_t scratch_bytes() const override { return core_.scratch_size() * sizeof(float); }
   void run(const KernelArgs& args) const override {
     core_.run(args.in<float>(0), args.out<float>(), reinterpret_cast<float*>(args.scratch),
-              args.team);
+              team_of(args));
   }
 
  private:

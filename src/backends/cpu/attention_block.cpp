@@ -2,6 +2,7 @@
 #include "backends/cpu/impls.h"
 #include "backends/cpu/operands.h"
 #include "backends/cpu/parallel_gemm.h"
+#include "backends/host_lane.h"
 
 namespace vitro::cpu {
 namespace {
@@ -46,17 +47,19 @@ class AttentionBlockPhased final : public Kernel {
         rows_(images_ * num_tokens(op)),
         core_(images_, num_tokens(op), op.node.as<AttentionBlockAttrs>().heads,
               op.node.as<AttentionBlockAttrs>().head_dim, op.node.as<AttentionBlockAttrs>().scale,
-              op.threads) {
+              op.threads),
+        qkv_weight_(op, 1),
+        proj_weight_(op, 3) {
     const int64_t channels = op.input(0).dims[3];
     qkv_.m = proj_.m = rows_;
     qkv_.n = qkv_.ldc = 3 * channels;
     qkv_.k = qkv_.lda = channels;
-    qkv_.b = panel_operand(op, 1);
+    qkv_.b = qkv_weight_.matrix();
     qkv_.layer_norm = true;
     qkv_.eps = op.node.as<AttentionBlockAttrs>().eps;
     proj_.n = proj_.ldc = proj_.ldr = channels;
     proj_.k = proj_.lda = channels;
-    proj_.b = panel_operand(op, 3);
+    proj_.b = proj_weight_.matrix();
   }
   int in_place_operand() const override { return 0; }
   std::vector<Section> sections() const override {
@@ -81,17 +84,17 @@ class AttentionBlockPhased final : public Kernel {
       project.a = args.in<float>(0) + offset;
       project.bias = args.in<float>(2);
       project.c = qkv;
-      args.team.begin_section(kQkv);
-      parallel_gemm(table_, project, args.team, shared);
-      args.team.begin_section(kCore);
-      core_.run(qkv, context, shared, args.team);
+      team_of(args).begin_section(kQkv);
+      parallel_gemm(table_, project, team_of(args), shared);
+      team_of(args).begin_section(kCore);
+      core_.run(qkv, context, shared, team_of(args));
       GemmArgs merge = proj_;
       merge.a = context;
       merge.bias = args.in<float>(4);
       merge.residual = args.in<float>(0) + offset;
       merge.c = args.out<float>() + offset;
-      args.team.begin_section(kProj);
-      parallel_gemm(table_, merge, args.team, shared);
+      team_of(args).begin_section(kProj);
+      parallel_gemm(table_, merge, team_of(args), shared);
     }
   }
 
@@ -107,6 +110,7 @@ class AttentionBlockPhased final : public Kernel {
   int threads_;
   int64_t images_, chunks_, rows_;
   AttentionCore core_;
+  PanelWeight qkv_weight_, proj_weight_;
   GemmArgs qkv_, proj_;
 };
 

@@ -5,9 +5,10 @@
 
 #include "backends/cpu/bands.h"
 #include "backends/cpu/impls.h"
+#include "backends/cpu/kernels/panel16.h"
 #include "backends/cpu/operands.h"
 #include "backends/cpu/parallel_gemm.h"
-#include "core/panel16.h"
+#include "backends/host_lane.h"
 
 namespace vitro::cpu {
 namespace {
@@ -16,8 +17,7 @@ constexpr int64_t kBandRows = 120;  // rows of a gathered band: twenty full tile
 
 std::optional<Refusal> has_weight(const OpContext& op) {
   if (auto refusal = needs_float32(op)) return refusal;
-  if (!op.constant(1)) return Refusal{"the weight is computed"};
-  return std::nullopt;
+  return needs_panels(op, 1);
 }
 
 std::optional<Refusal> is_patch(const OpContext& op) {
@@ -35,20 +35,17 @@ std::optional<Refusal> is_patch(const OpContext& op) {
 class ConvKernel : public Kernel {
  public:
   explicit ConvKernel(const OpContext& op, const Variant& variant = {})
-      : table_(product_kernels(op.threads, variant)), threads_(op.threads) {
+      : table_(product_kernels(op.threads, variant)), threads_(op.threads), weight_(op, 1) {
     const Dims& w = op.input(1).dims;
     args_.m = num_rows(op.output());
     args_.n = args_.ldc = w[0];
     args_.k = args_.lda = w[1] * w[2] * w[3];
-    auto [packed, dst] = allocate_constant({args_.n, args_.k}, Layout::Panel16);
-    pack_panel16(op.constant(1)->floats().data(), args_.n, args_.k, dst.data());
-    weight_ = std::move(packed);
+    args_.b = weight_.matrix();
   }
 
  protected:
   GemmArgs product(const KernelArgs& args) const {
     GemmArgs gemm = args_;
-    gemm.b = panel16_matrix(weight_.data(), gemm.k);
     gemm.bias = args.in<float>(2);
     gemm.c = args.out<float>();
     return gemm;
@@ -56,8 +53,8 @@ class ConvKernel : public Kernel {
 
   const KernelTable& table_;
   int threads_;
+  PanelWeight weight_;
   GemmArgs args_;
-  Constant weight_;
 };
 
 /// Patches that do not overlap: the product gathers its rows itself.
@@ -77,7 +74,7 @@ class PatchKernel final : public ConvKernel {
     source.input = args.in<float>(0);
     GemmArgs gemm = product(args);
     gemm.patches = &source;
-    parallel_gemm(table_, gemm, args.team, reinterpret_cast<float*>(args.scratch));
+    parallel_gemm(table_, gemm, team_of(args), reinterpret_cast<float*>(args.scratch));
   }
 
  private:
@@ -99,7 +96,7 @@ class Im2colKernel final : public ConvKernel {
   }
   void run(const KernelArgs& args) const override {
     const GemmArgs whole = product(args);
-    args.team.parallel_for(bands_.count, [&](int64_t band, int thread) {
+    team_of(args).parallel_for(bands_.count, [&](int64_t band, int thread) {
       float* rows =
           reinterpret_cast<float*>(args.scratch) + thread_size() * static_cast<size_t>(thread);
       const int64_t begin = bands_.begin(band);

@@ -6,7 +6,9 @@
 #include <vector>
 
 #include "backends/cpu/impls.h"
-#include "backends/program.h"
+#include "backends/cpu/operands.h"
+#include "backends/host_lane.h"
+#include "backends/host_program.h"
 #include "backends/reference/reference_backend.h"
 #include "core/processor.h"
 
@@ -105,9 +107,18 @@ class CpuBackend final : public Backend {
                          threads, max_buffer_bytes);
   }
   std::string machine() const override { return cpu_model() + ", " + instruction_set(); }
-  std::unique_ptr<Executable> compile(const Graph& graph, std::span<const TensorType> inputs,
-                                      const CompileOptions& options) const override {
-    return compile_program(graph, inputs, options, impls, name());
+  std::span<const PackedForm* const> packed_forms() const override {
+    static constexpr std::array kForms{&kPanel16};
+    return kForms;
+  }
+  std::unique_ptr<Lane> make_lane(const LaneOptions& options) const override {
+    return std::make_unique<HostLane>(options);
+  }
+  std::optional<Refusal> can_run(const OpContext& op) const override {
+    return refusal_of(op, impls);
+  }
+  std::unique_ptr<Executable> compile(const CompileRequest& request) const override {
+    return make_host_executable(compile_program(request, impls, name()));
   }
 };
 

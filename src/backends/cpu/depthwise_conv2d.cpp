@@ -1,4 +1,5 @@
 #include "backends/cpu/depthwise_conv2d.h"
+#include "backends/host_lane.h"
 
 #include "backends/cpu/bands.h"
 #include "backends/cpu/impls.h"
@@ -36,7 +37,7 @@ class DepthwiseKernel final : public Kernel {
   void run(const KernelArgs& args) const override {
     const int64_t in_size = args_.in_h * args_.in_w * args_.channels;
     const int64_t out_size = args_.out_h * args_.out_w * args_.channels;
-    args.team.parallel_for(images_ * bands_.count, [&](int64_t task, int) {
+    team_of(args).parallel_for(images_ * bands_.count, [&](int64_t task, int) {
       const int64_t image = task / bands_.count, band = task % bands_.count;
       DepthwiseArgs local = args_;
       local.input = args.in<float>(0) + image * in_size;

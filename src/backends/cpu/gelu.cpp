@@ -1,6 +1,7 @@
 #include "backends/cpu/bands.h"
 #include "backends/cpu/impls.h"
 #include "backends/cpu/operands.h"
+#include "backends/host_lane.h"
 
 namespace vitro::cpu {
 namespace {
@@ -11,7 +12,7 @@ class GeluKernel final : public Kernel {
       : table_(active_kernels()), bands_(element_bands(op.input(0), op.threads)) {}
   int in_place_operand() const override { return 0; }
   void run(const KernelArgs& args) const override {
-    args.team.parallel_for(bands_.count, [&](int64_t band, int) {
+    team_of(args).parallel_for(bands_.count, [&](int64_t band, int) {
       const int64_t begin = bands_.begin(band);
       table_.gelu(args.in<float>(0) + begin, bands_.size(band), args.out<float>() + begin);
     });

@@ -1,6 +1,7 @@
 #include "backends/cpu/bands.h"
 #include "backends/cpu/impls.h"
 #include "backends/cpu/operands.h"
+#include "backends/host_lane.h"
 
 namespace vitro::cpu {
 namespace {
@@ -18,7 +19,7 @@ class LayerNormKernel final : public Kernel {
     local.dst = args.out<float>();
     local.gamma = args.in<float>(1);
     local.beta = args.in<float>(2);
-    args.team.parallel_for(bands_.count, [&](int64_t band, int) {
+    team_of(args).parallel_for(bands_.count, [&](int64_t band, int) {
       rows_(local, bands_.begin(band), bands_.begin(band + 1));
     });
   }

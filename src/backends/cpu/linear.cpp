@@ -1,6 +1,7 @@
 #include "backends/cpu/impls.h"
 #include "backends/cpu/operands.h"
 #include "backends/cpu/parallel_gemm.h"
+#include "backends/host_lane.h"
 
 namespace vitro::cpu {
 namespace {
@@ -13,12 +14,12 @@ std::optional<Refusal> can_run(const OpContext& op) {
 class LinearKernel final : public Kernel {
  public:
   explicit LinearKernel(const OpContext& op, const Variant& variant = {})
-      : table_(product_kernels(op.threads, variant)), threads_(op.threads) {
+      : table_(product_kernels(op.threads, variant)), threads_(op.threads), weight_(op, 1) {
     args_.m = num_rows(op.input(0));
     args_.n = op.output().dims.back();
     args_.k = args_.lda = op.input(0).dims.back();
     args_.ldc = args_.n;
-    args_.b = panel_operand(op, 1);
+    args_.b = weight_.matrix();
   }
   size_t scratch_bytes() const override {
     return table_.gemm_scratch_size(args_) * static_cast<size_t>(threads_) * sizeof(float);
@@ -28,12 +29,13 @@ class LinearKernel final : public Kernel {
     gemm.a = args.in<float>(0);
     gemm.bias = args.in<float>(2);
     gemm.c = args.out<float>();
-    parallel_gemm(table_, gemm, args.team, reinterpret_cast<float*>(args.scratch));
+    parallel_gemm(table_, gemm, team_of(args), reinterpret_cast<float*>(args.scratch));
   }
 
  private:
   const KernelTable& table_;
   int threads_;
+  PanelWeight weight_;
   GemmArgs args_;
 };
 

@@ -2,6 +2,7 @@
 #include "backends/cpu/depthwise_conv2d.h"
 #include "backends/cpu/impls.h"
 #include "backends/cpu/operands.h"
+#include "backends/host_lane.h"
 #include "ir/fused_ops.h"
 
 namespace vitro::cpu {
@@ -38,7 +39,9 @@ class LocalMixerPhased final : public Kernel {
   explicit LocalMixerPhased(const OpContext& op, const Variant& variant = {})
       : table_(product_kernels(op.threads, variant)),
         threads_(op.threads),
-        images_(op.input(0).dims[0]) {
+        images_(op.input(0).dims[0]),
+        weight1_(op, 3),
+        weight2_(op, 6) {
     const Dims& x = op.input(0).dims;
     width_ = x[2];
     channels_ = x[3];
@@ -48,10 +51,10 @@ class LocalMixerPhased final : public Kernel {
     image_size_ = x[1] * width_ * channels_;
     conv1_.n = conv1_.ldc = channels_;
     conv1_.k = conv1_.lda = channels_;
-    conv1_.b = panel_operand(op, 3);
+    conv1_.b = weight1_.matrix();
     conv2_ = conv1_;
     conv2_.ldr = channels_;
-    conv2_.b = panel_operand(op, 6);
+    conv2_.b = weight2_.matrix();
   }
   std::vector<Section> sections() const override {
     const auto elements = static_cast<double>(images_ * image_size_);
@@ -78,12 +81,12 @@ class LocalMixerPhased final : public Kernel {
     for (int64_t image = 0; image < images_; ++image) {
       const float* x = args.in<float>(0) + image * image_size_;
       float* y = args.out<float>() + image * image_size_;
-      args.team.begin_section(kPosEmbed);
-      args.team.parallel_for(bands_.count, [&](int64_t band, int thread) {
+      team_of(args).begin_section(kPosEmbed);
+      team_of(args).parallel_for(bands_.count, [&](int64_t band, int thread) {
         embed_and_project(args, x, x1, mixed, band, thread, scratch(thread));
       });
-      args.team.begin_section(kAttn);
-      args.team.parallel_for(bands_.count, [&](int64_t band, int thread) {
+      team_of(args).begin_section(kAttn);
+      team_of(args).parallel_for(bands_.count, [&](int64_t band, int thread) {
         mix_and_project(args, x1, mixed, y, band, thread, scratch(thread));
       });
     }
@@ -111,14 +114,14 @@ class LocalMixerPhased final : public Kernel {
     position.weights = args.in<float>(1);
     position.bias = args.in<float>(2);
     position.output = x1;
-    args.team.mark(thread, kPosEmbed);
+    team_of(args).mark(thread, kPosEmbed);
     table_.depthwise(position, bands_.begin(band), bands_.begin(band + 1));
     const int64_t offset = bands_.begin(band) * width_ * channels_;
     GemmArgs conv1 = over_band(conv1_, band, scratch);
     conv1.a = x1 + offset;
     conv1.bias = args.in<float>(4);
     conv1.c = mixed + offset;
-    args.team.mark(thread, kConv1);
+    team_of(args).mark(thread, kConv1);
     table_.gemm_tile(conv1, 0, conv1.m, 0, num_panels(conv1.n));
   }
 
@@ -131,20 +134,21 @@ class LocalMixerPhased final : public Kernel {
     spatial.weights = args.in<float>(5);
     spatial.output = scratch;  // the rows of this band alone
     spatial.out_y0 = bands_.begin(band);
-    args.team.mark(thread, kAttn);
+    team_of(args).mark(thread, kAttn);
     table_.depthwise(spatial, bands_.begin(band), bands_.begin(band + 1));
     GemmArgs conv2 = over_band(conv2_, band, scratch);
     conv2.a = scratch;
     conv2.bias = args.in<float>(7);
     conv2.residual = x1 + offset;
     conv2.c = y + offset;
-    args.team.mark(thread, kConv2);
+    team_of(args).mark(thread, kConv2);
     table_.gemm_tile(conv2, 0, conv2.m, 0, num_panels(conv2.n));
   }
 
   const KernelTable& table_;
   int threads_;
-  int64_t images_, width_, channels_, image_size_;
+  int64_t images_, width_ = 0, channels_ = 0, image_size_ = 0;
+  PanelWeight weight1_, weight2_;
   DepthwiseArgs position_, spatial_;
   Bands bands_;
   GemmArgs conv1_, conv2_;

@@ -4,6 +4,7 @@
 #include "backends/cpu/impls.h"
 #include "backends/cpu/operands.h"
 #include "backends/cpu/parallel_gemm.h"
+#include "backends/host_lane.h"
 
 namespace vitro::cpu {
 namespace {
@@ -46,18 +47,20 @@ class MlpKernel : public Kernel {
   explicit MlpKernel(const OpContext& op, const Variant& variant)
       : table_(product_kernels(op.threads, variant)),
         threads_(op.threads),
-        rows_(num_rows(op.input(0))) {
+        rows_(num_rows(op.input(0))),
+        weight1_(op, 1),
+        weight2_(op, 3) {
     const auto& attrs = op.node.as<MlpAttrs>();
     const int64_t channels = op.input(0).dims.back(), hidden = op.input(1).dims[0];
     fc1_.n = fc1_.ldc = hidden;
     fc1_.k = fc1_.lda = channels;
-    fc1_.b = panel_operand(op, 1);
+    fc1_.b = weight1_.matrix();
     fc1_.gelu = true;
     fc1_.layer_norm = attrs.layer_norm;
     fc1_.eps = attrs.eps;
     fc2_.n = fc2_.ldc = fc2_.ldr = channels;
     fc2_.k = fc2_.lda = hidden;
-    fc2_.b = panel_operand(op, 3);
+    fc2_.b = weight2_.matrix();
   }
   int in_place_operand() const override { return 0; }
   std::vector<Section> sections() const override {
@@ -87,6 +90,7 @@ class MlpKernel : public Kernel {
   const KernelTable& table_;
   int threads_;
   int64_t rows_;
+  PanelWeight weight1_, weight2_;
   GemmArgs fc1_, fc2_;
 };
 
@@ -106,14 +110,14 @@ class MlpBanded final : public MlpKernel {
     return thread_size_ * static_cast<size_t>(threads_) * sizeof(float);
   }
   void run(const KernelArgs& args) const override {
-    args.team.parallel_for(bands_.count, [&](int64_t band, int thread) {
+    team_of(args).parallel_for(bands_.count, [&](int64_t band, int thread) {
       float* hidden =
           reinterpret_cast<float*>(args.scratch) + thread_size_ * static_cast<size_t>(thread);
       auto [fc1, fc2] = products(args, bands_.begin(band), bands_.size(band), hidden);
       fc1.scratch = fc2.scratch = hidden + hidden_size_;
-      args.team.mark(thread, kFc1);
+      team_of(args).mark(thread, kFc1);
       table_.gemm_tile(fc1, 0, fc1.m, 0, num_panels(fc1.n));
-      args.team.mark(thread, kFc2);
+      team_of(args).mark(thread, kFc2);
       table_.gemm_tile(fc2, 0, fc2.m, 0, num_panels(fc2.n));
     });
   }
@@ -134,9 +138,9 @@ class MlpPhased final : public MlpKernel {
   void run(const KernelArgs& args) const override {
     auto* hidden = reinterpret_cast<float*>(args.scratch);
     const auto [fc1, fc2] = products(args, 0, rows_, hidden);
-    parallel_gemm(table_, fc1, args.team, hidden + hidden_size_);
-    args.team.begin_section(kFc2);
-    parallel_gemm(table_, fc2, args.team, hidden + hidden_size_);
+    parallel_gemm(table_, fc1, team_of(args), hidden + hidden_size_);
+    team_of(args).begin_section(kFc2);
+    parallel_gemm(table_, fc2, team_of(args), hidden + hidden_size_);
   }
 
  private:

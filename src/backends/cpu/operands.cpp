@@ -2,6 +2,7 @@
 
 #include <fmt/core.h>
 
+#include "core/check.h"
 #include "ir/op_info.h"
 
 namespace vitro::cpu {
@@ -21,16 +22,47 @@ std::optional<Refusal> needs_float32(const OpContext& op) {
 
 std::optional<Refusal> needs_panels(const OpContext& op, size_t index) {
   const Constant* constant = op.constant(index);
-  if (constant && constant->layout == Layout::Panel16) return std::nullopt;
-  return Refusal{"operand " + std::to_string(index) +
-                 (constant ? " has layout row_major, not panel16" : " is computed, not a weight")};
+  if (!constant) return Refusal{fmt::format("operand {} is computed, not a weight", index)};
+  const DType dtype = constant->type.dtype;
+  if (dtype == DType::Float32 || dtype == DType::BFloat16) return std::nullopt;
+  return Refusal{fmt::format("operand {} is {}, not F32 or BF16", index, dtype_name(dtype))};
 }
 
-PanelMatrix panel_operand(const OpContext& op, size_t index) {
-  const Constant& weight = *op.constant(index);
-  const int64_t k = weight.dims[1];
-  if (weight.dtype == DType::Float32) return panel16_matrix(weight.data(), k);
-  return panel16_matrix(reinterpret_cast<const uint16_t*>(weight.bytes.data()), k);
+namespace {
+
+int64_t depth(const TensorType& type) {
+  return num_elements(Dims(type.dims.begin() + 1, type.dims.end()));
+}
+
+Dims panel_dims(const TensorType& type) {
+  check(type.dims.size() >= 2 && (type.dtype == DType::Float32 || type.dtype == DType::BFloat16),
+        ErrorCode::CorruptFile, "a constant of {} {} is no matrix of F32 or BF16, as {} needs",
+        dtype_name(type.dtype), to_string(type.dims), "cpu:panel16");
+  return {num_panels(type.dims[0]), depth(type), kPanelWidth};
+}
+
+/// pack_panel16() or its inverse, on elements of the type's size.
+template <auto floats, auto halves>
+void repack(const TensorType& type, const std::byte* src, std::byte* dst) {
+  if (type.dtype == DType::Float32)
+    floats(reinterpret_cast<const float*>(src), type.dims[0], depth(type),
+           reinterpret_cast<float*>(dst));
+  else
+    halves(reinterpret_cast<const uint16_t*>(src), type.dims[0], depth(type),
+           reinterpret_cast<uint16_t*>(dst));
+}
+
+}  // namespace
+
+const PackedForm kPanel16{"cpu:panel16", panel_dims,
+                          repack<pack_panel16<float>, pack_panel16<uint16_t>>,
+                          repack<unpack_panel16<float>, unpack_panel16<uint16_t>>};
+
+PanelMatrix PanelWeight::matrix() const {
+  const int64_t k = depth(constant_.type);
+  if (constant_.type.dtype == DType::Float32)
+    return panel16_matrix(reinterpret_cast<const float*>(constant_.bytes.data()), k);
+  return panel16_matrix(reinterpret_cast<const uint16_t*>(constant_.bytes.data()), k);
 }
 
 }  // namespace vitro::cpu

@@ -2,6 +2,7 @@
 
 #include "backends/cpu/impls.h"
 #include "backends/cpu/operands.h"
+#include "backends/host_lane.h"
 
 namespace vitro::cpu {
 namespace {
@@ -25,7 +26,7 @@ class ReduceKernel final : public Kernel {
         channels_(op.input(0).dims.back()),
         tokens_(num_elements(op.input(0).dims) / images_ / channels_) {}
   void run(const KernelArgs& args) const override {
-    args.team.parallel_for(images_, [&](int64_t image, int) {
+    team_of(args).parallel_for(images_, [&](int64_t image, int) {
       reduce_(args.in<float>(0) + image * tokens_ * channels_, tokens_, channels_, 0, channels_,
               args.out<float>() + image * channels_);
     });

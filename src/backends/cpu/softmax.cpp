@@ -1,6 +1,7 @@
 #include "backends/cpu/bands.h"
 #include "backends/cpu/impls.h"
 #include "backends/cpu/operands.h"
+#include "backends/host_lane.h"
 
 namespace vitro::cpu {
 namespace {
@@ -16,7 +17,7 @@ class SoftmaxKernel final : public Kernel {
     SoftmaxArgs local = args_;
     local.x = args.in<float>(0);
     local.dst = args.out<float>();
-    args.team.parallel_for(bands_.count, [&](int64_t band, int) {
+    team_of(args).parallel_for(bands_.count, [&](int64_t band, int) {
       rows_(local, bands_.begin(band), bands_.begin(band + 1));
     });
   }

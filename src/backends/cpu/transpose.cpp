@@ -1,5 +1,6 @@
 #include "backends/cpu/impls.h"
 #include "backends/cpu/operands.h"
+#include "backends/host_lane.h"
 
 namespace vitro::cpu {
 namespace {
@@ -16,7 +17,7 @@ class TransposeKernel final : public Kernel {
   explicit TransposeKernel(const OpContext& op) : dims_(op.input(0).dims) {}
   void run(const KernelArgs& args) const override {
     const int64_t channels = dims_[1], height = dims_[2], width = dims_[3];
-    args.team.parallel_for(dims_[0] * height, [&](int64_t row, int) {
+    team_of(args).parallel_for(dims_[0] * height, [&](int64_t row, int) {
       const int64_t image = row / height, y = row % height;
       const float* src = args.in<float>(0) + (image * channels * height + y) * width;
       float* dst = args.out<float>() + row * width * channels;

@@ -98,7 +98,7 @@ std::unique_ptr<Kernel> make_pixelwise(const Geometry& geometry, PixelFunction f
   return make_kernel([geometry, function](const KernelArgs& args) {
     const float* bias = args.in<float>(2);
     const int64_t num_pixels = geometry.num_pixels();
-    parallel_for(num_pixels, args.team, [&](int64_t pixel) {
+    parallel_for(num_pixels, team_of(args), [&](int64_t pixel) {
       function(geometry, pixel, args.in<float>(0), args.in<float>(1), bias, args.out<float>());
     });
   });

@@ -25,11 +25,11 @@ std::unique_ptr<Kernel> make_linear(const OpContext& op) {
   const Dims& dims = op.input(1).dims;  // [out, in]
   const int64_t out = dims[0], in = dims[1];
   const int64_t num_results = num_elements(op.output().dims);
-  return make_kernel([=, weight = RowMajorOperand(op, 1)](const KernelArgs& args) {
+  return make_kernel([=, weight = Float32Operand(op, 1)](const KernelArgs& args) {
     const float* src = args.in<float>(0);
     const float* w = weight.data(args);
     const float* bias = args.in<float>(2);
-    parallel_for(num_results, args.team, [&](int64_t i) {
+    parallel_for(num_results, team_of(args), [&](int64_t i) {
       const int64_t row = i / out, o = i % out;
       args.out<float>()[i] =
           static_cast<float>(dot(src + row * in, w + o * in, in) + (bias ? bias[o] : 0.0f));
@@ -44,7 +44,7 @@ std::unique_ptr<Kernel> make_matmul(const OpContext& op) {
   const int64_t inner = a.back(), columns = c.back(), rows = c[c.size() - 2];
   const int64_t num_rows = num_elements(c) / std::max<int64_t>(columns, 1);  // of all batches
   return make_kernel([=](const KernelArgs& args) {
-    parallel_for(num_rows, args.team, [&](int64_t row) {
+    parallel_for(num_rows, team_of(args), [&](int64_t row) {
       const float* left = args.in<float>(0) + row * inner;
       const float* right = args.in<float>(1) + row / rows * inner * columns;
       float* dst = args.out<float>() + row * columns;

@@ -13,7 +13,7 @@ std::unique_ptr<Kernel> make_transpose(const OpContext& op) {
     strides[i] = num_elements(Dims(src.begin() + perm[i] + 1, src.end()));
   const int64_t count = num_elements(dst);
   return make_kernel([=](const KernelArgs& args) {
-    parallel_for(count, args.team, [&](int64_t i) {
+    parallel_for(count, team_of(args), [&](int64_t i) {
       int64_t offset = 0, rest = i;
       for (size_t axis = dst.size(); axis-- > 0; rest /= dst[axis])
         offset += rest % dst[axis] * strides[axis];
@@ -31,7 +31,7 @@ std::unique_ptr<Kernel> make_slice(const OpContext& op) {
   const int64_t step = src[static_cast<size_t>(attrs.axis)] * inner;
   const int64_t skip = attrs.begin * inner, run = (attrs.end - attrs.begin) * inner;
   return make_kernel([=](const KernelArgs& args) {
-    parallel_for(outer, args.team, [&](int64_t i) {
+    parallel_for(outer, team_of(args), [&](int64_t i) {
       std::copy_n(args.in<float>(0) + i * step + skip, run, args.out<float>() + i * run);
     });
   });

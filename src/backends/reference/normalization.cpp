@@ -42,7 +42,7 @@ std::unique_ptr<Kernel> make_batch_norm(const OpContext& op) {
   const auto run = [=](const KernelArgs& args) {
     const float *weight = args.in<float>(1), *bias = args.in<float>(2);
     const float *mean = args.in<float>(3), *variance = args.in<float>(4);
-    parallel_for(rows, args.team, [&](int64_t row) {
+    parallel_for(rows, team_of(args), [&](int64_t row) {
       const float* src = args.in<float>(0) + row * channels;
       float* dst = args.out<float>() + row * channels;
       for (int64_t c = 0; c < channels; ++c) {
@@ -61,7 +61,7 @@ std::unique_ptr<Kernel> make_layer_norm(const OpContext& op) {
   const auto run = [=](const KernelArgs& args) {
     const float* weight = args.in<float>(1);
     const float* bias = args.in<float>(2);
-    parallel_for(rows, args.team, [&](int64_t row) {
+    parallel_for(rows, team_of(args), [&](int64_t row) {
       layer_norm_row(args.in<float>(0) + row * channels, weight, bias, channels, eps,
                      args.out<float>() + row * channels);
     });
@@ -75,7 +75,7 @@ std::unique_ptr<Kernel> make_softmax(const OpContext& op) {
   const int64_t columns = dims.empty() ? 1 : dims.back();
   const int64_t rows = num_elements(dims) / std::max<int64_t>(columns, 1);
   const auto run = [=](const KernelArgs& args) {
-    parallel_for(rows, args.team, [&](int64_t row) {
+    parallel_for(rows, team_of(args), [&](int64_t row) {
       softmax_row(args.in<float>(0) + row * columns, columns, args.out<float>() + row * columns);
     });
   };

@@ -5,7 +5,7 @@
 #include <optional>
 #include <utility>
 
-#include "backends/kernel.h"
+#include "backends/host_lane.h"
 
 namespace vitro::reference {
 
@@ -28,13 +28,13 @@ std::unique_ptr<Kernel> make_kernel(Run run, int in_place = -1) {
   return std::make_unique<FunctionKernel<Run>>(std::move(run), in_place);
 }
 
-/// An operand that may be a constant of any layout and dtype: constants are unpacked once, when the
+/// An operand that may be a constant of another dtype: constants are converted once, when the
 /// kernel is made.
-class RowMajorOperand {
+class Float32Operand {
  public:
-  RowMajorOperand(const OpContext& op, size_t index);
+  Float32Operand(const OpContext& op, size_t index);
   const float* data(const KernelArgs& args) const {
-    return constant_ ? constant_->data() : args.in<float>(index_);
+    return constant_ ? constant_->floats().data() : args.in<float>(index_);
   }
 
  private:
@@ -65,9 +65,9 @@ void parallel_for(int64_t count, ThreadTeam& team, const Body& body) {
   });
 }
 
-/// Refuses operands that are not row-major float32, but the weights of products, which may be
-/// stored in any way that RowMajorOperand reads.
-std::optional<Refusal> needs_rows(const OpContext& op);
+/// Refuses operands that are not float32, but the weights of products, which may have any dtype
+/// that Float32Operand reads.
+std::optional<Refusal> needs_float32(const OpContext& op);
 
 // One maker per op, in the file of its group. Each kernel gives the same bits for every number of
 // threads: threads share out results, never the terms of a sum.

@@ -36,7 +36,7 @@ std::unique_ptr<Kernel> make_reduce(const OpContext& op, double start, Step step
   }
   const int64_t num_results = num_elements(kept.extents), num_terms = num_elements(reduced.extents);
   return make_kernel([=](const KernelArgs& args) {
-    parallel_for(num_results, args.team, [&](int64_t i) {
+    parallel_for(num_results, team_of(args), [&](int64_t i) {
       const float* first = args.in<float>(0) + kept.offset(i);
       double value = start;
       for (int64_t term = 0; term < num_terms; ++term)

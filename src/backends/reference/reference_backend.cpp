@@ -3,7 +3,7 @@
 #include <array>
 #include <numeric>
 
-#include "backends/program.h"
+#include "backends/host_program.h"
 #include "backends/reference/ops.h"
 #include "core/check.h"
 #include "ir/op_info.h"
@@ -11,20 +11,17 @@
 namespace vitro {
 namespace reference {
 
-RowMajorOperand::RowMajorOperand(const OpContext& op, size_t index) : index_(index) {
+Float32Operand::Float32Operand(const OpContext& op, size_t index) : index_(index) {
   if (const Constant* constant = op.constant(index))
-    constant_ = with_layout(with_dtype(*constant, DType::Float32), Layout::RowMajor);
+    constant_ = with_dtype(op.cache.rows(*constant), DType::Float32);
 }
 
-std::optional<Refusal> needs_rows(const OpContext& op) {
+std::optional<Refusal> needs_float32(const OpContext& op) {
   for (size_t i = 0; i < op.num_inputs(); ++i) {
     if (!op.has_input(i)) continue;
-    const Constant* constant = op.constant(i);
-    if (constant && is_matrix_operand(op.node.kind, i)) continue;
+    if (op.constant(i) && is_matrix_operand(op.node.kind, i)) continue;
     if (op.input(i).dtype != DType::Float32)
       return Refusal{fmt::format("operand {} is {}, not F32", i, dtype_name(op.input(i).dtype))};
-    if (constant && constant->layout != Layout::RowMajor)
-      return Refusal{fmt::format("operand {} has layout {}", i, layout_name(constant->layout))};
   }
   return std::nullopt;
 }
@@ -41,20 +38,21 @@ struct Row {
 
 // Absent: reshapes, which are views, and fused ops, which are inlined: their body defines them.
 constexpr std::array kRows{
-    Row{OpKind::Conv2d, {"reference:conv2d", needs_rows, make_conv2d}},
-    Row{OpKind::DepthwiseConv2d, {"reference:depthwise_conv2d", needs_rows, make_depthwise_conv2d}},
-    Row{OpKind::Linear, {"reference:linear", needs_rows, make_linear}},
-    Row{OpKind::BatchNorm, {"reference:batch_norm", needs_rows, make_batch_norm}},
-    Row{OpKind::LayerNorm, {"reference:layer_norm", needs_rows, make_layer_norm}},
-    Row{OpKind::Gelu, {"reference:gelu", needs_rows, make_gelu}},
-    Row{OpKind::Add, {"reference:add", needs_rows, make_add}},
-    Row{OpKind::Mul, {"reference:mul", needs_rows, make_mul}},
-    Row{OpKind::MatMul, {"reference:matmul", needs_rows, make_matmul}},
-    Row{OpKind::Softmax, {"reference:softmax", needs_rows, make_softmax}},
-    Row{OpKind::Transpose, {"reference:transpose", needs_rows, make_transpose}},
-    Row{OpKind::Slice, {"reference:slice", needs_rows, make_slice}},
-    Row{OpKind::ReduceMean, {"reference:reduce_mean", needs_rows, make_reduce_mean}},
-    Row{OpKind::ReduceMax, {"reference:reduce_max", needs_rows, make_reduce_max}},
+    Row{OpKind::Conv2d, {"reference:conv2d", needs_float32, make_conv2d}},
+    Row{OpKind::DepthwiseConv2d,
+        {"reference:depthwise_conv2d", needs_float32, make_depthwise_conv2d}},
+    Row{OpKind::Linear, {"reference:linear", needs_float32, make_linear}},
+    Row{OpKind::BatchNorm, {"reference:batch_norm", needs_float32, make_batch_norm}},
+    Row{OpKind::LayerNorm, {"reference:layer_norm", needs_float32, make_layer_norm}},
+    Row{OpKind::Gelu, {"reference:gelu", needs_float32, make_gelu}},
+    Row{OpKind::Add, {"reference:add", needs_float32, make_add}},
+    Row{OpKind::Mul, {"reference:mul", needs_float32, make_mul}},
+    Row{OpKind::MatMul, {"reference:matmul", needs_float32, make_matmul}},
+    Row{OpKind::Softmax, {"reference:softmax", needs_float32, make_softmax}},
+    Row{OpKind::Transpose, {"reference:transpose", needs_float32, make_transpose}},
+    Row{OpKind::Slice, {"reference:slice", needs_float32, make_slice}},
+    Row{OpKind::ReduceMean, {"reference:reduce_mean", needs_float32, make_reduce_mean}},
+    Row{OpKind::ReduceMax, {"reference:reduce_max", needs_float32, make_reduce_max}},
 };
 
 /// What portable code can do at best: plain loops, as the compiler of this program makes them.
@@ -80,9 +78,14 @@ class ReferenceBackend final : public Backend {
     constexpr PeakLoops::Flops kFlops{portable_multiply_adds, kProbeChains};
     return measure_peaks({kFlops, kFlops, portable_add}, threads, max_buffer_bytes);
   }
-  std::unique_ptr<Executable> compile(const Graph& graph, std::span<const TensorType> inputs,
-                                      const CompileOptions& options) const override {
-    return compile_program(graph, inputs, options, reference_impls, name());
+  std::unique_ptr<Lane> make_lane(const LaneOptions& options) const override {
+    return std::make_unique<HostLane>(options);
+  }
+  std::optional<Refusal> can_run(const OpContext& op) const override {
+    return refusal_of(op, reference_impls);
+  }
+  std::unique_ptr<Executable> compile(const CompileRequest& request) const override {
+    return make_host_executable(compile_program(request, reference_impls, name()));
   }
 };
 

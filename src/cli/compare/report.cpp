@@ -63,7 +63,7 @@ std::string contender_text(const Contender& contender) {
                      printable_line(contender.session.plan().info().architecture),
                      contender.session.backend(), threads_text(contender.session.threads()),
                      bytes_text(static_cast<double>(weight_bytes(contender.session.plan()))),
-                     bytes_text(static_cast<double>(contender.program.executable->arena_bytes())));
+                     bytes_text(static_cast<double>(contender.program.executable->memory().arena)));
 }
 
 std::string latency_text(const InterleavedResult& latency) {
@@ -139,7 +139,7 @@ Json contender_json(const Contender& contender) {
           {"backend", contender.session.backend()},
           {"threads", contender.session.threads()},
           {"weight_bytes", weight_bytes(contender.session.plan())},
-          {"arena_bytes", contender.program.executable->arena_bytes()}};
+          {"arena_bytes", contender.program.executable->memory().arena}};
 }
 
 Json summary_json(const Summary& ms) {

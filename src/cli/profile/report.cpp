@@ -79,7 +79,7 @@ Json memory_json(const Executable& program) {
                        {"first_step", buffer.first_step},
                        {"last_step", buffer.last_step},
                        {"scratch", buffer.scratch}});
-  return {{"arena_bytes", program.arena_bytes()}, {"weight_bytes", weights}, {"buffers", buffers}};
+  return {{"arena_bytes", program.memory().arena}, {"weight_bytes", weights}, {"buffers", buffers}};
 }
 
 Json advice_json(const ProfileReport& report) {

@@ -62,7 +62,7 @@ Constant WeightLedger::take(const std::string& name, const Dims& dims, std::stri
   const TensorEntry& tensor = *slot.tensor;
   // After a fault nothing but the list of faults will be used.
   if (!fits(tensor, dims, consumer) || has_faults()) return zeros(dims);
-  auto [constant, values] = allocate_constant(dims);
+  auto [constant, values] = allocate_floats(dims);
   to_float32(tensor.dtype, tensor.bytes, values.data());
   count_non_finite(name, values);
   record(tensor, std::string(consumer));
@@ -89,14 +89,14 @@ bool WeightLedger::fits(const TensorEntry& tensor, const Dims& dims, std::string
 }
 
 Constant WeightLedger::zeros(const Dims& dims) {
-  const size_t size = storage_bytes(DType::Float32, dims, Layout::RowMajor);
+  const size_t size = dense_bytes({DType::Float32, dims});
   if (zeros_.bytes.size() < size) {
-    auto [constant, values] = allocate_constant(dims);
+    auto [constant, values] = allocate_floats(dims);
     std::fill(values.begin(), values.end(), 0.0f);
     zeros_ = std::move(constant);
   }
   Constant result = zeros_;
-  result.dims = dims;
+  result.type.dims = dims;
   result.bytes = zeros_.bytes.first(size);
   return result;
 }

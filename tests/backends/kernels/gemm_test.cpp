@@ -1,7 +1,7 @@
 #include <cmath>
 
+#include "backends/cpu/kernels/panel16.h"
 #include "core/convert.h"
-#include "core/panel16.h"
 #include "kernel_test.h"
 
 namespace vitro::cpu {

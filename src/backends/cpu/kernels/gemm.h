@@ -16,7 +16,7 @@ struct PanelMatrix {
   const uint16_t* bfloat16 = nullptr;
 };
 
-/// Weights packed with pack_panel16 (core/panel16.h).
+/// Weights packed with pack_panel16 (backends/cpu/kernels/panel16.h).
 inline PanelMatrix panel16_matrix(const float* packed, int64_t k) { return {packed, 16 * k, 16}; }
 /// The same, rounded to bfloat16 after packing.
 inline PanelMatrix panel16_matrix(const uint16_t* packed, int64_t k) {

@@ -1,0 +1,25 @@
+#include "backends/cpu/kernels/panel16.h"
+
+namespace vitro::cpu {
+
+template <typename T>
+void pack_panel16(const T* w, int64_t n, int64_t k, T* dst) {
+  for (int64_t base = 0; base < n; base += kPanelWidth)
+    for (int64_t i = 0; i < k; ++i)
+      for (int64_t j = 0; j < kPanelWidth; ++j) *dst++ = base + j < n ? w[(base + j) * k + i] : T{};
+}
+
+template <typename T>
+void unpack_panel16(const T* panels, int64_t n, int64_t k, T* w) {
+  for (int64_t row = 0; row < n; ++row) {
+    const T* panel = panels + row / kPanelWidth * kPanelWidth * k + row % kPanelWidth;
+    for (int64_t i = 0; i < k; ++i) w[row * k + i] = panel[i * kPanelWidth];
+  }
+}
+
+template void pack_panel16(const float*, int64_t, int64_t, float*);
+template void pack_panel16(const uint16_t*, int64_t, int64_t, uint16_t*);
+template void unpack_panel16(const float*, int64_t, int64_t, float*);
+template void unpack_panel16(const uint16_t*, int64_t, int64_t, uint16_t*);
+
+}  // namespace vitro::cpu

@@ -1,0 +1,123 @@
+#include "runtime/engine.h"
+
+#include "core/check.h"
+#include "core/log.h"
+#include "core/thread_team.h"
+#include "runtime/explain.h"
+#include "runtime/interface.h"
+#include "runtime/plan_data.h"
+
+namespace vitro {
+namespace {
+
+// A stream of ever new shapes must not fill the memory with compiled programs.
+constexpr size_t kMaxShapes = 32;
+
+int resolve_threads(int threads) {
+  check(threads >= 0 && threads <= kMaxThreads, ErrorCode::InvalidArgument,
+        "session: {} threads, expected 1 to {} (or 0: one for each core)", threads, kMaxThreads);
+  return threads == 0 ? available_cores() : threads;
+}
+
+int resolve_streams(int streams, int threads) {
+  check(streams >= 0 && streams <= kMaxThreads, ErrorCode::InvalidArgument,
+        "session: {} streams, expected 1 to {} (or 0: as many as fit on the cores)", streams,
+        kMaxThreads);
+  return streams == 0 ? std::max(1, available_cores() / threads) : streams;
+}
+
+LanePool make_lanes(const Backend& backend, const SessionOptions& options) {
+  const int threads = resolve_threads(options.threads);
+  return {backend, resolve_streams(options.streams, threads), {threads, current_cores()}};
+}
+
+TacticSetting tactic_setting(const Backend& backend, int threads) {
+  return {backend.machine(), threads};
+}
+
+const TacticTable* find_tactics(const Tactics& tactics, const Backend& backend, int threads) {
+  if (tactics.empty()) return nullptr;  // the name of the machine takes reading a file
+  const auto found = tactics.find(tactic_setting(backend, threads));
+  return found == tactics.end() ? nullptr : &found->second;
+}
+
+std::string dims_text(std::span<const TensorType> inputs) {
+  std::string text;
+  for (const TensorType& input : inputs)
+    text += (text.empty() ? "" : ", ") + to_string(input.dims);
+  return text;
+}
+
+}  // namespace
+
+Engine::Engine(const Plan& plan, const SessionOptions& options)
+    : plan_(plan),
+      backend_(find_backend(options.backend)),
+      inputs_(input_infos(plan.data().graph)),
+      outputs_(output_infos(plan.data().graph)),
+      lanes_(make_lanes(backend_, options)),
+      tactics_(find_tactics(plan_.data().tactics, backend_, threads())),
+      programs_(
+          kMaxShapes, [this](std::span<const TensorType> types) { return compile(types); },
+          [this] { lanes_.drop_evicted(); }) {}
+
+std::unique_ptr<const Executable> Engine::compile(std::span<const TensorType> inputs) const {
+  const PlanData& data = plan_.data();
+  auto executable = backend_.compile({data.graph, inputs, *data.cache, threads(), tactics_});
+  if (log_enabled(LogTopic::Dispatch))
+    log_message(LogTopic::Dispatch,
+                fmt::format("input {} on {}, threads: {}\n{}", dims_text(inputs), backend_.name(),
+                            threads(), explain(*executable)));
+  return executable;
+}
+
+std::shared_ptr<const CompiledProgram> Engine::compiled(std::span<const TensorView> inputs) {
+  check_inputs(inputs_, inputs);
+  return programs_.get(inputs);
+}
+
+void Engine::run(std::span<const TensorView> inputs, std::span<const TensorView> outputs,
+                 const RunOptions& options, RunObserver* observer) {
+  const auto program = compiled(inputs);
+  check_outputs(outputs_, program->executable->outputs(), outputs);
+  for (size_t i = 0; i < inputs.size(); ++i)
+    check(inputs[i].data != nullptr || num_elements(inputs[i].dims) == 0,
+          ErrorCode::InvalidArgument, "input '{}' has no memory", inputs_[i].name);
+  LanePool::Lease lease(lanes_, options.deadline);
+  lease.slot().context(program).run(inputs, outputs, observer);
+}
+
+Tensor Engine::run(const Tensor& input, RunObserver* observer) {
+  const auto executable = program({&input.view(), 1});
+  check(outputs_.size() == 1, ErrorCode::InvalidArgument,
+        "the model has {} outputs, run() of one tensor returns one", outputs_.size());
+  Tensor output(executable->outputs()[0].dtype, executable->outputs()[0].dims);
+  output.name = outputs_[0].name;
+  run({&input.view(), 1}, {&output.view(), 1}, {}, observer);
+  return output;
+}
+
+std::shared_ptr<const Executable> Engine::program(std::span<const TensorView> inputs) {
+  const auto program = compiled(inputs);
+  return {program, program->executable.get()};
+}
+
+std::shared_ptr<const Executable> Engine::program(const Dims& dims) {
+  const TensorView view{nullptr, inputs_[0].dtype, dims, {}};
+  return program({&view, 1});
+}
+
+void Engine::prepare(std::span<const TensorView> inputs) {
+  const auto program = compiled(inputs);
+  LanePool::Lease(lanes_).slot().context(program);
+}
+
+std::string Engine::explain(const Executable& executable) const {
+  const Tactics& all = plan_.data().tactics;
+  const std::string text = dispatch_text(executable.dispatch());
+  return all.empty() ? text
+                     : text + tactics_text(all, tactic_setting(backend_, threads()),
+                                           executable.dispatch());
+}
+
+}  // namespace vitro

@@ -1,0 +1,45 @@
+#pragma once
+
+#include "runtime/program_cache.h"
+#include "vitro/session.h"
+
+namespace vitro {
+
+/// What a Session is inside; for tools that look into runs.
+class Engine {
+ public:
+  Engine(const Plan& plan, const SessionOptions& options);
+
+  /// Session::run() under the eyes of an observer, which may be null.
+  void run(std::span<const TensorView> inputs, std::span<const TensorView> outputs,
+           const RunOptions& options = {}, RunObserver* observer = nullptr);
+  /// The same for a model of one input and one output, which it makes.
+  Tensor run(const Tensor& input, RunObserver* observer);
+  /// What runs for inputs of these extents; compiles it when that is new. The extents of a model of
+  /// one input may be given alone.
+  std::shared_ptr<const Executable> program(std::span<const TensorView> inputs);
+  std::shared_ptr<const Executable> program(const Dims& dims);
+  /// Compiles and allocates the memory of one run.
+  void prepare(std::span<const TensorView> inputs);
+
+  const Plan& plan() const { return plan_; }
+  const Backend& backend() const { return backend_; }
+  std::span<const IoInfo> inputs() const { return inputs_; }
+  std::span<const IoInfo> outputs() const { return outputs_; }
+  int threads() const { return lanes_.options().threads; }
+  int streams() const { return lanes_.limit(); }
+  std::string explain(const Executable& executable) const;
+
+ private:
+  std::unique_ptr<const Executable> compile(std::span<const TensorType> inputs) const;
+  std::shared_ptr<const CompiledProgram> compiled(std::span<const TensorView> inputs);
+
+  const Plan plan_;
+  const Backend& backend_;
+  const std::vector<IoInfo> inputs_, outputs_;
+  LanePool lanes_;
+  const TacticTable* const tactics_;
+  ProgramCache programs_;
+};
+
+}  // namespace vitro

@@ -1,0 +1,146 @@
+#include "runtime/interface.h"
+
+#include <algorithm>
+
+#include "core/check.h"
+#include "ir/infer.h"
+
+namespace vitro {
+namespace {
+
+// 2^31 elements are 8 GiB: beyond that a request is a mistake, and sizes stay far from overflow.
+constexpr int64_t kMaxInputElements = int64_t{1} << 31;
+
+std::vector<DimRange> ranges_of(const Graph& graph, const Port& port) {
+  if (!port.dims.empty()) return port.dims;
+  std::vector<DimRange> ranges;
+  for (int64_t extent : graph.value(port.value).type.dims)
+    ranges.push_back({"", extent, extent, 1});
+  return ranges;
+}
+
+std::vector<Dims> output_dims(const Graph& graph, std::span<const TensorType> inputs) {
+  const std::vector<TensorType> types = infer_types(graph, inputs);
+  std::vector<Dims> dims;
+  for (const Port& port : graph.outputs) dims.push_back(types[static_cast<size_t>(port.value)].dims);
+  return dims;
+}
+
+std::string expected_extent(const DimRange& range) {
+  std::string text = range.multiple > 1 ? fmt::format("a multiple of {}", range.multiple)
+                                        : std::string("an extent");
+  if (range.min == range.max) return fmt::format("{}", range.min);
+  text += fmt::format(", at least {}", range.min);
+  if (range.max < kOpenExtent) text += fmt::format(", at most {}", range.max);
+  return text;
+}
+
+bool holds(const DimRange& range, int64_t extent) {
+  return extent >= range.min && extent <= range.max && extent % range.multiple == 0;
+}
+
+/// The closest extents that the ranges take.
+Dims nearest(const std::vector<DimRange>& ranges, const Dims& dims) {
+  Dims result;
+  for (size_t axis = 0; axis < dims.size(); ++axis) {
+    const DimRange& range = ranges[axis];
+    const int64_t clamped = std::clamp(dims[axis], range.min, range.max);
+    const int64_t rounded = (clamped + range.multiple / 2) / range.multiple * range.multiple;
+    result.push_back(std::clamp(rounded, range.min, range.max));
+  }
+  return result;
+}
+
+void check_input(const IoInfo& info, const TensorView& view) {
+  check(view.dims.size() == info.dims.size(), ErrorCode::InvalidArgument,
+        "input '{}' is {}, expected {}", info.name, to_string(view.dims), to_string(info.dims));
+  for (size_t axis = 0; axis < view.dims.size(); ++axis) {
+    const DimRange& range = info.dims[axis];
+    if (holds(range, view.dims[axis])) continue;
+    fail_hint(ErrorCode::InvalidArgument,
+              fmt::format("the nearest extents are {}", to_string(nearest(info.dims, view.dims))),
+              "input '{}' is {}: {} is {}, expected {}", info.name, to_string(view.dims),
+              range.name.empty() ? fmt::format("axis {}", axis) : range.name, view.dims[axis],
+              expected_extent(range));
+  }
+  check(num_elements(view.dims) <= kMaxInputElements, ErrorCode::InvalidArgument,
+        "input '{}' is {}: more than 2^31 elements", info.name, to_string(view.dims));
+  check(view.dtype == info.dtype, ErrorCode::InvalidArgument,
+        "input '{}' {}: its elements are {}, not {}", info.name, to_string(view.dims),
+        dtype_name(view.dtype), dtype_name(info.dtype));
+}
+
+}  // namespace
+
+std::vector<IoInfo> input_infos(const Graph& graph) {
+  std::vector<IoInfo> infos;
+  for (const Port& port : graph.inputs)
+    infos.push_back({port.name, graph.value(port.value).type.dtype, ranges_of(graph, port)});
+  return infos;
+}
+
+std::vector<IoInfo> output_infos(const Graph& graph) {
+  std::vector<IoInfo> infos;
+  const std::vector<TensorType> types = input_types(graph);
+  const std::vector<Dims> usual = output_dims(graph, types);
+  for (size_t k = 0; k < graph.outputs.size(); ++k) {
+    const Port& port = graph.outputs[k];
+    infos.push_back({port.name, graph.value(port.value).type.dtype, {}});
+    for (int64_t extent : usual[k]) infos.back().dims.push_back({"", extent, extent, 1});
+  }
+  // One extent of an input after the other is made larger and smaller.
+  for (size_t i = 0; i < graph.inputs.size(); ++i) {
+    const std::vector<DimRange> ranges = ranges_of(graph, graph.inputs[i]);
+    for (size_t axis = 0; axis < ranges.size(); ++axis) {
+      const DimRange& range = ranges[axis];
+      if (range.min == range.max) continue;
+      std::vector<TensorType> changed = types;
+      int64_t& extent = changed[i].dims[axis];
+      const int64_t before = extent;
+      extent = before + range.multiple <= range.max ? before + range.multiple
+                                                    : before - range.multiple;
+      const std::vector<Dims> moved = output_dims(graph, changed);
+      for (size_t k = 0; k < moved.size(); ++k)
+        for (size_t a = 0; a < moved[k].size(); ++a) {
+          if (moved[k][a] == usual[k][a]) continue;
+          const bool same = usual[k][a] == before && moved[k][a] == extent;
+          infos[k].dims[a] = same ? range : DimRange{"", 0, kOpenExtent, 1};
+        }
+    }
+  }
+  return infos;
+}
+
+std::string to_string(std::span<const DimRange> dims) {
+  std::string text;
+  for (const DimRange& range : dims) {
+    text += text.empty() ? "" : " x ";
+    if (range.min == range.max)
+      text += fmt::format("{}", range.min);
+    else
+      text += range.name.empty() ? fmt::format("{} to {}", range.min, range.max) : range.name;
+  }
+  return text.empty() ? "scalar" : text;
+}
+
+void check_inputs(std::span<const IoInfo> infos, std::span<const TensorView> inputs) {
+  check(inputs.size() == infos.size(), ErrorCode::InvalidArgument,
+        "{} inputs, the model has {}", inputs.size(), infos.size());
+  for (size_t i = 0; i < infos.size(); ++i) check_input(infos[i], inputs[i]);
+}
+
+void check_outputs(std::span<const IoInfo> infos, std::span<const TensorType> types,
+                   std::span<const TensorView> outputs) {
+  check(outputs.size() == infos.size(), ErrorCode::InvalidArgument,
+        "memory for {} outputs, the model has {}", outputs.size(), infos.size());
+  for (size_t i = 0; i < infos.size(); ++i) {
+    const TensorView& view = outputs[i];
+    check(view.dtype == types[i].dtype && view.dims == types[i].dims, ErrorCode::InvalidArgument,
+          "memory for output '{}' is {} {}, expected {} {}", infos[i].name, dtype_name(view.dtype),
+          to_string(view.dims), dtype_name(types[i].dtype), to_string(types[i].dims));
+    check(view.data != nullptr || num_elements(view.dims) == 0, ErrorCode::InvalidArgument,
+          "output '{}' has no memory", infos[i].name);
+  }
+}
+
+}  // namespace vitro

@@ -1,0 +1,105 @@
+#include "runtime/lane_pool.h"
+
+#include <algorithm>
+
+#include "core/check.h"
+
+namespace vitro {
+
+Context& LaneSlot::context(const std::shared_ptr<const CompiledProgram>& program) {
+  for (const Entry& entry : entries_)
+    if (entry.program == program) return *entry.context;
+  entries_.push_back({program, program->executable->on(*lane_)});
+  return *entries_.back().context;
+}
+
+void LaneSlot::drop_evicted() {
+  std::erase_if(entries_, [](const Entry& entry) { return entry.program->evicted.load(); });
+}
+
+LanePool::LanePool(const Backend& backend, int limit, const LaneOptions& options)
+    : backend_(backend), limit_(limit), options_(options), free_(limit) {
+  idle_.reserve(static_cast<size_t>(limit));
+}
+
+/// Takes a place. One that is given back goes to the first who waits, never to who comes later.
+void LanePool::enter(std::unique_lock<std::mutex>& lock, const Deadline& deadline) {
+  if (free_ > 0) {
+    --free_;
+    return;
+  }
+  Waiter self;
+  *end_ = &self;
+  end_ = &self.next;
+  const auto admitted = [&] { return self.admitted; };
+  if (!deadline) {
+    self.turn.wait(lock, admitted);
+  } else if (!self.turn.wait_until(lock, *deadline, admitted)) {
+    leave_queue(self);
+    fail(ErrorCode::DeadlineExceeded, "session: no stream of {} was free before the deadline",
+         limit_);
+  }
+}
+
+void LanePool::leave_queue(Waiter& waiter) {
+  Waiter** link = &first_;
+  while (*link != &waiter) link = &(*link)->next;
+  *link = waiter.next;
+  if (end_ == &waiter.next) end_ = link;
+}
+
+void LanePool::leave(std::unique_ptr<LaneSlot> slot) noexcept {
+  if (slot) slot->drop_evicted();
+  const std::lock_guard lock(mutex_);
+  if (slot) idle_.push_back(std::move(slot));
+  if (!first_) {
+    ++free_;
+    return;
+  }
+  Waiter& next = *first_;
+  first_ = next.next;
+  if (!first_) end_ = &first_;
+  next.admitted = true;
+  next.turn.notify_one();  // under the lock: afterwards the waiter may be gone
+}
+
+int LanePool::waiting() {
+  const std::lock_guard lock(mutex_);
+  int count = 0;
+  for (const Waiter* waiter = first_; waiter; waiter = waiter->next) ++count;
+  return count;
+}
+
+int LanePool::num_lanes() {
+  const std::lock_guard lock(mutex_);
+  return made_;
+}
+
+void LanePool::drop_evicted() {
+  const std::lock_guard lock(mutex_);
+  for (const auto& slot : idle_) slot->drop_evicted();
+}
+
+LanePool::Lease::Lease(LanePool& pool, const Deadline& deadline) : pool_(pool) {
+  {
+    std::unique_lock lock(pool.mutex_);
+    pool.enter(lock, deadline);
+    if (!pool.idle_.empty()) {
+      slot_ = std::move(pool.idle_.back());
+      pool.idle_.pop_back();
+      return;
+    }
+  }
+  try {
+    slot_ = std::make_unique<LaneSlot>(pool.backend_.make_lane(pool.options_));
+  } catch (...) {
+    pool.leave(nullptr);
+    throw;
+  }
+  const std::lock_guard lock(pool.mutex_);
+  ++pool.made_;
+}
+
+LanePool::Lease::~Lease() { pool_.leave(std::move(slot_)); }
+
+}  // namespace vitro
