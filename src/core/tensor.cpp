@@ -10,6 +10,7 @@
 #include "core/dtype.h"
 
 namespace vitro {
+
 size_t dtype_size(DType dtype) {
   switch (dtype) {
     case DType::Float64:
