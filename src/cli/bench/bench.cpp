@@ -36,8 +36,7 @@ class Target {
   const Session& session() const { return session_; }
 
   void run(int stream) {
-    session_.run(input_.as<float>().data(), dims_,
-                 outputs_[static_cast<size_t>(stream)].as<float>().data());
+    session_.run({&input_.view(), 1}, {&outputs_[static_cast<size_t>(stream)].view(), 1});
   }
 
  private:

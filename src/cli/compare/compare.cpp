@@ -96,7 +96,7 @@ std::optional<OutputErrors> output_errors(const LayerErrors& errors) {
 TimedRun timed_run(const Session& session, const Tensor& input, Tensor& logits) {
   return [&] {
     const auto start = std::chrono::steady_clock::now();
-    session.run(input.as<float>().data(), input.dims(), logits.as<float>().data());
+    session.run({&input.view(), 1}, {&logits.view(), 1});
     return std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - start)
         .count();
   };

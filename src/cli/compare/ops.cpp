@@ -23,9 +23,9 @@ std::string weight_types(const PlacedProgram& program, const std::vector<size_t>
   const Graph& graph = program.plan.data().graph;
   for (size_t index : ops)
     for (ValueId id : program.ops[index].node->inputs)
-      if (const auto& constant = graph.value(id).constant; constant && constant->dims.size() > 1)
-        types.insert(
-            fmt::format("{} {}", dtype_name(constant->dtype), layout_name(constant->layout)));
+      if (const auto& constant = graph.value(id).constant; constant && constant->type.dims.size() > 1)
+        types.insert(fmt::format("{} {}", dtype_name(constant->type.dtype),
+                                 constant->storage.empty() ? "rows" : constant->storage));
   return fmt::format("{}", fmt::join(types, ", "));
 }
 

@@ -20,7 +20,7 @@ struct OpText {
 
 OpText op_text(const PlacedProgram& program, const std::vector<size_t>& ops);
 
-/// Dtypes and layouts of the matrices and filters that ops read: "F32 panel16".
+/// Dtypes and layouts of the matrices and filters that ops read: "F32 cpu:panel16".
 std::string weight_types(const PlacedProgram& program, const std::vector<size_t>& ops);
 
 /// Names of the members that tell the two sides apart.
