@@ -6,6 +6,7 @@
 #include <cstring>
 
 #include "core/byte_reader.h"
+#include "core/dtype.h"
 #include "core/file_io.h"
 #include "core/temporary_directory.h"
 #include "formats/hostile.h"

@@ -2,6 +2,7 @@
 
 #include <atomic>
 #include <cstdlib>
+#include <functional>
 #include <new>
 
 #include "backends/count_allocations.h"
@@ -14,7 +15,7 @@ std::atomic<size_t> aligned_bytes{0};
 
 }  // namespace
 
-// Arenas are the only memory that a session asks for with an alignment and without an exception.
+// Of allocate_aligned(), which gives a run nothing but its arena.
 void* operator new(size_t bytes, std::align_val_t alignment, const std::nothrow_t&) noexcept {
   aligned_bytes += bytes;
   return std::aligned_alloc(static_cast<size_t>(alignment), bytes);
@@ -45,13 +46,32 @@ TEST(SessionAllocation, RunsAreFreeOfItAfterTheFirstOfAShape) {
   EXPECT_GT(num_allocations(), before) << "the counter does not count" << *counted;
 }
 
+/// Does something else before the first step of a run.
+class Interruption final : public RunObserver {
+ public:
+  explicit Interruption(std::function<void()> work) : work_(std::move(work)) {}
+  void before_step(size_t step) override {
+    if (step == 0) work_();
+  }
+
+ private:
+  std::function<void()> work_;
+};
+
 TEST(SessionAllocation, TheArenaHasTheBytesThatMemoryUseSays) {
   for (const char* backend : {"cpu", "reference"}) {
-    const Session session(test::small_plan(), {backend, 2});
+    const Session session(test::small_plan(), {backend, 1, 2});
     const Dims dims{3, 3, 16, 8};
-    const size_t before = aligned_bytes;
+    const Tensor images = test::random_images(dims);
+    const float* const pixels = images.as<float>().data();
+    std::vector<float> first(15), second(15);
     session.prepare(dims);
-    EXPECT_EQ(aligned_bytes - before, compiled_program(session, dims)->memory().arena) << backend;
+    const size_t before = aligned_bytes;
+    Interruption second_run([&] { session.run(pixels, dims, second.data()); });
+    run_observed(session, pixels, dims, first.data(), &second_run);
+    EXPECT_EQ(aligned_bytes - before, compiled_program(session, dims)->memory().arena)
+        << backend << ": the second run at the same time needs an arena of its own";
+    EXPECT_EQ(first, second);
   }
 }
 
