@@ -17,7 +17,7 @@ struct Dispatch {
     std::string refusal;  ///< empty: chosen
   };
   std::string source;
-  OpKind kind;
+  const char* op;  ///< op_name()
   Dims output;
   std::vector<Answer> answers;
   std::string key;                      ///< op_key()
@@ -40,7 +40,7 @@ struct SectionInfo {
 struct StepInfo {
   size_t node;         ///< of the graph that was compiled; one inlined is several steps
   std::string source;  ///< module path of the node
-  OpKind kind;
+  const char* op;      ///< op_name()
   const char* impl;
   TensorType output;    ///< the first result
   double flops;         ///< multiply-adds count as two

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "ir/op_info.h"
+
 namespace vitro {
 
 const Impl* find_impl(ImplList impls, std::string_view id) {
@@ -11,7 +13,7 @@ const Impl* find_impl(ImplList impls, std::string_view id) {
 }
 
 Dispatch ask(const OpContext& op, ImplList impls, const TacticTable* tactics) {
-  Dispatch dispatch{op.node.source, op.node.kind, op.output().dims, {}, op_key(op), {}, {}};
+  Dispatch dispatch{op.node.source, op_name(op.node), op.output().dims, {}, op_key(op), {}, {}};
   for (const Impl& impl : impls)
     if (impl.use != ImplUse::LastResort && !impl.can_run(op))
       dispatch.candidates.push_back(impl.id);

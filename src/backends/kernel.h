@@ -63,6 +63,7 @@ struct OpContext {
   const Node& node;
   std::span<const TensorType> types;  ///< by value id, at the shape being compiled
   int threads;
+  std::span<const Contents> contents = {};  ///< by value id, where they are known
 
   const TensorType& input(size_t i) const { return types[static_cast<size_t>(node.inputs[i])]; }
   const TensorType& output(size_t i = 0) const {

@@ -4,7 +4,7 @@
 
 namespace vitro {
 
-constexpr size_t kMaxOperands = 16;
+constexpr size_t kMaxOperands = 128;
 
 /// Where a tensor lies when the program runs.
 struct Place {

@@ -26,7 +26,7 @@ struct Options : CommonOptions {
 
 std::map<std::string, int64_t> count_ops(const Plan& plan) {
   std::map<std::string, int64_t> counts;
-  for (const Node& node : plan.data().graph.nodes) ++counts[op_info(node.kind).name];
+  for (const Node& node : plan.data().graph.nodes) ++counts[op_name(node)];
   return counts;
 }
 
@@ -67,7 +67,7 @@ Json why_json(const Executable& executable) {
     for (const auto& [impl, refusal] : dispatch.answers)
       if (!refusal.empty()) refused.push_back({{"impl", impl}, {"reason", refusal}});
     json.push_back(
-        {{"op", op_info(dispatch.kind).name},
+        {{"op", dispatch.op},
          {"source", dispatch.source},
          {"shape", dispatch.output},
          {"impl", is_inlined(dispatch) ? Json(nullptr) : Json(dispatch.answers.back().impl)},

@@ -12,7 +12,7 @@ void pack_weights(Graph& graph) {
   const Matcher before(graph);
   std::map<ValueId, std::vector<ValueId*>> readers;  // of each matrix, as a matrix
   for (Node& node : graph.nodes)
-    for (size_t operand : matrix_operands(node.kind))
+    for (size_t operand : op_info(node.kind).matrices)
       if (is_weight(graph, node.inputs[operand]))
         readers[node.inputs[operand]].push_back(&node.inputs[operand]);
   for (const auto& [id, operands] : readers) {

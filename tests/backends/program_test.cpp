@@ -67,9 +67,9 @@ TEST(FindBackend, RefusesAnUnknownName) {
 TEST(Program, ReshapesAreViews) {
   GraphBuilder builder;
   ValueId x = builder.input("x", {2, 3, 4, 5});
-  x = builder.op(OpKind::Gelu, {}, {x}, "a");
+  x = builder.op(UnaryFunction::Gelu, x, "a");
   x = builder.op(OpKind::Reshape, ReshapeAttrs{{0, -1, 5}}, {x}, "tokens");
-  x = builder.op(OpKind::Gelu, {}, {x}, "b");
+  x = builder.op(UnaryFunction::Gelu, x, "b");
   x = builder.op(OpKind::Reshape, ReshapeAttrs{{6, 20}}, {x}, "rows");
   x = builder.op(OpKind::Softmax, {}, {x}, "c");
   x = builder.op(OpKind::Reshape, ReshapeAttrs{{-1}}, {x}, "flat");
@@ -87,10 +87,10 @@ TEST(Program, OutputsMayRepeatAndMayBeInputsOrConstants) {
   GraphBuilder builder;
   const ValueId x = builder.input("x", {2, 6});
   const ValueId c = builder.constant("c", Random("c").constant({6}, -1, 1));
-  const ValueId sum = builder.op(OpKind::Add, {}, {x, c}, "sum");
+  const ValueId sum = builder.op(BinaryFunction::Add, x, c, "sum");
   const ValueId view = builder.op(OpKind::Reshape, ReshapeAttrs{{3, 4}}, {sum}, "view");
   const ValueId input_view = builder.op(OpKind::Reshape, ReshapeAttrs{{12}}, {x}, "input_view");
-  const ValueId product = builder.op(OpKind::Mul, {}, {sum, sum}, "product");
+  const ValueId product = builder.op(BinaryFunction::Mul, sum, sum, "product");
   const Graph graph = builder.finish({view, x, sum, c, product, input_view, sum});
   expect_agrees(graph, std::vector<Tensor>{Random("outputs").tensor({2, 6}, -1, 1)});
 }
@@ -98,13 +98,13 @@ TEST(Program, OutputsMayRepeatAndMayBeInputsOrConstants) {
 TEST(Program, WorksInPlaceOnlyWhereNobodyElseReads) {
   GraphBuilder builder;
   const ValueId x = builder.input("x", {4, 16});
-  const ValueId a = builder.op(OpKind::Gelu, {}, {x}, "a");
+  const ValueId a = builder.op(UnaryFunction::Gelu, x, "a");
   const ValueId b = builder.op(OpKind::Softmax, {}, {a}, "b");  // a is read again below
-  const ValueId c = builder.op(OpKind::Gelu, {}, {b}, "c");
-  const ValueId d = builder.op(OpKind::Add, {}, {c, a}, "d");
-  const ValueId e = builder.op(OpKind::Mul, {}, {d, d}, "e");
-  const ValueId f = builder.op(OpKind::Add, {}, {e, x}, "f");
-  const Graph graph = builder.finish({builder.op(OpKind::Gelu, {}, {f}, "g")});
+  const ValueId c = builder.op(UnaryFunction::Gelu, b, "c");
+  const ValueId d = builder.op(BinaryFunction::Add, c, a, "d");
+  const ValueId e = builder.op(BinaryFunction::Mul, d, d, "e");
+  const ValueId f = builder.op(BinaryFunction::Add, e, x, "f");
+  const Graph graph = builder.finish({builder.op(UnaryFunction::Gelu, f, "g")});
   expect_agrees(graph, std::vector<Tensor>{Random("in place").tensor({4, 16}, -1, 1)});
 }
 
@@ -114,8 +114,8 @@ TEST(Program, ServesOtherShapesThanTheDefault) {
   const Constant weight = Random("weight").constant({3, 3, 8}, -1, 1);
   const ValueId y = builder.op(OpKind::DepthwiseConv2d, Conv2dAttrs{{1, 1}, {1, 1, 1, 1}},
                                {x, builder.constant("weight", weight)}, "conv");
-  const Graph graph =
-      builder.finish({builder.op(OpKind::ReduceMean, ReduceAttrs{{1, 2}}, {y}, "m")});
+  const Graph graph = builder.finish(
+      {builder.op(OpKind::Reduce, ReduceAttrs{ReduceFunction::Mean, {1, 2}}, {y}, "m")});
   expect_agrees(graph, std::vector<Tensor>{Random("shape").tensor({3, 9, 5, 8}, -1, 1)});
   expect_error(ErrorCode::InvalidArgument, {"depthwise_conv2d", "'conv'"}, [&] {
     compile(reference(), graph, std::vector<Tensor>{Tensor({1, 4, 4, 9})});
@@ -125,7 +125,7 @@ TEST(Program, ServesOtherShapesThanTheDefault) {
 TEST(Program, RefusesNoThreads) {
   GraphBuilder builder;
   const ValueId x = builder.input("x", {3});
-  const Graph graph = builder.finish({builder.op(OpKind::Gelu, {}, {x}, "a")});
+  const Graph graph = builder.finish({builder.op(UnaryFunction::Gelu, x, "a")});
   for (const int threads : {0, -1})
     expect_error(ErrorCode::InvalidArgument, {"threads"},
                  [&] { compile(reference(), graph, std::vector<Tensor>{Tensor({3})}, threads); });
@@ -139,7 +139,7 @@ ImplList refusing_impls(OpKind) { return {&kRefusing, 1}; }
 TEST(Program, SaysWhoRefusedAnOp) {
   GraphBuilder builder;
   const ValueId x = builder.input("x", {3});
-  const Graph graph = builder.finish({builder.op(OpKind::Gelu, {}, {x}, "block.act")});
+  const Graph graph = builder.finish({builder.op(UnaryFunction::Gelu, x, "block.act")});
   const std::vector<TensorType> types{{DType::Float32, {3}}};
   expect_error(ErrorCode::Unsupported, {"'bare'", "gelu", "'block.act'"},
                [&] { compile_program(graph, types, {1}, no_impls, "bare"); });
@@ -172,7 +172,8 @@ TEST(Reference, RefusesPanelsThatAreNoLinearWeight) {
 TEST(Reference, MaximumWithNaNIsNaN) {
   GraphBuilder builder;
   const ValueId x = builder.input("x", {2, 3});
-  const Graph graph = builder.finish({builder.op(OpKind::ReduceMax, ReduceAttrs{{1}}, {x}, "max")});
+  const Graph graph = builder.finish(
+      {builder.op(OpKind::Reduce, ReduceAttrs{ReduceFunction::Max, {1}}, {x}, "max")});
   std::vector<Tensor> inputs{Tensor({2, 3})};
   std::ranges::copy(
       std::array{1.0f, std::numeric_limits<float>::quiet_NaN(), 2.0f, -3.0f, -1.0f, -2.0f},
@@ -186,9 +187,9 @@ TEST(Reference, MaximumWithNaNIsNaN) {
 TEST(Program, AnEmptyBatchRunsNothing) {
   GraphBuilder builder;
   const ValueId x = builder.input("x", {2, 3}, DType::Float32, {{"n", 0, 8, 1}, {"", 3, 3, 1}});
-  const ValueId gelu = builder.op(OpKind::Gelu, {}, {x}, "gelu");
-  const Graph graph =
-      builder.finish({gelu, builder.op(OpKind::ReduceMax, ReduceAttrs{{0}}, {gelu}, "peak")});
+  const ValueId gelu = builder.op(UnaryFunction::Gelu, x, "gelu");
+  const Graph graph = builder.finish(
+      {gelu, builder.op(OpKind::Reduce, ReduceAttrs{ReduceFunction::Max, {0}}, {gelu}, "peak")});
   const std::vector<Tensor> inputs{Tensor({0, 3})};
   for (const BackendRow& row : backend_rows()) {
     SCOPED_TRACE(row.name);

@@ -18,12 +18,8 @@ RowMajorOperand::RowMajorOperand(const OpContext& op, size_t index) : index_(ind
 
 std::optional<Refusal> needs_rows(const OpContext& op) {
   for (size_t i = 0; i < op.num_inputs(); ++i) {
-    if (!op.has_input(i)) continue;
     const Constant* constant = op.constant(i);
-    if (constant && is_matrix_operand(op.node.kind, i)) continue;
-    if (op.input(i).dtype != DType::Float32)
-      return Refusal{fmt::format("operand {} is {}, not F32", i, dtype_name(op.input(i).dtype))};
-    if (constant && constant->layout != Layout::RowMajor)
+    if (constant && constant->layout != Layout::RowMajor && !is_matrix_operand(op.node.kind, i))
       return Refusal{fmt::format("operand {} has layout {}", i, layout_name(constant->layout))};
   }
   return std::nullopt;
@@ -39,22 +35,46 @@ struct Row {
   Impl impl;
 };
 
-// Absent: reshapes, which are views, and fused ops, which are inlined: their body defines them.
+// Absent: views, shape, whose elements are known, foreign ops, and fused ops, which are inlined:
+// their body defines them.
 constexpr std::array kRows{
-    Row{OpKind::Conv2d, {"reference:conv2d", needs_rows, make_conv2d}},
-    Row{OpKind::DepthwiseConv2d, {"reference:depthwise_conv2d", needs_rows, make_depthwise_conv2d}},
-    Row{OpKind::Linear, {"reference:linear", needs_rows, make_linear}},
-    Row{OpKind::BatchNorm, {"reference:batch_norm", needs_rows, make_batch_norm}},
-    Row{OpKind::LayerNorm, {"reference:layer_norm", needs_rows, make_layer_norm}},
-    Row{OpKind::Gelu, {"reference:gelu", needs_rows, make_gelu}},
-    Row{OpKind::Add, {"reference:add", needs_rows, make_add}},
-    Row{OpKind::Mul, {"reference:mul", needs_rows, make_mul}},
-    Row{OpKind::MatMul, {"reference:matmul", needs_rows, make_matmul}},
-    Row{OpKind::Softmax, {"reference:softmax", needs_rows, make_softmax}},
+    Row{OpKind::Conv, {"reference:conv", needs_rows, in_float32<make_conv>}},
+    Row{OpKind::DepthwiseConv2d,
+        {"reference:depthwise_conv2d", needs_rows, in_float32<make_depthwise_conv2d>}},
+    Row{OpKind::Linear, {"reference:linear", needs_rows, in_float32<make_linear>}},
+    Row{OpKind::MatMul, {"reference:matmul", needs_rows, in_float32<make_matmul>}},
+    Row{OpKind::Unary, {"reference:unary", needs_rows, make_unary}},
+    Row{OpKind::Binary, {"reference:binary", needs_rows, make_binary}},
+    Row{OpKind::Compare, {"reference:compare", needs_rows, make_compare}},
+    Row{OpKind::Cast, {"reference:cast", needs_rows, make_cast}},
+    Row{OpKind::Clip, {"reference:clip", needs_rows, make_clip}},
+    Row{OpKind::Where, {"reference:where", needs_rows, make_where}},
+    Row{OpKind::QuantizeLinear, {"reference:quantize_linear", needs_rows, make_quantize_linear}},
+    Row{OpKind::DequantizeLinear,
+        {"reference:dequantize_linear", needs_rows, make_dequantize_linear}},
+    Row{OpKind::BatchNorm, {"reference:batch_norm", needs_rows, in_float32<make_batch_norm>}},
+    Row{OpKind::LayerNorm, {"reference:layer_norm", needs_rows, in_float32<make_layer_norm>}},
+    Row{OpKind::GroupNorm, {"reference:group_norm", needs_rows, in_float32<make_group_norm>}},
+    Row{OpKind::Softmax, {"reference:softmax", needs_rows, in_float32<make_softmax>}},
+    Row{OpKind::LogSoftmax, {"reference:log_softmax", needs_rows, in_float32<make_softmax>}},
+    Row{OpKind::Reduce, {"reference:reduce", needs_rows, make_reduce}},
+    Row{OpKind::Pool, {"reference:pool", needs_rows, in_float32<make_pool>}},
+    Row{OpKind::Arg, {"reference:arg", needs_rows, make_arg}},
+    Row{OpKind::TopK, {"reference:top_k", needs_rows, make_top_k}},
+    Row{OpKind::CumSum, {"reference:cum_sum", needs_rows, make_cum_sum}},
     Row{OpKind::Transpose, {"reference:transpose", needs_rows, make_transpose}},
     Row{OpKind::Slice, {"reference:slice", needs_rows, make_slice}},
-    Row{OpKind::ReduceMean, {"reference:reduce_mean", needs_rows, make_reduce_mean}},
-    Row{OpKind::ReduceMax, {"reference:reduce_max", needs_rows, make_reduce_max}},
+    Row{OpKind::Concat, {"reference:concat", needs_rows, make_concat}},
+    Row{OpKind::Split, {"reference:split", needs_rows, make_split}},
+    Row{OpKind::Pad, {"reference:pad", needs_rows, make_pad}},
+    Row{OpKind::Gather, {"reference:gather", needs_rows, make_gather}},
+    Row{OpKind::GatherElements, {"reference:gather_elements", needs_rows, make_gather_elements}},
+    Row{OpKind::Expand, {"reference:expand", needs_rows, make_expand}},
+    Row{OpKind::Tile, {"reference:tile", needs_rows, make_tile}},
+    Row{OpKind::Resize, {"reference:resize", needs_rows, make_resize}},
+    Row{OpKind::Range, {"reference:range", needs_rows, make_range}},
+    Row{OpKind::ConstantOfShape,
+        {"reference:constant_of_shape", needs_rows, make_constant_of_shape}},
 };
 
 /// What portable code can do at best: plain loops, as the compiler of this program makes them.
@@ -73,7 +93,7 @@ class ReferenceBackend final : public Backend {
  public:
   const char* name() const override { return "reference"; }
   std::string describe() const override {
-    return "portable C++: float32 tensors, sums in float64; the definition of every op";
+    return "portable C++: sums in float64; the definition of every op";
   }
   std::string instruction_set() const override { return "scalar"; }
   Peaks peaks(int threads, size_t max_buffer_bytes) const override {

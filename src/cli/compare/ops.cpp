@@ -34,7 +34,7 @@ OpText op_text(const PlacedProgram& program, const std::vector<size_t>& ops) {
   if (ops.empty()) return text;
   for (size_t index : ops) {
     const PlacedOp& op = program.ops[index];
-    append(text.ops, op_info(op.node->kind).name);
+    append(text.ops, op_name(*op.node));
     for (const StepInfo& step : program.steps(op)) append(text.impls, step.impl);
     text.num_steps += op.num_steps;
     text.weight_bytes += op.weight_bytes;
