@@ -38,7 +38,7 @@ void expect_dtypes(const Node& node, Operands in) {
          "operand 0 is {}, which the op does not take", dtype_name(first));
   for (size_t i = 1; i < in.size(); ++i) {
     const bool shared = (info.dtypes.same >> std::min<size_t>(i, 31) & 1) != 0;
-    const bool narrow = is_matrix_operand(node.kind, i);
+    const bool narrow = is_matrix_operand(node.kind, i) && in[i] && is_float(in[i].dtype());
     if (in[i] && shared && !narrow)
       expect(in[i].dtype() == first, node, "operand {} is {}, expected {} as operand 0", i,
              dtype_name(in[i].dtype()), dtype_name(first));

@@ -83,6 +83,44 @@ TEST(Program, ReshapesAreViews) {
   expect_agrees(graph, inputs);
 }
 
+TEST(Program, ArithmeticOnShapesRunsNothing) {
+  GraphBuilder builder;
+  const ValueId x = builder.input("x", {2, 3, 4});
+  const ValueId shape = builder.op(OpKind::Shape, {}, {x}, "shape");
+  const int64_t order[] = {1, 0, 2};
+  const ValueId indices = builder.constant("order", make_constant(Dims{3}, order));
+  const ValueId dims = builder.op(OpKind::Gather, AxisAttrs{0}, {shape, indices}, "gather");
+  const ValueId y = builder.op(OpKind::Reshape, ReshapeAttrs{}, {x, dims}, "reshape");
+  const Graph graph = builder.finish({builder.op(UnaryFunction::Gelu, y, "gelu"), dims});
+  const TensorType type{DType::Float32, {5, 3, 4}};
+  const auto executable = reference().compile(graph, {&type, 1}, {1});
+  EXPECT_EQ(executable->steps().size(), 1u);
+  EXPECT_EQ(executable->outputs()[0].dims, (Dims{3, 5, 4}));
+  // The elements themselves may be a result.
+  std::vector<float> in(60), out(60);
+  Ints result(3);
+  const std::byte* inputs[] = {reinterpret_cast<const std::byte*>(in.data())};
+  std::byte* outputs[] = {reinterpret_cast<std::byte*>(out.data()),
+                          reinterpret_cast<std::byte*>(result.data())};
+  ThreadTeam team(1);
+  executable->run(inputs, outputs, nullptr, team, nullptr);
+  EXPECT_EQ(result, (Ints{3, 5, 4}));
+}
+
+TEST(Program, RefusesAForeignOpByItsName) {
+  ForeignAttrs attrs;
+  attrs.name = "DeformConv";
+  attrs.results = {{DType::Float32, {1, 2}}};
+  GraphBuilder builder;
+  const ValueId x = builder.input("x", {1, 2});
+  const Graph graph = builder.finish({builder.op(OpKind::Foreign, attrs, {x}, "head")});
+  const TensorType type{DType::Float32, {1, 2}};
+  for (const char* name : {"reference", "cpu"})
+    expect_error(ErrorCode::Unsupported, {name, "no implementation of DeformConv 'head'"}, [&] {
+      find_backend(name).compile(graph, {&type, 1}, {1});
+    });
+}
+
 TEST(Program, OutputsMayRepeatAndMayBeInputsOrConstants) {
   GraphBuilder builder;
   const ValueId x = builder.input("x", {2, 6});
