@@ -37,6 +37,9 @@ inline constexpr Tolerance kFloat32Model{1e-10, 1e-4};
 // UniFormer-S with random weights measures 3.0e-5 and 0.017, the shipped one 1.1e-5 and 0.019.
 inline constexpr Tolerance kBFloat16Weights{2.5e-4, 0.1};
 
+// A small network of numbers near 1 whose values are all bfloat16: each is off by up to 2^-9 of it.
+inline constexpr double kBFloat16Network = 2e-2;
+
 // A graph before and after passes, both on the reference backend: folded weights are combined in
 // double and rounded to float32 once more than those before them. The worst model measures 1.3e-13.
 inline constexpr Tolerance kFoldedWeights{1e-12, 1e-5};

@@ -19,7 +19,7 @@ from onnx import helper, numpy_helper
 
 MAX_BYTES = 30_000  # of the tensors of one case
 TAGS = {"float32": "F32", "float16": "F16", "float64": "F64", "int64": "I64", "int32": "I32", "int16": "I16",
-        "int8": "I8", "uint8": "U8", "bool": "BOOL"}
+        "int8": "I8", "uint8": "U8", "uint16": "U16", "uint32": "U32", "bool": "BOOL"}
 INT_MAX = 1 << 40  # the largest attribute
 
 
@@ -415,7 +415,10 @@ def convert(folder):
         raise Skip("several nodes")
     data = os.path.join(folder, "test_data_set_0")
     try:
-        inputs = [load(os.path.join(data, f"input_{i}.pb")) for i in range(len(model.graph.input))]
+        weights = {tensor.name: numpy_helper.to_array(tensor) for tensor in model.graph.initializer}
+        given = iter(range(len(model.graph.input)))
+        inputs = [weights[port.name] if port.name in weights else load(os.path.join(data, f"input_{next(given)}.pb"))
+                  for port in model.graph.input]
         outputs = [load(os.path.join(data, f"output_{i}.pb")) for i in range(len(model.graph.output))]
     except Exception as error:
         raise Skip(f"no tensor ({error})") from error
@@ -457,12 +460,18 @@ def write_safetensors(path, tensors, metadata):
             file.write(np.ascontiguousarray(array).tobytes())
 
 
+def folders():
+    """The node tests, and PyTorch's convolutions: the node tests have none with groups or dilation."""
+    data = os.path.join(os.path.dirname(onnx.__file__), "backend", "test", "data")
+    for part, wanted in (("node", ""), ("pytorch-converted", "test_Conv")):
+        for folder in sorted(os.listdir(os.path.join(data, part))):
+            if folder.startswith(wanted) and "_expanded" not in folder:
+                yield os.path.join(data, part), folder
+
+
 def main():
-    root = os.path.join(os.path.dirname(onnx.__file__), "backend", "test", "data", "node")
     cases, tensors, skipped = [], [], {}
-    for folder in sorted(os.listdir(root)):
-        if folder.endswith("_expanded") or "_expanded_ver" in folder:
-            continue
+    for root, folder in folders():
         try:
             graph, inputs, outputs = convert(os.path.join(root, folder))
         except Skip as reason:

@@ -19,6 +19,8 @@ struct TensorType {
 };
 
 using Ints = std::vector<int64_t>;
+/// What a list of attributes is where it says nothing.
+inline const Ints kNoInts;
 
 // The attributes of the op kinds. Each struct lists its fields once, as visit(name, field) or, for
 // a field that is left out of texts where it has its usual value, visit(name, field, usual); the
@@ -88,9 +90,9 @@ struct PoolAttrs {
   static void fields(Self& s, V&& visit) {
     visit("kernel", s.kernel);
     visit("stride", s.stride);
-    visit("dilation", s.dilation, Ints{});
-    visit("pad_begin", s.pad_begin, Ints{});
-    visit("pad_end", s.pad_end, Ints{});
+    visit("dilation", s.dilation, kNoInts);
+    visit("pad_begin", s.pad_begin, kNoInts);
+    visit("pad_end", s.pad_end, kNoInts);
     visit("ceil_mode", s.ceil_mode, false);
     visit("count_include_pad", s.count_include_pad, false);
   }
@@ -104,10 +106,10 @@ struct ConvAttrs {
   bool operator==(const ConvAttrs&) const = default;
   template <class Self, class V>
   static void fields(Self& s, V&& visit) {
-    visit("stride", s.stride, Ints{});
-    visit("dilation", s.dilation, Ints{});
-    visit("pad_begin", s.pad_begin, Ints{});
-    visit("pad_end", s.pad_end, Ints{});
+    visit("stride", s.stride, kNoInts);
+    visit("dilation", s.dilation, kNoInts);
+    visit("pad_begin", s.pad_begin, kNoInts);
+    visit("pad_end", s.pad_end, kNoInts);
     visit("groups", s.groups, int64_t{1});
   }
 };
@@ -186,7 +188,7 @@ struct SplitAttrs {
   template <class Self, class V>
   static void fields(Self& s, V&& visit) {
     visit("axis", s.axis);
-    visit("sizes", s.sizes, Ints{});
+    visit("sizes", s.sizes, kNoInts);
   }
 };
 
@@ -254,9 +256,9 @@ struct SliceAttrs {
   template <class Self, class V>
   static void fields(Self& s, V&& visit) {
     visit("axes", s.axes);
-    visit("begins", s.begins, Ints{});
-    visit("ends", s.ends, Ints{});
-    visit("steps", s.steps, Ints{});
+    visit("begins", s.begins, kNoInts);
+    visit("ends", s.ends, kNoInts);
+    visit("steps", s.steps, kNoInts);
   }
 };
 /// The range [begin, end) of one axis.
@@ -275,8 +277,8 @@ struct PadAttrs {
   template <class Self, class V>
   static void fields(Self& s, V&& visit) {
     visit("mode", s.mode, PadMode::Constant);
-    visit("begin", s.begin, Ints{});
-    visit("end", s.end, Ints{});
+    visit("begin", s.begin, kNoInts);
+    visit("end", s.end, kNoInts);
     visit("value", s.value, 0.0);
   }
 };
@@ -287,7 +289,7 @@ struct DimsAttrs {
   bool operator==(const DimsAttrs&) const = default;
   template <class Self, class V>
   static void fields(Self& s, V&& visit) {
-    visit("dims", s.dims, Ints{});
+    visit("dims", s.dims, kNoInts);
   }
 };
 
@@ -300,7 +302,7 @@ struct FillAttrs {
   static void fields(Self& s, V&& visit) {
     visit("dtype", s.dtype);
     visit("value", s.value);
-    visit("dims", s.dims, Ints{});
+    visit("dims", s.dims, kNoInts);
   }
 };
 
@@ -345,7 +347,7 @@ struct ResizeAttrs {
     visit("coordinates", s.coordinates);
     visit("nearest", s.nearest, ResizeNearest::RoundPreferFloor);
     visit("scales", s.scales, std::vector<double>{});
-    visit("sizes", s.sizes, Ints{});
+    visit("sizes", s.sizes, kNoInts);
     visit("cubic_a", s.cubic_a, -0.75f);
     visit("exclude_outside", s.exclude_outside, false);
     visit("antialias", s.antialias, false);

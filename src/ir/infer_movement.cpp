@@ -3,11 +3,6 @@
 #include "ir/infer.h"
 
 namespace vitro {
-namespace {
-
-const Ints kNothing;
-
-}  // namespace
 
 TensorType infer_reshape(const Node& node, Operands in) {
   TensorType type{in[0].dtype(), known_list(node, in, 1, node.as<ReshapeAttrs>().dims)};
@@ -167,7 +162,7 @@ TensorType infer_pad(const Node& node, Operands in) {
   const auto& attrs = node.as<PadAttrs>();
   TensorType type = *in[0].type;
   const size_t rank = type.dims.size();
-  const Ints& both = known_list(node, in, 1, kNothing);
+  const Ints& both = known_list(node, in, 1, kNoInts);
   expect(in[1] ? both.size() == 2 * rank : attrs.begin.size() == rank && attrs.end.size() == rank,
          node, "padding of another rank than {}", to_string(type.dims));
   for (size_t i = 0; i < rank; ++i) {
@@ -245,7 +240,7 @@ TensorType infer_shape(const Node&, Operands in) { return {DType::Int64, {in[0].
 TensorType infer_range(const Node& node, Operands in) {
   int64_t values[3];  // start, limit, delta
   for (size_t i = 0; i < 3; ++i) {
-    const Ints& known = known_list(node, in, i, kNothing);
+    const Ints& known = known_list(node, in, i, kNoInts);
     expect(known.size() == 1, node, "operand {} has {} elements, expected one", i, known.size());
     values[i] = known[0];
     expect(std::abs(values[i]) <= kMaxElements, node, "operand {} is {}", i, values[i]);

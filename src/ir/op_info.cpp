@@ -59,8 +59,8 @@ constexpr uint32_t bits(Types... types) {
   return ((uint32_t{1} << static_cast<unsigned>(types)) | ... | 0u);
 }
 constexpr uint32_t kFloats = bits(DType::Float32, DType::Float16, DType::BFloat16, DType::Float64);
-constexpr uint32_t kInts =
-    bits(DType::Int64, DType::Int32, DType::Int16, DType::Int8, DType::UInt8);
+constexpr uint32_t kInts = bits(DType::Int64, DType::Int32, DType::Int16, DType::Int8, DType::UInt8,
+                                DType::UInt16, DType::UInt32);
 constexpr uint32_t kNumbers = kFloats | kInts;
 constexpr uint32_t kAnything = kNumbers | bits(DType::Bool);
 constexpr uint32_t kAllSame = ~uint32_t{0};

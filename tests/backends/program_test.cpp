@@ -9,12 +9,14 @@
 #include "backends/count_allocations.h"
 #include "backends/guarded_run.h"
 #include "core/check.h"
+#include "core/convert.h"
 #include "floats.h"
 #include "ir/builder.h"
 #include "metric.h"
 #include "models/models.h"
 #include "ops/oracle.h"
 #include "ops/random.h"
+#include "tolerances.h"
 
 namespace vitro {
 namespace {
@@ -105,6 +107,47 @@ TEST(Program, ArithmeticOnShapesRunsNothing) {
   ThreadTeam team(1);
   executable->run(inputs, outputs, nullptr, team, nullptr);
   EXPECT_EQ(result, (Ints{3, 5, 4}));
+}
+
+/// x [2, 6] -> layer_norm -> linear of a weight that is an input too -> gelu, in one type.
+Graph network_of(DType dtype) {
+  GraphBuilder builder;
+  const ValueId x = builder.input("x", {2, 6}, dtype), w = builder.input("w", {4, 6}, dtype);
+  const ValueId norm = builder.op(OpKind::LayerNorm, {}, {x}, "norm");
+  const ValueId y = builder.op(OpKind::Linear, {}, {norm, w}, "linear");
+  return builder.finish({builder.op(UnaryFunction::Gelu, y, "gelu")});
+}
+
+std::vector<float> run_bfloat16(const Graph& graph, const std::vector<Tensor>& inputs) {
+  std::vector<std::vector<uint16_t>> words;
+  std::vector<const std::byte*> in;
+  std::vector<TensorType> types;
+  for (const Tensor& tensor : inputs) {
+    words.emplace_back();
+    for (const float value : tensor.as<float>()) words.back().push_back(float32_to_bfloat16(value));
+    types.push_back({DType::BFloat16, tensor.dims()});
+  }
+  for (const auto& list : words) in.push_back(reinterpret_cast<const std::byte*>(list.data()));
+  const auto executable = find_backend("cpu").compile(graph, types, {1});
+  EXPECT_EQ(executable->outputs()[0].dtype, DType::BFloat16);
+  GuardedBuffer arena(executable->arena_bytes());
+  std::vector<uint16_t> result(8);
+  std::byte* outputs[] = {reinterpret_cast<std::byte*>(result.data())};
+  ThreadTeam team(1);
+  executable->run(in, outputs, arena.data(), team, nullptr);
+  EXPECT_TRUE(arena.intact());
+  std::vector<float> values;
+  for (const uint16_t word : result) values.push_back(bfloat16_to_float32(word));
+  return values;
+}
+
+TEST(Program, RunsInOtherFloats) {
+  const std::vector<Tensor> inputs{Random("x").tensor({2, 6}, -1, 1),
+                                   Random("w").tensor({4, 6}, -1, 1)};
+  const std::vector<double> expected = evaluate(network_of(DType::Float32), inputs)[0];
+  const std::vector<float> values = run_bfloat16(network_of(DType::BFloat16), inputs);
+  for (size_t i = 0; i < values.size(); ++i)
+    EXPECT_NEAR(values[i], expected[i], kBFloat16Network) << i;
 }
 
 TEST(Program, RefusesAForeignOpByItsName) {

@@ -12,8 +12,9 @@ namespace vitro::reference {
 // Elements of any type, read and written as double or, for integers and booleans, as int64.
 
 inline bool is_integral(DType dtype) {
-  return dtype != DType::Float32 && dtype != DType::Float16 && dtype != DType::BFloat16 &&
-         dtype != DType::Float64;
+  return dtype == DType::Int64 || dtype == DType::Int32 || dtype == DType::Int16 ||
+         dtype == DType::Int8 || dtype == DType::UInt8 || dtype == DType::UInt16 ||
+         dtype == DType::UInt32 || dtype == DType::Bool;
 }
 
 template <typename T>
@@ -49,6 +50,10 @@ V load(DType dtype, const std::byte* bytes, int64_t i) {
       return static_cast<V>(raw<int8_t>(bytes, i));
     case DType::UInt8:
       return static_cast<V>(raw<uint8_t>(bytes, i));
+    case DType::UInt16:
+      return static_cast<V>(raw<uint16_t>(bytes, i));
+    case DType::UInt32:
+      return static_cast<V>(raw<uint32_t>(bytes, i));
     case DType::Bool:
       return static_cast<V>(raw<uint8_t>(bytes, i) != 0);
     default:  // other types are refused before
@@ -90,6 +95,10 @@ void store(DType dtype, std::byte* bytes, int64_t i, V value) {
       return set_raw(bytes, i, to_integer<int8_t>(value));
     case DType::UInt8:
       return set_raw(bytes, i, to_integer<uint8_t>(value));
+    case DType::UInt16:
+      return set_raw(bytes, i, to_integer<uint16_t>(value));
+    case DType::UInt32:
+      return set_raw(bytes, i, to_integer<uint32_t>(value));
     case DType::Bool:
       return set_raw(bytes, i, static_cast<uint8_t>(value != 0));
     default:  // other types are refused before
