@@ -423,8 +423,8 @@ def convert(folder):
     except Exception as error:
         raise Skip(f"no tensor ({error})") from error
     for port in [*model.graph.input, *model.graph.output]:
-        if port.type.tensor_type.elem_type > onnx.TensorProto.BFLOAT16:
-            raise Skip("8-bit floats and 4-bit integers")
+        if port.type.tensor_type.elem_type >= onnx.TensorProto.COMPLEX64:
+            raise Skip("bfloat16, 8-bit floats and 4-bit integers")
     node = model.graph.node[0]
     case = Case(node, inputs, outputs, model.opset_import[0].version)
     results = case.build()
