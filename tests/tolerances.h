@@ -19,6 +19,11 @@ inline constexpr Tolerance kFloat32Op{1e-10, 1e-4};
 // off by half a unit in the last place, 2^-48 = 3.6e-15 in nmse.
 inline constexpr Tolerance kReferenceOp{4e-15, 1e-6};
 
+// ONNX's node vectors, of float32 but for a few, which NumPy computed in float32: relative to the
+// element, or to 1 where it is smaller. Worst is a product of 1e-6; half floats are off by a unit.
+inline constexpr double kOnnxVector = 2e-5;
+inline constexpr double kOnnxVectorHalf = 1e-3;
+
 // A fused op on the reference backend: each of its plain ops rounds its result. Worst is attention
 // with peaked weights, 8.3e-14: exp turns the rounding of a score into a relative error of its
 // weight.
@@ -31,6 +36,9 @@ inline constexpr Tolerance kFloat32Model{1e-10, 1e-4};
 // off by up to 2^-9 of it, an nmse of about 6e-7 for one product; a network adds its products up:
 // UniFormer-S with random weights measures 3.0e-5 and 0.017, the shipped one 1.1e-5 and 0.019.
 inline constexpr Tolerance kBFloat16Weights{2.5e-4, 0.1};
+
+// A small network of numbers near 1 whose values are all bfloat16: each is off by up to 2^-9 of it.
+inline constexpr double kBFloat16Network = 2e-2;
 
 // A graph before and after passes, both on the reference backend: folded weights are combined in
 // double and rounded to float32 once more than those before them. The worst model measures 1.3e-13.

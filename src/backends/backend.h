@@ -22,7 +22,7 @@ struct Dispatch {
     std::string reason;
   };
   std::string source;
-  OpKind kind;
+  const char* op;  ///< op_name()
   Dims output;
   const char* chosen = nullptr;         ///< implementation; null: the op's body runs instead
   std::vector<Refused> refused;         ///< who was asked before, in order
@@ -46,7 +46,7 @@ struct SectionInfo {
 struct StepInfo {
   size_t node;         ///< of the graph that was compiled; one inlined is several steps
   std::string source;  ///< module path of the node
-  OpKind kind;
+  const char* op;      ///< op_name()
   const char* impl;
   TensorType output;    ///< the first result
   double flops;         ///< multiply-adds count as two

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "ir/op_info.h"
+
 namespace vitro {
 
 const Impl* find_impl(ImplList impls, std::string_view id) {
@@ -12,7 +14,7 @@ const Impl* find_impl(ImplList impls, std::string_view id) {
 
 Dispatch ask(const OpContext& op, ImplList impls, const TacticTable* tactics) {
   Dispatch dispatch{.source = op.node.source,
-                    .kind = op.node.kind,
+                    .op = op_name(op.node),
                     .output = op.output().dims,
                     .refused = {},
                     .key = op_key(op),

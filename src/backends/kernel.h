@@ -68,7 +68,8 @@ struct OpContext {
   std::span<const TensorType> types;  ///< by value id, at the shape being compiled
   int threads;
   PlanCache& cache;
-  mutable std::vector<bool> taken{};  ///< operands that packed() was called for
+  std::span<const Contents> contents = {};  ///< by value id, where they are known
+  mutable std::vector<bool> taken{};        ///< operands that packed() was called for
 
   const TensorType& input(size_t i) const { return types[static_cast<size_t>(node.inputs[i])]; }
   const TensorType& output(size_t i = 0) const {

@@ -6,7 +6,7 @@
 #include "backends/dispatch.h"
 #include "backends/memory_plan.h"
 #include "core/check.h"
-#include "ir/op_info.h"
+#include "ir/infer.h"
 
 namespace vitro {
 namespace {
@@ -15,9 +15,7 @@ size_t type_bytes(const TensorType& type) {
   return static_cast<size_t>(num_elements(type.dims)) * dtype_size(type.dtype);
 }
 
-bool is_view(const Node& node) {
-  return node.kind == OpKind::Reshape || node.kind == OpKind::ReshapeLike;
-}
+bool is_view(const Node& node) { return op_info(node.kind).has(View); }
 
 /// What was found for a node. No kernel: it is a view, or its results have no elements.
 struct Choice {
@@ -60,11 +58,11 @@ class ProgramBuilder {
  private:
   /// Asks the implementations of every op; a fused op that all refuse is replaced by its body.
   void choose_kernels() {
-    types_ = infer_types(graph_, program_->input_types);
+    infer_values();
     origins_.resize(graph_.nodes.size());
     std::iota(origins_.begin(), origins_.end(), size_t{0});
     for (size_t i = 0; i < graph_.nodes.size();) {
-      if (is_view(graph_.nodes[i]) || is_empty(graph_.nodes[i])) {
+      if (is_idle(graph_.nodes[i]) || is_empty(graph_.nodes[i])) {
         choices_.emplace_back();
         ++i;
       } else if (Choice choice = choose(graph_.nodes[i]); choice.kernel) {
@@ -74,9 +72,23 @@ class ProgramBuilder {
         const size_t origin = origins_[i], more = graph_.nodes[i].body->nodes.size() - 1;
         origins_.insert(origins_.begin() + static_cast<std::ptrdiff_t>(i), more, origin);
         inline_body(graph_, i);
-        types_ = infer_types(graph_, program_->input_types);
+        infer_values();
       }
     }
+  }
+
+  void infer_values() {
+    Inference inference = infer(graph_, program_->input_types);
+    types_ = std::move(inference.types);
+    contents_ = std::move(inference.contents);
+  }
+
+  bool is_known(ValueId id) const { return contents_[static_cast<size_t>(id)].has_value(); }
+
+  /// Views, and nodes whose results are known already: they run nothing.
+  bool is_idle(const Node& node) const {
+    return is_view(node) || std::all_of(node.outputs.begin(), node.outputs.end(),
+                                        [&](ValueId id) { return id == kAbsent || is_known(id); });
   }
 
   /// All results have no elements: there is nothing to run.
@@ -87,7 +99,7 @@ class ProgramBuilder {
   }
 
   Choice choose(const Node& node) {
-    const OpContext context{graph_, node, types_, program_->threads, cache_};
+    const OpContext context{graph_, node, types_, program_->threads, cache_, contents_};
     const ImplList impls = impls_(node.kind);
     Dispatch dispatch = ask(context, impls, tactics_);
     Choice choice{dispatch.chosen, nullptr, {}};
@@ -99,8 +111,8 @@ class ProgramBuilder {
     for (const auto& [impl, reason] : dispatch.refused)
       refusals += fmt::format("; {}: {}", impl, reason);
     check(choice.kernel || node.body, ErrorCode::Unsupported,
-          "backend '{}' has no implementation of {} '{}' with result {}{}", backend_,
-          op_info(node.kind).name, node.source, to_string(context.output().dims), refusals);
+          "backend '{}' has no implementation of {} '{}' with result {}{}", backend_, op_name(node),
+          node.source, to_string(context.output().dims), refusals);
     program_->dispatches.push_back(std::move(dispatch));
     return choice;
   }
@@ -115,7 +127,7 @@ class ProgramBuilder {
     producer_.assign(graph_.values.size(), -1);
     for (size_t i = 0; i < graph_.nodes.size(); ++i) {
       const Node& node = graph_.nodes[i];
-      if (is_view(node)) continue;
+      if (is_idle(node)) continue;
       for (ValueId id : node.inputs)
         if (id != kAbsent) last_use_[static_cast<size_t>(root(id))] = static_cast<int>(i);
       for (ValueId id : node.outputs)
@@ -144,7 +156,7 @@ class ProgramBuilder {
     buffer_.assign(graph_.values.size(), -1);
     for (size_t i = 0; i < graph_.nodes.size(); ++i) {
       const Node& node = graph_.nodes[i];
-      if (is_view(node)) continue;
+      if (is_idle(node)) continue;
       const int step = static_cast<int>(i);
       const int shared =
           choices_[i].kernel ? shareable_buffer(node, *choices_[i].kernel, step) : -1;
@@ -188,6 +200,12 @@ class ProgramBuilder {
 
   Place place(ValueId id) {
     if (id == kAbsent) return {};
+    if (is_known(id) && !graph_.is_constant(id)) {
+      const auto& [dtype, dims] = types_[static_cast<size_t>(id)];
+      program_->constants.push_back(
+          make_constant(dims, *contents_[static_cast<size_t>(id)], dtype));
+      return {Place::Kind::Constant, 0, program_->constants.back().bytes.data()};
+    }
     const ValueId r = root(id);
     const auto index = static_cast<size_t>(r);
     if (const auto& constant = graph_.value(r).constant) {
@@ -261,7 +279,7 @@ class ProgramBuilder {
     const TensorType& output = types_[static_cast<size_t>(*first)];
     StepInfo info{.node = origins_[index],
                   .source = node.source,
-                  .kind = node.kind,
+                  .op = op_name(node),
                   .impl = choices_[index].impl,
                   .output = output,
                   .flops = 0,
@@ -279,8 +297,7 @@ class ProgramBuilder {
     for (const Section& section : kernel.sections())
       info.sections.push_back(describe(node, section));
     if (info.sections.empty()) {
-      const bool product = node.kind == OpKind::Linear || node.kind == OpKind::Conv2d;
-      const bool layout = node.kind == OpKind::Transpose || node.kind == OpKind::Slice;
+      const bool product = op_info(node.kind).has(Product), layout = op_info(node.kind).has(Moves);
       const size_t bytes = info.weight_bytes + info.input_bytes;
       info.sections.push_back({node.source, "", info.flops, bytes, product, layout});
     }
@@ -314,6 +331,7 @@ class ProgramBuilder {
   const char* backend_;
   std::unique_ptr<Program> program_;
   std::vector<TensorType> types_;
+  std::vector<Contents> contents_;
   std::vector<Choice> choices_;  ///< by node
   std::vector<size_t> origins_;  ///< node of the graph given, by node
   std::vector<ValueId> roots_;

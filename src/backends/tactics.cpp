@@ -14,8 +14,8 @@ std::string op_key(const OpContext& op) {
                                               to_string(op.input(i).dims))
                                 : "-";
   }
-  return fmt::format("{}({}){} : {}", op_info(op.node.kind).name, operands,
-                     attrs_text(op.node.attrs), to_string(op.output().dims));
+  return fmt::format("{}({}){} : {}", op_name(op.node), operands, attrs_text(op.node.attrs),
+                     to_string(op.output().dims));
 }
 
 }  // namespace vitro

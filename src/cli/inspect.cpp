@@ -26,7 +26,7 @@ struct Options : CommonOptions {
 
 std::map<std::string, int64_t> count_ops(const Plan& plan) {
   std::map<std::string, int64_t> counts;
-  for (const Node& node : plan.data().graph.nodes) ++counts[op_info(node.kind).name];
+  for (const Node& node : plan.data().graph.nodes) ++counts[op_name(node)];
   return counts;
 }
 
@@ -66,7 +66,7 @@ Json why_json(const Executable& executable) {
     Json refused = Json::array();
     for (const auto& [impl, reason] : dispatch.refused)
       refused.push_back({{"impl", impl}, {"reason", reason}});
-    json.push_back({{"op", op_info(dispatch.kind).name},
+    json.push_back({{"op", dispatch.op},
                     {"source", dispatch.source},
                     {"shape", dispatch.output},
                     {"impl", dispatch.chosen ? Json(dispatch.chosen) : Json(nullptr)},

@@ -49,6 +49,21 @@ float float8_e5m2_to_float32(uint8_t bits) {
   return float16_to_float32(static_cast<uint16_t>(bits << 8));
 }
 
+uint16_t float32_to_float16(float value) {
+  const auto bits = std::bit_cast<uint32_t>(value);
+  const auto sign = static_cast<uint16_t>(bits >> 16 & 0x8000u);
+  const float magnitude = std::bit_cast<float>(bits & 0x7fffffffu);
+  if (value != value) return sign | 0x7e00u;
+  if (magnitude >= 65520.0f) return sign | 0x7c00u;  // half way beyond the largest one
+  if (magnitude < 0x1p-14f) {
+    // Subnormal: adding 1/2 leaves multiples of 2^-24 in the low bits, rounded to even.
+    const auto shifted = std::bit_cast<uint32_t>(magnitude + 0.5f);
+    return sign | static_cast<uint16_t>(shifted - std::bit_cast<uint32_t>(0.5f));
+  }
+  const uint32_t rebiased = (bits & 0x7fffffffu) - ((127u - 15u) << 23);
+  return sign | static_cast<uint16_t>((rebiased + 0xfffu + (rebiased >> 13 & 1u)) >> 13);
+}
+
 float bfloat16_to_float32(uint16_t bits) {
   return std::bit_cast<float>(static_cast<uint32_t>(bits) << 16);
 }

@@ -15,6 +15,9 @@ float float16_to_float32(uint16_t bits);
 float float8_e4m3_to_float32(uint8_t bits);
 float float8_e5m2_to_float32(uint8_t bits);
 
+/// The nearest binary16, ties to even; beyond the largest one it is infinity. NaN stays NaN.
+uint16_t float32_to_float16(float value);
+
 /// The value of a bfloat16 bit pattern. Exact.
 float bfloat16_to_float32(uint16_t bits);
 /// The nearest bfloat16, ties to even; beyond the largest one it is infinity. NaN stays NaN.

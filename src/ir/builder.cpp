@@ -7,19 +7,24 @@
 
 namespace vitro {
 
+ValueId GraphBuilder::add(Value value, Contents contents) {
+  known_.types.push_back(value.type);
+  known_.contents.push_back(std::move(contents));
+  graph_.values.push_back(std::move(value));
+  return static_cast<ValueId>(graph_.values.size() - 1);
+}
+
 ValueId GraphBuilder::input(std::string name, Dims dims, DType dtype,
                             std::vector<DimRange> ranges) {
-  const auto id = static_cast<ValueId>(graph_.values.size());
-  graph_.inputs.push_back({name, id, std::move(ranges)});
-  graph_.values.push_back({std::move(name), {dtype, std::move(dims)}, std::nullopt});
+  const ValueId id = add({name, {dtype, std::move(dims)}, std::nullopt});
+  graph_.inputs.push_back({std::move(name), id, std::move(ranges)});
   return id;
 }
 
 ValueId GraphBuilder::constant(std::string name, Constant constant) {
-  const auto id = static_cast<ValueId>(graph_.values.size());
   TensorType type = constant.type;
-  graph_.values.push_back({std::move(name), std::move(type), std::move(constant)});
-  return id;
+  Contents contents = contents_of(constant);
+  return add({std::move(name), std::move(type), std::move(constant)}, std::move(contents));
 }
 
 ValueId GraphBuilder::op(OpKind kind, Attrs attrs, std::vector<ValueId> inputs,
@@ -30,20 +35,22 @@ ValueId GraphBuilder::op(OpKind kind, Attrs attrs, std::vector<ValueId> inputs,
 std::vector<ValueId> GraphBuilder::ops(OpKind kind, Attrs attrs, std::vector<ValueId> inputs,
                                        size_t num_outputs, const std::string& source) {
   while (!inputs.empty() && inputs.back() == kAbsent) inputs.pop_back();
+  if (std::holds_alternative<std::monostate>(attrs)) attrs = usual_attrs(kind);
   Node node{kind, std::move(attrs), std::move(inputs), {}, source, nullptr};
   for (size_t i = 0; i < num_outputs; ++i)
     node.outputs.push_back(static_cast<ValueId>(graph_.values.size() + i));
   verify_signature(node);
-  std::vector<TensorType> types;
-  for (const Value& value : graph_.values) types.push_back(value.type);
-  const std::vector<TensorType> results = infer_results(node, operands_of(node, types));
+  const auto operands = operands_of(node, known_.types, known_.contents);
+  const std::vector<TensorType> results = infer_results(node, operands);
+  const Contents contents = known_contents(node, operands, results[0]);
   if (op_info(kind).fused)
     node.body = std::make_shared<Graph>(fused_body(kind, node.attrs, given_types(graph_, node)));
   // Names are unique by their position; two nodes of one module share a source.
   for (size_t i = 0; i < num_outputs; ++i)
-    graph_.values.push_back({i == 0 ? fmt::format("{}.{}", source, graph_.nodes.size())
-                                    : fmt::format("{}.{}.{}", source, graph_.nodes.size(), i),
-                             results[i], std::nullopt});
+    add({i == 0 ? fmt::format("{}.{}", source, graph_.nodes.size())
+                : fmt::format("{}.{}.{}", source, graph_.nodes.size(), i),
+         results[i], std::nullopt},
+        i == 0 ? contents : std::nullopt);
   graph_.nodes.push_back(std::move(node));
   return graph_.nodes.back().outputs;
 }
@@ -54,6 +61,7 @@ Graph GraphBuilder::finish(std::vector<ValueId> outputs, std::vector<std::string
   for (size_t i = 0; i < outputs.size(); ++i)
     graph_.outputs.push_back({std::move(names[i]), outputs[i], {}});
   verify(graph_);
+  known_ = {};
   return std::exchange(graph_, Graph{});
 }
 

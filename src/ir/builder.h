@@ -12,9 +12,16 @@ class GraphBuilder {
   ValueId input(std::string name, Dims dims, DType dtype = DType::Float32,
                 std::vector<DimRange> ranges = {});
   ValueId constant(std::string name, Constant constant);
-  /// Appends a node with one result; fused ops get their body. Operands that are not given are
-  /// kAbsent. Throws InvalidArgument when the operands do not fit.
+  /// Appends a node with one result; fused ops get their body. `{}` stands for the usual
+  /// attributes. Operands that are not given are kAbsent. Throws InvalidArgument when the operands
+  /// do not fit.
   ValueId op(OpKind kind, Attrs attrs, std::vector<ValueId> inputs, const std::string& source);
+  ValueId op(UnaryFunction function, ValueId x, const std::string& source) {
+    return op(OpKind::Unary, UnaryAttrs{function}, {x}, source);
+  }
+  ValueId op(BinaryFunction function, ValueId a, ValueId b, const std::string& source) {
+    return op(OpKind::Binary, BinaryAttrs{function}, {a, b}, source);
+  }
   /// The same for a node with `num_outputs` results.
   std::vector<ValueId> ops(OpKind kind, Attrs attrs, std::vector<ValueId> inputs,
                            size_t num_outputs, const std::string& source);
@@ -24,7 +31,10 @@ class GraphBuilder {
   Graph finish(std::vector<ValueId> outputs, std::vector<std::string> names = {});
 
  private:
+  ValueId add(Value value, Contents contents = {});
+
   Graph graph_;
+  Inference known_;  ///< of the values so far
 };
 
 }  // namespace vitro

@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <cstring>
 #include <limits>
 
 #include "core/aligned_memory.h"
@@ -42,6 +43,39 @@ Constant make_constant(Dims dims, std::span<const float> values) {
         to_string(constant.type.dims), values.size());
   std::copy(values.begin(), values.end(), dst.begin());
   return constant;
+}
+
+Constant make_constant(Dims dims, std::span<const int64_t> values, DType dtype) {
+  auto [constant, memory] = allocate_constant({dtype, std::move(dims)});
+  check(constant.bytes.size() == values.size() * dtype_size(dtype), ErrorCode::Internal,
+        "constant {}: {} values", to_string(constant.type.dims), values.size());
+  // Little-endian: the low bytes come first.
+  for (size_t i = 0; i < values.size(); ++i)
+    std::memcpy(memory.data() + i * dtype_size(dtype), &values[i], dtype_size(dtype));
+  return constant;
+}
+
+Contents contents_of(const Constant& constant) {
+  const bool is_integer = constant.type.dtype == DType::Int64 ||
+                          constant.type.dtype == DType::Int32 || constant.type.dtype == DType::Bool;
+  const int64_t count = num_elements(constant.type.dims);
+  if (!is_integer || !constant.storage.empty() || count > kMaxContents ||
+      (constant.bytes.data() == nullptr && count > 0))
+    return std::nullopt;
+  Ints values(static_cast<size_t>(count));
+  for (size_t i = 0; i < values.size(); ++i) {
+    const std::byte* element = constant.bytes.data() + i * dtype_size(constant.type.dtype);
+    if (constant.type.dtype == DType::Int64) {
+      std::memcpy(&values[i], element, sizeof(int64_t));
+    } else if (constant.type.dtype == DType::Int32) {
+      int32_t value;
+      std::memcpy(&value, element, sizeof(value));
+      values[i] = value;
+    } else {
+      values[i] = std::to_integer<int64_t>(*element);
+    }
+  }
+  return values;
 }
 
 Constant with_dtype(const Constant& constant, DType dtype) {

@@ -2,6 +2,7 @@
 
 #include "core/check.h"
 #include "ir/builder.h"
+#include "ir/op_info.h"
 
 namespace vitro {
 namespace {
@@ -12,7 +13,7 @@ ValueId attention_core(GraphBuilder& builder, ValueId qkv, int64_t heads, int64_
   const int64_t channels = heads * head_dim;
   const auto split_heads = [&](int64_t part) {
     const ValueId slice = builder.op(
-        OpKind::Slice, SliceAttrs{2, part * channels, (part + 1) * channels}, {qkv}, "split");
+        OpKind::Slice, slice_of(2, part * channels, (part + 1) * channels), {qkv}, "split");
     const ValueId split =
         builder.op(OpKind::Reshape, ReshapeAttrs{{0, 0, heads, head_dim}}, {slice}, "heads");
     return builder.op(OpKind::Transpose, TransposeAttrs{{0, 2, 1, 3}}, {split}, "heads");
@@ -21,7 +22,7 @@ ValueId attention_core(GraphBuilder& builder, ValueId qkv, int64_t heads, int64_
   ValueId scores = builder.op(OpKind::MatMul, MatMulAttrs{true}, {q, k}, "scores");
   if (scale != 1.0f) {
     const ValueId factor = builder.constant("scale", make_constant({1}, {&scale, 1}));
-    scores = builder.op(OpKind::Mul, {}, {scores, factor}, "scale");
+    scores = builder.op(BinaryFunction::Mul, scores, factor, "scale");
   }
   const ValueId weights = builder.op(OpKind::Softmax, {}, {scores}, "softmax");
   const ValueId context = builder.op(OpKind::MatMul, MatMulAttrs{false}, {weights, v}, "context");
@@ -41,16 +42,16 @@ ValueId build_attention_block(GraphBuilder& builder, const AttentionBlockAttrs& 
                  "attention");
   const ValueId proj = builder.op(OpKind::Linear, {}, {context, in[3], in[4]}, "proj");
   const ValueId image = builder.op(OpKind::ReshapeLike, {}, {proj, in[0]}, "image");
-  return builder.op(OpKind::Add, {}, {in[0], image}, "add");
+  return builder.op(BinaryFunction::Add, in[0], image, "add");
 }
 
 ValueId build_mlp(GraphBuilder& builder, const MlpAttrs& attrs, const std::vector<ValueId>& in) {
   ValueId x = in[0];
   if (attrs.layer_norm) x = builder.op(OpKind::LayerNorm, NormAttrs{attrs.eps}, {x}, "norm");
   const ValueId hidden = builder.op(OpKind::Linear, {}, {x, in[1], in[2]}, "fc1");
-  const ValueId active = builder.op(OpKind::Gelu, {}, {hidden}, "gelu");
+  const ValueId active = builder.op(UnaryFunction::Gelu, hidden, "gelu");
   const ValueId out = builder.op(OpKind::Linear, {}, {active, in[3], in[4]}, "fc2");
-  return builder.op(OpKind::Add, {}, {in[0], out}, "add");
+  return builder.op(BinaryFunction::Add, in[0], out, "add");
 }
 
 ValueId build_local_mixer(GraphBuilder& builder, const std::vector<ValueId>& in) {
@@ -60,7 +61,7 @@ ValueId build_local_mixer(GraphBuilder& builder, const std::vector<ValueId>& in)
   const ValueId spatial = builder.op(OpKind::DepthwiseConv2d, same_padding(builder.dims(in[5])),
                                      {conv1, in[5]}, "attn");
   const ValueId conv2 = builder.op(OpKind::Linear, {}, {spatial, in[6], in[7]}, "conv2");
-  return builder.op(OpKind::Add, {}, {x, conv2}, "add");
+  return builder.op(BinaryFunction::Add, x, conv2, "add");
 }
 
 }  // namespace
@@ -75,26 +76,19 @@ Graph fused_body(OpKind kind, const Attrs& attrs, std::span<const TensorType> in
   std::vector<ValueId> in;
   for (size_t i = 0; i < inputs.size(); ++i)
     in.push_back(builder.input("in" + std::to_string(i), inputs[i].dims, inputs[i].dtype));
-  ValueId out = -1;
-  switch (kind) {
-    case OpKind::Attention: {
+  // A body is a row of op_info() that says fused; each has its branch here.
+  const auto build = [&]() -> ValueId {
+    if (kind == OpKind::Attention) {
       const auto& a = std::get<AttentionAttrs>(attrs);
-      out = attention_core(builder, in[0], a.heads, a.head_dim, a.scale);
-      break;
+      return attention_core(builder, in[0], a.heads, a.head_dim, a.scale);
     }
-    case OpKind::AttentionBlock:
-      out = build_attention_block(builder, std::get<AttentionBlockAttrs>(attrs), in);
-      break;
-    case OpKind::Mlp:
-      out = build_mlp(builder, std::get<MlpAttrs>(attrs), in);
-      break;
-    case OpKind::LocalMixer:
-      out = build_local_mixer(builder, in);
-      break;
-    default:
-      fail(ErrorCode::Internal, "fused_body: op kind {} has no body", static_cast<int>(kind));
-  }
-  return builder.finish({out});
+    if (kind == OpKind::AttentionBlock)
+      return build_attention_block(builder, std::get<AttentionBlockAttrs>(attrs), in);
+    if (kind == OpKind::Mlp) return build_mlp(builder, std::get<MlpAttrs>(attrs), in);
+    if (kind == OpKind::LocalMixer) return build_local_mixer(builder, in);
+    fail(ErrorCode::Internal, "fused_body: {} has no body", op_info(kind).name);
+  };
+  return builder.finish({build()});
 }
 
 }  // namespace vitro

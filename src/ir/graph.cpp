@@ -5,13 +5,13 @@
 #include <functional>
 
 #include "core/check.h"
-#include "ir/op_info.h"
+#include "ir/infer.h"
 
 namespace vitro {
 
 ValueId Node::output() const {
   check(outputs.size() == 1, ErrorCode::Internal, "{} '{}' has {} results, expected one",
-        op_info(kind).name, source, outputs.size());
+        op_name(*this), source, outputs.size());
   return outputs[0];
 }
 
@@ -100,14 +100,19 @@ namespace {
 /// The stride of a convolution whose windows neither overlap nor leave a gap, of others 0; 1 for an
 /// op that keeps the extents.
 int64_t tiling_stride(const Graph& graph, const Node& node) {
-  if (node.kind != OpKind::Conv2d) return 1;
-  const auto& attrs = node.as<Conv2dAttrs>();
-  const Dims& weight = graph.value(node.inputs[1]).type.dims;  // [out, kernel_h, kernel_w, in]
-  const int64_t stride = attrs.stride[0];
-  if (attrs.stride == std::array<int64_t, 2>{1, 1}) return 1;
-  const bool tiles = attrs.pad == std::array<int64_t, 4>{} && attrs.stride[1] == stride &&
-                     weight[1] == stride && weight[2] == stride;
-  return tiles ? stride : 0;
+  if (node.kind != OpKind::Conv) return 1;
+  const std::vector<WindowAxis> axes =
+      conv_windows(node, graph.value(node.inputs[1]).type.dims);  // [out, kernel..., in]
+  const auto has_stride = [&](int64_t stride) {
+    return std::all_of(axes.begin(), axes.end(),
+                       [&](const WindowAxis& axis) { return axis.stride == stride; });
+  };
+  const int64_t stride = axes[0].stride;
+  if (has_stride(1)) return 1;
+  const bool tiles = std::all_of(axes.begin(), axes.end(), [&](const WindowAxis& axis) {
+    return axis.kernel == stride && axis.dilation == 1 && axis.pad_begin == 0 && axis.pad_end == 0;
+  });
+  return tiles && has_stride(stride) ? stride : 0;
 }
 
 }  // namespace
@@ -132,8 +137,8 @@ int64_t input_multiple(const Graph& graph) {
 
 void inline_body(Graph& graph, size_t node_index) {
   const Node fused = graph.nodes[node_index];
-  check(fused.body != nullptr, ErrorCode::Internal, "{} '{}' has no body to inline",
-        op_info(fused.kind).name, fused.source);
+  check(fused.body != nullptr, ErrorCode::Internal, "{} '{}' has no body to inline", op_name(fused),
+        fused.source);
   const Graph& body = *fused.body;
   std::vector<ValueId> outer(body.values.size(), -1);
   for (size_t i = 0; i < body.inputs.size(); ++i)

@@ -24,8 +24,18 @@ struct Constant {
   std::span<const float> floats() const;
 };
 
+/// The elements of a small tensor of integers or booleans, dense rows, where they are known before
+/// anything runs.
+using Contents = std::optional<Ints>;
+/// Larger tensors are no arithmetic of shapes.
+inline constexpr int64_t kMaxContents = 1024;
+
 /// An owning, dense float32 constant.
 Constant make_constant(Dims dims, std::span<const float> values);
+/// An owning, dense constant of integers.
+Constant make_constant(Dims dims, std::span<const int64_t> values, DType dtype = DType::Int64);
+/// The elements of a small dense constant of integers or booleans; nothing for another one.
+Contents contents_of(const Constant& constant);
 /// An uninitialised owning constant and the place to write it; `bytes` when it is not dense.
 std::pair<Constant, std::span<std::byte>> allocate_constant(const TensorType& type,
                                                             std::optional<size_t> bytes = {});
@@ -70,6 +80,18 @@ struct Node {
   }
 };
 
+/// Whether a node is the op of a family that has that function.
+inline bool is(const Node& node, UnaryFunction function) {
+  return node.kind == OpKind::Unary && node.as<UnaryAttrs>().function == function;
+}
+inline bool is(const Node& node, BinaryFunction function) {
+  return node.kind == OpKind::Binary && node.as<BinaryAttrs>().function == function;
+}
+inline bool is(const Node& node, ReduceFunction function) {
+  return node.kind == OpKind::Reduce && node.as<ReduceAttrs>().function == function;
+}
+inline bool is(const Node& node, OpKind kind) { return node.kind == kind; }
+
 /// A named input or output of a graph.
 struct Port {
   std::string name;
@@ -106,8 +128,15 @@ void remove_dead(Graph& graph);
 /// Replaces the fused node at `node_index` by its body.
 void inline_body(Graph& graph, size_t node_index);
 
-/// The type of every value, by id, for a given input type. Throws InvalidArgument, naming the node,
-/// the extents and what was expected, when an op cannot take its operands.
+/// What is known of every value, by id, for given input types.
+struct Inference {
+  std::vector<TensorType> types;
+  std::vector<Contents> contents;
+};
+/// Throws InvalidArgument, naming the node, the extents and what was expected, when an op cannot
+/// take its operands.
+Inference infer(const Graph& graph, std::span<const TensorType> inputs);
+/// The types alone.
 std::vector<TensorType> infer_types(const Graph& graph, std::span<const TensorType> inputs);
 
 /// The largest extent of an input that has no bound of its own.
@@ -123,8 +152,7 @@ void verify_signature(const Node& node);
 
 /// Throws Internal when the graph is malformed: ids out of range, a use before its definition, a
 /// wrong arity, an attribute of another op, a constant whose bytes do not fit its extents, a stored
-/// type that differs from the inferred one, a fused node whose body computes another type, or
-/// bfloat16 weights that something else than a product reads.
+/// type that differs from the inferred one, or a fused node whose body computes another type.
 void verify(const Graph& graph);
 
 /// Readable text, one line per node; the format is that of `--dump-ir` and of the pass tests.

@@ -1,100 +1,103 @@
 #include "ir/infer.h"
 
 #include <algorithm>
-#include <array>
 #include <cmath>
-
-#include "core/check.h"
-#include "ir/op_info.h"
 
 namespace vitro {
 namespace {
 
-template <typename... Args>
-void expect(bool condition, const Node& node, fmt::format_string<Args...> format, Args&&... args) {
-  if (condition) return;
-  fail(ErrorCode::InvalidArgument, "{} '{}': {}", op_info(node.kind).name, node.source,
-       fmt::format(format, std::forward<Args>(args)...));
+void expect_channels(const Node& node, Operands in, size_t first, const Dims& channels) {
+  for (size_t i = first; i < in.size(); ++i)
+    if (in[i])
+      expect(in[i].dims() == channels, node, "operand {} is {}, expected {}", i,
+             to_string(in[i].dims()), to_string(channels));
 }
+
+bool is_float(DType dtype) {
+  return dtype == DType::Float32 || dtype == DType::Float16 || dtype == DType::BFloat16 ||
+         dtype == DType::Float64;
+}
+
+/// Operand 0 without the axes, or with extents of 1 there.
+Dims reduced(const Dims& dims, const std::vector<size_t>& axes, bool keep_dims) {
+  Dims result;
+  for (size_t i = 0; i < dims.size(); ++i) {
+    const bool goes = std::find(axes.begin(), axes.end(), i) != axes.end();
+    if (!goes || keep_dims) result.push_back(goes ? 1 : dims[i]);
+  }
+  return result;
+}
+
+/// The first operand has an allowed type, and those that must share it do; a matrix may be a
+/// constant of a narrower one.
+void expect_dtypes(const Node& node, Operands in) {
+  const OpInfo& info = op_info(node.kind);
+  if (in.empty() || !in[0]) return;
+  const DType first = in[0].dtype();
+  expect((info.dtypes.allowed >> static_cast<unsigned>(first) & 1) != 0, node,
+         "operand 0 is {}, which the op does not take", dtype_name(first));
+  for (size_t i = 1; i < in.size(); ++i) {
+    const bool shared = (info.dtypes.same >> std::min<size_t>(i, 31) & 1) != 0;
+    const bool narrow = is_matrix_operand(node.kind, i) && in[i] && is_float(in[i].dtype());
+    if (in[i] && shared && !narrow)
+      expect(in[i].dtype() == first, node, "operand {} is {}, expected {} as operand 0", i,
+             dtype_name(in[i].dtype()), dtype_name(first));
+  }
+}
+
+}  // namespace
 
 void expect_rank(const Node& node, const Operand& in, size_t rank, const char* operand) {
   expect(in.dims().size() == rank, node, "{} is {}, expected rank {}", operand,
          to_string(in.dims()), rank);
 }
 
-void expect_channels(const Node& node, Operands in, size_t first, int64_t channels) {
-  for (size_t i = first; i < in.size(); ++i)
-    if (in[i])
-      expect(in[i].dims() == Dims{channels}, node, "operand {} is {}, expected {}", i,
-             to_string(in[i].dims()), channels);
-}
-
-int64_t conv_extent(const Node& node, int64_t extent, int64_t kernel, int64_t stride,
-                    int64_t padding) {
-  expect(stride > 0, node, "stride {} must be positive", stride);
-  expect(extent + padding >= kernel, node, "extent {} + padding {} is below the kernel {}", extent,
-         padding, kernel);
-  return (extent + padding - kernel) / stride + 1;
-}
-
-TensorType infer_conv(const Node& node, Operands in, int64_t kernel_h, int64_t kernel_w,
-                      int64_t out) {
-  const auto& attrs = node.as<Conv2dAttrs>();
-  const Dims& x = in[0].dims();
-  for (int64_t pad : attrs.pad) expect(pad >= 0, node, "padding {} is negative", pad);
-  // A convolution whose stride covers its kernel must tile its input: other sizes would lose
-  // pixels.
-  for (int axis = 0; axis < 2; ++axis) {
-    const int64_t kernel = axis == 0 ? kernel_h : kernel_w;
-    const int64_t stride = attrs.stride[static_cast<size_t>(axis)];
-    if (stride > 1 && attrs.pad == std::array<int64_t, 4>{} && stride == kernel)
-      expect(x[static_cast<size_t>(axis + 1)] % stride == 0, node,
-             "input {} has {} {}, which the stride {} does not divide", to_string(x),
-             axis == 0 ? "height" : "width", x[static_cast<size_t>(axis + 1)], stride);
-  }
-  return {in[0].dtype(),
-          {x[0], conv_extent(node, x[1], kernel_h, attrs.stride[0], attrs.pad[0] + attrs.pad[2]),
-           conv_extent(node, x[2], kernel_w, attrs.stride[1], attrs.pad[1] + attrs.pad[3]), out}};
-}
-
-void expect_linear(const Node& node, Operands in, size_t index, int64_t out, int64_t features) {
-  expect(in[index].dims() == Dims{out, features}, node, "operand {} is {}, expected {}x{}", index,
-         to_string(in[index].dims()), out, features);
-  expect(in[index + 1].dims() == Dims{out}, node, "operand {} is {}, expected {}", index + 1,
-         to_string(in[index + 1].dims()), out);
-}
-
 void expect_eps(const Node& node, float eps) {
   expect(std::isfinite(eps) && eps >= 0, node, "eps {} is no number from 0 up", eps);
 }
 
-/// Of what a fused op keeps in scratch, which is not the type of any value.
 void expect_bounded(const Node& node, const Dims& dims) {
   expect(num_elements(dims) <= kMaxElements, node, "{} has more than {} elements", to_string(dims),
          kMaxElements);
 }
 
-}  // namespace
-
-TensorType infer_conv2d(const Node& node, Operands in) {
-  expect_rank(node, in[0], 4, "input");
-  expect_rank(node, in[1], 4, "weight");
-  const Dims& w = in[1].dims();  // [out, kernel_h, kernel_w, in]
-  expect(w[3] == in[0].dims()[3], node, "input {} has {} channels, weight {} takes {}",
-         to_string(in[0].dims()), in[0].dims()[3], to_string(w), w[3]);
-  expect_channels(node, in, 2, w[0]);
-  return infer_conv(node, in, w[1], w[2], w[0]);
+size_t axis_of(const Node& node, int64_t axis, int64_t rank) {
+  expect(axis >= -rank && axis < rank, node, "axis {} of an operand of rank {}", axis, rank);
+  return static_cast<size_t>(axis < 0 ? axis + rank : axis);
 }
 
-TensorType infer_depthwise(const Node& node, Operands in) {
-  expect_rank(node, in[0], 4, "input");
-  expect_rank(node, in[1], 3, "weight");
-  const Dims& w = in[1].dims();  // [kernel_h, kernel_w, channels]
-  expect(w[2] == in[0].dims()[3], node, "input {} has {} channels, weight {} has {}",
-         to_string(in[0].dims()), in[0].dims()[3], to_string(w), w[2]);
-  expect_channels(node, in, 2, w[2]);
-  return infer_conv(node, in, w[0], w[1], w[2]);
+std::vector<size_t> axes_of(const Node& node, const Ints& axes, int64_t rank) {
+  std::vector<size_t> result;
+  for (int64_t axis : axes) {
+    result.push_back(axis_of(node, axis, rank));
+    expect(std::count(result.begin(), result.end(), result.back()) == 1, node,
+           "axis {} is repeated", axis);
+  }
+  return result;
 }
+
+const Ints& known_list(const Node& node, Operands in, size_t index, const Ints& otherwise) {
+  if (index >= in.size() || !in[index]) return otherwise;
+  expect(in[index].known != nullptr, node,
+         "the elements of operand {} are computed from data; its result has no known extents",
+         index);
+  return *in[index].known;
+}
+
+Dims broadcast_dims(const Node& node, const Dims& a, const Dims& b) {
+  Dims result = a.size() >= b.size() ? a : b;
+  const Dims& shorter = a.size() >= b.size() ? b : a;
+  const size_t offset = result.size() - shorter.size();
+  for (size_t i = 0; i < shorter.size(); ++i) {
+    int64_t& extent = result[offset + i];
+    expect(extent == shorter[i] || extent == 1 || shorter[i] == 1, node,
+           "operands {} and {} do not broadcast", to_string(a), to_string(b));
+    if (extent == 1) extent = shorter[i];
+  }
+  return result;
+}
+
+TensorType infer_same(const Node&, Operands in) { return *in[0].type; }
 
 TensorType infer_linear(const Node& node, Operands in) {
   expect(!in[0].dims().empty(), node, "input is a scalar");
@@ -102,179 +105,173 @@ TensorType infer_linear(const Node& node, Operands in) {
   const Dims& w = in[1].dims();  // [out, in]
   expect(in[0].dims().back() == w[1], node, "input {} has {} features, weight {} takes {}",
          to_string(in[0].dims()), in[0].dims().back(), to_string(w), w[1]);
-  expect_channels(node, in, 2, w[0]);
+  expect_channels(node, in, 2, {w[0]});
   TensorType type = *in[0].type;
   type.dims.back() = w[0];
   return type;
 }
 
-TensorType infer_norm(const Node& node, Operands in) {
-  expect(!in[0].dims().empty(), node, "input is a scalar");
-  if (node.kind == OpKind::LayerNorm)
-    expect(bool{in[1]} == bool{in[2]}, node, "a weight without a bias, or a bias without a weight");
-  expect_channels(node, in, 1, in[0].dims().back());
-  expect_eps(node, node.as<NormAttrs>().eps);
+TensorType infer_matmul(const Node& node, Operands in) {
+  const auto& attrs = node.as<MatMulAttrs>();
+  const Dims &a = in[0].dims(), &b = in[1].dims();
+  expect(a.size() >= 2 && b.size() >= 2, node, "operands {} and {}, expected matrices",
+         to_string(a), to_string(b));
+  int64_t m = a[a.size() - 2], k = a.back(), k_b = b[b.size() - 2], n = b.back();
+  if (attrs.transpose_a) std::swap(m, k);
+  if (attrs.transpose_b) std::swap(k_b, n);
+  expect(k == k_b, node, "inner extents {} and {} differ", k, k_b);
+  TensorType type{in[0].dtype(),
+                  broadcast_dims(node, {a.begin(), a.end() - 2}, {b.begin(), b.end() - 2})};
+  type.dims.insert(type.dims.end(), {m, n});
+  return type;
+}
+
+TensorType infer_unary(const Node& node, Operands in) {
+  const auto& attrs = node.as<UnaryAttrs>();
+  TensorType type = *in[0].type;
+  const bool logical = attrs.function == UnaryFunction::Not;
+  expect(logical == (type.dtype == DType::Bool), node, "operand 0 is {}, expected {}",
+         dtype_name(type.dtype), logical ? "BOOL" : "numbers");
+  const bool tests =
+      attrs.function == UnaryFunction::IsNan || attrs.function == UnaryFunction::IsInf;
+  if (tests) type.dtype = DType::Bool;
+  return type;
+}
+
+TensorType infer_binary(const Node& node, Operands in) {
+  TensorType type{in[0].dtype(), broadcast_dims(node, in[0].dims(), in[1].dims())};
+  if (node.kind == OpKind::Compare) {
+    type.dtype = DType::Bool;
+    return type;
+  }
+  const BinaryFunction function = node.as<BinaryAttrs>().function;
+  const bool logical = function == BinaryFunction::And || function == BinaryFunction::Or ||
+                       function == BinaryFunction::Xor;
+  expect(logical == (type.dtype == DType::Bool), node, "operand 0 is {}, expected {}",
+         dtype_name(type.dtype), logical ? "BOOL" : "numbers");
+  if (function == BinaryFunction::PRelu)
+    expect(type.dims == in[0].dims(), node, "slope {} does not broadcast to {}",
+           to_string(in[1].dims()), to_string(in[0].dims()));
+  return type;
+}
+
+TensorType infer_cast(const Node& node, Operands in) {
+  return {node.as<CastAttrs>().dtype, in[0].dims()};
+}
+
+TensorType infer_clip(const Node& node, Operands in) {
+  for (size_t i = 1; i < in.size(); ++i)
+    if (in[i])
+      expect(num_elements(in[i].dims()) == 1, node, "bound {} is {}, expected one element", i,
+             to_string(in[i].dims()));
   return *in[0].type;
 }
 
-TensorType infer_same(const Node&, Operands in) { return *in[0].type; }
+TensorType infer_where(const Node& node, Operands in) {
+  expect(in[1].dtype() == in[2].dtype(), node, "operands 1 and 2 are {} and {}, expected one type",
+         dtype_name(in[1].dtype()), dtype_name(in[2].dtype()));
+  const Dims chosen = broadcast_dims(node, in[1].dims(), in[2].dims());
+  return {in[1].dtype(), broadcast_dims(node, in[0].dims(), chosen)};
+}
+
+TensorType infer_quantize(const Node& node, Operands in) {
+  const auto& attrs = node.as<QuantizeAttrs>();
+  const Dims &dims = in[0].dims(), &scale = in[1].dims();
+  expect(is_float(in[1].dtype()), node, "scale is {}", dtype_name(in[1].dtype()));
+  if (num_elements(scale) != 1) {
+    const size_t axis = axis_of(node, attrs.axis, in[0].rank());
+    expect(scale == Dims{dims[axis]}, node, "scale is {}, expected {} for axis {} of {}",
+           to_string(scale), dims[axis], axis, to_string(dims));
+  }
+  if (in[2])
+    expect(num_elements(in[2].dims()) == num_elements(scale), node, "zero point is {}, scale {}",
+           to_string(in[2].dims()), to_string(scale));
+  if (node.kind == OpKind::DequantizeLinear) return {in[1].dtype(), dims};
+  const DType dtype = in[2] ? in[2].dtype() : attrs.dtype;
+  expect(!is_float(dtype) && dtype != DType::Bool, node, "result is {}, expected integers",
+         dtype_name(dtype));
+  return {dtype, dims};
+}
+
+TensorType infer_norm(const Node& node, Operands in) {
+  const auto& attrs = node.as<NormAttrs>();
+  const Dims& dims = in[0].dims();
+  expect(!dims.empty(), node, "input is a scalar");
+  const bool layer_norm = node.kind == OpKind::LayerNorm;
+  if (layer_norm)
+    expect(bool{in[1]} == bool{in[2]}, node, "a weight without a bias, or a bias without a weight");
+  expect(attrs.axes >= 1 && attrs.axes <= (layer_norm ? in[0].rank() : 1), node,
+         "{} trailing axes of {}", attrs.axes, to_string(dims));
+  expect_channels(node, in, 1, {dims.end() - attrs.axes, dims.end()});
+  expect_eps(node, attrs.eps);
+  return *in[0].type;
+}
+
+TensorType infer_group_norm(const Node& node, Operands in) {
+  const auto& attrs = node.as<GroupNormAttrs>();
+  const Dims& dims = in[0].dims();
+  expect(dims.size() >= 2, node, "input is {}, expected [n, ..., c]", to_string(dims));
+  expect(attrs.groups >= 1 && dims.back() % attrs.groups == 0, node,
+         "groups {} do not divide {} channels", attrs.groups, dims.back());
+  expect_channels(node, in, 1, {dims.back()});
+  expect_eps(node, attrs.eps);
+  return *in[0].type;
+}
 
 TensorType infer_softmax(const Node& node, Operands in) {
   expect(!in[0].dims().empty(), node, "input is a scalar");
+  axis_of(node, node.as<SoftmaxAttrs>().axis, in[0].rank());
   return *in[0].type;
-}
-
-TensorType infer_broadcast(const Node& node, Operands in) {
-  const Dims& b = in[1].dims();
-  const bool fits = b == in[0].dims() || b == Dims{1} ||
-                    (b.size() == 1 && !in[0].dims().empty() && b[0] == in[0].dims().back());
-  expect(fits, node, "operand 1 is {}, expected {}, its last extent or 1", to_string(b),
-         to_string(in[0].dims()));
-  return *in[0].type;
-}
-
-TensorType infer_matmul(const Node& node, Operands in) {
-  const Dims &a = in[0].dims(), &b = in[1].dims();
-  const size_t rank = a.size();
-  expect(rank >= 2 && b.size() == rank && std::equal(a.begin(), a.end() - 2, b.begin()), node,
-         "operands {} and {} have different batches", to_string(a), to_string(b));
-  const bool transpose_b = node.as<MatMulAttrs>().transpose_b;
-  const int64_t k = transpose_b ? b[rank - 1] : b[rank - 2];
-  expect(a[rank - 1] == k, node, "inner extents {} and {} differ", a[rank - 1], k);
-  TensorType type = *in[0].type;
-  type.dims[rank - 1] = transpose_b ? b[rank - 2] : b[rank - 1];
-  return type;
-}
-
-TensorType infer_reshape(const Node& node, Operands in) {
-  TensorType type{in[0].dtype(), node.as<ReshapeAttrs>().dims};
-  int64_t known = 1;
-  int inferred = -1;
-  for (size_t i = 0; i < type.dims.size(); ++i) {
-    int64_t& extent = type.dims[i];
-    if (extent == 0) {
-      expect(i < in[0].dims().size(), node, "position {} copies an extent that {} lacks", i,
-             to_string(in[0].dims()));
-      extent = in[0].dims()[i];
-    }
-    expect(extent >= -1, node, "extent {} at position {}", extent, i);
-    expect(extent != -1 || inferred < 0, node, "more than one extent is -1");
-    if (extent == -1)
-      inferred = static_cast<int>(i);
-    else
-      expect(!__builtin_mul_overflow(known, extent, &known), node, "the extents overflow");
-  }
-  const int64_t total = num_elements(in[0].dims());
-  if (inferred >= 0 && known > 0) type.dims[static_cast<size_t>(inferred)] = total / known;
-  expect(known > 0 && num_elements(type.dims) == total, node, "{} cannot become {}",
-         to_string(in[0].dims()), to_string(type.dims));
-  return type;
-}
-
-TensorType infer_reshape_like(const Node& node, Operands in) {
-  expect(num_elements(in[0].dims()) == num_elements(in[1].dims()), node,
-         "{} cannot take the shape {}", to_string(in[0].dims()), to_string(in[1].dims()));
-  return {in[0].dtype(), in[1].dims()};
-}
-
-TensorType infer_transpose(const Node& node, Operands in) {
-  const auto& perm = node.as<TransposeAttrs>().perm;
-  const size_t rank = in[0].dims().size();
-  expect(perm.size() == rank, node, "permutation of {} axes for {}", perm.size(),
-         to_string(in[0].dims()));
-  TensorType type{in[0].dtype(), Dims(rank)};
-  std::vector<bool> seen(rank);
-  for (size_t i = 0; i < rank; ++i) {
-    const auto axis = static_cast<size_t>(perm[i]);
-    expect(axis < rank && !seen[axis], node, "axis {} at position {} is not a permutation", perm[i],
-           i);
-    seen[axis] = true;
-    type.dims[i] = in[0].dims()[axis];
-  }
-  return type;
-}
-
-TensorType infer_slice(const Node& node, Operands in) {
-  const auto& attrs = node.as<SliceAttrs>();
-  const auto rank = static_cast<int64_t>(in[0].dims().size());
-  expect(attrs.axis >= 0 && attrs.axis < rank, node, "axis {} of {}", attrs.axis,
-         to_string(in[0].dims()));
-  TensorType type = *in[0].type;
-  int64_t& extent = type.dims[static_cast<size_t>(attrs.axis)];
-  expect(attrs.begin >= 0 && attrs.begin < attrs.end && attrs.end <= extent, node,
-         "range [{}, {}) of extent {}", attrs.begin, attrs.end, extent);
-  extent = attrs.end - attrs.begin;
-  return type;
 }
 
 TensorType infer_reduce(const Node& node, Operands in) {
-  const auto& axes = node.as<ReduceAttrs>().axes;
-  TensorType type{in[0].dtype(), {}};
-  for (size_t i = 0; i < in[0].dims().size(); ++i)
-    if (std::find(axes.begin(), axes.end(), static_cast<int64_t>(i)) == axes.end())
-      type.dims.push_back(in[0].dims()[i]);
-  expect(!axes.empty() && type.dims.size() + axes.size() == in[0].dims().size(), node,
-         "axes of {} are repeated or out of range", to_string(in[0].dims()));
-  return type;
+  const auto& attrs = node.as<ReduceAttrs>();
+  const bool extreme =
+      attrs.function == ReduceFunction::Max || attrs.function == ReduceFunction::Min;
+  expect(in[0].dtype() != DType::Bool || extreme, node, "operand 0 is BOOL, expected numbers");
+  if (attrs.axes.empty())
+    return {in[0].dtype(), attrs.keep_dims ? Dims(in[0].dims().size(), 1) : Dims{}};
+  return {in[0].dtype(),
+          reduced(in[0].dims(), axes_of(node, attrs.axes, in[0].rank()), attrs.keep_dims)};
 }
 
-TensorType infer_attention(const Node& node, Operands in) {
-  const auto& attrs = node.as<AttentionAttrs>();
-  expect_rank(node, in[0], 3, "qkv");
-  expect(
-      attrs.heads > 0 && attrs.head_dim > 0 && in[0].dims()[2] == 3 * attrs.heads * attrs.head_dim,
-      node, "qkv {} is not 3 x {} heads x {}", to_string(in[0].dims()), attrs.heads,
-      attrs.head_dim);
-  return {in[0].dtype(), {in[0].dims()[0], in[0].dims()[1], attrs.heads * attrs.head_dim}};
+TensorType infer_arg(const Node& node, Operands in) {
+  const auto& attrs = node.as<ArgAttrs>();
+  const size_t axis = axis_of(node, attrs.axis, in[0].rank());
+  expect(in[0].dims()[axis] > 0, node, "axis {} of {} is empty", axis, to_string(in[0].dims()));
+  return {DType::Int64, reduced(in[0].dims(), {axis}, attrs.keep_dims)};
 }
 
-TensorType infer_attention_block(const Node& node, Operands in) {
-  const auto& attrs = node.as<AttentionBlockAttrs>();
-  expect_rank(node, in[0], 4, "input");
-  const int64_t c = in[0].dims()[3];
-  expect(attrs.heads > 0 && attrs.heads * attrs.head_dim == c, node, "{} heads x {} are not {}",
-         attrs.heads, attrs.head_dim, c);
-  expect_linear(node, in, 1, 3 * c, c);
-  expect_linear(node, in, 3, c, c);
-  expect_eps(node, attrs.eps);
-  expect_bounded(node, {in[0].dims()[0], in[0].dims()[1], in[0].dims()[2], 3 * c});
+TensorType infer_cum_sum(const Node& node, Operands in) {
+  axis_of(node, node.as<CumSumAttrs>().axis, in[0].rank());
   return *in[0].type;
 }
 
-TensorType infer_mlp(const Node& node, Operands in) {
-  expect(!in[0].dims().empty() && !in[1].dims().empty(), node, "an operand is a scalar");
-  const int64_t c = in[0].dims().back(), hidden = in[1].dims()[0];
-  expect_linear(node, in, 1, hidden, c);
-  expect_linear(node, in, 3, c, hidden);
-  expect_eps(node, node.as<MlpAttrs>().eps);
-  Dims activations = in[0].dims();
-  activations.back() = hidden;
-  expect_bounded(node, activations);
-  return *in[0].type;
+void infer_top_k(const Node& node, Operands in, std::span<TensorType> results) {
+  const auto& attrs = node.as<TopKAttrs>();
+  TensorType type = *in[0].type;
+  int64_t& extent = type.dims[axis_of(node, attrs.axis, in[0].rank())];
+  expect(attrs.k >= 0 && attrs.k <= extent, node, "k {} of {} elements", attrs.k, extent);
+  extent = attrs.k;
+  results[0] = type;
+  if (results.size() > 1) results[1] = {DType::Int64, type.dims};
 }
 
-TensorType infer_local_mixer(const Node& node, Operands in) {
-  expect_rank(node, in[0], 4, "input");
-  const int64_t c = in[0].dims()[3];
-  for (size_t index : {size_t{1}, size_t{5}})
-    expect(in[index].dims().size() == 3 && in[index].dims()[0] % 2 == 1 &&
-               in[index].dims()[1] % 2 == 1 && in[index].dims()[2] == c,
-           node, "operand {} is {}, expected odd kernel extents and {} channels", index,
-           to_string(in[index].dims()), c);
-  expect(in[2].dims() == Dims{c}, node, "operand 2 is {}, expected {}", to_string(in[2].dims()), c);
-  expect_linear(node, in, 3, c, c);
-  expect_linear(node, in, 6, c, c);
-  return *in[0].type;
-}
-
-std::vector<Operand> operands_of(const Node& node, std::span<const TensorType> types) {
-  std::vector<Operand> operands(static_cast<size_t>(op_info(node.kind).max_inputs));
-  for (size_t i = 0; i < node.inputs.size(); ++i)
-    if (node.has_input(i)) operands.at(i).type = &types[static_cast<size_t>(node.inputs[i])];
+std::vector<Operand> operands_of(const Node& node, std::span<const TensorType> types,
+                                 std::span<const Contents> contents) {
+  const int most = op_info(node.kind).max_inputs;
+  std::vector<Operand> operands(most == kVariadic ? node.inputs.size() : static_cast<size_t>(most));
+  for (size_t i = 0; i < node.inputs.size(); ++i) {
+    if (!node.has_input(i)) continue;
+    const auto id = static_cast<size_t>(node.inputs[i]);
+    operands.at(i).type = &types[id];
+    if (!contents.empty() && contents[id]) operands[i].known = &*contents[id];
+  }
   return operands;
 }
 
 std::vector<TensorType> infer_results(const Node& node, Operands operands) {
+  expect_dtypes(node, operands);
   std::vector<TensorType> results(node.outputs.size());
   op_info(node.kind).infer(node, operands, results);
   for (const TensorType& type : results) expect_bounded(node, type.dims);

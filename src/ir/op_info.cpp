@@ -10,9 +10,8 @@ namespace vitro {
 namespace {
 
 template <typename A>
-constexpr size_t attrs_index_of() {
-  return Attrs(A{}).index();
-}
+constexpr size_t kAttrs = Attrs(std::in_place_type<A>).index();
+constexpr size_t kNone = 0;
 
 double count(const Dims& dims) { return static_cast<double>(num_elements(dims)); }
 double count(int64_t extent) { return static_cast<double>(extent); }
@@ -28,8 +27,10 @@ double flops_depthwise(const Node&, Operands in, const TensorType& out) {
 double flops_linear(const Node&, Operands in, const TensorType& out) {
   return 2 * count(out.dims) * count(in[1].dims()[1]);
 }
-double flops_matmul(const Node&, Operands in, const TensorType& out) {
-  return 2 * count(out.dims) * count(in[0].dims().back());
+double flops_matmul(const Node& node, Operands in, const TensorType& out) {
+  const Dims& a = in[0].dims();
+  const bool transposed = node.as<MatMulAttrs>().transpose_a;
+  return 2 * count(out.dims) * count(transposed ? a[a.size() - 2] : a.back());
 }
 double flops_attention(const Node&, Operands in, const TensorType& out) {
   return 4 * count(out.dims) * count(in[0].dims()[1]);
@@ -47,83 +48,206 @@ double flops_local_mixer(const Node&, Operands in, const TensorType& out) {
   return count(out.dims) * (2 * taps + 4 * count(out.dims[3]));
 }
 
-constexpr size_t kNone = 0;
-
 /// The rule of an op with one result.
 template <TensorType (*kInfer)(const Node&, Operands)>
 void one(const Node& node, Operands in, std::span<TensorType> results) {
   results[0] = kInfer(node, in);
 }
 
-const std::array<OpInfo, kNumOpKinds> kOps{{
-    {OpKind::Conv2d, "conv2d", 2, 3, 1, attrs_index_of<Conv2dAttrs>(), false, one<infer_conv2d>,
-     flops_conv},
-    {OpKind::DepthwiseConv2d, "depthwise_conv2d", 2, 3, 1, attrs_index_of<Conv2dAttrs>(), false,
-     one<infer_depthwise>, flops_depthwise},
-    {OpKind::Linear, "linear", 2, 3, 1, kNone, false, one<infer_linear>, flops_linear},
-    {OpKind::BatchNorm, "batch_norm", 5, 5, 1, attrs_index_of<NormAttrs>(), false, one<infer_norm>,
+template <typename... Types>
+constexpr uint32_t bits(Types... types) {
+  return ((uint32_t{1} << static_cast<unsigned>(types)) | ... | 0u);
+}
+constexpr uint32_t kFloats = bits(DType::Float32, DType::Float16, DType::BFloat16, DType::Float64);
+constexpr uint32_t kInts = bits(DType::Int64, DType::Int32, DType::Int16, DType::Int8, DType::UInt8,
+                                DType::UInt16, DType::UInt32);
+constexpr uint32_t kNumbers = kFloats | kInts;
+constexpr uint32_t kAnything = kNumbers | bits(DType::Bool);
+constexpr uint32_t kAllSame = ~uint32_t{0};
+
+// Rules by how the operands relate: all of one type, or the first ones alone.
+constexpr DTypeRule kFloatOp{kFloats, kAllSame}, kNumberOp{kNumbers, kAllSame};
+// What float32 holds exactly is pooled in it.
+constexpr DTypeRule kPoolOp{kFloats | bits(DType::Int8, DType::UInt8), kAllSame};
+constexpr DTypeRule kAnyOp{kAnything, kAllSame}, kAnyFirst{kAnything, 1}, kFloatFirst{kFloats, 1};
+
+constexpr std::array<size_t, 1> kSecond{1};
+constexpr std::array<size_t, 2> kSecondAndFourth{1, 3}, kMixing{3, 6};
+
+const std::array<OpInfo, kNumOpKinds>& table() {
+  // clang-format off
+  // kind, name, functions, least and most operands, most results, attributes, fused, traits,
+  // types, shapes, flops, contents, matrices
+  static const std::array<OpInfo, kNumOpKinds> rows{{
+    // Products.
+    {OpKind::Conv, "conv", {}, 2, 3, 1, kAttrs<ConvAttrs>, false, Product, kFloatOp,
+     one<infer_conv>, flops_conv},
+    {OpKind::DepthwiseConv2d, "depthwise_conv2d", {}, 2, 3, 1, kAttrs<Conv2dAttrs>, false, 0,
+     kFloatOp, one<infer_depthwise>, flops_depthwise},
+    {OpKind::Linear, "linear", {}, 2, 3, 1, kNone, false, Product, kFloatOp, one<infer_linear>,
+     flops_linear, nullptr, kSecond},
+    {OpKind::MatMul, "matmul", {}, 2, 2, 1, kAttrs<MatMulAttrs>, false, Product, kFloatOp,
+     one<infer_matmul>, flops_matmul},
+
+    // Element by element.
+    {OpKind::Unary, "unary", function_names(UnaryFunction{}), 1, 1, 1, kAttrs<UnaryAttrs>, false,
+     Elementwise, kAnyOp, one<infer_unary>, flops_one, known_unary},
+    {OpKind::Binary, "binary", function_names(BinaryFunction{}), 2, 2, 1, kAttrs<BinaryAttrs>,
+     false, Elementwise, kAnyOp, one<infer_binary>, flops_one, known_binary},
+    {OpKind::Compare, "compare", function_names(CompareFunction{}), 2, 2, 1, kAttrs<CompareAttrs>,
+     false, Elementwise, kAnyOp, one<infer_binary>, flops_one, known_compare},
+    {OpKind::Cast, "cast", {}, 1, 1, 1, kAttrs<CastAttrs>, false, Elementwise, kAnyOp,
+     one<infer_cast>, flops_none, known_copy},
+    {OpKind::Clip, "clip", {}, 1, 3, 1, kNone, false, Elementwise, kNumberOp, one<infer_clip>,
      flops_one},
-    {OpKind::LayerNorm, "layer_norm", 1, 3, 1, attrs_index_of<NormAttrs>(), false, one<infer_norm>,
-     flops_one},
-    {OpKind::Gelu, "gelu", 1, 1, 1, kNone, false, one<infer_same>, flops_one},
-    {OpKind::Add, "add", 2, 2, 1, kNone, false, one<infer_broadcast>, flops_one},
-    {OpKind::Mul, "mul", 2, 2, 1, kNone, false, one<infer_broadcast>, flops_one},
-    {OpKind::MatMul, "matmul", 2, 2, 1, attrs_index_of<MatMulAttrs>(), false, one<infer_matmul>,
-     flops_matmul},
-    {OpKind::Softmax, "softmax", 1, 1, 1, kNone, false, one<infer_softmax>, flops_one},
-    {OpKind::Reshape, "reshape", 1, 1, 1, attrs_index_of<ReshapeAttrs>(), false, one<infer_reshape>,
+    {OpKind::Where, "where", {}, 3, 3, 1, kNone, false, Elementwise, {bits(DType::Bool), 1},
+     one<infer_where>, flops_none, known_where},
+    {OpKind::QuantizeLinear, "quantize_linear", {}, 2, 3, 1, kAttrs<QuantizeAttrs>, false,
+     Elementwise, {kFloats, 0b11}, one<infer_quantize>, flops_one},
+    {OpKind::DequantizeLinear, "dequantize_linear", {}, 2, 3, 1, kAttrs<QuantizeAttrs>, false,
+     Elementwise, {kInts, 0b101}, one<infer_quantize>, flops_one},
+
+    // Normalisation and reduction.
+    {OpKind::BatchNorm, "batch_norm", {}, 5, 5, 1, kAttrs<NormAttrs>, false, 0, kFloatOp,
+     one<infer_norm>, flops_one},
+    {OpKind::LayerNorm, "layer_norm", {}, 1, 3, 1, kAttrs<NormAttrs>, false, 0, kFloatOp,
+     one<infer_norm>, flops_one},
+    {OpKind::GroupNorm, "group_norm", {}, 1, 3, 1, kAttrs<GroupNormAttrs>, false, 0, kFloatOp,
+     one<infer_group_norm>, flops_one},
+    {OpKind::Softmax, "softmax", {}, 1, 1, 1, kAttrs<SoftmaxAttrs>, false, 0, kFloatOp,
+     one<infer_softmax>, flops_one},
+    {OpKind::LogSoftmax, "log_softmax", {}, 1, 1, 1, kAttrs<SoftmaxAttrs>, false, 0, kFloatOp,
+     one<infer_softmax>, flops_one},
+    {OpKind::Reduce, "reduce", function_names(ReduceFunction{}), 1, 1, 1, kAttrs<ReduceAttrs>,
+     false, 0, kAnyOp, one<infer_reduce>, flops_none, known_reduce},
+    {OpKind::Pool, "pool", function_names(PoolFunction{}), 1, 1, 1, kAttrs<PoolAttrs>, false, 0,
+     kPoolOp, one<infer_pool>, flops_none},
+    {OpKind::Arg, "arg", function_names(ArgFunction{}), 1, 1, 1, kAttrs<ArgAttrs>, false, 0,
+     kNumberOp, one<infer_arg>, flops_none},
+    {OpKind::TopK, "top_k", {}, 1, 1, 2, kAttrs<TopKAttrs>, false, 0, kNumberOp, infer_top_k,
      flops_none},
-    {OpKind::ReshapeLike, "reshape_like", 2, 2, 1, kNone, false, one<infer_reshape_like>,
-     flops_none},
-    {OpKind::Transpose, "transpose", 1, 1, 1, attrs_index_of<TransposeAttrs>(), false,
+    {OpKind::CumSum, "cum_sum", {}, 1, 1, 1, kAttrs<CumSumAttrs>, false, 0, kNumberOp,
+     one<infer_cum_sum>, flops_none},
+
+    // Views.
+    {OpKind::Identity, "identity", {}, 1, 1, 1, kNone, false, View, kAnyOp, one<infer_same>,
+     flops_none, known_copy},
+    {OpKind::Reshape, "reshape", {}, 1, 2, 1, kAttrs<ReshapeAttrs>, false, View, kAnyFirst,
+     one<infer_reshape>, flops_none, known_copy},
+    {OpKind::ReshapeLike, "reshape_like", {}, 2, 2, 1, kNone, false, View, kAnyFirst,
+     one<infer_reshape_like>, flops_none, known_copy},
+    {OpKind::Squeeze, "squeeze", {}, 1, 1, 1, kAttrs<AxesAttrs>, false, View, kAnyOp,
+     one<infer_squeeze>, flops_none, known_copy},
+    {OpKind::Unsqueeze, "unsqueeze", {}, 1, 1, 1, kAttrs<AxesAttrs>, false, View, kAnyOp,
+     one<infer_unsqueeze>, flops_none, known_copy},
+
+    // Movement.
+    {OpKind::Transpose, "transpose", {}, 1, 1, 1, kAttrs<TransposeAttrs>, false, Moves, kAnyOp,
      one<infer_transpose>, flops_none},
-    {OpKind::Slice, "slice", 1, 1, 1, attrs_index_of<SliceAttrs>(), false, one<infer_slice>,
+    {OpKind::Slice, "slice", {}, 1, 3, 1, kAttrs<SliceAttrs>, false, Moves, kAnyFirst,
+     one<infer_slice>, flops_none, known_slice},
+    {OpKind::Concat, "concat", {}, 1, kVariadic, 1, kAttrs<AxisAttrs>, false, Moves, kAnyOp,
+     one<infer_concat>, flops_none, known_concat},
+    {OpKind::Split, "split", {}, 1, 1, kVariadic, kAttrs<SplitAttrs>, false, Moves, kAnyOp,
+     infer_split, flops_none},
+    {OpKind::Pad, "pad", {}, 1, 2, 1, kAttrs<PadAttrs>, false, Moves, kAnyFirst, one<infer_pad>,
      flops_none},
-    {OpKind::ReduceMean, "reduce_mean", 1, 1, 1, attrs_index_of<ReduceAttrs>(), false,
-     one<infer_reduce>, flops_none},
-    {OpKind::ReduceMax, "reduce_max", 1, 1, 1, attrs_index_of<ReduceAttrs>(), false,
-     one<infer_reduce>, flops_none},
-    {OpKind::Attention, "attention", 1, 1, 1, attrs_index_of<AttentionAttrs>(), true,
+    {OpKind::Gather, "gather", {}, 2, 2, 1, kAttrs<AxisAttrs>, false, Moves, kAnyFirst,
+     one<infer_gather>, flops_none, known_gather},
+    {OpKind::GatherElements, "gather_elements", {}, 2, 2, 1, kAttrs<AxisAttrs>, false, Moves,
+     kAnyFirst, one<infer_gather_elements>, flops_none},
+    {OpKind::Expand, "expand", {}, 1, 2, 1, kAttrs<DimsAttrs>, false, Moves, kAnyFirst,
+     one<infer_expand>, flops_none, known_expand},
+    {OpKind::Tile, "tile", {}, 1, 2, 1, kAttrs<DimsAttrs>, false, Moves, kAnyFirst,
+     one<infer_tile>, flops_none},
+    {OpKind::Resize, "resize", {}, 1, 2, 1, kAttrs<ResizeAttrs>, false, 0, {kNumbers, 1},
+     one<infer_resize>, flops_one},
+
+    // Made of a shape.
+    {OpKind::Shape, "shape", {}, 1, 1, 1, kNone, false, 0, kAnyOp, one<infer_shape>, flops_none,
+     known_shape},
+    {OpKind::Range, "range", {}, 3, 3, 1, kNone, false, 0, kNumberOp, one<infer_range>, flops_none,
+     known_range},
+    {OpKind::ConstantOfShape, "constant_of_shape", {}, 0, 1, 1, kAttrs<FillAttrs>, false, 0,
+     kAnyOp, one<infer_constant_of_shape>, flops_none, known_fill},
+    {OpKind::Foreign, "foreign", {}, 0, kVariadic, kVariadic, kAttrs<ForeignAttrs>, false, 0,
+     kAnyFirst, infer_foreign, flops_none},
+
+    // Fused.
+    {OpKind::Attention, "attention", {}, 1, 1, 1, kAttrs<AttentionAttrs>, true, 0, kFloatOp,
      one<infer_attention>, flops_attention},
-    {OpKind::AttentionBlock, "attention_block", 5, 5, 1, attrs_index_of<AttentionBlockAttrs>(),
-     true, one<infer_attention_block>, flops_attention_block},
-    {OpKind::Mlp, "mlp", 5, 5, 1, attrs_index_of<MlpAttrs>(), true, one<infer_mlp>, flops_mlp},
-    {OpKind::LocalMixer, "local_mixer", 8, 8, 1, kNone, true, one<infer_local_mixer>,
-     flops_local_mixer},
-}};
+    {OpKind::AttentionBlock, "attention_block", {}, 5, 5, 1, kAttrs<AttentionBlockAttrs>, true,
+     Residual, kFloatOp, one<infer_attention_block>, flops_attention_block, nullptr,
+     kSecondAndFourth},
+    {OpKind::Mlp, "mlp", {}, 5, 5, 1, kAttrs<MlpAttrs>, true, Residual, kFloatOp, one<infer_mlp>,
+     flops_mlp, nullptr, kSecondAndFourth},
+    {OpKind::LocalMixer, "local_mixer", {}, 8, 8, 1, kNone, true, Residual, kFloatOp,
+     one<infer_local_mixer>, flops_local_mixer, nullptr, kMixing},
+  }};
+  // clang-format on
+  return rows;
+}
+
+template <size_t... I>
+Attrs attrs_at(size_t index, std::index_sequence<I...>) {
+  Attrs attrs;
+  ((I == index ? void(attrs.emplace<I>()) : void()), ...);
+  return attrs;
+}
 
 }  // namespace
 
 const OpInfo& op_info(OpKind kind) {
   const auto index = static_cast<size_t>(kind);
-  check(index < kOps.size(), ErrorCode::Internal, "op_info: unknown op kind {}", index);
-  return kOps[index];
+  check(index < table().size(), ErrorCode::Internal, "op_info: unknown op kind {}", index);
+  return table()[index];
 }
 
-std::optional<OpKind> op_kind(std::string_view name) {
-  for (const OpInfo& info : kOps)
-    if (info.name == name) return info.kind;
+std::span<const char* const> op_names(const OpInfo& info) {
+  return info.functions.empty() ? std::span(&info.name, 1) : info.functions;
+}
+
+const char* op_name(OpKind kind, const Attrs& attrs) {
+  const OpInfo& info = op_info(kind);
+  const auto function_of = [](const auto& alternative) {
+    if constexpr (requires { alternative.function; })
+      return static_cast<size_t>(alternative.function);
+    return size_t{0};
+  };
+  const size_t function = std::visit(function_of, attrs);
+  const bool fits = attrs.index() == info.attrs_index && function < info.functions.size();
+  return fits ? info.functions[function] : info.name;
+}
+
+const char* op_name(const Node& node) {
+  // That of a foreign op is its own.
+  if (const auto* foreign = std::get_if<ForeignAttrs>(&node.attrs)) return foreign->name.c_str();
+  return op_name(node.kind, node.attrs);
+}
+
+std::optional<NamedOp> find_op(std::string_view name) {
+  for (const OpInfo& info : table()) {
+    const auto names = op_names(info);
+    const auto found = std::find(names.begin(), names.end(), name);
+    if (found == names.end()) continue;
+    NamedOp op{info.kind, usual_attrs(info.kind)};
+    const auto set_function = [&](auto& alternative) {
+      if constexpr (requires { alternative.function; })
+        alternative.function = static_cast<decltype(alternative.function)>(found - names.begin());
+    };
+    std::visit(set_function, op.attrs);
+    return op;
+  }
   return std::nullopt;
 }
 
-std::span<const size_t> matrix_operands(OpKind kind) {
-  static constexpr std::array<size_t, 1> kLinear{1};
-  static constexpr std::array<size_t, 2> kTwoProducts{1, 3}, kLocalMixer{3, 6};
-  switch (kind) {
-    case OpKind::Linear:
-      return kLinear;
-    case OpKind::Mlp:
-    case OpKind::AttentionBlock:
-      return kTwoProducts;
-    case OpKind::LocalMixer:
-      return kLocalMixer;
-    default:
-      return {};
-  }
+Attrs usual_attrs(OpKind kind) {
+  return attrs_at(op_info(kind).attrs_index,
+                  std::make_index_sequence<std::variant_size_v<Attrs>>());
 }
 
 bool is_matrix_operand(OpKind kind, size_t index) {
-  const auto operands = matrix_operands(kind);
+  const auto operands = op_info(kind).matrices;
   return std::find(operands.begin(), operands.end(), index) != operands.end();
 }
 

@@ -1,4 +1,4 @@
-#include <fmt/ranges.h>
+#include <fmt/core.h>
 
 #include <iterator>
 
@@ -8,13 +8,41 @@
 namespace vitro {
 namespace {
 
+// The shortest text that gives the same float back.
 std::string field_text(float value) { return fmt::format("{}", value); }
+std::string field_text(double value) { return fmt::format("{}", value); }
 std::string field_text(bool value) { return value ? "true" : "false"; }
 std::string field_text(int64_t value) { return std::to_string(value); }
-template <typename Sequence>
-std::string field_text(const Sequence& values) {
-  return fmt::format("[{}]", fmt::join(values, ","));
+std::string field_text(const std::string& value) { return value; }
+std::string field_text(DType value) { return dtype_name(value); }
+std::string field_text(const TensorType& type) {
+  return fmt::format("{} {}", dtype_name(type.dtype), to_string(type.dims));
 }
+std::string field_text(std::byte byte) { return fmt::format("{:02x}", std::to_integer<int>(byte)); }
+template <typename E>
+requires std::is_enum_v<E> std::string field_text(E value) {
+  return enum_names(value)[static_cast<size_t>(value)];
+}
+template <typename Sequence>
+requires requires(Sequence values) { values.begin(); }
+std::string field_text(const Sequence& values) {
+  std::string text;
+  for (const auto& value : values) text += (text.empty() ? "" : ",") + field_text(value);
+  return "[" + text + "]";
+}
+
+/// Collects ", name=value" of the fields that differ from their usual value.
+struct FieldPrinter {
+  std::string& text;
+  template <typename T>
+  void operator()(const char* name, const T& field) const {
+    text += fmt::format("{}{}={}", text.empty() ? "" : ", ", name, field_text(field));
+  }
+  template <typename T>
+  void operator()(const char* name, const T& field, const T& usual) const {
+    if (field != usual) (*this)(name, field);
+  }
+};
 
 /// What differs from dense float32: ":BF16", ":cpu:panel16", ":BF16:cpu:panel16".
 std::string storage_suffix(const Constant& constant) {
@@ -51,7 +79,7 @@ void print_graph(const Graph& graph, const std::string& indent, std::string& out
     fmt::format_to(line, "{}%{} = input {}\n", indent, port.value,
                    type_text(graph.value(port.value).type));
   for (const Node& node : graph.nodes) {
-    fmt::format_to(line, "{}{} = {}(", indent, results_text(node), op_info(node.kind).name);
+    fmt::format_to(line, "{}{} = {}(", indent, results_text(node), op_name(node));
     for (size_t i = 0; i < node.inputs.size(); ++i) {
       fmt::format_to(line, "{}", i == 0 ? "" : ", ");
       if (!node.has_input(i)) {
@@ -77,13 +105,7 @@ void print_graph(const Graph& graph, const std::string& indent, std::string& out
 
 std::string attrs_text(const Attrs& attrs) {
   std::string text;
-  std::visit(
-      [&](const auto& alternative) {
-        visit_fields(alternative, [&](const char* name, const auto& field) {
-          text += fmt::format("{}{}={}", text.empty() ? "" : ", ", name, field_text(field));
-        });
-      },
-      attrs);
+  visit_fields(attrs, FieldPrinter{text});
   return text.empty() ? text : " {" + text + "}";
 }
 

@@ -25,14 +25,14 @@ void verify_structure(const Graph& graph) {
     verify_signature(node);
     const OpInfo& info = op_info(node.kind);
     check(info.fused == (node.body != nullptr), ErrorCode::Internal,
-          "{} '{}': a body belongs to fused ops, and to all of them", info.name, node.source);
+          "{} '{}': a body belongs to fused ops, and to all of them", op_name(node), node.source);
     for (ValueId id : node.inputs)
       check(id == kAbsent || (known(id) && defined[static_cast<size_t>(id)]), ErrorCode::Internal,
-            "{} '{}': operand {} is used before it is defined", info.name, node.source, id);
+            "{} '{}': operand {} is used before it is defined", op_name(node), node.source, id);
     for (ValueId id : node.outputs) {
       if (id == kAbsent) continue;
       check(known(id) && !defined[static_cast<size_t>(id)], ErrorCode::Internal,
-            "{} '{}': result {} is defined twice or out of range", info.name, node.source, id);
+            "{} '{}': result {} is defined twice or out of range", op_name(node), node.source, id);
       defined[static_cast<size_t>(id)] = true;
     }
   }
@@ -73,21 +73,8 @@ void verify_constant(const Value& value) {
         constant.bytes.size(), expected);
 }
 
-/// Weights in bfloat16 are for the products that know how to read them.
-void verify_matrices(const Graph& graph) {
-  for (const Node& node : graph.nodes) {
-    for (size_t i = 0; i < node.inputs.size(); ++i) {
-      if (!node.has_input(i) || is_matrix_operand(node.kind, i)) continue;
-      const Value& value = graph.value(node.inputs[i]);
-      check(!value.constant || value.type.dtype != DType::BFloat16, ErrorCode::Internal,
-            "{} '{}': operand {} is a BF16 constant, expected F32", op_info(node.kind).name,
-            node.source, i);
-    }
-  }
-}
-
 void verify_results(const Graph& graph, const Node& node, const std::vector<TensorType>& types) {
-  const char* name = op_info(node.kind).name;
+  const char* name = op_name(node);
   for (ValueId id : node.outputs) {
     if (id == kAbsent) continue;
     const TensorType &stored = graph.value(id).type, &inferred = types[static_cast<size_t>(id)];
@@ -113,41 +100,77 @@ void verify_results(const Graph& graph, const Node& node, const std::vector<Tens
 
 void verify_signature(const Node& node) {
   const OpInfo& info = op_info(node.kind);
+  check(node.attrs.index() == info.attrs_index, ErrorCode::Internal,
+        "{} '{}': attributes of another op", op_name(node), node.source);
   const auto arity = static_cast<int>(node.inputs.size());
   check(arity >= info.min_inputs && arity <= info.max_inputs, ErrorCode::Internal,
-        "{} '{}': {} operands, expected {} to {}", info.name, node.source, arity, info.min_inputs,
-        info.max_inputs);
+        "{} '{}': {} operands, expected {} to {}", op_name(node), node.source, arity,
+        info.min_inputs, info.max_inputs);
   for (int i = 0; i < info.min_inputs; ++i)
     check(node.has_input(static_cast<size_t>(i)), ErrorCode::Internal,
-          "{} '{}': operand {} is absent", info.name, node.source, i);
+          "{} '{}': operand {} is absent", op_name(node), node.source, i);
   const auto results = static_cast<int>(node.outputs.size());
   check(results >= 1 && results <= info.max_outputs, ErrorCode::Internal,
-        "{} '{}': {} results, expected 1 to {}", info.name, node.source, results, info.max_outputs);
-  check(node.attrs.index() == info.attrs_index, ErrorCode::Internal,
-        "{} '{}': attributes of another op", info.name, node.source);
+        "{} '{}': {} results, expected 1 to {}", op_name(node), node.source, results,
+        info.max_outputs);
+}
+
+namespace {
+
+/// The ranges of an input hold for what it is given.
+void check_ranges(const Port& port, const Dims& dims) {
+  if (port.dims.empty()) return;
+  check(dims.size() == port.dims.size(), ErrorCode::InvalidArgument,
+        "graph: input '{}' is {}, expected rank {}", port.name, to_string(dims), port.dims.size());
+  for (size_t axis = 0; axis < dims.size(); ++axis) {
+    const DimRange& range = port.dims[axis];
+    const std::string name = range.name.empty() ? fmt::format("axis {}", axis) : range.name;
+    check(dims[axis] % range.multiple == 0, ErrorCode::InvalidArgument,
+          "graph: input '{}' is {}, whose {} {} does not divide into steps of {}", port.name,
+          to_string(dims), name, dims[axis], range.multiple);
+    check(dims[axis] >= range.min && dims[axis] <= range.max, ErrorCode::InvalidArgument,
+          "graph: input '{}' is {}, whose {} {} is not from {} to {}", port.name, to_string(dims),
+          name, dims[axis], range.min, range.max);
+  }
+}
+
+}  // namespace
+
+Inference infer(const Graph& graph, std::span<const TensorType> inputs) {
+  check(inputs.size() == graph.inputs.size(), ErrorCode::InvalidArgument,
+        "graph: {} input types, expected {}", inputs.size(), graph.inputs.size());
+  Inference result{std::vector<TensorType>(graph.values.size()),
+                   std::vector<Contents>(graph.values.size())};
+  for (size_t i = 0; i < graph.values.size(); ++i) {
+    if (!graph.values[i].constant) continue;
+    result.types[i] = graph.values[i].type;
+    result.contents[i] = contents_of(*graph.values[i].constant);
+  }
+  for (size_t i = 0; i < inputs.size(); ++i) {
+    check_ranges(graph.inputs[i], inputs[i].dims);
+    result.types[static_cast<size_t>(graph.inputs[i].value)] = inputs[i];
+  }
+  for (const Node& node : graph.nodes) {
+    const auto operands = operands_of(node, result.types, result.contents);
+    const std::vector<TensorType> types = infer_results(node, operands);
+    for (size_t i = 0; i < types.size(); ++i) {
+      if (node.outputs[i] == kAbsent) continue;
+      const auto id = static_cast<size_t>(node.outputs[i]);
+      result.types[id] = types[i];
+      if (i == 0) result.contents[id] = known_contents(node, operands, types[0]);
+    }
+  }
+  return result;
 }
 
 std::vector<TensorType> infer_types(const Graph& graph, std::span<const TensorType> inputs) {
-  check(inputs.size() == graph.inputs.size(), ErrorCode::InvalidArgument,
-        "graph: {} input types, expected {}", inputs.size(), graph.inputs.size());
-  std::vector<TensorType> types(graph.values.size());
-  for (size_t i = 0; i < graph.values.size(); ++i)
-    if (graph.values[i].constant) types[i] = graph.values[i].type;
-  for (size_t i = 0; i < inputs.size(); ++i)
-    types[static_cast<size_t>(graph.inputs[i].value)] = inputs[i];
-  for (const Node& node : graph.nodes) {
-    const std::vector<TensorType> results = infer_results(node, operands_of(node, types));
-    for (size_t i = 0; i < results.size(); ++i)
-      if (node.outputs[i] != kAbsent) types[static_cast<size_t>(node.outputs[i])] = results[i];
-  }
-  return types;
+  return infer(graph, inputs).types;
 }
 
 void verify(const Graph& graph) {
   verify_structure(graph);
   for (const Value& value : graph.values)
     if (value.constant) verify_constant(value);
-  verify_matrices(graph);
   verify_ports(graph, graph.inputs, "input");
   verify_ports(graph, graph.outputs, "output");
   const std::vector<TensorType> types = infer_types(graph, input_types(graph));

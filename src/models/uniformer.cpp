@@ -33,6 +33,10 @@ class UniFormerBuilder {
     if (options.stage_outputs) outputs.insert(outputs.end(), stages.begin(), stages.end());
     Graph graph = builder_.finish(std::move(outputs), {"logits"});
     const int64_t multiple = input_multiple(graph);
+    for (const auto& [side, extent] :
+         {std::pair{"height", options.height}, {"width", options.width}})
+      check(extent % multiple == 0, ErrorCode::InvalidArgument, "{} {} is no multiple of {}", side,
+            extent, multiple);
     graph.inputs[0].dims = image_ranges(multiple);
     return graph;
   }
@@ -63,8 +67,8 @@ class UniFormerBuilder {
     const ValueId weight = builder_.constant(
         name + ".weight", conv_weight_to_ohwi(weights_.take(
                               name + ".weight", {out, channels(x), kernel, kernel}, name)));
-    const Conv2dAttrs attrs{{stride, stride}, {pad, pad, pad, pad}};
-    return builder_.op(OpKind::Conv2d, attrs, {x, weight, take(name + ".bias", {out}, name)}, name);
+    const ConvAttrs attrs{{stride, stride}, {}, {pad, pad}, {pad, pad}};
+    return builder_.op(OpKind::Conv, attrs, {x, weight, take(name + ".bias", {out}, name)}, name);
   }
 
   ValueId depthwise(ValueId x, const std::string& name, int64_t kernel) {
@@ -94,7 +98,7 @@ class UniFormerBuilder {
   }
 
   ValueId add(ValueId a, ValueId b, const std::string& name) {
-    return builder_.op(OpKind::Add, {}, {a, b}, name);
+    return builder_.op(BinaryFunction::Add, a, b, name);
   }
 
   ValueId embed(ValueId x, size_t stage) {
@@ -107,7 +111,7 @@ class UniFormerBuilder {
     }
     if (stage > 0) return batch_norm(conv(x, name + ".proj.0", out, 3, 2, 1), name + ".proj.1");
     x = batch_norm(conv(x, name + ".proj.0", out / 2, 3, 2, 1), name + ".proj.1");
-    x = builder_.op(OpKind::Gelu, {}, {x}, name + ".proj.2");
+    x = builder_.op(UnaryFunction::Gelu, x, name + ".proj.2");
     return batch_norm(conv(x, name + ".proj.3", out, 3, 2, 1), name + ".proj.4");
   }
 
@@ -116,7 +120,7 @@ class UniFormerBuilder {
     const int64_t c = channels(x);
     const Dims stored = local ? Dims{1, c, 1, 1} : Dims{c};
     const ValueId gamma = builder_.constant(name, reshaped(weights_.take(name, stored, name), {c}));
-    return builder_.op(OpKind::Mul, {}, {x, gamma}, name);
+    return builder_.op(BinaryFunction::Mul, x, gamma, name);
   }
 
   ValueId local_block(ValueId x, const std::string& name) {
@@ -130,7 +134,7 @@ class UniFormerBuilder {
     x = add(x, branch, name + ".attn");
     branch = batch_norm(x, name + ".norm2");
     branch = conv1x1(branch, name + ".mlp.fc1", kMlpRatio * c);
-    branch = builder_.op(OpKind::Gelu, {}, {branch}, name + ".mlp.act");
+    branch = builder_.op(UnaryFunction::Gelu, branch, name + ".mlp.act");
     branch = conv1x1(branch, name + ".mlp.fc2", c);
     if (config_.local_layer_scale) branch = layer_scale(branch, name + ".gamma_2", true);
     return add(x, branch, name + ".mlp");
@@ -141,7 +145,7 @@ class UniFormerBuilder {
     const int64_t c = channels(qkv) / 3, head_dim = config_.head_dim;
     const auto split = [&](int64_t part) {
       const ValueId slice =
-          builder_.op(OpKind::Slice, SliceAttrs{2, part * c, (part + 1) * c}, {qkv}, name);
+          builder_.op(OpKind::Slice, slice_of(2, part * c, (part + 1) * c), {qkv}, name);
       const ValueId heads =
           builder_.op(OpKind::Reshape, ReshapeAttrs{{0, 0, c / head_dim, head_dim}}, {slice}, name);
       return builder_.op(OpKind::Transpose, TransposeAttrs{{0, 2, 1, 3}}, {heads}, name);
@@ -150,7 +154,7 @@ class UniFormerBuilder {
     const float scale = 1.0f / std::sqrt(static_cast<float>(head_dim));
     const ValueId factor = builder_.constant(name + ".scale", make_constant({1}, {&scale, 1}));
     ValueId scores = builder_.op(OpKind::MatMul, MatMulAttrs{true}, {q, k}, name);
-    scores = builder_.op(OpKind::Mul, {}, {scores, factor}, name);
+    scores = builder_.op(BinaryFunction::Mul, scores, factor, name);
     const ValueId weights = builder_.op(OpKind::Softmax, {}, {scores}, name);
     const ValueId context = builder_.op(OpKind::MatMul, MatMulAttrs{false}, {weights, v}, name);
     const ValueId rows =
@@ -171,22 +175,27 @@ class UniFormerBuilder {
     x = add(x, branch, name + ".attn");
     branch = layer_norm(x, name + ".norm2", kBlockNormEps);
     branch = linear(branch, name + ".mlp.fc1", kMlpRatio * c);
-    branch = builder_.op(OpKind::Gelu, {}, {branch}, name + ".mlp.act");
+    branch = builder_.op(UnaryFunction::Gelu, branch, name + ".mlp.act");
     branch = linear(branch, name + ".mlp.fc2", c);
     if (config_.global_layer_scale) branch = layer_scale(branch, name + ".gamma_2", false);
     return add(x, branch, name + ".mlp");
   }
 
+  /// Over the pixels of [n, h, w, c].
+  ValueId pooled(ReduceFunction function, ValueId x, const std::string& name) {
+    return builder_.op(OpKind::Reduce, ReduceAttrs{function, {1, 2}}, {x}, name);
+  }
+
   ValueId classify(ValueId x, int64_t num_classes) {
     x = batch_norm(x, "norm");
-    const ValueId mean = builder_.op(OpKind::ReduceMean, ReduceAttrs{{1, 2}}, {x}, "head");
+    const ValueId mean = pooled(ReduceFunction::Mean, x, "head");
     const ValueId logits = linear(mean, "head", num_classes);
     if (!config_.aux_head) return logits;
     const ValueId tokens = linear(x, "aux_head", num_classes);
-    const ValueId best = builder_.op(OpKind::ReduceMax, ReduceAttrs{{1, 2}}, {tokens}, "aux_head");
+    const ValueId best = pooled(ReduceFunction::Max, tokens, "aux_head");
     const float half = 0.5f;
     const ValueId factor = builder_.constant("aux_head.scale", make_constant({1}, {&half, 1}));
-    return add(logits, builder_.op(OpKind::Mul, {}, {best, factor}, "aux_head"), "aux_head");
+    return add(logits, builder_.op(BinaryFunction::Mul, best, factor, "aux_head"), "aux_head");
   }
 
   const UniFormerConfig& config_;

@@ -6,7 +6,7 @@ namespace {
 
 /// The op before the batch_norm, if it can take it and nothing else reads its result.
 Node* preceding_op(const Matcher& matcher, const Node& batch_norm) {
-  for (OpKind kind : {OpKind::Conv2d, OpKind::DepthwiseConv2d, OpKind::Linear}) {
+  for (OpKind kind : {OpKind::Conv, OpKind::DepthwiseConv2d, OpKind::Linear}) {
     Node* node = matcher.sole_producer(batch_norm.inputs[0], kind);
     if (node && has_weights(matcher.graph(), *node)) return node;
   }

@@ -5,7 +5,7 @@ namespace vitro {
 namespace {
 
 bool fold_residual(const Matcher& matcher, Node& add) {
-  if (add.kind != OpKind::Add) return false;
+  if (!is(add, BinaryFunction::Add)) return false;
   Graph& graph = matcher.graph();
   for (size_t operand = 0; operand < 2; ++operand) {
     Node* depthwise = matcher.sole_producer(add.inputs[operand], OpKind::DepthwiseConv2d);

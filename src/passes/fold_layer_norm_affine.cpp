@@ -5,7 +5,9 @@ namespace vitro {
 namespace {
 
 bool fold_affine(const Matcher& matcher, Node& layer_norm) {
-  if (layer_norm.kind != OpKind::LayerNorm || !layer_norm.has_input(1)) return false;
+  if (layer_norm.kind != OpKind::LayerNorm || !layer_norm.has_input(1) ||
+      layer_norm.as<NormAttrs>().axes != 1)
+    return false;
   Graph& graph = matcher.graph();
   if (!has_weights(graph, layer_norm)) return false;
   const std::vector<Node*> linears = matcher.linear_readers(layer_norm.output());

@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "ir/op_info.h"
 #include "passes/affine.h"
 #include "passes/passes.h"
 
@@ -11,23 +12,20 @@ namespace {
 /// are, reductions must leave them, and a maximum only keeps its place under positive factors.
 bool commutes(const Graph& graph, const Node& node, bool positive) {
   const ValueId in = node.inputs[0];
-  if (node.kind == OpKind::Reshape || node.kind == OpKind::ReshapeLike)
+  if (op_info(node.kind).has(View))
     return last_extent(graph, in) == last_extent(graph, node.output());
-  if (node.kind == OpKind::ReduceMax && !positive) return false;
-  const auto& axes = node.as<ReduceAttrs>().axes;
-  const auto channel_axis = static_cast<int64_t>(graph.value(in).type.dims.size()) - 1;
-  return std::find(axes.begin(), axes.end(), channel_axis) == axes.end();
+  const bool scales = is(node, ReduceFunction::Mean) || (is(node, ReduceFunction::Max) && positive);
+  return scales && keeps_channels(graph, node);
 }
 
 /// The op with weights that makes `id`, every op between them commuting with the factors.
 Node* scaled_op(const Matcher& matcher, ValueId id, bool positive) {
   const Graph& graph = matcher.graph();
-  for (OpKind kind : {OpKind::Linear, OpKind::Conv2d, OpKind::DepthwiseConv2d}) {
+  for (OpKind kind : {OpKind::Linear, OpKind::Conv, OpKind::DepthwiseConv2d}) {
     Node* node = matcher.sole_producer(id, kind);
     if (node && has_weights(graph, *node)) return node;
   }
-  for (OpKind kind :
-       {OpKind::Reshape, OpKind::ReshapeLike, OpKind::ReduceMean, OpKind::ReduceMax}) {
+  for (OpKind kind : {OpKind::Reshape, OpKind::ReshapeLike, OpKind::Reduce}) {
     const Node* node = matcher.sole_producer(id, kind);
     if (node && commutes(graph, *node, positive))
       return scaled_op(matcher, node->inputs[0], positive);
@@ -36,7 +34,7 @@ Node* scaled_op(const Matcher& matcher, ValueId id, bool positive) {
 }
 
 bool fold_scale(const Matcher& matcher, Node& mul) {
-  if (mul.kind != OpKind::Mul || !is_weight(matcher.graph(), mul.inputs[1])) return false;
+  if (!is(mul, BinaryFunction::Mul) || !is_weight(matcher.graph(), mul.inputs[1])) return false;
   Graph& graph = matcher.graph();
   const auto factors = graph.value(mul.inputs[1]).constant->floats();
   const bool positive = std::all_of(factors.begin(), factors.end(), [](float f) { return f > 0; });

@@ -8,10 +8,7 @@ namespace {
 
 /// A mean over axes other than the channels.
 bool pools(const Graph& graph, const Node& node) {
-  if (node.kind != OpKind::ReduceMean) return false;
-  const auto& axes = node.as<ReduceAttrs>().axes;
-  const auto channel_axis = static_cast<int64_t>(graph.value(node.inputs[0]).type.dims.size()) - 1;
-  return std::find(axes.begin(), axes.end(), channel_axis) == axes.end();
+  return is(node, ReduceFunction::Mean) && keeps_channels(graph, node);
 }
 
 /// Readers other than means are linears, so that the batch_norm before them can go as well.
@@ -19,7 +16,7 @@ bool worth_commuting(const Matcher& matcher, const Node& batch_norm) {
   const std::vector<Node*> readers = matcher.readers(batch_norm.output());
   if (readers.size() != matcher.num_uses(batch_norm.output())) return false;  // a graph output
   // fold_batch_norm folds it into the op before it, whoever reads it.
-  for (OpKind kind : {OpKind::Conv2d, OpKind::DepthwiseConv2d, OpKind::Linear})
+  for (OpKind kind : {OpKind::Conv, OpKind::DepthwiseConv2d, OpKind::Linear})
     if (matcher.sole_producer(batch_norm.inputs[0], kind)) return false;
   return std::all_of(readers.begin(), readers.end(), [&](const Node* reader) {
     return pools(matcher.graph(), *reader) ||

@@ -27,7 +27,7 @@ std::optional<Heads> match_heads(const Matcher& matcher, ValueId id, int64_t par
   const Dims& packed = graph.value(slice->inputs[0]).type.dims;  // [n, tokens, 3 * channels]
   if (packed.size() != 3) return std::nullopt;
   const int64_t channels = packed[2] / 3;
-  if (slice->as<SliceAttrs>() != SliceAttrs{2, part * channels, (part + 1) * channels} ||
+  if (slice->as<SliceAttrs>() != slice_of(2, part * channels, (part + 1) * channels) ||
       packed[2] != 3 * channels)
     return std::nullopt;
   return Heads{slice->inputs[0], split[2], split[3]};
@@ -42,7 +42,7 @@ struct Scores {
 std::optional<Scores> match_scores(const Matcher& matcher, ValueId id) {
   const Graph& graph = matcher.graph();
   float scale = 1.0f;
-  if (const Node* mul = matcher.sole_producer(id, OpKind::Mul)) {
+  if (const Node* mul = matcher.sole_producer(id, BinaryFunction::Mul)) {
     if (!is_weight(graph, mul->inputs[1])) return std::nullopt;
     const auto factors = graph.value(mul->inputs[1]).constant->floats();
     if (factors.size() != 1) return std::nullopt;
@@ -50,7 +50,7 @@ std::optional<Scores> match_scores(const Matcher& matcher, ValueId id) {
     id = mul->inputs[0];
   }
   const Node* matmul = matcher.sole_producer(id, OpKind::MatMul);
-  if (!matmul || !matmul->as<MatMulAttrs>().transpose_b) return std::nullopt;
+  if (!matmul || matmul->as<MatMulAttrs>() != MatMulAttrs{true}) return std::nullopt;
   return Scores{matmul, scale};
 }
 
@@ -62,9 +62,9 @@ bool fuse(const Matcher& matcher, Node& merge) {
   const Node* rows = matcher.sole_producer(merge.inputs[0], OpKind::Transpose);
   if (!rows || rows->as<TransposeAttrs>() != kSwapTokensAndHeads) return false;
   const Node* context = matcher.sole_producer(rows->inputs[0], OpKind::MatMul);
-  if (!context || context->as<MatMulAttrs>().transpose_b) return false;
+  if (!context || context->as<MatMulAttrs>() != MatMulAttrs{false}) return false;
   const Node* softmax = matcher.sole_producer(context->inputs[0], OpKind::Softmax);
-  if (!softmax) return false;
+  if (!softmax || softmax->as<SoftmaxAttrs>().axis != -1) return false;
   const auto scores = match_scores(matcher, softmax->inputs[0]);
   if (!scores) return false;
   const auto q = match_heads(matcher, scores->matmul->inputs[0], 0);

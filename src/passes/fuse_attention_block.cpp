@@ -26,7 +26,8 @@ bool fuse(const Matcher& matcher, Node& add, ValueId x, ValueId branch) {
       !copies_leading(graph, *tokens, 1))
     return false;
   const Node* norm = matcher.sole_producer(tokens->inputs[0], OpKind::LayerNorm);
-  if (!norm || norm->has_input(1) || norm->inputs[0] != x) return false;
+  if (!norm || norm->has_input(1) || norm->inputs[0] != x || norm->as<NormAttrs>().axes != 1)
+    return false;
   const int64_t c = last_extent(graph, x);
   const auto& attrs = attention->as<AttentionAttrs>();
   if (attrs.heads * attrs.head_dim != c || last_extent(graph, proj->output()) != c) return false;

@@ -7,16 +7,16 @@ namespace {
 bool fuse(const Matcher& matcher, Node& add, ValueId x, ValueId branch) {
   Graph& graph = matcher.graph();
   const Node* fc2 = matcher.sole_producer(branch, OpKind::Linear);
-  if (!fc2 || !has_weights(graph, *fc2) || graph.value(x).type != graph.value(branch).type)
-    return false;
-  const Node* gelu = matcher.sole_producer(fc2->inputs[0], OpKind::Gelu);
+  if (!fc2 || !has_weights(graph, *fc2) || !matcher.same_types(x, branch)) return false;
+  const Node* gelu = matcher.sole_producer(fc2->inputs[0], UnaryFunction::Gelu);
   if (!gelu) return false;
   const Node* fc1 = matcher.sole_producer(gelu->inputs[0], OpKind::Linear);
   if (!fc1 || !has_weights(graph, *fc1)) return false;
   MlpAttrs attrs;
   if (fc1->inputs[0] != x) {
     const Node* norm = matcher.sole_producer(fc1->inputs[0], OpKind::LayerNorm);
-    if (!norm || norm->has_input(1) || norm->inputs[0] != x) return false;
+    if (!norm || norm->has_input(1) || norm->inputs[0] != x || norm->as<NormAttrs>().axes != 1)
+      return false;
     attrs = {true, norm->as<NormAttrs>().eps};
   }
   const ValueId bias1 = bias_or_zeros(graph, *fc1), bias2 = bias_or_zeros(graph, *fc2);

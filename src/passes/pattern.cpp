@@ -6,7 +6,9 @@
 #include <unordered_set>
 
 #include "core/check.h"
+#include "ir/corners.h"
 #include "ir/fused_ops.h"
+#include "ir/op_info.h"
 
 namespace vitro {
 
@@ -19,15 +21,18 @@ Matcher::Matcher(Graph& graph)
   for (const Port& port : graph.outputs) ++uses_[static_cast<size_t>(port.value)];
 }
 
-Node* Matcher::producer(ValueId id, OpKind kind) const {
+Node* Matcher::producer(ValueId id) const {
   const int index = producers_[static_cast<size_t>(id)];
-  if (index < 0) return nullptr;
-  Node& node = graph_.nodes[static_cast<size_t>(index)];
-  return node.kind == kind ? &node : nullptr;
+  return index < 0 ? nullptr : &graph_.nodes[static_cast<size_t>(index)];
 }
 
-Node* Matcher::sole_producer(ValueId id, OpKind kind) const {
-  return num_uses(id) == 1 ? producer(id, kind) : nullptr;
+bool Matcher::same_types(ValueId a, ValueId b) const {
+  const auto same = [&](const std::vector<TensorType>& types) {
+    return types.empty() || types[static_cast<size_t>(a)] == types[static_cast<size_t>(b)];
+  };
+  if (graph_.value(a).type != graph_.value(b).type) return false;
+  const auto corners = types_at_corners(graph_);
+  return std::all_of(corners.begin(), corners.end(), same);
 }
 
 std::vector<Node*> Matcher::readers(ValueId id) const {
@@ -53,7 +58,7 @@ bool Matcher::collect_linears(ValueId id, std::vector<Node*>& linears) const {
       linears.push_back(node);
       continue;
     }
-    const bool reshape = node->kind == OpKind::Reshape || node->kind == OpKind::ReshapeLike;
+    const bool reshape = op_info(node->kind).has(View);
     // Both extents are those of weights, so that they are equal at every input shape.
     if (!reshape || last_extent(graph_, id) != last_extent(graph_, node->output())) return false;
     if (!collect_linears(node->output(), linears)) return false;
@@ -74,7 +79,7 @@ void rewrite_nodes(Graph& graph, const std::function<bool(const Matcher&, Node&)
 void rewrite_sums(Graph& graph,
                   bool (*fuse)(const Matcher&, Node& add, ValueId x, ValueId branch)) {
   rewrite_nodes(graph, [fuse](const Matcher& matcher, Node& node) {
-    if (node.kind != OpKind::Add) return false;
+    if (!is(node, BinaryFunction::Add)) return false;
     const ValueId a = node.inputs[0], b = node.inputs[1];
     return fuse(matcher, node, a, b) || fuse(matcher, node, b, a);
   });
@@ -102,7 +107,16 @@ bool keeps_extents(const Graph& graph, const Node& depthwise) {
          depthwise.as<Conv2dAttrs>() == same_padding(kernel);
 }
 
+bool keeps_channels(const Graph& graph, const Node& reduce) {
+  const auto& attrs = reduce.as<ReduceAttrs>();
+  const auto rank = static_cast<int64_t>(graph.value(reduce.inputs[0]).type.dims.size());
+  return !attrs.axes.empty() && !attrs.keep_dims &&
+         std::none_of(attrs.axes.begin(), attrs.axes.end(),
+                      [&](int64_t axis) { return axis == rank - 1 || axis == -1; });
+}
+
 bool copies_leading(const Graph& graph, const Node& reshape, size_t count) {
+  if (reshape.has_input(1)) return false;  // extents that are computed
   const auto& dims = reshape.as<ReshapeAttrs>().dims;
   const Dims& from = graph.value(reshape.inputs[0]).type.dims;
   const Dims& to = graph.value(reshape.output()).type.dims;

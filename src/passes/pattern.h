@@ -16,10 +16,17 @@ class Matcher {
   explicit Matcher(Graph& graph);
 
   Graph& graph() const { return graph_; }
-  /// The node that makes a value, if it is of that kind; else nullptr.
-  Node* producer(ValueId id, OpKind kind) const;
+  /// The node that makes a value, if it is of that kind or function (`what`); else nullptr.
+  template <typename What>
+  Node* producer(ValueId id, What what) const {
+    Node* node = producer(id);
+    return node && is(*node, what) ? node : nullptr;
+  }
   /// The same, and nothing but one operand of one node reads the value.
-  Node* sole_producer(ValueId id, OpKind kind) const;
+  template <typename What>
+  Node* sole_producer(ValueId id, What what) const {
+    return num_uses(id) == 1 ? producer(id, what) : nullptr;
+  }
   /// The nodes that read a value, once per operand.
   std::vector<Node*> readers(ValueId id) const;
   /// Operands that read a value, and graph outputs that are it.
@@ -27,8 +34,12 @@ class Matcher {
   /// The linears that take a value as their input, directly or through reshapes that keep the last
   /// extent, when nothing else reads it; else empty. Their weights are all is_weight().
   std::vector<Node*> linear_readers(ValueId id) const;
+  /// Whether two values have the same type at every input shape, as far as the corners of the
+  /// ranges tell: at the default shape alone, an extent of 1 may be one that broadcasts.
+  bool same_types(ValueId a, ValueId b) const;
 
  private:
+  Node* producer(ValueId id) const;
   bool collect_linears(ValueId id, std::vector<Node*>& linears) const;
 
   Graph& graph_;
@@ -52,6 +63,8 @@ bool has_weights(const Graph& graph, const Node& node, size_t first = 1);
 int64_t last_extent(const Graph& graph, ValueId id);
 /// Stride 1, odd kernel extents and the padding that keeps the extents of the input.
 bool keeps_extents(const Graph& graph, const Node& depthwise);
+/// Whether a reduction leaves the last axis in its place.
+bool keeps_channels(const Graph& graph, const Node& reduce);
 /// Whether a reshape copies its `count` leading extents at every input shape it is valid for. One
 /// with literal extents alone is meant for the default shape.
 bool copies_leading(const Graph& graph, const Node& reshape, size_t count);

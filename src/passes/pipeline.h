@@ -16,6 +16,11 @@ struct Pass {
 /// The passes that always run, in the order in which run_passes() applies them.
 std::span<const Pass> pass_list();
 
+/// Applies one pass and verifies what it leaves: a well-formed graph whose results have the types
+/// they had, at the default shape and at the corners of the input ranges. Throws Internal, naming
+/// the pass.
+void run_pass(Graph& graph, const Pass& pass);
+
 struct PassOptions {
   /// When not empty: receives 00-input.txt, then 01-<name>.txt and so on, the graph after each
   /// pass. Created when missing.

@@ -12,7 +12,7 @@ namespace {
 std::map<ValueId, std::vector<ValueId*>> matrix_readers(Graph& graph) {
   std::map<ValueId, std::vector<ValueId*>> readers;
   for (Node& node : graph.nodes)
-    for (size_t operand : matrix_operands(node.kind))
+    for (size_t operand : op_info(node.kind).matrices)
       if (is_weight(graph, node.inputs[operand]))
         readers[node.inputs[operand]].push_back(&node.inputs[operand]);
   return readers;

@@ -6,6 +6,7 @@
 #include <optional>
 
 #include "core/error_norms.h"
+#include "ir/op_info.h"
 #include "runtime/engine.h"
 #include "runtime/plan_data.h"
 
@@ -46,15 +47,7 @@ bool is_fused(const PlacedOp& op) { return op.node->body != nullptr; }
 
 /// Adds a branch to its input, or ends with that: no pass scales such a value.
 bool is_residual_sum(const PlacedOp& op) {
-  switch (op.node->kind) {
-    case OpKind::Add:
-    case OpKind::Mlp:
-    case OpKind::AttentionBlock:
-    case OpKind::LocalMixer:
-      return true;
-    default:
-      return false;
-  }
+  return is(*op.node, BinaryFunction::Add) || op_info(op.node->kind).has(Residual);
 }
 
 bool same_op(const PlacedOp& a, const PlacedOp& b) {
@@ -150,7 +143,7 @@ class Matching {
 struct StepPair {
   size_t a, b;
   std::string source;
-  OpKind kind;
+  const char* op;
   Dims dims;
 };
 
@@ -166,9 +159,9 @@ std::vector<StepPair> step_pairs(const PlacedProgram& a, const PlacedProgram& b)
       for (size_t i = 0; i + 1 < op_a.num_steps; ++i) {
         const StepInfo& step = a.executable->steps()[op_a.first_step + i];
         pairs.push_back(
-            {op_a.first_step + i, op_b.first_step + i, step.source, step.kind, step.output.dims});
+            {op_a.first_step + i, op_b.first_step + i, step.source, step.op, step.output.dims});
       }
-    pairs.push_back({last_a, last_b, op_a.node->source, op_a.node->kind, op_a.output.dims});
+    pairs.push_back({last_a, last_b, op_a.node->source, op_name(*op_a.node), op_a.output.dims});
   }
   return pairs;
 }
@@ -226,7 +219,7 @@ class Comparer final : public RunObserver {
     const StepPair& pair = *found->second;
     ErrorNorms norms;
     norms.add(values, reference_.result(pair.b));
-    layers_.push_back({pair.source, pair.kind, pair.dims, norms.nmse(), norms.max_error()});
+    layers_.push_back({pair.source, pair.op, pair.dims, norms.nmse(), norms.max_error()});
   }
   const NonFinite& non_finite() const { return non_finite_; }
   std::vector<LayerError>& layers() { return layers_; }

@@ -49,7 +49,7 @@ std::vector<OpMatch> match_ops(const PlacedProgram& a, const PlacedProgram& b);
 /// How far a result of A is from that of B.
 struct LayerError {
   std::string source;
-  OpKind kind;  ///< of A
+  const char* op;  ///< of A
   Dims dims;
   double nmse = 0;       ///< |a - b|^2 / |b|^2
   double max_error = 0;  ///< max |a - b| / rms(b)

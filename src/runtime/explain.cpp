@@ -5,8 +5,6 @@
 #include <algorithm>
 #include <array>
 
-#include "ir/op_info.h"
-
 namespace vitro {
 namespace {
 
@@ -34,9 +32,12 @@ std::string measured_text(const Dispatch& dispatch) {
 }
 
 Row dispatch_row(const Dispatch& dispatch) {
-  Row row{op_info(dispatch.kind).name, dispatch.source,
-          to_string(dispatch.output),  dispatch.chosen ? dispatch.chosen : "its body",
-          measured_text(dispatch),     ""};
+  Row row{dispatch.op,
+          dispatch.source,
+          to_string(dispatch.output),
+          dispatch.chosen ? dispatch.chosen : "its body",
+          measured_text(dispatch),
+          ""};
   for (const auto& [impl, reason] : dispatch.refused)
     row[kRefused] += fmt::format("{}{}: {}", row[kRefused].empty() ? "" : "; ", impl, reason);
   return row;

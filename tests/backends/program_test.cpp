@@ -8,13 +8,16 @@
 
 #include "backends/count_allocations.h"
 #include "backends/guarded_run.h"
+#include "backends/host_lane.h"
 #include "core/check.h"
+#include "core/convert.h"
 #include "floats.h"
 #include "ir/builder.h"
 #include "metric.h"
 #include "models/models.h"
 #include "ops/oracle.h"
 #include "ops/random.h"
+#include "tolerances.h"
 
 namespace vitro {
 namespace {
@@ -62,9 +65,9 @@ TEST(FindBackend, RefusesAnUnknownName) {
 TEST(Program, ReshapesAreViews) {
   GraphBuilder builder;
   ValueId x = builder.input("x", {2, 3, 4, 5});
-  x = builder.op(OpKind::Gelu, {}, {x}, "a");
+  x = builder.op(UnaryFunction::Gelu, x, "a");
   x = builder.op(OpKind::Reshape, ReshapeAttrs{{0, -1, 5}}, {x}, "tokens");
-  x = builder.op(OpKind::Gelu, {}, {x}, "b");
+  x = builder.op(UnaryFunction::Gelu, x, "b");
   x = builder.op(OpKind::Reshape, ReshapeAttrs{{6, 20}}, {x}, "rows");
   x = builder.op(OpKind::Softmax, {}, {x}, "c");
   x = builder.op(OpKind::Reshape, ReshapeAttrs{{-1}}, {x}, "flat");
@@ -78,14 +81,95 @@ TEST(Program, ReshapesAreViews) {
   expect_agrees(graph, inputs);
 }
 
+TEST(Program, ArithmeticOnShapesRunsNothing) {
+  GraphBuilder builder;
+  const ValueId x = builder.input("x", {2, 3, 4});
+  const ValueId shape = builder.op(OpKind::Shape, {}, {x}, "shape");
+  const int64_t order[] = {1, 0, 2};
+  const ValueId indices = builder.constant("order", make_constant(Dims{3}, order));
+  const ValueId dims = builder.op(OpKind::Gather, AxisAttrs{0}, {shape, indices}, "gather");
+  const ValueId y = builder.op(OpKind::Reshape, ReshapeAttrs{}, {x, dims}, "reshape");
+  const Graph graph = builder.finish({builder.op(UnaryFunction::Gelu, y, "gelu"), dims});
+  const TensorType type{DType::Float32, {5, 3, 4}};
+  PlanCache cache;
+  const auto executable = reference().compile({graph, {&type, 1}, cache});
+  EXPECT_EQ(executable->steps().size(), 1u);
+  EXPECT_EQ(executable->outputs()[0].dims, (Dims{3, 5, 4}));
+  // The elements themselves may be a result.
+  const Tensor in({5, 3, 4}), out({3, 5, 4}), dims_out(DType::Int64, {3});
+  const std::vector<TensorView> outputs{out.view(), dims_out.view()};
+  const auto lane = reference().make_lane({});
+  executable->on(*lane)->run({&in.view(), 1}, outputs, nullptr);
+  const auto result = dims_out.as<int64_t>();
+  EXPECT_EQ(Ints(result.begin(), result.end()), (Ints{3, 5, 4}));
+}
+
+/// x [2, 6] -> layer_norm -> linear of a weight that is an input too -> gelu, in one type.
+Graph network_of(DType dtype) {
+  GraphBuilder builder;
+  const ValueId x = builder.input("x", {2, 6}, dtype), w = builder.input("w", {4, 6}, dtype);
+  const ValueId norm = builder.op(OpKind::LayerNorm, {}, {x}, "norm");
+  const ValueId y = builder.op(OpKind::Linear, {}, {norm, w}, "linear");
+  return builder.finish({builder.op(UnaryFunction::Gelu, y, "gelu")});
+}
+
+std::vector<float> run_bfloat16(const Graph& graph, const std::vector<Tensor>& inputs) {
+  std::vector<Tensor> rounded;
+  std::vector<TensorView> views;
+  for (const Tensor& tensor : inputs) {
+    rounded.emplace_back(DType::BFloat16, tensor.dims());
+    std::ranges::transform(tensor.as<float>(), rounded.back().as<BFloat16>().begin(),
+                           [](float value) { return BFloat16{float32_to_bfloat16(value)}; });
+    views.push_back(rounded.back().view());
+  }
+  PlanCache cache;
+  const std::vector<TensorType> types = types_of(rounded);
+  const auto executable = find_backend("cpu").compile({graph, types, cache});
+  EXPECT_EQ(executable->outputs()[0].dtype, DType::BFloat16);
+  const Tensor result(DType::BFloat16, executable->outputs()[0].dims);
+  HostLane lane({});
+  GuardedBuffer workspace(executable->memory().arena);
+  lane.borrow({workspace.data(), workspace.size()});
+  executable->on(lane)->run(views, {&result.view(), 1}, nullptr);
+  EXPECT_TRUE(workspace.intact());
+  std::vector<float> values;
+  for (const BFloat16 element : result.as<BFloat16>())
+    values.push_back(bfloat16_to_float32(element.bits));
+  return values;
+}
+
+TEST(Program, RunsInOtherFloats) {
+  const std::vector<Tensor> inputs{Random("x").tensor({2, 6}, -1, 1),
+                                   Random("w").tensor({4, 6}, -1, 1)};
+  const std::vector<double> expected = evaluate(network_of(DType::Float32), inputs)[0];
+  const std::vector<float> values = run_bfloat16(network_of(DType::BFloat16), inputs);
+  for (size_t i = 0; i < values.size(); ++i)
+    EXPECT_NEAR(values[i], expected[i], kBFloat16Network) << i;
+}
+
+TEST(Program, RefusesAForeignOpByItsName) {
+  ForeignAttrs attrs;
+  attrs.name = "DeformConv";
+  attrs.results = {{DType::Float32, {1, 2}}};
+  GraphBuilder builder;
+  const ValueId x = builder.input("x", {1, 2});
+  const Graph graph = builder.finish({builder.op(OpKind::Foreign, attrs, {x}, "head")});
+  const TensorType type{DType::Float32, {1, 2}};
+  for (const char* name : {"reference", "cpu"})
+    expect_error(ErrorCode::Unsupported, {name, "no implementation of DeformConv 'head'"}, [&] {
+      PlanCache cache;
+      find_backend(name).compile({graph, {&type, 1}, cache});
+    });
+}
+
 TEST(Program, OutputsMayRepeatAndMayBeInputsOrConstants) {
   GraphBuilder builder;
   const ValueId x = builder.input("x", {2, 6});
   const ValueId c = builder.constant("c", Random("c").constant({6}, -1, 1));
-  const ValueId sum = builder.op(OpKind::Add, {}, {x, c}, "sum");
+  const ValueId sum = builder.op(BinaryFunction::Add, x, c, "sum");
   const ValueId view = builder.op(OpKind::Reshape, ReshapeAttrs{{3, 4}}, {sum}, "view");
   const ValueId input_view = builder.op(OpKind::Reshape, ReshapeAttrs{{12}}, {x}, "input_view");
-  const ValueId product = builder.op(OpKind::Mul, {}, {sum, sum}, "product");
+  const ValueId product = builder.op(BinaryFunction::Mul, sum, sum, "product");
   const Graph graph = builder.finish({view, x, sum, c, product, input_view, sum});
   expect_agrees(graph, std::vector<Tensor>{Random("outputs").tensor({2, 6}, -1, 1)});
 }
@@ -93,13 +177,13 @@ TEST(Program, OutputsMayRepeatAndMayBeInputsOrConstants) {
 TEST(Program, WorksInPlaceOnlyWhereNobodyElseReads) {
   GraphBuilder builder;
   const ValueId x = builder.input("x", {4, 16});
-  const ValueId a = builder.op(OpKind::Gelu, {}, {x}, "a");
+  const ValueId a = builder.op(UnaryFunction::Gelu, x, "a");
   const ValueId b = builder.op(OpKind::Softmax, {}, {a}, "b");  // a is read again below
-  const ValueId c = builder.op(OpKind::Gelu, {}, {b}, "c");
-  const ValueId d = builder.op(OpKind::Add, {}, {c, a}, "d");
-  const ValueId e = builder.op(OpKind::Mul, {}, {d, d}, "e");
-  const ValueId f = builder.op(OpKind::Add, {}, {e, x}, "f");
-  const Graph graph = builder.finish({builder.op(OpKind::Gelu, {}, {f}, "g")});
+  const ValueId c = builder.op(UnaryFunction::Gelu, b, "c");
+  const ValueId d = builder.op(BinaryFunction::Add, c, a, "d");
+  const ValueId e = builder.op(BinaryFunction::Mul, d, d, "e");
+  const ValueId f = builder.op(BinaryFunction::Add, e, x, "f");
+  const Graph graph = builder.finish({builder.op(UnaryFunction::Gelu, f, "g")});
   expect_agrees(graph, std::vector<Tensor>{Random("in place").tensor({4, 16}, -1, 1)});
 }
 
@@ -109,8 +193,8 @@ TEST(Program, ServesOtherShapesThanTheDefault) {
   const Constant weight = Random("weight").constant({3, 3, 8}, -1, 1);
   const ValueId y = builder.op(OpKind::DepthwiseConv2d, Conv2dAttrs{{1, 1}, {1, 1, 1, 1}},
                                {x, builder.constant("weight", weight)}, "conv");
-  const Graph graph =
-      builder.finish({builder.op(OpKind::ReduceMean, ReduceAttrs{{1, 2}}, {y}, "m")});
+  const Graph graph = builder.finish(
+      {builder.op(OpKind::Reduce, ReduceAttrs{ReduceFunction::Mean, {1, 2}}, {y}, "m")});
   expect_agrees(graph, std::vector<Tensor>{Random("shape").tensor({3, 9, 5, 8}, -1, 1)});
   expect_error(ErrorCode::InvalidArgument, {"depthwise_conv2d", "'conv'"}, [&] {
     compile_for(reference(), graph, std::vector<Tensor>{Tensor({1, 4, 4, 9})});
@@ -120,7 +204,7 @@ TEST(Program, ServesOtherShapesThanTheDefault) {
 TEST(Program, RefusesNoThreads) {
   GraphBuilder builder;
   const ValueId x = builder.input("x", {3});
-  const Graph graph = builder.finish({builder.op(OpKind::Gelu, {}, {x}, "a")});
+  const Graph graph = builder.finish({builder.op(UnaryFunction::Gelu, x, "a")});
   for (const int threads : {0, -1})
     expect_error(ErrorCode::InvalidArgument, {"threads"}, [&] {
       compile_for(reference(), graph, std::vector<Tensor>{Tensor({3})}, threads);
@@ -135,7 +219,7 @@ ImplList refusing_impls(OpKind) { return {&kRefusing, 1}; }
 TEST(Program, SaysWhoRefusedAnOp) {
   GraphBuilder builder;
   const ValueId x = builder.input("x", {3});
-  const Graph graph = builder.finish({builder.op(OpKind::Gelu, {}, {x}, "block.act")});
+  const Graph graph = builder.finish({builder.op(UnaryFunction::Gelu, x, "block.act")});
   const std::vector<TensorType> types{{DType::Float32, {3}}};
   PlanCache cache;
   expect_error(ErrorCode::Unsupported, {"'bare'", "gelu", "'block.act'"}, [&] {
@@ -159,7 +243,8 @@ TEST(Reference, TakesComputedWeights) {
 TEST(Reference, MaximumWithNaNIsNaN) {
   GraphBuilder builder;
   const ValueId x = builder.input("x", {2, 3});
-  const Graph graph = builder.finish({builder.op(OpKind::ReduceMax, ReduceAttrs{{1}}, {x}, "max")});
+  const Graph graph = builder.finish(
+      {builder.op(OpKind::Reduce, ReduceAttrs{ReduceFunction::Max, {1}}, {x}, "max")});
   std::vector<Tensor> inputs{Tensor({2, 3})};
   std::ranges::copy(
       std::array{1.0f, std::numeric_limits<float>::quiet_NaN(), 2.0f, -3.0f, -1.0f, -2.0f},
@@ -173,9 +258,9 @@ TEST(Reference, MaximumWithNaNIsNaN) {
 TEST(Program, AnEmptyBatchRunsNothing) {
   GraphBuilder builder;
   const ValueId x = builder.input("x", {2, 3}, DType::Float32, {{"n", 0, 8, 1}, {"", 3, 3, 1}});
-  const ValueId gelu = builder.op(OpKind::Gelu, {}, {x}, "gelu");
-  const Graph graph =
-      builder.finish({gelu, builder.op(OpKind::ReduceMax, ReduceAttrs{{0}}, {gelu}, "peak")});
+  const ValueId gelu = builder.op(UnaryFunction::Gelu, x, "gelu");
+  const Graph graph = builder.finish(
+      {gelu, builder.op(OpKind::Reduce, ReduceAttrs{ReduceFunction::Max, {0}}, {gelu}, "peak")});
   const std::vector<Tensor> inputs{Tensor({0, 3})};
   for (const BackendRow& row : backend_rows()) {
     SCOPED_TRACE(row.name);

@@ -99,7 +99,7 @@ TEST(CliProfile, NamesAreThoseOfTheCheckpoint) {
   EXPECT_EQ(ops["blocks3.0.attn.core"], "attention_block.core");
   EXPECT_EQ(ops["blocks1.0.mlp.fc1"], "mlp.fc1");
   EXPECT_EQ(ops["blocks1.0.conv2"], "local_mixer.conv2");
-  EXPECT_EQ(ops["patch_embed1.proj"], "conv2d");
+  EXPECT_EQ(ops["patch_embed1.proj"], "conv");
 }
 
 TEST(CliProfile, GroupsByOpImplAndBlock) {

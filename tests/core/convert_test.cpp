@@ -121,5 +121,27 @@ TEST(Convert, RefusesWhatIsNoFloat) {
                      [&] { to_float32(DType::Float32, std::span(bytes).first(3), &value); });
 }
 
+TEST(Convert, EveryFloat16IsItsOwnNearest) {
+  for (uint32_t bits = 0; bits < 0x10000; ++bits) {
+    const auto half = static_cast<uint16_t>(bits);
+    const float value = float16_to_float32(half);
+    if (value == value)
+      EXPECT_EQ(float32_to_float16(value), half);
+    else
+      EXPECT_NE(float16_to_float32(float32_to_float16(value)), value);
+  }
+}
+
+TEST(Convert, ToFloat16RoundsTiesToEven) {
+  EXPECT_EQ(float32_to_float16(1.0f + 0x1p-11f), 0x3c00);  // half way up from an even one
+  EXPECT_EQ(float32_to_float16(1.0f + 0x1.8p-10f), 0x3c02);
+  EXPECT_EQ(float32_to_float16(1.0f + 0x1.002p-11f), 0x3c01);
+  EXPECT_EQ(float32_to_float16(0x1p-25f), 0x0000);  // half of the least one
+  EXPECT_EQ(float32_to_float16(0x1.8p-24f), 0x0002);
+  EXPECT_EQ(float32_to_float16(-0x1.ffcp-15f), 0x8400);  // to the least normal one
+  EXPECT_EQ(float32_to_float16(65519.0f), 0x7bff);
+  EXPECT_EQ(float32_to_float16(-65520.0f), 0xfc00);
+}
+
 }  // namespace
 }  // namespace vitro

@@ -50,10 +50,11 @@ TEST(Print, ShowsEveryAttribute) {
   GraphMaker m;
   const ValueId x = m.input({1, 4, 4, 3}), y = m.conv(x, "a", 2, 3, 2, 1, false);
   const ValueId flat = m.op(OpKind::Reshape, ReshapeAttrs{{0, -1}}, {y}, "b");
-  const std::string text = print(m.finish({m.op(OpKind::Slice, SliceAttrs{1, 2, 5}, {flat}, "c")}));
-  EXPECT_NE(text.find("{stride=[2,2], pad=[1,1,1,1]} : 1x2x2x2  # a"), std::string::npos);
+  const std::string text = print(m.finish({m.op(OpKind::Slice, slice_of(1, 2, 5), {flat}, "c")}));
+  EXPECT_NE(text.find("{stride=[2,2], pad_begin=[1,1], pad_end=[1,1]} : 1x2x2x2  # a"),
+            std::string::npos);
   EXPECT_NE(text.find("{dims=[0,-1]} : 1x8  # b"), std::string::npos);
-  EXPECT_NE(text.find("{axis=1, begin=2, end=5} : 1x3  # c"), std::string::npos);
+  EXPECT_NE(text.find("{axes=[1], begins=[2], ends=[5]} : 1x3  # c"), std::string::npos);
 }
 
 TEST(Graph, KnowsProducersAndConsumers) {
@@ -100,8 +101,8 @@ Graph convolutions(const std::vector<std::array<int64_t, 3>>& layers) {
   for (const auto& [kernel, stride, pad] : layers) {
     auto [weight, values] = allocate_floats({3, kernel, kernel, 3});
     std::fill(values.begin(), values.end(), 0.0f);
-    const Conv2dAttrs attrs{{stride, stride}, {pad, pad, pad, pad}};
-    x = builder.op(OpKind::Conv2d, attrs, {x, builder.constant("weight", weight)}, "conv");
+    const ConvAttrs attrs{{stride, stride}, {}, {pad, pad}, {pad, pad}};
+    x = builder.op(OpKind::Conv, attrs, {x, builder.constant("weight", weight)}, "conv");
   }
   return builder.finish({x});
 }

@@ -4,7 +4,7 @@
 
 #include "core/temporary_directory.h"
 #include "ir/builder.h"
-#include "ir/op_info.h"
+#include "ir/infer.h"
 #include "models/models.h"
 #include "passes/graphs.h"
 
@@ -33,14 +33,20 @@ TEST(InferTypes, CountsStridedAndPaddedConvolutions) {
   EXPECT_EQ(infer_output(graph, {2, 1, 9, 3}), (Dims{2, 1, 5, 4}));
 }
 
-TEST(InferTypes, RefusesWhatTheStrideDoesNotDivide) {
+TEST(InferTypes, RefusesWhatIsOutsideOfTheRangesOfAnInput) {
   GraphMaker m;
-  const Graph graph = m.finish({m.conv(m.input({1, 8, 8, 3}), "patch", 4, 4, 4, 0)});
+  Graph graph = m.finish({m.conv(m.input({1, 8, 8, 3}), "patch", 4, 4, 4, 0)});
+  EXPECT_EQ(infer_output(graph, {1, 10, 8, 3}), (Dims{1, 2, 2, 4})) << "the rest is left out";
+  graph.inputs[0].dims = {
+      {"batch", 1, 2, 1}, {"height", 4, 64, 4}, {"width", 4, 64, 4}, {"", 3, 3, 1}};
+  EXPECT_EQ(infer_output(graph, {2, 12, 8, 3}), (Dims{2, 3, 2, 4}));
   expect_error(ErrorCode::InvalidArgument,
-               "conv2d 'patch': input 1x10x8x3 has height 10, which the stride 4 does not divide",
-               [&] {
+               "input 'x' is 1x10x8x3, whose height 10 does not divide into steps of 4", [&] {
                  infer_output(graph, {1, 10, 8, 3});
                });
+  expect_error(ErrorCode::InvalidArgument, "whose batch 3 is not from 1 to 2", [&] {
+    infer_output(graph, {3, 8, 8, 3});
+  });
 }
 
 TEST(InferTypes, RefusesOtherChannelsRanksAndCounts) {
@@ -114,13 +120,13 @@ const Refusal kRefusals[] = {
        const ValueId c = m.weight("w", {3});
        m.op(OpKind::BatchNorm, NormAttrs{}, {m.input({1, 4}), c, c, c, c}, "a");
      }},
-    {"add 'add': operand 1 is 3, expected 1x4, its last extent or 1",
+    {"add 'add': operands 1x4 and 3 do not broadcast",
      [](GraphMaker& m) {
        m.add(m.input({1, 4}), m.weight("b", {3}));
      }},
-    {"matmul 'a': operands 2x3x4 and 1x4x3 have different batches",
+    {"matmul 'a': operands 2 and 3 do not broadcast",
      [](GraphMaker& m) {
-       m.op(OpKind::MatMul, MatMulAttrs{}, {m.input({2, 3, 4}), m.weight("b", {1, 4, 3})}, "a");
+       m.op(OpKind::MatMul, MatMulAttrs{}, {m.input({2, 3, 4}), m.weight("b", {3, 4, 3})}, "a");
      }},
     {"matmul 'a': inner extents 4 and 3 differ",
      [](GraphMaker& m) {
@@ -152,17 +158,19 @@ const Refusal kRefusals[] = {
      [](GraphMaker& m) {
        m.op(OpKind::Transpose, TransposeAttrs{{0}}, {m.input({2, 3})}, "a");
      }},
-    {"slice 'a': range [2, 5) of extent 4",
+    {"slice 'a': step 0 of axis 0",
      [](GraphMaker& m) {
-       m.op(OpKind::Slice, SliceAttrs{0, 2, 5}, {m.input({4})}, "a");
+       m.op(OpKind::Slice, SliceAttrs{{0}, {2}, {5}, {0}}, {m.input({4})}, "a");
      }},
-    {"slice 'a': axis 1 of 4",
+    {"slice 'a': 1 axes, 2 begins, 1 ends and 0 steps",
      [](GraphMaker& m) {
-       m.op(OpKind::Slice, SliceAttrs{1, 0, 1}, {m.input({4})}, "a");
+       m.op(OpKind::Slice, SliceAttrs{{0}, {2, 3}, {5}, {}}, {m.input({4})}, "a");
      }},
-    {"reduce_mean 'pool': axes of 2x3 are repeated or out of range",
+    {"slice 'a': axis 1 of an operand of rank 1",
+     [](GraphMaker& m) { m.op(OpKind::Slice, slice_of(1, 0, 1), {m.input({4})}, "a"); }},
+    {"reduce_mean 'pool': axis 0 is repeated",
      [](GraphMaker& m) {
-       m.reduce(OpKind::ReduceMean, m.input({2, 3}), {0, 0});
+       m.reduce(ReduceFunction::Mean, m.input({2, 3}), {0, 0});
      }},
     {"attention 'a': qkv 1x2x7 is not 3 x 1 heads x 2",
      [](GraphMaker& m) {
@@ -220,9 +228,15 @@ TEST(OpInfo, HasARowForEveryKind) {
   for (int i = 0; i < kNumOpKinds; ++i) {
     const OpInfo& info = op_info(static_cast<OpKind>(i));
     EXPECT_EQ(static_cast<int>(info.kind), i);
-    EXPECT_EQ(op_kind(info.name), info.kind);
+    for (const char* name : op_names(info)) {
+      const auto op = find_op(name);
+      ASSERT_TRUE(op.has_value()) << name;
+      EXPECT_EQ(op->kind, info.kind) << name;
+      EXPECT_STREQ(op_name(op->kind, op->attrs), name);
+    }
   }
-  EXPECT_EQ(op_kind("no_such_op"), std::nullopt);
+  EXPECT_FALSE(find_op("no_such_op").has_value());
+  EXPECT_FALSE(find_op("unary").has_value()) << "a family is no op";
 }
 
 TEST(OpInfo, CountsMultiplyAddsAsTwo) {

@@ -59,7 +59,7 @@ TEST(BuildUniFormer, RefusesSizesThatStridesDoNotDivide) {
   RandomWeights weights;
   ModelOptions options;
   options.height = 230;
-  test::expect_error(ErrorCode::InvalidArgument, "height 230, which the stride 4",
+  test::expect_error(ErrorCode::InvalidArgument, "height 230 is no multiple of 32",
                      [&] { build_uniformer(find_model("uniformer_small"), options, weights); });
 }
 

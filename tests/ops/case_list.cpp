@@ -10,8 +10,8 @@
 
 namespace vitro {
 
-OpCase& CaseList::add(OpKind kind, const std::string& what, Emit emit) {
-  std::string name = fmt::format("{}_{}", op_info(kind).name, what);
+OpCase& CaseList::add(const char* op, const std::string& what, Emit emit) {
+  std::string name = fmt::format("{}_{}", op, what);
   const auto is_odd = [](unsigned char c) { return !std::isalnum(c); };
   std::replace_if(name.begin(), name.end(), is_odd, '_');
   const auto build = [name, emit = std::move(emit)] {
@@ -20,7 +20,7 @@ OpCase& CaseList::add(OpKind kind, const std::string& what, Emit emit) {
     const ValueId out = emit(builder, random);
     return builder.finish({out});
   };
-  cases_.push_back({name, kind, build});
+  cases_.push_back({name, find_op(op).value().kind, build});
   return cases_.back();
 }
 

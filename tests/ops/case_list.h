@@ -1,6 +1,7 @@
 #pragma once
 
 #include "ir/builder.h"
+#include "ir/op_info.h"
 #include "ops/cases.h"
 #include "ops/random.h"
 
@@ -13,7 +14,10 @@ class CaseList {
   using Emit = std::function<ValueId(GraphBuilder&, Random&)>;
 
   /// `what` follows the op's name; the reference is valid until the next call.
-  OpCase& add(OpKind kind, const std::string& what, Emit emit);
+  OpCase& add(const char* op, const std::string& what, Emit emit);
+  OpCase& add(OpKind kind, const std::string& what, Emit emit) {
+    return add(op_info(kind).name, what, std::move(emit));
+  }
   std::vector<OpCase> take() { return std::move(cases_); }
 
  private:

@@ -39,7 +39,7 @@ void for_each_nhwc(const Dims& dims, Body body) {
 }
 
 void conv2d(const Node& node, const Operands& in, Array& out) {
-  const auto& attrs = node.as<Conv2dAttrs>();
+  const auto& attrs = node.as<ConvAttrs>();
   const Array &src = in[0], &weight = in[1];
   const Dims& w = weight.dims;  // [out, kernel_h, kernel_w, in]
   for_each_nhwc(out.dims, [&](int64_t n, int64_t y, int64_t x, int64_t o, int64_t index) {
@@ -48,8 +48,8 @@ void conv2d(const Node& node, const Operands& in, Array& out) {
       for (int64_t kx = 0; kx < w[2]; ++kx)
         for (int64_t i = 0; i < w[3]; ++i)
           sum += weight[((o * w[1] + ky) * w[2] + kx) * w[3] + i] *
-                 src.at_or_zero(n, y * attrs.stride[0] + ky - attrs.pad[0],
-                                x * attrs.stride[1] + kx - attrs.pad[1], i);
+                 src.at_or_zero(n, y * attrs.stride[0] + ky - attrs.pad_begin[0],
+                                x * attrs.stride[1] + kx - attrs.pad_begin[1], i);
     out[index] = sum;
   });
 }
@@ -156,14 +156,14 @@ void slice(const Node& node, const Operands& in, Array& out) {
   const auto& attrs = node.as<SliceAttrs>();
   for (int64_t i = 0; i < out.size(); ++i) {
     Dims from = coordinates(i, out.dims);
-    from[static_cast<size_t>(attrs.axis)] += attrs.begin;
+    from[static_cast<size_t>(attrs.axes[0])] += attrs.begins[0];
     out[i] = in[0][position(from, in[0].dims)];
   }
 }
 
 void reduce(const Node& node, const Operands& in, Array& out) {
   const auto& axes = node.as<ReduceAttrs>().axes;
-  const bool is_max = node.kind == OpKind::ReduceMax;
+  const bool is_max = is(node, ReduceFunction::Max);
   std::fill(out.data.begin(), out.data.end(), is_max ? -HUGE_VAL : 0.0);
   const double count = static_cast<double>(in[0].size()) / static_cast<double>(out.size());
   for (int64_t i = 0; i < in[0].size(); ++i) {
@@ -189,7 +189,7 @@ std::vector<Array> run(const Graph& graph, const Operands& inputs);
 
 void compute(const Node& node, const Operands& in, Array& out) {
   switch (node.kind) {
-    case OpKind::Conv2d:
+    case OpKind::Conv:
       return conv2d(node, in, out);
     case OpKind::DepthwiseConv2d:
       return depthwise_conv2d(node, in, out);
@@ -199,12 +199,14 @@ void compute(const Node& node, const Operands& in, Array& out) {
       return batch_norm(node, in, out);
     case OpKind::LayerNorm:
       return layer_norm(node, in, out);
-    case OpKind::Gelu:
+    case OpKind::Unary:
+      if (!is(node, UnaryFunction::Gelu)) break;
       return elementwise(in, out, [](double x, double) { return gelu(x); });
-    case OpKind::Add:
-      return elementwise(in, out, [](double a, double b) { return a + b; });
-    case OpKind::Mul:
-      return elementwise(in, out, [](double a, double b) { return a * b; });
+    case OpKind::Binary: {
+      const bool is_sum = is(node, BinaryFunction::Add);
+      if (!is_sum && !is(node, BinaryFunction::Mul)) break;
+      return elementwise(in, out, [=](double a, double b) { return is_sum ? a + b : a * b; });
+    }
     case OpKind::MatMul:
       return matmul(node, in, out);
     case OpKind::Softmax:
@@ -217,8 +219,7 @@ void compute(const Node& node, const Operands& in, Array& out) {
       return transpose(node, in, out);
     case OpKind::Slice:
       return slice(node, in, out);
-    case OpKind::ReduceMean:
-    case OpKind::ReduceMax:
+    case OpKind::Reduce:
       return reduce(node, in, out);
     default:
       break;

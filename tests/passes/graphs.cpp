@@ -23,8 +23,8 @@ Graph layer_scale() {
 Graph pooled_scale() {
   GraphMaker m;
   const ValueId x = m.input({2, 3, 2, 4});
-  const ValueId best = m.reduce(OpKind::ReduceMax, m.linear(x, "aux", 5), {1, 2});
-  const ValueId mean = m.reduce(OpKind::ReduceMean, m.conv(x, "conv", 5, 1, 1, 0), {1, 2});
+  const ValueId best = m.reduce(ReduceFunction::Max, m.linear(x, "aux", 5), {1, 2});
+  const ValueId mean = m.reduce(ReduceFunction::Mean, m.conv(x, "conv", 5, 1, 1, 0), {1, 2});
   return m.finish(
       {m.add(m.mul(best, m.scalar("half", 0.5f)), m.mul(mean, m.scalar("minus", -2.0f)))});
 }
@@ -32,7 +32,7 @@ Graph pooled_scale() {
 Graph pooled_batch_norm() {
   GraphMaker m;
   const ValueId x = m.batch_norm(m.input({2, 3, 2, 4}), "norm");
-  const ValueId logits = m.linear(m.reduce(OpKind::ReduceMean, x, {1, 2}), "head", 5);
+  const ValueId logits = m.linear(m.reduce(ReduceFunction::Mean, x, {1, 2}), "head", 5);
   return m.finish({logits, m.linear(x, "aux", 5)});
 }
 

@@ -30,6 +30,12 @@ class GraphMaker {
   ValueId scalar(const std::string& name, float value) {
     return builder_.constant(name, make_constant({1}, {&value, 1}));
   }
+  ValueId op(UnaryFunction function, ValueId x, const std::string& source) {
+    return builder_.op(function, x, source);
+  }
+  ValueId op(BinaryFunction function, ValueId a, ValueId b, const std::string& source) {
+    return builder_.op(function, a, b, source);
+  }
   ValueId op(OpKind kind, Attrs attrs, std::vector<ValueId> inputs, const std::string& source) {
     return builder_.op(kind, std::move(attrs), std::move(inputs), source);
   }
@@ -53,7 +59,7 @@ class GraphMaker {
                int64_t pad, bool bias = true) {
     std::vector<ValueId> in{x, weight(name + ".weight", {out, kernel, kernel, dims(x).back()})};
     if (bias) in.push_back(weight(name + ".bias", {out}));
-    return op(OpKind::Conv2d, Conv2dAttrs{{stride, stride}, {pad, pad, pad, pad}}, std::move(in),
+    return op(OpKind::Conv, ConvAttrs{{stride, stride}, {}, {pad, pad}, {pad, pad}}, std::move(in),
               name);
   }
   ValueId batch_norm(ValueId x, const std::string& name) {
@@ -70,11 +76,11 @@ class GraphMaker {
     const ValueId scale = weight(name + ".weight", c, 0.5f, 1.5f);
     return op(OpKind::LayerNorm, NormAttrs{1e-6f}, {x, scale, weight(name + ".bias", c)}, name);
   }
-  ValueId gelu(ValueId x) { return op(OpKind::Gelu, {}, {x}, "gelu"); }
-  ValueId add(ValueId a, ValueId b) { return op(OpKind::Add, {}, {a, b}, "add"); }
-  ValueId mul(ValueId a, ValueId b) { return op(OpKind::Mul, {}, {a, b}, "mul"); }
-  ValueId reduce(OpKind kind, ValueId x, std::vector<int64_t> axes) {
-    return op(kind, ReduceAttrs{std::move(axes)}, {x}, "pool");
+  ValueId gelu(ValueId x) { return op(UnaryFunction::Gelu, x, "gelu"); }
+  ValueId add(ValueId a, ValueId b) { return op(BinaryFunction::Add, a, b, "add"); }
+  ValueId mul(ValueId a, ValueId b) { return op(BinaryFunction::Mul, a, b, "mul"); }
+  ValueId reduce(ReduceFunction function, ValueId x, std::vector<int64_t> axes) {
+    return op(OpKind::Reduce, ReduceAttrs{function, std::move(axes)}, {x}, "pool");
   }
   ValueId tokens(ValueId x) {  // [n, h, w, c] -> [n, h * w, c]
     return op(OpKind::Reshape, ReshapeAttrs{{0, -1, dims(x).back()}}, {x}, "tokens");
@@ -82,7 +88,7 @@ class GraphMaker {
 
   ValueId heads(ValueId qkv, int64_t begin, int64_t head_dim) {
     const int64_t c = dims(qkv).back() / 3;
-    const ValueId slice = op(OpKind::Slice, SliceAttrs{2, begin, begin + c}, {qkv}, "split");
+    const ValueId slice = op(OpKind::Slice, slice_of(2, begin, begin + c), {qkv}, "split");
     const ValueId split =
         op(OpKind::Reshape, ReshapeAttrs{{0, 0, c / head_dim, head_dim}}, {slice}, "split");
     return op(OpKind::Transpose, TransposeAttrs{{0, 2, 1, 3}}, {split}, "split");

@@ -27,7 +27,7 @@ class ZeroWeights : public WeightSource {
 
 Counts count_ops(const Graph& graph) {
   Counts counts;
-  for (const Node& node : graph.nodes) ++counts[op_info(node.kind).name];
+  for (const Node& node : graph.nodes) ++counts[op_name(node)];
   return counts;
 }
 
@@ -35,7 +35,7 @@ Counts expected_ops(const UniFormerConfig& config) {
   const int64_t local = config.depth[0] + config.depth[1],
                 global = config.depth[2] + config.depth[3];
   Counts counts{{"transpose", 1},
-                {"conv2d", 4},
+                {"conv", 4},
                 {"local_mixer", local},
                 {"depthwise_conv2d", global},
                 {"attention_block", global},
@@ -43,7 +43,7 @@ Counts expected_ops(const UniFormerConfig& config) {
                 {"reduce_mean", 1},
                 {"linear", 1}};
   if (config.conv_stem) {
-    counts["conv2d"] = 5;
+    counts["conv"] = 5;
     counts["gelu"] = 1;
   } else {
     counts["layer_norm"] = 4;

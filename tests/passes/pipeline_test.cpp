@@ -43,6 +43,39 @@ TEST(Pipeline, WritesTheGraphAfterEachPass) {
   EXPECT_EQ(std::distance(begin(files), end(files)), 12);
 }
 
+/// x [n, t, c] + position [1, t, c], whose types are the same at n = 1.
+Graph sum_that_broadcasts() {
+  GraphMaker m;
+  const ValueId x = m.input({1, 4, 3}), position = m.weight("position", {1, 4, 3});
+  Graph graph = m.finish({m.add(x, position)});
+  graph.inputs[0].dims = {{"batch", 1, 64, 1}, {"", 4, 4, 1}, {"", 3, 3, 1}};
+  return graph;
+}
+
+// Takes one operand for the other: right at the default shape only.
+void take_position_for_x(Graph& graph) {
+  for (Node& node : graph.nodes)
+    if (is(node, BinaryFunction::Add)) node.inputs = {node.inputs[1], node.inputs[1]};
+}
+
+TEST(Pipeline, CatchesAPassThatIsRightAtTheDefaultShapeAlone) {
+  Graph graph = sum_that_broadcasts();
+  expect_error(ErrorCode::Internal,
+               "pass wrong: for inputs 4x4x3 the results are 1x4x3, before they were 4x4x3", [&] {
+                 run_pass(graph, {"wrong", take_position_for_x});
+               });
+}
+
+TEST(Pipeline, LeavesASumThatBroadcastsAlone) {
+  GraphMaker m;
+  const ValueId x = m.input({1, 4, 3}), position = m.weight("position", {1, 4, 3});
+  const ValueId hidden = m.gelu(m.linear(x, "fc1", 6));
+  Graph graph = m.finish({m.add(position, m.linear(hidden, "fc2", 3))});
+  graph.inputs[0].dims = {{"batch", 1, 64, 1}, {"", 4, 4, 1}, {"", 3, 3, 1}};
+  run_passes(graph);
+  EXPECT_EQ(graph.nodes.size(), 4u) << print(graph);  // no mlp, whose x is as large as its result
+}
+
 TEST(Pipeline, RefusesADumpDirectoryThatCannotBeWritten) {
   const TemporaryDirectory directory;
   std::ofstream(directory / "file") << "not a directory";

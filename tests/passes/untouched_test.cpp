@@ -50,7 +50,7 @@ TEST(DepthwiseResidual, StaysWhenTheWeightIsNotConstant) {
   const ValueId weight = input_weight(builder, "w", {3, 3, 3});
   const ValueId a =
       builder.op(OpKind::DepthwiseConv2d, Conv2dAttrs{{1, 1}, {1, 1, 1, 1}}, {x, weight}, "a");
-  const ValueId sum = builder.op(OpKind::Add, {}, {x, a}, "add");
+  const ValueId sum = builder.op(BinaryFunction::Add, x, a, "add");
   expect_untouched(fold_depthwise_residual, builder.finish({sum}));
 }
 
@@ -75,15 +75,15 @@ TEST(LayerScale, StaysWhenTheFactorDiffersByPosition) {
 TEST(LayerScale, StaysWhenAMaximumHasAFactorThatIsNotPositive) {
   GraphMaker m;
   const ValueId x = m.input({1, 3, 2, 4});
-  const ValueId a = m.reduce(OpKind::ReduceMax, m.linear(x, "a", 5), {1, 2});
-  const ValueId b = m.reduce(OpKind::ReduceMax, m.linear(x, "b", 5), {1, 2});
+  const ValueId a = m.reduce(ReduceFunction::Max, m.linear(x, "a", 5), {1, 2});
+  const ValueId b = m.reduce(ReduceFunction::Max, m.linear(x, "b", 5), {1, 2});
   expect_untouched(fold_layer_scale, m.finish({m.mul(a, m.scalar("minus", -0.5f)),
                                                m.mul(b, m.weight("gamma", {5}, -1.0f, 0.5f))}));
 }
 
 TEST(LayerScale, StaysWhenTheChannelsAreReduced) {
   GraphMaker m;
-  const ValueId a = m.reduce(OpKind::ReduceMean, m.linear(m.input({1, 3, 4}), "a", 5), {2});
+  const ValueId a = m.reduce(ReduceFunction::Mean, m.linear(m.input({1, 3, 4}), "a", 5), {2});
   expect_untouched(fold_layer_scale, m.finish({m.mul(a, m.weight("gamma", {3}))}));
 }
 
@@ -97,7 +97,7 @@ TEST(LayerScale, StaysWhenAReshapeMovesTheChannels) {
 TEST(PooledBatchNorm, StaysWhenTheChannelsArePooled) {
   GraphMaker m;
   const ValueId x = m.batch_norm(m.input({2, 3, 2, 4}), "norm");
-  expect_untouched(fold_pooled_batch_norm, m.finish({m.reduce(OpKind::ReduceMean, x, {2, 3})}));
+  expect_untouched(fold_pooled_batch_norm, m.finish({m.reduce(ReduceFunction::Mean, x, {2, 3})}));
 }
 
 TEST(PooledBatchNorm, StaysWhenTheNormIsNeededAnyway) {
@@ -105,14 +105,14 @@ TEST(PooledBatchNorm, StaysWhenTheNormIsNeededAnyway) {
   const ValueId x = m.batch_norm(m.input({2, 3, 2, 4}), "norm");
   const ValueId y = m.batch_norm(m.input({2, 3, 2, 4}), "norm2");
   expect_untouched(fold_pooled_batch_norm,
-                   m.finish({m.reduce(OpKind::ReduceMean, x, {1, 2}), m.gelu(x),
-                             m.reduce(OpKind::ReduceMean, y, {1, 2}), y}));
+                   m.finish({m.reduce(ReduceFunction::Mean, x, {1, 2}), m.gelu(x),
+                             m.reduce(ReduceFunction::Mean, y, {1, 2}), y}));
 }
 
 TEST(PooledBatchNorm, StaysBehindAConvolutionThatTakesIt) {
   GraphMaker m;
   const ValueId x = m.batch_norm(m.conv(m.input({2, 3, 2, 4}), "conv", 5, 1, 1, 0), "norm");
-  expect_untouched(fold_pooled_batch_norm, m.finish({m.reduce(OpKind::ReduceMean, x, {1, 2})}));
+  expect_untouched(fold_pooled_batch_norm, m.finish({m.reduce(ReduceFunction::Mean, x, {1, 2})}));
 }
 
 TEST(BatchNorm, StaysBeforeAPaddedConvolution) {

@@ -31,7 +31,7 @@ TEST(Weights, TheCentreTapGrowsByOne) {
   const ValueId weight = constant(builder, "w", {1, 3, 2}, {1, 2, 3, 4, 5, 6});
   const ValueId conv =
       builder.op(OpKind::DepthwiseConv2d, Conv2dAttrs{{1, 1}, {0, 1, 0, 1}}, {x, weight}, "conv");
-  Graph graph = builder.finish({builder.op(OpKind::Add, {}, {conv, x}, "add")});
+  Graph graph = builder.finish({builder.op(BinaryFunction::Add, conv, x, "add")});
   fold_depthwise_residual(graph);
   EXPECT_EQ(values_of(graph, "w"), (std::vector<float>{1, 2, 4, 5, 5, 6}));
 }
@@ -72,7 +72,7 @@ TEST(Weights, ASharedWeightIsCopied) {
   const ValueId weight = constant(builder, "a.weight", {2, 2}, {1, 2, 3, 4});
   const ValueId first = builder.op(OpKind::Linear, {}, {x, weight}, "a");
   const ValueId gamma = constant(builder, "gamma", {2}, {2, 4});
-  const ValueId scaled = builder.op(OpKind::Mul, {}, {first, gamma}, "mul");
+  const ValueId scaled = builder.op(BinaryFunction::Mul, first, gamma, "mul");
   Graph graph = builder.finish({builder.op(OpKind::Linear, {}, {scaled, weight}, "b")});
   fold_layer_scale(graph);
   EXPECT_EQ(values_of(graph, "a.weight"), (std::vector<float>{1, 2, 3, 4}));

@@ -23,7 +23,7 @@ struct Counter {
     check(!fails, ErrorCode::Unsupported, "not today");
     GraphBuilder builder;
     const ValueId x = builder.input("x", inputs[0].dims);
-    const Graph graph = builder.finish({builder.op(OpKind::Gelu, {}, {x}, "gelu")});
+    const Graph graph = builder.finish({builder.op(UnaryFunction::Gelu, x, "gelu")});
     PlanCache cache;
     return find_backend("reference").compile({graph, inputs, cache});
   }

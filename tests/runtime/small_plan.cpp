@@ -16,7 +16,7 @@ class SmallNetwork {
     ValueId x = builder_.input("images", {1, 3, 8, 8}, DType::Float32, image_ranges(4));
     x = builder_.op(OpKind::Transpose, TransposeAttrs{{0, 2, 3, 1}}, {x}, "images");
     x = builder_.op(
-        OpKind::Conv2d, Conv2dAttrs{{4, 4}, {}},
+        OpKind::Conv, ConvAttrs{{4, 4}},
         {x, weight("embed.weight", {kChannels, 4, 4, 3}), weight("embed.bias", {kChannels})},
         "embed");
     x = local_mixer(x);
@@ -29,7 +29,7 @@ class SmallNetwork {
                     {x, weight("fc1.weight", {48, kChannels}), weight("fc1.bias", {48}),
                      weight("fc2.weight", {kChannels, 48}), weight("fc2.bias", {kChannels})},
                     "mlp");
-    x = builder_.op(OpKind::ReduceMean, ReduceAttrs{{1, 2}}, {x}, "head");
+    x = builder_.op(OpKind::Reduce, ReduceAttrs{ReduceFunction::Mean, {1, 2}}, {x}, "head");
     x = builder_.op(
         OpKind::Linear, {},
         {x, weight("head.weight", {kClasses, kChannels}), weight("head.bias", {kClasses})}, "head");

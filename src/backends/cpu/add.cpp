@@ -7,6 +7,7 @@ namespace vitro::cpu {
 namespace {
 
 std::optional<Refusal> same_shapes(const OpContext& op) {
+  if (!is(op.node, BinaryFunction::Add)) return Refusal{"another function"};
   if (auto refusal = needs_float32(op)) return refusal;
   if (op.input(0).dims == op.input(1).dims) return std::nullopt;
   return Refusal{"operand 1 is broadcast from " + to_string(op.input(1).dims)};

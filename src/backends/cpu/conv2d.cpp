@@ -1,14 +1,15 @@
 #include <fmt/core.h>
 
+#include <algorithm>
 #include <array>
 #include <cstring>
 
 #include "backends/cpu/bands.h"
 #include "backends/cpu/impls.h"
-#include "backends/cpu/kernels/panel16.h"
 #include "backends/cpu/operands.h"
 #include "backends/cpu/parallel_gemm.h"
 #include "backends/host_lane.h"
+#include "ir/infer.h"
 
 namespace vitro::cpu {
 namespace {
@@ -17,17 +18,34 @@ constexpr int64_t kBandRows = 120;  // rows of a gathered band: twenty full tile
 
 std::optional<Refusal> has_weight(const OpContext& op) {
   if (auto refusal = needs_float32(op)) return refusal;
-  return needs_panels(op, 1);
+  if (auto refusal = needs_panels(op, 1)) return refusal;
+  const auto& attrs = op.node.as<ConvAttrs>();
+  if (op.input(1).dims.size() != 4) return Refusal{"it is not over two axes"};
+  if (attrs.groups != 1) return Refusal{fmt::format("it has {} groups", attrs.groups)};
+  const bool dense = std::all_of(attrs.dilation.begin(), attrs.dilation.end(),
+                                 [](int64_t dilation) { return dilation == 1; });
+  if (!dense) return Refusal{"it is dilated"};
+  return std::nullopt;
+}
+
+/// Stride and padding over the two axes of an op that has_weight() takes.
+Conv2dAttrs window_attrs(const OpContext& op) {
+  const auto axes = conv_windows(op.node, op.input(1).dims);
+  return {{axes[0].stride, axes[1].stride},
+          {axes[0].pad_begin, axes[1].pad_begin, axes[0].pad_end, axes[1].pad_end}};
 }
 
 std::optional<Refusal> is_patch(const OpContext& op) {
   if (auto refusal = has_weight(op)) return refusal;
-  const auto& attrs = op.node.as<Conv2dAttrs>();
+  const Conv2dAttrs attrs = window_attrs(op);
   const Dims& w = op.input(1).dims;
   if (attrs.stride != std::array<int64_t, 2>{w[1], w[2]})
     return Refusal{fmt::format("stride {}x{} differs from the kernel {}x{}", attrs.stride[0],
                                attrs.stride[1], w[1], w[2])};
   if (attrs.pad != std::array<int64_t, 4>{}) return Refusal{"it pads its input"};
+  const Dims& x = op.input(0).dims;
+  if (x[1] % w[1] != 0 || x[2] % w[2] != 0)
+    return Refusal{fmt::format("the stride does not divide {}", to_string(x))};
   return std::nullopt;
 }
 
@@ -86,7 +104,7 @@ class Im2colKernel final : public ConvKernel {
  public:
   explicit Im2colKernel(const OpContext& op)
       : ConvKernel(op),
-        attrs_(op.node.as<Conv2dAttrs>()),
+        attrs_(window_attrs(op)),
         in_(op.input(0).dims),
         kernel_(op.input(1).dims),
         out_(op.output().dims),

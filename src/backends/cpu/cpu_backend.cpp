@@ -16,72 +16,46 @@ namespace vitro {
 namespace cpu {
 namespace {
 
-std::vector<Impl> own_impls(OpKind kind) {
-  switch (kind) {
-    case OpKind::Conv2d:
-      return {kConv2dPatch, kConv2dIm2col};
-    case OpKind::DepthwiseConv2d:
-      return {kDepthwiseConv2dDirect};
-    case OpKind::Linear:
-      return {kLinearPanel16};
-    case OpKind::LayerNorm:
-      return {kLayerNormRows};
-    case OpKind::Gelu:
-      return {kGeluRange};
-    case OpKind::Add:
-      return {kAddRange};
-    case OpKind::Softmax:
-      return {kSoftmaxRows};
-    case OpKind::Transpose:
-      return {kTransposeNchw};
-    case OpKind::ReduceMean:
-      return {kReduceMeanTokens};
-    case OpKind::ReduceMax:
-      return {kReduceMaxTokens};
-    case OpKind::Attention:
-      return {kAttentionHeads};
-    case OpKind::AttentionBlock:
-      return {kAttentionBlockPhased};
-    case OpKind::Mlp:
-      return {kMlpBanded, kMlpPhased};
-    case OpKind::LocalMixer:
-      return {kLocalMixerPhased};
-    default:
-      return {};
-  }
+/// Our kernels of a kind, best first, then variants that only tuning chooses.
+struct Row {
+  OpKind kind;
+  std::vector<Impl> impls;
+  std::span<const Impl> variants;
+};
+
+std::vector<Row> own_rows() {
+  return {
+      {OpKind::Conv, {kConv2dPatch, kConv2dIm2col}, kConv2dVariants},
+      {OpKind::DepthwiseConv2d, {kDepthwiseConv2dDirect}, {}},
+      {OpKind::Linear, {kLinearPanel16}, kLinearVariants},
+      {OpKind::LayerNorm, {kLayerNormRows}, {}},
+      {OpKind::Unary, {kGeluRange}, {}},
+      {OpKind::Binary, {kAddRange}, {}},
+      {OpKind::Softmax, {kSoftmaxRows}, {}},
+      {OpKind::Transpose, {kTransposeNchw}, {}},
+      {OpKind::Reduce, {kReduceMeanTokens, kReduceMaxTokens}, {}},
+      {OpKind::Attention, {kAttentionHeads}, {}},
+      {OpKind::AttentionBlock, {kAttentionBlockPhased}, kAttentionBlockVariants},
+      {OpKind::Mlp, {kMlpBanded, kMlpPhased}, kMlpVariants},
+      {OpKind::LocalMixer, {kLocalMixerPhased}, kLocalMixerVariants},
+  };
 }
 
-std::span<const Impl> variants(OpKind kind) {
-  switch (kind) {
-    case OpKind::Conv2d:
-      return kConv2dVariants;
-    case OpKind::Linear:
-      return kLinearVariants;
-    case OpKind::AttentionBlock:
-      return kAttentionBlockVariants;
-    case OpKind::Mlp:
-      return kMlpVariants;
-    case OpKind::LocalMixer:
-      return kLocalMixerVariants;
-    default:
-      return {};
-  }
-}
-
-/// Our kernels, best first, then variants that only tuning chooses; the reference is the last
-/// resort of every plain op.
+/// The reference is the last resort of every plain op.
 ImplList impls(OpKind kind) {
   static const auto table = [] {
-    std::array<std::vector<Impl>, kNumOpKinds> rows;
-    for (size_t i = 0; i < rows.size(); ++i) {
-      rows[i] = own_impls(static_cast<OpKind>(i));
-      for (const Impl& impl : variants(static_cast<OpKind>(i))) rows[i].push_back(impl);
+    std::array<std::vector<Impl>, kNumOpKinds> all;
+    for (const Row& row : own_rows()) {
+      auto& list = all[static_cast<size_t>(row.kind)];
+      list = row.impls;
+      list.insert(list.end(), row.variants.begin(), row.variants.end());
+    }
+    for (size_t i = 0; i < all.size(); ++i)
       for (Impl impl : reference_impls(static_cast<OpKind>(i))) {
         impl.use = ImplUse::LastResort;
-        rows[i].push_back(impl);
+        all[i].push_back(impl);
       }
-    }
-    return rows;
+    return all;
   }();
   return table[static_cast<size_t>(kind)];
 }

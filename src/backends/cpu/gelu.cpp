@@ -6,6 +6,11 @@
 namespace vitro::cpu {
 namespace {
 
+std::optional<Refusal> is_gelu(const OpContext& op) {
+  if (!is(op.node, UnaryFunction::Gelu)) return Refusal{"another function"};
+  return needs_float32(op);
+}
+
 class GeluKernel final : public Kernel {
  public:
   explicit GeluKernel(const OpContext& op)
@@ -25,6 +30,6 @@ class GeluKernel final : public Kernel {
 
 }  // namespace
 
-const Impl kGeluRange{"cpu:gelu_range", needs_float32, make_kernel<GeluKernel>};
+const Impl kGeluRange{"cpu:gelu_range", is_gelu, make_kernel<GeluKernel>};
 
 }  // namespace vitro::cpu

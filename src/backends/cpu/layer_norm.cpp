@@ -6,6 +6,11 @@
 namespace vitro::cpu {
 namespace {
 
+std::optional<Refusal> over_last_axis(const OpContext& op) {
+  if (op.node.as<NormAttrs>().axes != 1) return Refusal{"it is over several axes"};
+  return needs_float32(op);
+}
+
 class LayerNormKernel final : public Kernel {
  public:
   explicit LayerNormKernel(const OpContext& op)
@@ -32,6 +37,6 @@ class LayerNormKernel final : public Kernel {
 
 }  // namespace
 
-const Impl kLayerNormRows{"cpu:layer_norm_rows", needs_float32, make_kernel<LayerNormKernel>};
+const Impl kLayerNormRows{"cpu:layer_norm_rows", over_last_axis, make_kernel<LayerNormKernel>};
 
 }  // namespace vitro::cpu

@@ -18,6 +18,15 @@ std::optional<Refusal> over_tokens(const OpContext& op) {
   return Refusal{"not a reduction of [n, ..., c] over all inner axes in order"};
 }
 
+std::optional<Refusal> is_mean(const OpContext& op) {
+  if (!is(op.node, ReduceFunction::Mean)) return Refusal{"another function"};
+  return over_tokens(op);
+}
+std::optional<Refusal> is_max(const OpContext& op) {
+  if (!is(op.node, ReduceFunction::Max)) return Refusal{"another function"};
+  return over_tokens(op);
+}
+
 class ReduceKernel final : public Kernel {
  public:
   ReduceKernel(const OpContext& op, ReduceTokens reduce)
@@ -46,7 +55,7 @@ std::unique_ptr<Kernel> make_max(const OpContext& op) {
 
 }  // namespace
 
-const Impl kReduceMeanTokens{"cpu:reduce_mean_tokens", over_tokens, make_mean};
-const Impl kReduceMaxTokens{"cpu:reduce_max_tokens", over_tokens, make_max};
+const Impl kReduceMeanTokens{"cpu:reduce_mean_tokens", is_mean, make_mean};
+const Impl kReduceMaxTokens{"cpu:reduce_max_tokens", is_max, make_max};
 
 }  // namespace vitro::cpu

@@ -1,3 +1,5 @@
+#include <fmt/core.h>
+
 #include "backends/cpu/bands.h"
 #include "backends/cpu/impls.h"
 #include "backends/cpu/operands.h"
@@ -5,6 +7,13 @@
 
 namespace vitro::cpu {
 namespace {
+
+std::optional<Refusal> over_last_axis(const OpContext& op) {
+  const int64_t axis = op.node.as<SoftmaxAttrs>().axis;
+  const auto rank = static_cast<int64_t>(op.input(0).dims.size());
+  if (axis != -1 && axis != rank - 1) return Refusal{fmt::format("it is over axis {}", axis)};
+  return needs_float32(op);
+}
 
 class SoftmaxKernel final : public Kernel {
  public:
@@ -30,6 +39,6 @@ class SoftmaxKernel final : public Kernel {
 
 }  // namespace
 
-const Impl kSoftmaxRows{"cpu:softmax_rows", needs_float32, make_kernel<SoftmaxKernel>};
+const Impl kSoftmaxRows{"cpu:softmax_rows", over_last_axis, make_kernel<SoftmaxKernel>};
 
 }  // namespace vitro::cpu

@@ -1,70 +1,100 @@
 #include <algorithm>
-#include <tuple>
+#include <array>
 
 #include "backends/reference/ops.h"
+#include "ir/infer.h"
 
 namespace vitro::reference {
 namespace {
 
-/// One spatial axis of a convolution.
+/// One spatial axis of a convolution or pool.
 struct Axis {
-  int64_t in, out, kernel, stride, pad;
+  int64_t in = 1, out = 1;
+  WindowAxis window;
 
   /// The taps [first, last) of the kernel that meet the input, for an output position.
   std::pair<int64_t, int64_t> taps(int64_t position) const {
-    const int64_t start = position * stride - pad;
-    return {std::clamp<int64_t>(-start, 0, kernel), std::clamp<int64_t>(in - start, 0, kernel)};
+    const int64_t start = first(position), step = window.dilation;
+    const int64_t before = start < 0 ? (-start + step - 1) / step : 0;
+    const int64_t until = in > start ? (in - start + step - 1) / step : 0;
+    return {std::min(before, window.kernel), std::min(until, window.kernel)};
+  }
+  /// Where the first tap lies.
+  int64_t first(int64_t position) const { return position * window.stride - window.pad_begin; }
+  int64_t at(int64_t position, int64_t tap) const {
+    return first(position) + tap * window.dilation;
   }
 };
 
+/// Three spatial axes, the outer ones of extent 1 where there are fewer.
 struct Geometry {
   int64_t batch, in_channels, out_channels;
-  Axis y, x;
+  std::array<Axis, 3> axes;  ///< depth, height, width
 
-  Geometry(const OpContext& op, int64_t kernel_h, int64_t kernel_w) {
-    const auto& attrs = op.node.as<Conv2dAttrs>();
-    const Dims &src = op.input(0).dims, &dst = op.output().dims;  // [n, h, w, c]
-    batch = src[0];
-    in_channels = src[3];
-    out_channels = dst[3];
-    y = {src[1], dst[1], kernel_h, attrs.stride[0], attrs.pad[0]};
-    x = {src[2], dst[2], kernel_w, attrs.stride[1], attrs.pad[1]};
+  Geometry(const OpContext& op, const std::vector<WindowAxis>& windows) {
+    const Dims &src = op.input(0).dims, &dst = op.output().dims;  // [n, spatial..., c]
+    batch = src.front();
+    in_channels = src.back();
+    out_channels = dst.back();
+    for (size_t i = 0; i < windows.size(); ++i)
+      axes[3 - windows.size() + i] = {src[i + 1], dst[i + 1], windows[i]};
   }
-
-  int64_t num_pixels() const { return batch * y.out * x.out; }
+  int64_t num_pixels() const { return batch * axes[0].out * axes[1].out * axes[2].out; }
 };
 
 /// An output pixel and the taps that meet the input there.
 struct Window {
-  int64_t image, start_y, start_x, first_y, last_y, first_x, last_x;
+  const Geometry& geometry;
+  int64_t image;
+  std::array<int64_t, 3> position, first, last;
 
-  Window(const Geometry& g, int64_t pixel) {
-    const int64_t px = pixel % g.x.out, py = pixel / g.x.out % g.y.out;
-    image = pixel / g.x.out / g.y.out;
-    start_y = py * g.y.stride - g.y.pad;
-    start_x = px * g.x.stride - g.x.pad;
-    std::tie(first_y, last_y) = g.y.taps(py);
-    std::tie(first_x, last_x) = g.x.taps(px);
+  Window(const Geometry& g, int64_t pixel) : geometry(g) {
+    for (size_t i = 3; i-- > 0; pixel /= g.axes[i].out) {
+      position[i] = pixel % g.axes[i].out;
+      std::tie(first[i], last[i]) = g.axes[i].taps(position[i]);
+    }
+    image = pixel;
   }
-
   /// Index of the input pixel under a tap.
-  int64_t input_pixel(const Geometry& g, int64_t ky, int64_t kx) const {
-    return (image * g.y.in + start_y + ky) * g.x.in + start_x + kx;
+  int64_t input_pixel(int64_t kz, int64_t ky, int64_t kx) const {
+    const auto& [z, y, x] = geometry.axes;
+    return ((image * z.in + z.at(position[0], kz)) * y.in + y.at(position[1], ky)) * x.in +
+           x.at(position[2], kx);
+  }
+  /// Calls body(kz, ky) for each row of taps.
+  template <typename Body>
+  void for_each_row(const Body& body) const {
+    for (int64_t kz = first[0]; kz < last[0]; ++kz)
+      for (int64_t ky = first[1]; ky < last[1]; ++ky) body(kz, ky);
+  }
+  template <typename Body>
+  void for_each_tap(const Body& body) const {
+    for_each_row([&](int64_t kz, int64_t ky) {
+      for (int64_t kx = first[2]; kx < last[2]; ++kx) body(kz, ky, kx);
+    });
   }
 };
 
-// dst[n, y, x, o] = bias[o] + sum over ky, kx, i of w[o, ky, kx, i] * src[n, y', x', i]
-void conv2d_pixel(const Geometry& g, int64_t pixel, const float* src, const float* weight,
-                  const float* bias, float* dst) {
+// dst[n, y, x, o] = bias[o] + sum over the taps and the channels i of o's group of
+// w[o, ky, kx, i] * src[n, y', x', i]
+void conv_pixel(const Geometry& g, int64_t groups, int64_t pixel, const float* src,
+                const float* weight, const float* bias, float* dst) {
   const Window window(g, pixel);
-  // In NHWC a row of taps is one run of memory in the input as in the weights [o, ky, kx, i].
-  const int64_t run = std::max<int64_t>(window.last_x - window.first_x, 0) * g.in_channels;
+  const auto& [z, y, x] = g.axes;
+  const int64_t in = g.in_channels / groups, out = g.out_channels / groups;
+  const int64_t num_taps = window.last[2] - window.first[2];
+  // Without groups and dilation a row of taps is one run of memory in the input as in the weights.
+  const bool is_run = groups == 1 && x.window.dilation == 1;
   for (int64_t o = 0; o < g.out_channels; ++o) {
     double sum = bias ? bias[o] : 0.0;
-    for (int64_t ky = window.first_y; ky < window.last_y; ++ky)
-      sum +=
-          dot(src + window.input_pixel(g, ky, window.first_x) * g.in_channels,
-              weight + ((o * g.y.kernel + ky) * g.x.kernel + window.first_x) * g.in_channels, run);
+    const int64_t channel = o / std::max<int64_t>(out, 1) * in;
+    window.for_each_row([&](int64_t kz, int64_t ky) {
+      for (int64_t kx = window.first[2]; kx < window.last[2]; kx += is_run ? num_taps : 1) {
+        const float* row = src + window.input_pixel(kz, ky, kx) * g.in_channels + channel;
+        const int64_t tap = ((o * z.window.kernel + kz) * y.window.kernel + ky) * x.window.kernel;
+        sum += dot(row, weight + (tap + kx) * in, is_run ? num_taps * in : in);
+      }
+    });
     dst[pixel * g.out_channels + o] = static_cast<float>(sum);
   }
 }
@@ -79,41 +109,101 @@ void depthwise_conv2d_pixel(const Geometry& g, int64_t pixel, const float* src, 
     const int64_t count = std::min(kBlock, channels - first);
     double sums[kBlock] = {};
     if (bias) std::copy_n(bias + first, count, sums);
-    for (int64_t ky = window.first_y; ky < window.last_y; ++ky)
-      for (int64_t kx = window.first_x; kx < window.last_x; ++kx) {
-        const float* in = src + window.input_pixel(g, ky, kx) * channels + first;
-        const float* w = weight + (ky * g.x.kernel + kx) * channels + first;
-        for (int64_t c = 0; c < count; ++c)
-          sums[c] += static_cast<double>(in[c]) * static_cast<double>(w[c]);
-      }
+    window.for_each_tap([&](int64_t kz, int64_t ky, int64_t kx) {
+      const float* in = src + window.input_pixel(kz, ky, kx) * channels + first;
+      const float* w = weight + (ky * g.axes[2].window.kernel + kx) * channels + first;
+      for (int64_t c = 0; c < count; ++c)
+        sums[c] += static_cast<double>(in[c]) * static_cast<double>(w[c]);
+    });
     for (int64_t c = 0; c < count; ++c)
       dst[pixel * channels + first + c] = static_cast<float>(sums[c]);
   }
 }
 
-using PixelFunction = void (*)(const Geometry&, int64_t, const float*, const float*, const float*,
-                               float*);
-
-std::unique_ptr<Kernel> make_pixelwise(const Geometry& geometry, PixelFunction function) {
-  return make_kernel([geometry, function](const KernelArgs& args) {
-    const float* bias = args.in<float>(2);
-    const int64_t num_pixels = geometry.num_pixels();
-    parallel_for(num_pixels, team_of(args), [&](int64_t pixel) {
-      function(geometry, pixel, args.in<float>(0), args.in<float>(1), bias, args.out<float>());
+/// A NaN in the window stays.
+void max_pool_pixel(const Geometry& g, int64_t pixel, const float* src, float* dst) {
+  const Window window(g, pixel);
+  for (int64_t c = 0; c < g.in_channels; ++c) {
+    float peak = -std::numeric_limits<float>::infinity();
+    window.for_each_tap([&](int64_t kz, int64_t ky, int64_t kx) {
+      const float x = src[window.input_pixel(kz, ky, kx) * g.in_channels + c];
+      if (x > peak || x != x) peak = x;
     });
+    dst[pixel * g.in_channels + c] = peak;
+  }
+}
+
+/// The taps that count: those on the input, or those on input and padding.
+double count_taps(const Window& window, bool with_padding) {
+  double count = 1;
+  for (size_t i = 0; i < 3; ++i) {
+    const Axis& axis = window.geometry.axes[i];
+    int64_t taps = window.last[i] - window.first[i];
+    if (with_padding) {  // a window of ceil_mode may reach beyond the padding
+      taps = 0;
+      for (int64_t tap = 0; tap < axis.window.kernel; ++tap)
+        taps += axis.at(window.position[i], tap) < axis.in + axis.window.pad_end;
+    }
+    count *= static_cast<double>(taps);
+  }
+  return count;
+}
+
+void average_pool_pixel(const Geometry& g, bool count_padding, int64_t pixel, const float* src,
+                        float* dst) {
+  const Window window(g, pixel);
+  const double count = count_taps(window, count_padding);
+  for (int64_t c = 0; c < g.in_channels; ++c) {
+    double sum = 0;
+    window.for_each_tap([&](int64_t kz, int64_t ky, int64_t kx) {
+      sum += static_cast<double>(src[window.input_pixel(kz, ky, kx) * g.in_channels + c]);
+    });
+    dst[pixel * g.in_channels + c] = static_cast<float>(sum / count);
+  }
+}
+
+/// function(pixel, args) for each pixel of the result.
+template <typename Function>
+std::unique_ptr<Kernel> make_pixelwise(const Geometry& geometry, Function function) {
+  const int64_t num_pixels = geometry.num_pixels();
+  return make_kernel([num_pixels, function](const KernelArgs& args) {
+    parallel_for(num_pixels, team_of(args), [&](int64_t pixel) { function(pixel, args); });
   });
 }
 
 }  // namespace
 
-std::unique_ptr<Kernel> make_conv2d(const OpContext& op) {
-  const Dims& weight = op.input(1).dims;  // [out, kernel_h, kernel_w, in]
-  return make_pixelwise(Geometry(op, weight[1], weight[2]), conv2d_pixel);
+std::unique_ptr<Kernel> make_conv(const OpContext& op) {
+  const Geometry g(op, conv_windows(op.node, op.input(1).dims));  // [out, kernel..., in / groups]
+  const int64_t groups = op.node.as<ConvAttrs>().groups;
+  return make_pixelwise(g, [g, groups](int64_t pixel, const KernelArgs& args) {
+    conv_pixel(g, groups, pixel, args.in<float>(0), args.in<float>(1), args.in<float>(2),
+               args.out<float>());
+  });
 }
 
 std::unique_ptr<Kernel> make_depthwise_conv2d(const OpContext& op) {
   const Dims& weight = op.input(1).dims;  // [kernel_h, kernel_w, channels]
-  return make_pixelwise(Geometry(op, weight[0], weight[1]), depthwise_conv2d_pixel);
+  const auto& attrs = op.node.as<Conv2dAttrs>();
+  const Geometry g(op, {{weight[0], attrs.stride[0], 1, attrs.pad[0], attrs.pad[2]},
+                        {weight[1], attrs.stride[1], 1, attrs.pad[1], attrs.pad[3]}});
+  return make_pixelwise(g, [g](int64_t pixel, const KernelArgs& args) {
+    depthwise_conv2d_pixel(g, pixel, args.in<float>(0), args.in<float>(1), args.in<float>(2),
+                           args.out<float>());
+  });
+}
+
+std::unique_ptr<Kernel> make_pool(const OpContext& op) {
+  const Geometry g(op, pool_windows(op.node));
+  const auto& attrs = op.node.as<PoolAttrs>();
+  if (attrs.function == PoolFunction::Max)
+    return make_pixelwise(g, [g](int64_t pixel, const KernelArgs& args) {
+      max_pool_pixel(g, pixel, args.in<float>(0), args.out<float>());
+    });
+  return make_pixelwise(
+      g, [g, count_padding = attrs.count_include_pad](int64_t pixel, const KernelArgs& args) {
+        average_pool_pixel(g, count_padding, pixel, args.in<float>(0), args.out<float>());
+      });
 }
 
 }  // namespace vitro::reference

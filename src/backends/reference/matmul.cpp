@@ -1,6 +1,7 @@
 #include <algorithm>
 
 #include "backends/reference/ops.h"
+#include "ir/strided.h"
 
 namespace vitro::reference {
 namespace {
@@ -15,6 +16,18 @@ void row_times_matrix(const float* a, const float* b, int64_t inner, int64_t col
       for (int64_t j = 0; j < count; ++j)
         sums[j] += static_cast<double>(a[p]) * static_cast<double>(b[p * columns + first + j]);
     for (int64_t j = 0; j < count; ++j) dst[first + j] = static_cast<float>(sums[j]);
+  }
+}
+
+/// The same for a column of a, whose elements are `step` apart, and b that may be transposed.
+void column_times_matrix(const float* a, int64_t step, const float* b, bool transpose_b,
+                         int64_t inner, int64_t columns, float* dst) {
+  for (int64_t j = 0; j < columns; ++j) {
+    double sum = 0;
+    for (int64_t p = 0; p < inner; ++p)
+      sum += static_cast<double>(a[p * step]) *
+             static_cast<double>(transpose_b ? b[j * inner + p] : b[p * columns + j]);
+    dst[j] = static_cast<float>(sum);
   }
 }
 
@@ -37,22 +50,29 @@ std::unique_ptr<Kernel> make_linear(const OpContext& op) {
   });
 }
 
-// dst[..., i, j] = sum over p of a[..., i, p] * b[..., p, j], or b[..., j, p] when transposed
+// dst[..., i, j] = sum over p of a[..., i, p] * b[..., p, j]; a and b may be given transposed, and
+// their batches broadcast
 std::unique_ptr<Kernel> make_matmul(const OpContext& op) {
-  const bool transpose_b = op.node.as<MatMulAttrs>().transpose_b;
-  const Dims &a = op.input(0).dims, &c = op.output().dims;
-  const int64_t inner = a.back(), columns = c.back(), rows = c[c.size() - 2];
+  const auto [transpose_b, transpose_a] = op.node.as<MatMulAttrs>();
+  const Dims &a = op.input(0).dims, &b = op.input(1).dims, &c = op.output().dims;
+  const int64_t inner = transpose_a ? a[a.size() - 2] : a.back();
+  const int64_t columns = c.back(), rows = c[c.size() - 2];
   const int64_t num_rows = num_elements(c) / std::max<int64_t>(columns, 1);  // of all batches
+  const Dims batches(c.begin(), c.end() - 2);
+  const Strided batch_a = broadcast_walk({a.begin(), a.end() - 2}, batches);
+  const Strided batch_b = broadcast_walk({b.begin(), b.end() - 2}, batches);
   return make_kernel([=](const KernelArgs& args) {
     parallel_for(num_rows, team_of(args), [&](int64_t row) {
-      const float* left = args.in<float>(0) + row * inner;
-      const float* right = args.in<float>(1) + row / rows * inner * columns;
+      const float* left = args.in<float>(0) + batch_a.at(row / rows) * rows * inner;
+      const float* right = args.in<float>(1) + batch_b.at(row / rows) * inner * columns;
       float* dst = args.out<float>() + row * columns;
-      if (!transpose_b) {
-        row_times_matrix(left, right, inner, columns, dst);
+      if (transpose_a) {
+        column_times_matrix(left + row % rows, rows, right, transpose_b, inner, columns, dst);
+      } else if (!transpose_b) {
+        row_times_matrix(left + row % rows * inner, right, inner, columns, dst);
       } else {
         for (int64_t j = 0; j < columns; ++j)
-          dst[j] = static_cast<float>(dot(left, right + j * inner, inner));
+          dst[j] = static_cast<float>(dot(left + row % rows * inner, right + j * inner, inner));
       }
     });
   });

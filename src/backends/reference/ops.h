@@ -28,7 +28,7 @@ std::unique_ptr<Kernel> make_kernel(Run run, int in_place = -1) {
   return std::make_unique<FunctionKernel<Run>>(std::move(run), in_place);
 }
 
-/// An operand that may be a constant of another dtype: constants are converted once, when the
+/// An operand that may be a constant of any layout and dtype: constants are unpacked once, when the
 /// kernel is made.
 class Float32Operand {
  public:
@@ -65,25 +65,49 @@ void parallel_for(int64_t count, ThreadTeam& team, const Body& body) {
   });
 }
 
-/// Refuses operands that are not float32, but the weights of products, which may have any dtype
-/// that Float32Operand reads.
-std::optional<Refusal> needs_float32(const OpContext& op);
+/// A kernel that is written for float32 on operands of other types: they are converted before it
+/// runs and the result after it. The kernel itself where all types are float32.
+std::unique_ptr<Kernel> converted(std::unique_ptr<Kernel> kernel, const OpContext& op);
+
+template <std::unique_ptr<Kernel> (*make)(const OpContext&)>
+std::unique_ptr<Kernel> in_float32(const OpContext& op) {
+  return converted(make(op), op);
+}
 
 // One maker per op, in the file of its group. Each kernel gives the same bits for every number of
 // threads: threads share out results, never the terms of a sum.
-std::unique_ptr<Kernel> make_conv2d(const OpContext& op);
+std::unique_ptr<Kernel> make_conv(const OpContext& op);
 std::unique_ptr<Kernel> make_depthwise_conv2d(const OpContext& op);
 std::unique_ptr<Kernel> make_linear(const OpContext& op);
 std::unique_ptr<Kernel> make_matmul(const OpContext& op);
+std::unique_ptr<Kernel> make_unary(const OpContext& op);
+std::unique_ptr<Kernel> make_binary(const OpContext& op);
+std::unique_ptr<Kernel> make_compare(const OpContext& op);
+std::unique_ptr<Kernel> make_cast(const OpContext& op);
+std::unique_ptr<Kernel> make_clip(const OpContext& op);
+std::unique_ptr<Kernel> make_where(const OpContext& op);
+std::unique_ptr<Kernel> make_quantize_linear(const OpContext& op);
+std::unique_ptr<Kernel> make_dequantize_linear(const OpContext& op);
 std::unique_ptr<Kernel> make_batch_norm(const OpContext& op);
 std::unique_ptr<Kernel> make_layer_norm(const OpContext& op);
+std::unique_ptr<Kernel> make_group_norm(const OpContext& op);
 std::unique_ptr<Kernel> make_softmax(const OpContext& op);
-std::unique_ptr<Kernel> make_gelu(const OpContext& op);
-std::unique_ptr<Kernel> make_add(const OpContext& op);
-std::unique_ptr<Kernel> make_mul(const OpContext& op);
+std::unique_ptr<Kernel> make_reduce(const OpContext& op);
+std::unique_ptr<Kernel> make_pool(const OpContext& op);
+std::unique_ptr<Kernel> make_arg(const OpContext& op);
+std::unique_ptr<Kernel> make_top_k(const OpContext& op);
+std::unique_ptr<Kernel> make_cum_sum(const OpContext& op);
 std::unique_ptr<Kernel> make_transpose(const OpContext& op);
 std::unique_ptr<Kernel> make_slice(const OpContext& op);
-std::unique_ptr<Kernel> make_reduce_mean(const OpContext& op);
-std::unique_ptr<Kernel> make_reduce_max(const OpContext& op);
+std::unique_ptr<Kernel> make_concat(const OpContext& op);
+std::unique_ptr<Kernel> make_split(const OpContext& op);
+std::unique_ptr<Kernel> make_pad(const OpContext& op);
+std::unique_ptr<Kernel> make_gather(const OpContext& op);
+std::unique_ptr<Kernel> make_gather_elements(const OpContext& op);
+std::unique_ptr<Kernel> make_expand(const OpContext& op);
+std::unique_ptr<Kernel> make_tile(const OpContext& op);
+std::unique_ptr<Kernel> make_resize(const OpContext& op);
+std::unique_ptr<Kernel> make_range(const OpContext& op);
+std::unique_ptr<Kernel> make_constant_of_shape(const OpContext& op);
 
 }  // namespace vitro::reference

@@ -16,16 +16,6 @@ Float32Operand::Float32Operand(const OpContext& op, size_t index) : index_(index
     constant_ = with_dtype(op.cache.rows(*constant), DType::Float32);
 }
 
-std::optional<Refusal> needs_float32(const OpContext& op) {
-  for (size_t i = 0; i < op.num_inputs(); ++i) {
-    if (!op.has_input(i)) continue;
-    if (op.constant(i) && is_matrix_operand(op.node.kind, i)) continue;
-    if (op.input(i).dtype != DType::Float32)
-      return Refusal{fmt::format("operand {} is {}, not F32", i, dtype_name(op.input(i).dtype))};
-  }
-  return std::nullopt;
-}
-
 namespace {
 
 // Independent sums: enough to hide how long one takes.
@@ -36,23 +26,49 @@ struct Row {
   Impl impl;
 };
 
-// Absent: reshapes, which are views, and fused ops, which are inlined: their body defines them.
+/// Types were checked when they were inferred.
+std::optional<Refusal> never_refuses(const OpContext&) { return std::nullopt; }
+
+// Absent: views, shape, whose elements are known, foreign ops, and fused ops, which are inlined:
+// their body defines them.
 constexpr std::array kRows{
-    Row{OpKind::Conv2d, {"reference:conv2d", needs_float32, make_conv2d}},
+    Row{OpKind::Conv, {"reference:conv", never_refuses, in_float32<make_conv>}},
     Row{OpKind::DepthwiseConv2d,
-        {"reference:depthwise_conv2d", needs_float32, make_depthwise_conv2d}},
-    Row{OpKind::Linear, {"reference:linear", needs_float32, make_linear}},
-    Row{OpKind::BatchNorm, {"reference:batch_norm", needs_float32, make_batch_norm}},
-    Row{OpKind::LayerNorm, {"reference:layer_norm", needs_float32, make_layer_norm}},
-    Row{OpKind::Gelu, {"reference:gelu", needs_float32, make_gelu}},
-    Row{OpKind::Add, {"reference:add", needs_float32, make_add}},
-    Row{OpKind::Mul, {"reference:mul", needs_float32, make_mul}},
-    Row{OpKind::MatMul, {"reference:matmul", needs_float32, make_matmul}},
-    Row{OpKind::Softmax, {"reference:softmax", needs_float32, make_softmax}},
-    Row{OpKind::Transpose, {"reference:transpose", needs_float32, make_transpose}},
-    Row{OpKind::Slice, {"reference:slice", needs_float32, make_slice}},
-    Row{OpKind::ReduceMean, {"reference:reduce_mean", needs_float32, make_reduce_mean}},
-    Row{OpKind::ReduceMax, {"reference:reduce_max", needs_float32, make_reduce_max}},
+        {"reference:depthwise_conv2d", never_refuses, in_float32<make_depthwise_conv2d>}},
+    Row{OpKind::Linear, {"reference:linear", never_refuses, in_float32<make_linear>}},
+    Row{OpKind::MatMul, {"reference:matmul", never_refuses, in_float32<make_matmul>}},
+    Row{OpKind::Unary, {"reference:unary", never_refuses, make_unary}},
+    Row{OpKind::Binary, {"reference:binary", never_refuses, make_binary}},
+    Row{OpKind::Compare, {"reference:compare", never_refuses, make_compare}},
+    Row{OpKind::Cast, {"reference:cast", never_refuses, make_cast}},
+    Row{OpKind::Clip, {"reference:clip", never_refuses, make_clip}},
+    Row{OpKind::Where, {"reference:where", never_refuses, make_where}},
+    Row{OpKind::QuantizeLinear, {"reference:quantize_linear", never_refuses, make_quantize_linear}},
+    Row{OpKind::DequantizeLinear,
+        {"reference:dequantize_linear", never_refuses, make_dequantize_linear}},
+    Row{OpKind::BatchNorm, {"reference:batch_norm", never_refuses, in_float32<make_batch_norm>}},
+    Row{OpKind::LayerNorm, {"reference:layer_norm", never_refuses, in_float32<make_layer_norm>}},
+    Row{OpKind::GroupNorm, {"reference:group_norm", never_refuses, in_float32<make_group_norm>}},
+    Row{OpKind::Softmax, {"reference:softmax", never_refuses, in_float32<make_softmax>}},
+    Row{OpKind::LogSoftmax, {"reference:log_softmax", never_refuses, in_float32<make_softmax>}},
+    Row{OpKind::Reduce, {"reference:reduce", never_refuses, make_reduce}},
+    Row{OpKind::Pool, {"reference:pool", never_refuses, in_float32<make_pool>}},
+    Row{OpKind::Arg, {"reference:arg", never_refuses, make_arg}},
+    Row{OpKind::TopK, {"reference:top_k", never_refuses, make_top_k}},
+    Row{OpKind::CumSum, {"reference:cum_sum", never_refuses, make_cum_sum}},
+    Row{OpKind::Transpose, {"reference:transpose", never_refuses, make_transpose}},
+    Row{OpKind::Slice, {"reference:slice", never_refuses, make_slice}},
+    Row{OpKind::Concat, {"reference:concat", never_refuses, make_concat}},
+    Row{OpKind::Split, {"reference:split", never_refuses, make_split}},
+    Row{OpKind::Pad, {"reference:pad", never_refuses, make_pad}},
+    Row{OpKind::Gather, {"reference:gather", never_refuses, make_gather}},
+    Row{OpKind::GatherElements, {"reference:gather_elements", never_refuses, make_gather_elements}},
+    Row{OpKind::Expand, {"reference:expand", never_refuses, make_expand}},
+    Row{OpKind::Tile, {"reference:tile", never_refuses, make_tile}},
+    Row{OpKind::Resize, {"reference:resize", never_refuses, make_resize}},
+    Row{OpKind::Range, {"reference:range", never_refuses, make_range}},
+    Row{OpKind::ConstantOfShape,
+        {"reference:constant_of_shape", never_refuses, make_constant_of_shape}},
 };
 
 /// What portable code can do at best: plain loops, as the compiler of this program makes them.
@@ -71,7 +87,7 @@ class ReferenceBackend final : public Backend {
  public:
   const char* name() const override { return "reference"; }
   std::string describe() const override {
-    return "portable C++: float32 tensors, sums in float64; the definition of every op";
+    return "portable C++: sums in float64; the definition of every op";
   }
   std::string instruction_set() const override { return "scalar"; }
   Peaks peaks(int threads, size_t max_buffer_bytes) const override {

@@ -23,7 +23,8 @@ std::string weight_types(const PlacedProgram& program, const std::vector<size_t>
   const Graph& graph = program.plan.data().graph;
   for (size_t index : ops)
     for (ValueId id : program.ops[index].node->inputs)
-      if (const auto& constant = graph.value(id).constant; constant && constant->type.dims.size() > 1)
+      if (const auto& constant = graph.value(id).constant;
+          constant && constant->type.dims.size() > 1)
         types.insert(fmt::format("{} {}", dtype_name(constant->type.dtype),
                                  constant->storage.empty() ? "rows" : constant->storage));
   return fmt::format("{}", fmt::join(types, ", "));
@@ -34,7 +35,7 @@ OpText op_text(const PlacedProgram& program, const std::vector<size_t>& ops) {
   if (ops.empty()) return text;
   for (size_t index : ops) {
     const PlacedOp& op = program.ops[index];
-    append(text.ops, op_info(op.node->kind).name);
+    append(text.ops, op_name(*op.node));
     for (const StepInfo& step : program.steps(op)) append(text.impls, step.impl);
     text.num_steps += op.num_steps;
     text.weight_bytes += op.weight_bytes;

@@ -102,8 +102,8 @@ std::string layers_text(const Comparison& comparison) {
   const LayerError* bad = first_bad_layer(comparison);
   Table table({"layer", "op", "result", "nmse", "max error", "% of bound", ""});
   for (const LayerError& layer : comparison.errors.layers)
-    table.add_row({layer.source, op_info(layer.kind).name, to_string(layer.dims),
-                   fmt::format("{:.2e}", layer.nmse), fmt::format("{:.2e}", layer.max_error),
+    table.add_row({layer.source, layer.op, to_string(layer.dims), fmt::format("{:.2e}", layer.nmse),
+                   fmt::format("{:.2e}", layer.max_error),
                    percent_text(comparison.bound.share(layer.nmse, layer.max_error)),
                    &layer == bad ? "<- first beyond the bound" : ""});
   std::string text = table.text();
@@ -165,7 +165,7 @@ Json side_json(const PlacedProgram& program, const std::vector<size_t>& ops) {
     Json impls = Json::array();
     for (const StepInfo& step : program.steps(op)) impls.push_back(step.impl);
     json.push_back({{"source", op.node->source},
-                    {"op", op_info(op.node->kind).name},
+                    {"op", op_name(*op.node)},
                     {"shape", op.output.dims},
                     {"impls", impls},
                     {"weights", weight_types(program, {index})},
@@ -191,7 +191,7 @@ Json layers_json(const Comparison& comparison) {
   for (const LayerError& layer : comparison.errors.layers)
     json.push_back(
         {{"source", layer.source},
-         {"op", op_info(layer.kind).name},
+         {"op", layer.op},
          {"shape", layer.dims},
          {"nmse", layer.nmse},
          {"max_error", layer.max_error},

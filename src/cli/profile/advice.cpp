@@ -3,8 +3,6 @@
 #include <algorithm>
 #include <map>
 
-#include "ir/op_info.h"
-
 namespace vitro::cli {
 namespace {
 
@@ -31,7 +29,7 @@ std::vector<Spot> find_spots(const ProfileReport& report) {
   for (const SectionProfile& section : report.profile.sections) {
     const StepInfo& step = report.profile.step(section);
     const SectionInfo& info = report.profile.info(section);
-    const std::string op = op_info(step.kind).name, stage = stage_of(step.source);
+    const std::string op = step.op, stage = stage_of(step.source);
     Spot& spot = spots[{op, stage}];
     spot.op = op;
     spot.stage = stage;

@@ -6,7 +6,6 @@
 
 #include "cli/profile/advice.h"
 #include "core/thread_team.h"
-#include "ir/op_info.h"
 #include "measure/interleave.h"
 #include "measure/system_info.h"
 #include "vitro/vitro.h"
@@ -95,7 +94,7 @@ Json advice_json(const ProfileReport& report) {
 }  // namespace
 
 std::string op_label(const StepInfo& step, const SectionInfo& section) {
-  const std::string name = op_info(step.kind).name;
+  const std::string name = step.op;
   return section.name.empty() ? name : name + "." + section.name;
 }
 
