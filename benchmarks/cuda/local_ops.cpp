@@ -13,6 +13,8 @@
 #include "backends/cuda/kernels/depthwise_conv2d.h"
 #include "backends/cuda/kernels/layer_norm.h"
 #include "backends/cuda/kernels/local_mixer.h"
+#include "backends/cuda/kernels/reduce.h"
+#include "backends/cuda/kernels/strided_copy.h"
 #include "cuda/graph_timing.h"
 
 namespace vitro::cuda {
@@ -152,6 +154,29 @@ void time_local_mixer(Report& report, const Stage& s, int batch) {
                 });
 }
 
+void time_ends(Report& report, int batch) {
+  const Stage& last = kStages[3];
+  const size_t image_bytes = 2ull * batch * 3 * 224 * 224;
+  const Tensors images(image_bytes, image_bytes);
+  report.time("transpose [n, 3, 224, 224]", "", batch, 2e-6 * static_cast<double>(image_bytes),
+              [&](int i, const Launch& launch) {
+                strided_copy(transpose_args(2, images.x[i % kSets]->data(), {batch, 3, 224, 224},
+                                            {0, 2, 3, 1}, images.y[i % kSets]->data()),
+                             launch);
+              });
+  const Tensors tokens(map_bytes(last, batch), map_bytes(last, batch));
+  report.time(name("reduce_mean", last), "", batch,
+              1e-6 * static_cast<double>(map_bytes(last, batch)), [&](int i, const Launch& launch) {
+                reduce({ReduceOp::Mean,
+                        Element::Float16,
+                        tokens.x[i % kSets]->data(),
+                        tokens.y[i % kSets]->data(),
+                        {batch, last.tokens(), last.c},
+                        {false, true, false}},
+                       launch);
+              });
+}
+
 void run(const char* path, const std::string& only, int only_batch) {
   cudaDeviceProp device;
   check_cuda(cudaGetDeviceProperties(&device, 0), "device");
@@ -166,6 +191,7 @@ void run(const char* path, const std::string& only, int only_batch) {
       if (i >= 2) time_attention(report, s, batch);
       time_layer_norm(report, s, batch);
     }
+    time_ends(report, batch);
   }
   if (path != nullptr)
     std::ofstream(path) << nlohmann::json{{"device", device.name}, {"rows", report.rows}}.dump(1)
