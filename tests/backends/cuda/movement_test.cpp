@@ -21,14 +21,11 @@ std::vector<double> copied(const std::vector<float>& x, int64_t first,
 }
 
 TEST_F(MovementTest, Transposes) {
-  const std::vector<std::pair<Dims, Dims>> cases = {{{2, 3, 20, 18}, {0, 2, 3, 1}},
-                                                    {{2, 20, 18, 3}, {0, 3, 1, 2}},
-                                                    {{3, 70, 45}, {0, 2, 1}},
-                                                    {{33, 64}, {1, 0}},
-                                                    {{2, 9, 4, 16}, {0, 2, 1, 3}},
-                                                    {{2, 3, 4, 5, 6}, {4, 2, 0, 3, 1}},
-                                                    {{5, 7}, {0, 1}},
-                                                    {{1, 40, 1, 24}, {3, 2, 0, 1}}};
+  const std::vector<std::pair<Dims, Dims>> cases = {
+      {{2, 3, 20, 18}, {0, 2, 3, 1}}, {{2, 3, 16, 24}, {0, 2, 3, 1}},     {{3, 40}, {1, 0}},
+      {{2, 20, 18, 3}, {0, 3, 1, 2}}, {{3, 70, 45}, {0, 2, 1}},           {{33, 64}, {1, 0}},
+      {{2, 9, 4, 16}, {0, 2, 1, 3}},  {{2, 3, 4, 5, 6}, {4, 2, 0, 3, 1}}, {{5, 7}, {0, 1}},
+      {{1, 40, 1, 24}, {3, 2, 0, 1}}};
   for (const Element element : {Element::Float32, Element::Float16})
     for (const auto& [dims, perm] : cases) {
       Random random(3);

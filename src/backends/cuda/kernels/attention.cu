@@ -32,11 +32,6 @@ __device__ __forceinline__ HeadView<T> head_view(const AttentionArgs& args, int 
           width};
 }
 
-struct RowsShape {
-  int rounds;      // tiles of 16 queries that each warp takes in turn
-  int block_keys;  // keys in shared memory at a time, a multiple of the chunk
-};
-
 /// The warp's 16 rows leave through its own rows of shared memory, in pieces of 16 bytes.
 template <typename T, int D>
 __device__ __forceinline__ void store_rows(T* staging, const AttentionState<D>& state, T* context,
@@ -61,62 +56,52 @@ __device__ __forceinline__ void store_rows(T* staging, const AttentionState<D>& 
   }
 }
 
-/// grid (row blocks, heads, images). Shared memory: queries of all rounds, then keys, then values.
-template <typename T, int D, int kChunk, int kWarps>
-__global__ void __launch_bounds__(kWarps * 32, 2)
-    attention_rows_kernel(AttentionArgs args, RowsShape shape) {
+/// grid (row blocks, heads, images), 16 queries a warp. `block_keys` keys and values, a multiple of
+/// the chunk, are in shared memory at a time: all of them where they fit.
+template <typename T, int D, int kChunk, int kWarps, int kCtasPerSm>
+__global__ void __launch_bounds__(kWarps * 32, kCtasPerSm)
+    attention_rows_kernel(AttentionArgs args, int block_keys) {
+  constexpr int kThreads = kWarps * 32;
   extern __shared__ __align__(16) unsigned char shared_bytes[];
   const int warp = threadIdx.x / 32;
-  const int block_rows = shape.rounds * kWarps * 16;
-  T* queries = reinterpret_cast<T*>(shared_bytes);
-  T* keys = queries + block_rows * kRowStride<D>;
-  T* values = keys + shape.block_keys * kRowStride<D>;
+  T* keys = reinterpret_cast<T*>(shared_bytes);
+  T* values = keys + block_keys * kRowStride<D>;
   const HeadView<T> head = head_view<T>(args, blockIdx.z, blockIdx.y);
-  const int row0 = blockIdx.x * block_rows;
-  const int blocks = (args.t + shape.block_keys - 1) / shape.block_keys;
+  const int row0 = (blockIdx.x * kWarps + warp) * 16;
   wait_for_previous();
   allow_next();
 
-  constexpr int kThreads = kWarps * 32;
-  load_rows<D, kThreads>(queries, head.q + row0 * head.stride, head.stride, block_rows,
-                         args.t - row0, args.head_dim, threadIdx.x);
-  for (int round = 0; round < shape.rounds; ++round) {
-    const int tile = round * kWarps + warp;
-    QueryFragments<D> q;
-    AttentionState<D> state;
-    for (int block = 0; block < blocks; ++block) {
-      const int key0 = block * shape.block_keys;
-      const int block_keys = min(shape.block_keys, args.t - key0);
-      const bool load = blocks > 1 || round == 0;
-      if (load) {
-        if (block > 0) __syncthreads();
-        load_rows<D, kThreads>(keys, head.k + key0 * head.stride, head.stride, shape.block_keys,
-                               block_keys, args.head_dim, threadIdx.x);
-        cp_async_commit();
-        load_rows<D, kThreads>(values, head.v + key0 * head.stride, head.stride, shape.block_keys,
-                               block_keys, args.head_dim, threadIdx.x);
-        cp_async_commit();
-        cp_async_wait<1>();
+  QueryFragments<D> q;
+  AttentionState<D> state;
+  for (int key0 = 0; key0 < args.t; key0 += block_keys) {
+    const int valid_keys = min(block_keys, args.t - key0);
+    if (key0 > 0) __syncthreads();
+    load_rows<D, kThreads>(keys, head.k + key0 * head.stride, head.stride, block_keys, valid_keys,
+                           args.head_dim, threadIdx.x);
+    cp_async_commit();
+    load_rows<D, kThreads>(values, head.v + key0 * head.stride, head.stride, block_keys, valid_keys,
+                           args.head_dim, threadIdx.x);
+    cp_async_commit();
+    if (key0 == 0)
+      load_queries<D>(q, head.q + row0 * head.stride, head.stride, args.t - row0, args.head_dim);
+    cp_async_wait<1>();
+    __syncthreads();
+    for (int chunk = 0; chunk < valid_keys; chunk += kChunk) {
+      float scores[kChunk / 8][4];
+      score_chunk<T, D, kChunk>(scores, q, keys + chunk * kRowStride<D>, valid_keys - chunk);
+      softmax_chunk<D, kChunk>(scores, args.scale * kLog2E, state);
+      if (chunk == 0) {
+        cp_async_wait<0>();
         __syncthreads();
       }
-      if (block == 0) load_queries<D>(q, queries + tile * 16 * kRowStride<D>);
-      for (int chunk = 0; chunk < block_keys; chunk += kChunk) {
-        float scores[kChunk / 8][4];
-        score_chunk<T, D, kChunk>(scores, q, keys + chunk * kRowStride<D>, block_keys - chunk);
-        softmax_chunk<D, kChunk>(scores, args.scale * kLog2E, state);
-        if (load && chunk == 0) {
-          cp_async_wait<0>();
-          __syncthreads();
-        }
-        add_values<T, D, kChunk>(scores, values + chunk * kRowStride<D>, state);
-      }
+      add_values<T, D, kChunk>(scores, values + chunk * kRowStride<D>, state);
     }
-    finish_sums(state);
-    const int row = row0 + tile * 16;
-    store_rows<T, D>(queries + tile * 16 * kRowStride<D>, state,
-                     head.context + row * head.context_stride, head.context_stride, args.t - row,
-                     args.head_dim);
   }
+  finish_sums(state);
+  __syncthreads();  // the keys make room for the results
+  store_rows<T, D>(keys + warp * 16 * kRowStride<D>, state,
+                   head.context + row0 * head.context_stride, head.context_stride, args.t - row0,
+                   args.head_dim);
 }
 
 /// grid (tiles of 16 queries, heads, images), a warp for each 32 keys. No warp waits for another
@@ -125,11 +110,12 @@ template <typename T, int D>
 __global__ void __launch_bounds__(kMaxWholeKeys / kSplitKeys * 32)
     attention_split_keys_kernel(AttentionArgs args) {
   constexpr int kOutStride = D + 4;
-  constexpr int kWarpRows = 16 + 2 * kSplitKeys;
+  constexpr int kWarpFloats = 2 * kSplitKeys * kRowStride<D> * static_cast<int>(sizeof(T)) / 4;
+  static_assert(16 * kOutStride + 32 <= kWarpFloats);
   extern __shared__ __align__(16) unsigned char shared_bytes[];
   const int warp = threadIdx.x / 32, lane = threadIdx.x % 32, warps = blockDim.x / 32;
-  T* queries = reinterpret_cast<T*>(shared_bytes) + warp * kWarpRows * kRowStride<D>;
-  T* keys = queries + 16 * kRowStride<D>;
+  float* results = reinterpret_cast<float*>(shared_bytes);
+  T* keys = reinterpret_cast<T*>(results + warp * kWarpFloats);
   T* values = keys + kSplitKeys * kRowStride<D>;
   const HeadView<T> head = head_view<T>(args, blockIdx.z, blockIdx.y);
   const int row0 = blockIdx.x * 16;
@@ -138,18 +124,16 @@ __global__ void __launch_bounds__(kMaxWholeKeys / kSplitKeys * 32)
   wait_for_previous();
   allow_next();
 
-  load_rows<D, 32>(queries, head.q + row0 * head.stride, head.stride, 16, args.t - row0,
-                   args.head_dim, lane);
   load_rows<D, 32>(keys, head.k + key0 * head.stride, head.stride, kSplitKeys, own_keys,
                    args.head_dim, lane);
   cp_async_commit();
   load_rows<D, 32>(values, head.v + key0 * head.stride, head.stride, kSplitKeys, own_keys,
                    args.head_dim, lane);
   cp_async_commit();
+  QueryFragments<D> q;
+  load_queries<D>(q, head.q + row0 * head.stride, head.stride, args.t - row0, args.head_dim);
   cp_async_wait<1>();
   __syncwarp();
-  QueryFragments<D> q;
-  load_queries<D>(q, queries);
   AttentionState<D> state;
   float scores[kSplitKeys / 8][4];
   score_chunk<T, D, kSplitKeys>(scores, q, keys, own_keys);
@@ -159,10 +143,9 @@ __global__ void __launch_bounds__(kMaxWholeKeys / kSplitKeys * 32)
   add_values<T, D, kSplitKeys>(scores, values, state);
   finish_sums(state);
 
-  // Each warp leaves its rows where its keys and values were; its maxima and sums in the rows of
-  // its queries.
-  float* out = reinterpret_cast<float*>(keys);
-  float* row_state = reinterpret_cast<float*>(queries);  // [maximum, sum][16]
+  // Each warp leaves its rows, then their maxima and sums, where its keys and values were.
+  float* out = results + warp * kWarpFloats;
+  float* row_state = out + 16 * kOutStride;  // [maximum, sum][16]
   __syncwarp();
 #pragma unroll
   for (int half = 0; half < 2; ++half) {
@@ -180,10 +163,8 @@ __global__ void __launch_bounds__(kMaxWholeKeys / kSplitKeys * 32)
   for (int i = threadIdx.x; i < 16 * (D / 8); i += blockDim.x) {
     const int row = i / (D / 8), column = i % (D / 8) * 8;
     if (row0 + row >= args.t || column >= args.head_dim) continue;
-    constexpr int kWarpFloats = kWarpRows * kRowStride<D> * static_cast<int>(sizeof(T)) / 4;
-    const float* states = reinterpret_cast<const float*>(shared_bytes) + row;
-    const float* outs = reinterpret_cast<const float*>(shared_bytes) +
-                        16 * kRowStride<D> * sizeof(T) / 4 + row * kOutStride + column;
+    const float* outs = results + row * kOutStride + column;
+    const float* states = results + 16 * kOutStride + row;
     constexpr int kMaxWarps = kMaxWholeKeys / kSplitKeys;
     float maxima[kMaxWarps], maximum = -INFINITY;
 #pragma unroll
@@ -209,25 +190,22 @@ __global__ void __launch_bounds__(kMaxWholeKeys / kSplitKeys * 32)
   }
 }
 
-template <typename T, int D, int kChunk, int kWarps>
+template <typename T, int D, int kChunk, int kWarps, int kCtasPerSm>
 void launch_rows(const AttentionArgs& args, const Launch& launch) {
-  const int tiles = (args.t + 15) / 16;
+  constexpr int kFewKeys = (kWarps * 16 + kChunk - 1) / kChunk * kChunk;  // what the results need
   const int chunks = (args.t + kChunk - 1) / kChunk;
-  RowsShape shape{1, args.t <= kMaxWholeKeys ? chunks * kChunk : kChunk};
-  // Keys that fit are loaded once for all queries when the heads alone fill the GPU.
-  const int heads = args.n * args.heads;
-  if (args.t <= kMaxWholeKeys && heads >= 132) shape.rounds = (tiles + kWarps - 1) / kWarps;
-  const int block_tiles = shape.rounds * kWarps;
-  const size_t bytes = sizeof(T) * kRowStride<D> * (block_tiles * 16 + 2 * shape.block_keys);
-  launch_kernel("attention", attention_rows_kernel<T, D, kChunk, kWarps>,
-                dim3((tiles + block_tiles - 1) / block_tiles, args.heads, args.n),
-                dim3(kWarps * 32), bytes, launch, args, shape);
+  const int block_keys =
+      args.t <= kMaxWholeKeys ? std::max(chunks * kChunk, kFewKeys) : std::max(128, kFewKeys);
+  launch_kernel("attention", attention_rows_kernel<T, D, kChunk, kWarps, kCtasPerSm>,
+                dim3((args.t + kWarps * 16 - 1) / (kWarps * 16), args.heads, args.n),
+                dim3(kWarps * 32), sizeof(T) * kRowStride<D> * 2 * block_keys, launch, args,
+                block_keys);
 }
 
 template <typename T, int D>
 void launch_split_keys(const AttentionArgs& args, const Launch& launch) {
   const int warps = (args.t + kSplitKeys - 1) / kSplitKeys;
-  const size_t bytes = sizeof(T) * kRowStride<D> * (16 + 2 * kSplitKeys) * warps;
+  const size_t bytes = sizeof(T) * kRowStride<D> * 2 * kSplitKeys * warps;
   launch_kernel("attention", attention_split_keys_kernel<T, D>,
                 dim3((args.t + 15) / 16, args.heads, args.n), dim3(warps * 32), bytes, launch,
                 args);
@@ -237,8 +215,8 @@ template <typename T, int D>
 void launch_matrix(const AttentionArgs& args, AttentionVariant variant, const Launch& launch) {
   if (variant == AttentionVariant::SplitKeys) return launch_split_keys<T, D>(args, launch);
   if constexpr (D <= 64)
-    if (args.t > 64) return launch_rows<T, D, 112, 7>(args, launch);
-  launch_rows<T, D, 64, 4>(args, launch);
+    if (args.t > 64) return launch_rows<T, D, 32, 7, 3>(args, launch);
+  launch_rows<T, D, 64, 4, D <= 64 ? 4 : 1>(args, launch);
 }
 
 template <typename T>

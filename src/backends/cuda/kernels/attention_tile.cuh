@@ -49,12 +49,19 @@ __device__ __forceinline__ void load_rows(T* shared, const T* global, int64_t gl
   }
 }
 
+/// The A operands of 16 queries, zeros from `valid_rows` on and beyond head_dim.
 template <int D, typename T>
-__device__ __forceinline__ void load_queries(QueryFragments<D>& q, const T* shared) {
+__device__ __forceinline__ void load_queries(QueryFragments<D>& q, const T* global, int64_t stride,
+                                             int valid_rows, int head_dim) {
   const int lane = threadIdx.x % 32;
 #pragma unroll
   for (int i = 0; i < D / 16; ++i)
-    ldmatrix_x4(q[i], shared + lane % 16 * kRowStride<D> + i * 16 + lane / 16 * 8);
+#pragma unroll
+    for (int j = 0; j < 4; ++j) {
+      const int row = lane / 4 + j % 2 * 8, column = i * 16 + j / 2 * 8 + lane % 4 * 2;
+      const bool valid = row < valid_rows && column < head_dim;
+      q[i][j] = valid ? *reinterpret_cast<const uint32_t*>(global + row * stride + column) : 0;
+    }
 }
 
 /// scores = q k^T for the first `keys` of kChunk keys, -infinity for the others.
@@ -64,17 +71,19 @@ __device__ __forceinline__ void score_chunk(float (&scores)[kChunk / 8][4],
   const int lane = threadIdx.x % 32;
   const T* rows = k + (lane % 8 + lane / 16 * 8) * kRowStride<D> + lane / 8 % 2 * 8;
 #pragma unroll
-  for (int j = 0; j < kChunk / 8; j += 2) {
+  for (int j = 0; j < kChunk / 8; ++j)
 #pragma unroll
-    for (int i = 0; i < 4; ++i) scores[j][i] = scores[j + 1][i] = 0;
+    for (int i = 0; i < 4; ++i) scores[j][i] = 0;
+      // Sums that follow each other in one place are kChunk / 8 instructions apart.
 #pragma unroll
-    for (int i = 0; i < D / 16; ++i) {
+  for (int i = 0; i < D / 16; ++i)
+#pragma unroll
+    for (int j = 0; j < kChunk / 8; j += 2) {
       uint32_t b[4];
       ldmatrix_x4(b, rows + j * 8 * kRowStride<D> + i * 16);
       mma_16816<T>(scores[j], q[i], b[0], b[1]);
       mma_16816<T>(scores[j + 1], q[i], b[2], b[3]);
     }
-  }
   if (keys >= kChunk) return;
 #pragma unroll
   for (int j = 0; j < kChunk / 8; ++j)
@@ -89,10 +98,12 @@ __device__ __forceinline__ void softmax_chunk(float (&scores)[kChunk / 8][4], fl
                                               AttentionState<D>& state) {
 #pragma unroll
   for (int half = 0; half < 2; ++half) {
-    float maximum = state.maximum[half];
+    // Two chains each of maxima and of sums: one is as long as an instruction takes times the keys.
+    float maxima[2] = {state.maximum[half], state.maximum[half]};
 #pragma unroll
     for (int j = 0; j < kChunk / 8; ++j)
-      maximum = fmaxf(maximum, fmaxf(scores[j][2 * half], scores[j][2 * half + 1]));
+      maxima[j % 2] = fmaxf(maxima[j % 2], fmaxf(scores[j][2 * half], scores[j][2 * half + 1]));
+    float maximum = fmaxf(maxima[0], maxima[1]);
     maximum = fmaxf(maximum, __shfl_xor_sync(0xffffffffu, maximum, 1));
     maximum = fmaxf(maximum, __shfl_xor_sync(0xffffffffu, maximum, 2));
     const float rescale = exp2_fast((state.maximum[half] - maximum) * scale);

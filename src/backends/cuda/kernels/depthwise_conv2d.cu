@@ -13,7 +13,7 @@ constexpr int kMaxThreads = 128;
 /// A thread makes P neighbours of a row for 8 channels. Each row of x that they need passes through
 /// registers once, its P + K - 1 pixels shared by the P sums.
 template <typename T, int K, int P>
-__global__ void __launch_bounds__(kMaxThreads)
+__global__ void __launch_bounds__(kMaxThreads, 4)
     depthwise_conv2d_strip_kernel(DepthwiseConv2dArgs args, int strips_per_row, int strips) {
   // [tap][half of the 8 channels][group][4]: eight lanes read 128 bytes in a row
   __shared__ float4 weights[K * K][2][kGroups];

@@ -47,10 +47,13 @@ __device__ __forceinline__ void load_matrix(T* shared, const void* weight) {
     cp_async_16(shared + (row + i) * Tile::kStride + column, src + i * Tile::C);
 }
 
-template <typename Tile>
-__device__ __forceinline__ void load_floats(float* shared, const float* values, int count) {
-  for (int i = threadIdx.x * 4; i < count; i += Tile::kThreads * 4)
-    cp_async_16(shared + i, values + i);
+template <typename Tile, int kCount>
+__device__ __forceinline__ void load_floats(float* shared, const float* values) {
+#pragma unroll
+  for (int i = 0; i < kCount; i += Tile::kThreads * 4) {
+    const int j = i + threadIdx.x * 4;
+    if (j < kCount) cp_async_16(shared + j, values + j);
+  }
 }
 
 /// x and a border of 3 pixels, zeros outside the image. A row of it lies in one piece.
@@ -225,6 +228,11 @@ __device__ __forceinline__ void product(const T* a, const T* weight, const float
   }
 }
 
+struct TilePlace {
+  int64_t image;  // the first element of its image
+  int y, x;
+};
+
 template <typename T>
 struct HiddenRow {
   T* row;  // null: not a pixel of the region
@@ -247,28 +255,34 @@ __global__ void __launch_bounds__(Tile::kThreads, Tile::kCtasPerSm)
   float* conv1_bias = pos_bias + C;
   float* conv2_bias = conv1_bias + C;
 
-  load_floats<Tile>(pos_weight, args.pos_weight, 9 * C);
-  load_floats<Tile>(spatial_weight, args.spatial_weight, 25 * C);
-  load_floats<Tile>(pos_bias, args.pos_bias, C);
-  load_floats<Tile>(conv1_bias, args.conv1_bias, C);
-  load_floats<Tile>(conv2_bias, args.conv2_bias, C);
+  load_floats<Tile, 9 * C>(pos_weight, args.pos_weight);
+  load_floats<Tile, 25 * C>(spatial_weight, args.spatial_weight);
+  load_floats<Tile, C>(pos_bias, args.pos_bias);
+  load_floats<Tile, C>(conv1_bias, args.conv1_bias);
+  load_floats<Tile, C>(conv2_bias, args.conv2_bias);
   load_matrix<Tile>(conv1, args.conv1_weight);
   load_matrix<Tile>(conv2, args.conv2_weight);
   const int tiles_x = (args.w + Tile::kOutW - 1) / Tile::kOutW;
   const int image_tiles = (args.h + Tile::kOutH - 1) / Tile::kOutH * tiles_x;
-  const int64_t image_size = static_cast<int64_t>(args.h) * args.w * C;
-  const auto load_tile = [&](int tile) {
-    load_x<Tile>(first, static_cast<const T*>(args.x) + tile / image_tiles * image_size,
-                 tile % image_tiles / tiles_x * Tile::kOutH, tile % tiles_x * Tile::kOutW, args.h,
+  const int tiles = image_tiles * args.n;
+  const auto place_of = [&](int tile) {
+    const int image = tile / image_tiles, row = tile % image_tiles / tiles_x;
+    return TilePlace{static_cast<int64_t>(image) * args.h * args.w * C, row * Tile::kOutH,
+                     (tile % image_tiles - row * tiles_x) * Tile::kOutW};
+  };
+  const auto load_tile = [&](const TilePlace& place) {
+    load_x<Tile>(first, static_cast<const T*>(args.x) + place.image, place.y, place.x, args.h,
                  args.w);
     cp_async_commit();
   };
+  TilePlace place = place_of(blockIdx.x);
   wait_for_previous();
   allow_next();
 
-  load_tile(blockIdx.x);
-  for (int tile = blockIdx.x; tile < image_tiles * args.n; tile += gridDim.x) {
-    const int y0 = tile % image_tiles / tiles_x * Tile::kOutH, x0 = tile % tiles_x * Tile::kOutW;
+  load_tile(place);
+  for (int tile = blockIdx.x; tile < tiles; tile += gridDim.x) {
+    const int y0 = place.y, x0 = place.x;
+    T* y = static_cast<T*>(args.y) + place.image;
     cp_async_wait<0>();
     __syncthreads();
     make_z<Tile>(z, first, pos_weight, pos_bias);
@@ -303,9 +317,11 @@ __global__ void __launch_bounds__(Tile::kThreads, Tile::kCtasPerSm)
           *place = pack_2<T>(residual.x + sum.x, residual.y + sum.y);
         });
     __syncthreads();
-    if (tile + gridDim.x < image_tiles * args.n) load_tile(tile + gridDim.x);
-    store_y<Tile>(static_cast<T*>(args.y) + tile / image_tiles * image_size, z, y0, x0, args.h,
-                  args.w);
+    if (tile + gridDim.x < tiles) {
+      place = place_of(tile + gridDim.x);
+      load_tile(place);
+    }
+    store_y<Tile>(y, z, y0, x0, args.h, args.w);
   }
 }
 
@@ -343,7 +359,9 @@ void launch_tile(const LocalMixerArgs& args, const Launch& launch) {
 LocalMixerTile local_mixer_tile(const LocalMixerArgs& args) {
   const int64_t pixels = static_cast<int64_t>(args.n) * args.h * args.w;
   const int64_t large_tiles = pixels / (args.c == 64 ? 8 * 14 : 14 * 7);
-  return large_tiles >= 100 ? LocalMixerTile::Large : LocalMixerTile::Small;
+  // Measured on an H100: below, small tiles need fewer rounds of the GPU than a large one takes
+  // longer.
+  return large_tiles >= 48 ? LocalMixerTile::Large : LocalMixerTile::Small;
 }
 
 std::string local_mixer_refusal(const LocalMixerArgs& args) {

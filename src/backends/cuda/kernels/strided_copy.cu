@@ -53,6 +53,34 @@ __global__ void __launch_bounds__(kThreads)
   }
 }
 
+/// y[batch, i, c] = x[batch, c, i] for kPlanes planes, 16 bytes of each plane a thread: images from
+/// planes to pixels. grid (runs of a plane, batch).
+template <typename Word, int kPlanes>
+__global__ void __launch_bounds__(kThreads)
+    interleave_kernel(const void* x, void* y, int plane, int64_t x_plane_stride,
+                      int64_t x_batch_stride) {
+  constexpr int kRun = 16 / sizeof(Word);
+  wait_for_previous();
+  allow_next();
+  const int i = (blockIdx.x * kThreads + threadIdx.x) * kRun;
+  if (i >= plane) return;
+  const Word* src = static_cast<const Word*>(x) + blockIdx.y * x_batch_stride + i;
+  union Run {
+    uint4 bits;
+    Word words[kRun];
+  } in[kPlanes], out[kPlanes];
+#pragma unroll
+  for (int c = 0; c < kPlanes; ++c)
+    in[c].bits = *reinterpret_cast<const uint4*>(src + c * x_plane_stride);
+#pragma unroll
+  for (int j = 0; j < kRun * kPlanes; ++j)
+    out[j / kRun].words[j % kRun] = in[j % kPlanes].words[j / kPlanes];
+  auto* dst = reinterpret_cast<uint4*>(static_cast<Word*>(y) +
+                                       (static_cast<int64_t>(blockIdx.y) * plane + i) * kPlanes);
+#pragma unroll
+  for (int c = 0; c < kPlanes; ++c) dst[c] = out[c].bits;
+}
+
 /// How many elements one word of up to 16 bytes can hold: the innermost run, every other stride and
 /// both addresses are multiples of it.
 int elements_per_word(const StridedCopyArgs& args, const StridedWalk& walk) {
@@ -96,6 +124,17 @@ bool swaps_last_two(const StridedWalk& walk) {
          (walk.rank == 2 || walk.dims[0] <= 65535) && walk.dims[inner - 1] <= 65535 * kTile;
 }
 
+/// Whether the walk is [batch,] pixels, 3 with x in planes whose runs of 16 bytes are aligned.
+bool interleaves_three(const StridedCopyArgs& args, const StridedWalk& walk) {
+  const int inner = walk.rank - 1, run = 16 / args.element_bytes;
+  if ((walk.rank != 2 && walk.rank != 3) || walk.dims[inner] != 3 ||
+      walk.strides[0][inner - 1] != 1)
+    return false;
+  if (walk.rank == 3 && (walk.dims[0] > 65535 || walk.strides[0][0] % run != 0)) return false;
+  return walk.dims[inner - 1] % run == 0 && walk.strides[0][inner] % run == 0 &&
+         aligned_16(args.x) && aligned_16(args.y) && args.element_bytes <= 4;
+}
+
 }  // namespace
 
 void strided_copy(const StridedCopyArgs& args, const Launch& launch) {
@@ -105,11 +144,20 @@ void strided_copy(const StridedCopyArgs& args, const Launch& launch) {
   walk.dims[walk.rank - 1] /= elements;
   for (int d = 0; d < walk.rank - 1; ++d) walk.strides[0][d] /= elements;
   const int64_t count = element_count(args.dims) / elements;
+  const bool batched = walk.rank == 3;
   with_word(args.element_bytes * elements, [&](auto tag) {
     using Word = typename decltype(tag)::type;
+    if constexpr (sizeof(Word) <= 4) {
+      if (elements == 1 && interleaves_three(args, walk)) {
+        const int64_t pixels = walk.dims[walk.rank - 2], runs = pixels * sizeof(Word) / 16;
+        return launch_kernel("strided_copy", interleave_kernel<Word, 3>,
+                             dim3((runs + kThreads - 1) / kThreads, batched ? walk.dims[0] : 1),
+                             dim3(kThreads), 0, launch, args.x, args.y, pixels,
+                             walk.strides[0][walk.rank - 1], batched ? walk.strides[0][0] : 0);
+      }
+    }
     if (elements == 1 && swaps_last_two(walk)) {
       const int64_t rows = walk.dims[walk.rank - 2], columns = walk.dims[walk.rank - 1];
-      const bool batched = walk.rank == 3;
       return launch_kernel("strided_copy", transpose_tiles_kernel<Word>,
                            dim3((columns + kTile - 1) / kTile, (rows + kTile - 1) / kTile,
                                 batched ? walk.dims[0] : 1),

@@ -15,8 +15,8 @@ struct StridedCopyArgs {
   Dims x_strides;           // in elements
 };
 
-/// Words of 16 bytes where runs of x allow it, tiles through shared memory where the last two
-/// dimensions change places, else one thread per element.
+/// Words of 16 bytes where runs of x allow it or three planes become pixels, tiles through shared
+/// memory where the last two dimensions change places, else one thread per element.
 void strided_copy(const StridedCopyArgs& args, const Launch& launch);
 
 /// The arguments of y = transpose(x): axis i of y is axis perm[i] of x, whose extents are `x_dims`.
