@@ -71,8 +71,8 @@ TEST_F(AttentionTest, AnyTokensAndHeadDim) {
     for (const Case& k :
          {Case{1, 1, 1, 8}, Case{2, 5, 3, 16}, Case{1, 16, 2, 24}, Case{1, 17, 2, 40},
           Case{2, 64, 1, 64}, Case{1, 65, 2, 48}, Case{1, 256, 2, 64}, Case{1, 257, 1, 64},
-          Case{1, 300, 2, 32}, Case{1, 130, 2, 128}, Case{1, 270, 1, 96}, Case{1, 20, 2, 5},
-          Case{1, 12, 1, 136}})
+          Case{1, 300, 2, 32}, Case{1, 500, 1, 64}, Case{1, 650, 1, 32}, Case{1, 130, 2, 128},
+          Case{1, 270, 1, 96}, Case{1, 20, 2, 5}, Case{1, 12, 1, 136}})
       check(k, element);
 }
 

@@ -82,7 +82,7 @@ void check(const Case& k, Element element) {
                             k.w,
                             k.c};
   std::vector<std::byte> first;
-  for (const auto tile : {LocalMixerTile::Small, LocalMixerTile::Large}) {
+  for (const auto tile : {LocalMixerTile::Small, LocalMixerTile::Medium, LocalMixerTile::Large}) {
     expect_result(
         fmt::format("{} [{}, {}, {}, {}] tile {}", element_name(element), k.n, k.h, k.w, k.c,
                     static_cast<int>(tile)),
@@ -105,6 +105,19 @@ TEST_F(LocalMixerTest, MapsThatTilesDoNotDivide) {
     for (const Case& k :
          {Case{1, 1, 1, c}, Case{3, 5, 9, c}, Case{1, 15, 17, c}, Case{2, 8, 14, c}})
       check(k, Element::Float16);
+}
+
+TEST_F(LocalMixerTest, TileGrowsWithTheBatch) {
+  for (const int c : {64, 128}) {
+    LocalMixerArgs args{.n = 1, .h = c == 64 ? 56 : 28, .w = c == 64 ? 56 : 28, .c = c};
+    int last = 0;
+    for (args.n = 1; args.n <= 256; args.n *= 2) {
+      const int tile = static_cast<int>(local_mixer_tile(args));
+      EXPECT_GE(tile, last);
+      last = tile;
+    }
+    EXPECT_NE(last, static_cast<int>(LocalMixerTile::Small));
+  }
 }
 
 TEST(LocalMixerRefusalTest, NamesTheReason) {

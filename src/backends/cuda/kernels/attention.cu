@@ -8,7 +8,8 @@ namespace vitro::cuda {
 namespace {
 
 constexpr int kSplitKeys = 32;  // of each warp of SplitKeys
-constexpr int kMaxWholeKeys = 256;
+constexpr int kMaxSplitKeys = 256;
+constexpr int kMaxSharedBytes = 96 * 1024;  // what every GPU from sm_80 on has for one CTA
 constexpr float kLog2E = 1.4426950408889634f;
 
 template <typename T>
@@ -107,7 +108,7 @@ __global__ void __launch_bounds__(kWarps * 32, kCtasPerSm)
 /// grid (tiles of 16 queries, heads, images), a warp for each 32 keys. No warp waits for another
 /// until the sums of all are put together.
 template <typename T, int D>
-__global__ void __launch_bounds__(kMaxWholeKeys / kSplitKeys * 32)
+__global__ void __launch_bounds__(kMaxSplitKeys / kSplitKeys * 32)
     attention_split_keys_kernel(AttentionArgs args) {
   constexpr int kOutStride = D + 4;
   constexpr int kWarpFloats = 2 * kSplitKeys * kRowStride<D> * static_cast<int>(sizeof(T)) / 4;
@@ -165,7 +166,7 @@ __global__ void __launch_bounds__(kMaxWholeKeys / kSplitKeys * 32)
     if (row0 + row >= args.t || column >= args.head_dim) continue;
     const float* outs = results + row * kOutStride + column;
     const float* states = results + 16 * kOutStride + row;
-    constexpr int kMaxWarps = kMaxWholeKeys / kSplitKeys;
+    constexpr int kMaxWarps = kMaxSplitKeys / kSplitKeys;
     float maxima[kMaxWarps], maximum = -INFINITY;
 #pragma unroll
     for (int j = 0; j < kMaxWarps; ++j) {
@@ -192,30 +193,28 @@ __global__ void __launch_bounds__(kMaxWholeKeys / kSplitKeys * 32)
 
 template <typename T, int D, int kChunk, int kWarps, int kCtasPerSm>
 void launch_rows(const AttentionArgs& args, const Launch& launch) {
+  constexpr int kKeyBytes = 2 * kRowStride<D> * static_cast<int>(sizeof(T));
   constexpr int kFewKeys = (kWarps * 16 + kChunk - 1) / kChunk * kChunk;  // what the results need
-  const int chunks = (args.t + kChunk - 1) / kChunk;
-  const int block_keys =
-      args.t <= kMaxWholeKeys ? std::max(chunks * kChunk, kFewKeys) : std::max(128, kFewKeys);
+  int block_keys = std::max((args.t + kChunk - 1) / kChunk * kChunk, kFewKeys);
+  if (block_keys * kKeyBytes > kMaxSharedBytes) block_keys = kFewKeys;
   launch_kernel("attention", attention_rows_kernel<T, D, kChunk, kWarps, kCtasPerSm>,
                 dim3((args.t + kWarps * 16 - 1) / (kWarps * 16), args.heads, args.n),
-                dim3(kWarps * 32), sizeof(T) * kRowStride<D> * 2 * block_keys, launch, args,
-                block_keys);
+                dim3(kWarps * 32), block_keys * kKeyBytes, launch, args, block_keys);
 }
 
 template <typename T, int D>
 void launch_split_keys(const AttentionArgs& args, const Launch& launch) {
   const int warps = (args.t + kSplitKeys - 1) / kSplitKeys;
-  const size_t bytes = sizeof(T) * kRowStride<D> * 2 * kSplitKeys * warps;
   launch_kernel("attention", attention_split_keys_kernel<T, D>,
-                dim3((args.t + 15) / 16, args.heads, args.n), dim3(warps * 32), bytes, launch,
-                args);
+                dim3((args.t + 15) / 16, args.heads, args.n), dim3(warps * 32),
+                sizeof(T) * kRowStride<D> * 2 * kSplitKeys * warps, launch, args);
 }
 
 template <typename T, int D>
 void launch_matrix(const AttentionArgs& args, AttentionVariant variant, const Launch& launch) {
   if (variant == AttentionVariant::SplitKeys) return launch_split_keys<T, D>(args, launch);
   if constexpr (D <= 64)
-    if (args.t > 64) return launch_rows<T, D, 32, 7, 3>(args, launch);
+    if (args.t > 64) return launch_rows<T, D, 48, 7, 2>(args, launch);
   launch_rows<T, D, 64, 4, D <= 64 ? 4 : 1>(args, launch);
 }
 
@@ -234,7 +233,9 @@ AttentionVariant attention_variant(const AttentionArgs& args) {
   if (!attention_refusal(args, AttentionVariant::Rows).empty()) return AttentionVariant::Scalar;
   const int64_t tiles = static_cast<int64_t>(args.n) * args.heads * ((args.t + 15) / 16);
   const bool few = tiles <= 2 * 132;
-  return few && args.t <= kMaxWholeKeys ? AttentionVariant::SplitKeys : AttentionVariant::Rows;
+  return few && attention_refusal(args, AttentionVariant::SplitKeys).empty()
+             ? AttentionVariant::SplitKeys
+             : AttentionVariant::Rows;
 }
 
 std::string attention_refusal(const AttentionArgs& args, AttentionVariant variant) {
@@ -254,8 +255,10 @@ std::string attention_refusal(const AttentionArgs& args, AttentionVariant varian
     return "tensor-core attention needs a positive scale, not " + std::to_string(args.scale);
   if (!aligned_16(args.qkv) || !aligned_16(args.context))
     return "tensor-core attention needs 16-byte aligned tensors";
-  if (variant == AttentionVariant::SplitKeys && args.t > kMaxWholeKeys)
-    return "attention that splits keys holds at most 256 of them, not " + std::to_string(args.t);
+  const int most_keys = args.head_dim <= 64 ? kMaxSplitKeys : 160;
+  if (variant == AttentionVariant::SplitKeys && args.t > most_keys)
+    return "attention that splits keys holds at most " + std::to_string(most_keys) +
+           " of them, not " + std::to_string(args.t);
   return "";
 }
 

@@ -20,7 +20,7 @@ struct AttentionArgs {
 /// t, never on other images.
 enum class AttentionVariant {
   Scalar,     ///< Float32 storage, or whatever the others refuse: a warp per query
-  SplitKeys,  ///< a CTA per 16 queries, its warps share the keys out: few images, t <= 256
+  SplitKeys,  ///< a CTA per 16 queries, its warps share the keys out: few images and keys
   Rows,       ///< a CTA per head, 16 queries a warp: many images, any t
 };
 

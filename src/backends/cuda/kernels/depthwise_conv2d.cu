@@ -9,11 +9,13 @@ namespace {
 constexpr int kGroups =
     8;  // of 8 channels: a CTA works on 64 channels, one line of 128 bytes a pixel
 constexpr int kMaxThreads = 128;
+constexpr int kMinCtas =
+    4;  // of a multiprocessor; lets the compiler have 128 registers, so many loads in flight
 
 /// A thread makes P neighbours of a row for 8 channels. Each row of x that they need passes through
 /// registers once, its P + K - 1 pixels shared by the P sums.
 template <typename T, int K, int P>
-__global__ void __launch_bounds__(kMaxThreads, 4)
+__global__ void __launch_bounds__(kMaxThreads, kMinCtas)
     depthwise_conv2d_strip_kernel(DepthwiseConv2dArgs args, int strips_per_row, int strips) {
   // [tap][half of the 8 channels][group][4]: eight lanes read 128 bytes in a row
   __shared__ float4 weights[K * K][2][kGroups];
@@ -123,15 +125,14 @@ void launch_strips(const DepthwiseConv2dArgs& args, const Launch& launch) {
                 dim3(block), 0, launch, args, strips_per_row, strips);
 }
 
-/// Long strips read less, short ones give more threads: the longest that leave a multiprocessor
-/// with 256 threads. 7 divides the rows of maps of 7, 14, 28 and 56.
+/// Long strips read less, short ones give more threads. 7 divides the rows of maps of 7, 14, 28
+/// and 56. The bounds were measured on an H100.
 template <typename T, int K>
 void launch_longest_strips(const DepthwiseConv2dArgs& args, const Launch& launch) {
-  constexpr int64_t kEnough = 132 * 256;
-  const int64_t columns = static_cast<int64_t>(args.n) * args.oh * (args.c / 8);
+  const int64_t rows = static_cast<int64_t>(args.n) * args.oh * (args.c / 8);
   if constexpr (sizeof(T) == 2)  // seven float32 pixels would not fit in registers
-    if (columns * ((args.ow + 6) / 7) >= kEnough) return launch_strips<T, K, 7>(args, launch);
-  if (columns * ((args.ow + 1) / 2) >= kEnough / 2) return launch_strips<T, K, 2>(args, launch);
+    if (rows * ((args.ow + 6) / 7) >= 132 * 384) return launch_strips<T, K, 7>(args, launch);
+  if (rows * ((args.ow + 1) / 2) >= 132 * 64) return launch_strips<T, K, 2>(args, launch);
   launch_strips<T, K, 1>(args, launch);
 }
 

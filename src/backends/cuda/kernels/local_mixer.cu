@@ -327,25 +327,39 @@ __global__ void __launch_bounds__(Tile::kThreads, Tile::kCtasPerSm)
 
 // The extents of 56 x 56 and 28 x 28 maps are multiples of all tiles'.
 //                         c, tile, warps, z unit, mix unit, pieces of conv1 and conv2
-using Small64 = MixerTile<64, 4, 8, 16, 1, 6, 1, 2, 1, 4, 1, 2>;
+using Small64 = MixerTile<64, 4, 8, 8, 2, 6, 1, 4, 1, 4, 1, 4>;
 using Large64 = MixerTile<64, 8, 14, 8, 3, 9, 2, 7, 2, 8, 1, 8>;
 using Small128 = MixerTile<128, 4, 4, 16, 1, 8, 1, 2, 1, 4, 1, 2>;
+using Medium128 = MixerTile<128, 4, 14, 16, 2, 9, 1, 7, 3, 4, 1, 4>;
 using Large128 = MixerTile<128, 14, 7, 16, 3, 11, 2, 7, 2, 8, 1, 8>;
 
 /// Of the current device.
-int multiprocessors() {
-  int device = 0, count = 0;
+int attribute(cudaDeviceAttr which) {
+  int device = 0, value = 0;
   check_cuda(cudaGetDevice(&device), "local_mixer");
-  check_cuda(cudaDeviceGetAttribute(&count, cudaDevAttrMultiProcessorCount, device), "local_mixer");
-  return count;
+  check_cuda(cudaDeviceGetAttribute(&value, which, device), "local_mixer");
+  return value;
+}
+
+template <typename Tile>
+int64_t tile_count(const LocalMixerArgs& args) {
+  return static_cast<int64_t>((args.h + Tile::kOutH - 1) / Tile::kOutH) *
+         ((args.w + Tile::kOutW - 1) / Tile::kOutW) * args.n;
+}
+
+template <typename Tile>
+int64_t resident_tiles() {
+  return attribute(cudaDevAttrMultiProcessorCount) * Tile::kCtasPerSm;
+}
+
+template <typename Tile>
+bool fits() {
+  return Tile::kSharedBytes <= attribute(cudaDevAttrMaxSharedMemoryPerBlockOptin);
 }
 
 template <typename Tile>
 void launch_tile(const LocalMixerArgs& args, const Launch& launch) {
-  const int64_t tiles = static_cast<int64_t>((args.h + Tile::kOutH - 1) / Tile::kOutH) *
-                        ((args.w + Tile::kOutW - 1) / Tile::kOutW) * args.n;
-  const dim3 grid(
-      static_cast<unsigned>(std::min<int64_t>(tiles, multiprocessors() * Tile::kCtasPerSm)));
+  const dim3 grid(static_cast<unsigned>(std::min(tile_count<Tile>(args), resident_tiles<Tile>())));
   const auto run = [&](auto kernel) {
     launch_kernel("local_mixer", kernel, grid, dim3(Tile::kThreads), Tile::kSharedBytes, launch,
                   args);
@@ -357,11 +371,14 @@ void launch_tile(const LocalMixerArgs& args, const Launch& launch) {
 }  // namespace
 
 LocalMixerTile local_mixer_tile(const LocalMixerArgs& args) {
-  const int64_t pixels = static_cast<int64_t>(args.n) * args.h * args.w;
-  const int64_t large_tiles = pixels / (args.c == 64 ? 8 * 14 : 14 * 7);
-  // Measured on an H100: below, small tiles need fewer rounds of the GPU than a large one takes
-  // longer.
-  return large_tiles >= 48 ? LocalMixerTile::Large : LocalMixerTile::Small;
+  if (args.c == 64)
+    return tile_count<Small64>(args) <= resident_tiles<Small64>() ? LocalMixerTile::Small
+                                                                  : LocalMixerTile::Large;
+  if (tile_count<Small128>(args) <= resident_tiles<Small128>() || !fits<Medium128>())
+    return LocalMixerTile::Small;
+  const bool medium =
+      tile_count<Medium128>(args) <= resident_tiles<Medium128>() || !fits<Large128>();
+  return medium ? LocalMixerTile::Medium : LocalMixerTile::Large;
 }
 
 std::string local_mixer_refusal(const LocalMixerArgs& args) {
@@ -383,7 +400,9 @@ void local_mixer(const LocalMixerArgs& args, LocalMixerTile tile, const Launch& 
   const bool small = tile == LocalMixerTile::Small;
   if (args.c == 64)
     return small ? launch_tile<Small64>(args, launch) : launch_tile<Large64>(args, launch);
-  small ? launch_tile<Small128>(args, launch) : launch_tile<Large128>(args, launch);
+  if (small) return launch_tile<Small128>(args, launch);
+  tile == LocalMixerTile::Medium ? launch_tile<Medium128>(args, launch)
+                                 : launch_tile<Large128>(args, launch);
 }
 
 }  // namespace vitro::cuda

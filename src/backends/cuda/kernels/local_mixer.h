@@ -25,10 +25,10 @@ struct LocalMixerArgs {
 
 /// The outputs of a CTA, which computes z and conv1 on a border of 2 more pixels around them.
 /// Larger tiles compute less twice, smaller ones fill the GPU with fewer images. Equal bits for
-/// all.
-enum class LocalMixerTile { Small, Large };
+/// all. Width 64 has no tile between Small and Large: Medium is Large there.
+enum class LocalMixerTile { Small, Medium, Large };
 
-/// The tile that local_mixer() takes.
+/// The tile that local_mixer() takes: the smallest of which this GPU holds all at once, else Large.
 LocalMixerTile local_mixer_tile(const LocalMixerArgs& args);
 
 /// Why the fused kernel cannot run `args`, whose pointers may still be null; empty when it can.
