@@ -8,7 +8,7 @@ namespace {
 /// One warp per query, head and image; its scores lie in shared memory.
 template <typename T>
 __global__ void __launch_bounds__(32) attention_scalar_kernel(AttentionArgs args) {
-  extern __shared__ float scores[];  // [t]
+  extern __shared__ __align__(16) float scores[];  // [t]
   wait_for_previous();
   allow_next();
   const int lane = threadIdx.x;
@@ -46,9 +46,11 @@ __global__ void __launch_bounds__(32) attention_scalar_kernel(AttentionArgs args
 }  // namespace
 
 void attention_scalar(const AttentionArgs& args, const Launch& launch) {
+  const size_t bytes =
+      (args.t + 3) / 4 * sizeof(float4);  // the compiler reads scores four at a time
   with_element(args.element, [&](auto tag) {
     launch_kernel("attention", attention_scalar_kernel<typename decltype(tag)::type>,
-                  dim3(args.t, args.heads, args.n), dim3(32), sizeof(float) * args.t, launch, args);
+                  dim3(args.t, args.heads, args.n), dim3(32), bytes, launch, args);
   });
 }
 
