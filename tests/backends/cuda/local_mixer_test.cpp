@@ -123,7 +123,7 @@ TEST_F(LocalMixerTest, TileGrowsWithTheBatch) {
 TEST(LocalMixerRefusalTest, NamesTheReason) {
   LocalMixerArgs args{.n = 1, .h = 8, .w = 8, .c = 96};
   EXPECT_NE(local_mixer_refusal(args).find("96"), std::string::npos);
-  EXPECT_THROW(local_mixer(args, {}), std::invalid_argument);
+  EXPECT_THROW(local_mixer(args, LocalMixerTile::Small, {}), std::invalid_argument);
   args.c = 64;
   EXPECT_EQ(local_mixer_refusal(args), "");
   args.element = Element::Float32;

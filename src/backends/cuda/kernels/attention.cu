@@ -7,6 +7,8 @@
 namespace vitro::cuda {
 namespace {
 
+using namespace attention_tile;
+
 constexpr int kSplitKeys = 32;  // of each warp of SplitKeys
 constexpr int kMaxSplitKeys = 256;
 constexpr int kMaxSharedBytes = 96 * 1024;  // what every GPU from sm_80 on has for one CTA

@@ -4,7 +4,7 @@
 #include "backends/cuda/kernels/ptx.cuh"
 
 // A warp's part of attention: 16 queries against keys and values in shared memory, online softmax.
-namespace vitro::cuda {
+namespace vitro::cuda::attention_tile {
 
 /// 2 to the power of v in one instruction; 0 where the result would be subnormal.
 __device__ __forceinline__ float exp2_fast(float v) {
@@ -156,4 +156,4 @@ __device__ __forceinline__ void finish_sums(AttentionState<D>& state) {
   for (int half = 0; half < 2; ++half) state.sum[half] = sum_lanes<4>(state.sum[half]);
 }
 
-}  // namespace vitro::cuda
+}  // namespace vitro::cuda::attention_tile
