@@ -21,7 +21,7 @@ struct AttentionArgs {
 enum class AttentionVariant {
   Scalar,     ///< Float32 storage, or whatever the others refuse: a warp per query
   SplitKeys,  ///< a CTA per 16 queries, its warps share the keys out: few images and keys
-  Rows,       ///< a CTA per head, 16 queries a warp: many images, any t
+  Rows,       ///< a CTA per 112 queries (64 where t <= 64), 16 a warp: many images, any t
 };
 
 /// The variant that attention() runs. SplitKeys when Rows would leave most of the GPU idle.
