@@ -1,0 +1,46 @@
+#pragma once
+
+#include <cuda_runtime_api.h>
+
+#include <cstddef>
+#include <string>
+
+namespace vitro::cuda {
+
+/// Element type of activations and matrices. Sums, norms, softmax and biases are float32 whatever it is.
+enum class Element { Float32, Float16, BFloat16 };
+
+/// Where a kernel goes.
+struct Launch {
+  cudaStream_t stream = nullptr;
+  /// Programmatic dependent launch: the kernel may start before the one ahead of it in the stream has
+  /// finished, and waits for it (wait_for_previous() in ptx.cuh) before it reads what that one writes.
+  bool overlap = false;
+};
+
+/// Throws std::runtime_error naming `what` and CUDA's own words when `status` is not success.
+void check_cuda(cudaError_t status, const char* what);
+
+/// kernel<<<grid, block, shared_bytes, launch.stream>>>(args...) with launch.overlap; shared memory above
+/// 48 KiB is asked for. `name` is for the error that a refused launch throws.
+template <typename... Params, typename... Args>
+void launch_kernel(const char* name, void (*kernel)(Params...), dim3 grid, dim3 block, size_t shared_bytes,
+                   const Launch& launch, Args&&... args) {
+  if (shared_bytes > 48 * 1024)
+    check_cuda(cudaFuncSetAttribute(reinterpret_cast<const void*>(kernel), cudaFuncAttributeMaxDynamicSharedMemorySize,
+                                    static_cast<int>(shared_bytes)),
+               name);
+  cudaLaunchAttribute attribute{};
+  attribute.id = cudaLaunchAttributeProgrammaticStreamSerialization;
+  attribute.val.programmaticStreamSerializationAllowed = 1;
+  cudaLaunchConfig_t config{};
+  config.gridDim = grid;
+  config.blockDim = block;
+  config.dynamicSmemBytes = shared_bytes;
+  config.stream = launch.stream;
+  config.attrs = &attribute;
+  config.numAttrs = launch.overlap ? 1 : 0;
+  check_cuda(cudaLaunchKernelEx(&config, kernel, static_cast<Params>(args)...), name);
+}
+
+}  // namespace vitro::cuda
