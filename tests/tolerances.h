@@ -53,4 +53,13 @@ inline constexpr double kExponentialRelative = 4e-7;
 inline constexpr double kGeluAbsolute = 3e-7;
 inline constexpr double kGeluTail = 2e-6;
 
+// ---- CUDA kernels alone (tests/backends/cuda), against double precision on operands rounded to the
+// storage type --------------------------------------------------------------------------------------
+
+// The result is rounded once to its storage type, an nmse of 2^-24 / 3 in float16, and so are the
+// intermediates that a fused kernel hands to the tensor cores; sums are float32.
+inline constexpr Tolerance kCudaFloat32{1e-10, 1e-4};
+inline constexpr Tolerance kCudaFloat16{4e-6, 2e-2};
+inline constexpr Tolerance kCudaBFloat16{2.5e-4, 0.15};
+
 }  // namespace vitro

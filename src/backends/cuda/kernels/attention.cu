@@ -1,0 +1,282 @@
+#include "backends/cuda/kernels/attention.h"
+
+#include <algorithm>
+
+#include "backends/cuda/kernels/attention_tile.cuh"
+
+namespace vitro::cuda {
+namespace {
+
+constexpr int kSplitKeys = 32;  // of each warp of SplitKeys
+constexpr int kMaxWholeKeys = 256;
+constexpr float kLog2E = 1.4426950408889634f;
+
+template <typename T>
+struct HeadView {
+  const T *q, *k, *v;
+  T* context;
+  int64_t stride, context_stride;  // between tokens
+};
+
+template <typename T>
+__device__ __forceinline__ HeadView<T> head_view(const AttentionArgs& args, int image, int head) {
+  const int64_t width = static_cast<int64_t>(args.heads) * args.head_dim;
+  const T* q = static_cast<const T*>(args.qkv) + static_cast<int64_t>(image) * args.t * 3 * width +
+               head * args.head_dim;
+  return {q,
+          q + width,
+          q + 2 * width,
+          static_cast<T*>(args.context) + static_cast<int64_t>(image) * args.t * width +
+              head * args.head_dim,
+          3 * width,
+          width};
+}
+
+struct RowsShape {
+  int rounds;      // tiles of 16 queries that each warp takes in turn
+  int block_keys;  // keys in shared memory at a time, a multiple of 16
+};
+
+/// The warp's 16 rows leave through its own rows of shared memory, in pieces of 16 bytes.
+template <typename T, int D>
+__device__ __forceinline__ void store_rows(T* staging, const AttentionState<D>& state, T* context,
+                                           int64_t stride, int rows, int head_dim) {
+  const int lane = threadIdx.x % 32;
+  const float inverse[2] = {1.0f / state.sum[0], 1.0f / state.sum[1]};
+  __syncwarp();
+#pragma unroll
+  for (int j = 0; j < D / 8; ++j)
+#pragma unroll
+    for (int half = 0; half < 2; ++half)
+      *reinterpret_cast<uint32_t*>(staging + (lane / 4 + 8 * half) * kRowStride<D> + j * 8 +
+                                   lane % 4 * 2) =
+          pack_2<T>(state.out[j][2 * half] * inverse[half],
+                    state.out[j][2 * half + 1] * inverse[half]);
+  __syncwarp();
+  for (int i = lane; i < 16 * (D / 8); i += 32) {
+    const int row = i / (D / 8), column = i % (D / 8) * 8;
+    if (row < rows && column < head_dim)
+      *reinterpret_cast<uint4*>(context + row * stride + column) =
+          *reinterpret_cast<const uint4*>(staging + row * kRowStride<D> + column);
+  }
+}
+
+/// grid (row blocks, heads, images). Shared memory: queries of all rounds, then keys, then values.
+template <typename T, int D, int kChunk, int kWarps>
+__global__ void __launch_bounds__(kWarps * 32, 2)
+    attention_rows_kernel(AttentionArgs args, RowsShape shape) {
+  extern __shared__ __align__(16) unsigned char shared_bytes[];
+  allow_next();
+  const int warp = threadIdx.x / 32;
+  const int block_rows = shape.rounds * kWarps * 16;
+  T* queries = reinterpret_cast<T*>(shared_bytes);
+  T* keys = queries + block_rows * kRowStride<D>;
+  T* values = keys + shape.block_keys * kRowStride<D>;
+  const HeadView<T> head = head_view<T>(args, blockIdx.z, blockIdx.y);
+  const int row0 = blockIdx.x * block_rows;
+  const int blocks = (args.t + shape.block_keys - 1) / shape.block_keys;
+  wait_for_previous();
+
+  load_rows<D>(queries, head.q + row0 * head.stride, head.stride, block_rows, args.t - row0,
+               args.head_dim, threadIdx.x, kWarps * 32);
+  for (int round = 0; round < shape.rounds; ++round) {
+    const int tile = round * kWarps + warp;
+    QueryFragments<D> q;
+    AttentionState<D> state;
+    for (int block = 0; block < blocks; ++block) {
+      const int key0 = block * shape.block_keys;
+      const int block_keys = min(shape.block_keys, args.t - key0);
+      if (blocks > 1 || round == 0) {
+        const int padded = (block_keys + 15) / 16 * 16;
+        if (block > 0) __syncthreads();
+        load_rows<D>(keys, head.k + key0 * head.stride, head.stride, padded, block_keys,
+                     args.head_dim, threadIdx.x, kWarps * 32);
+        cp_async_commit();
+        load_rows<D>(values, head.v + key0 * head.stride, head.stride, padded, block_keys,
+                     args.head_dim, threadIdx.x, kWarps * 32);
+        cp_async_commit();
+        cp_async_wait<1>();
+        __syncthreads();
+      }
+      if (block == 0) load_queries<D>(q, queries + tile * 16 * kRowStride<D>);
+      for (int chunk = 0; chunk < block_keys; chunk += kChunk) {
+        float scores[kChunk / 8][4];
+        score_chunk<T, D, kChunk>(scores, q, keys + chunk * kRowStride<D>, block_keys - chunk,
+                                  args.scale * kLog2E);
+        softmax_chunk<D, kChunk>(scores, state);
+        if (chunk == 0 && (blocks > 1 || round == 0)) {
+          cp_async_wait<0>();
+          __syncthreads();
+        }
+        add_values<T, D, kChunk>(scores, values + chunk * kRowStride<D>, block_keys - chunk, state);
+      }
+    }
+    finish_sums(state);
+    const int row = row0 + tile * 16;
+    store_rows<T, D>(queries + tile * 16 * kRowStride<D>, state,
+                     head.context + row * head.context_stride, head.context_stride, args.t - row,
+                     args.head_dim);
+  }
+}
+
+/// grid (tiles of 16 queries, heads, images), a warp for each 32 keys. No warp waits for another
+/// until the sums of all are put together.
+template <typename T, int D>
+__global__ void __launch_bounds__(kMaxWholeKeys / kSplitKeys * 32)
+    attention_split_keys_kernel(AttentionArgs args) {
+  constexpr int kOutStride = D + 4;
+  constexpr int kWarpRows = 16 + 2 * kSplitKeys;
+  extern __shared__ __align__(16) unsigned char shared_bytes[];
+  allow_next();
+  const int warp = threadIdx.x / 32, lane = threadIdx.x % 32, warps = blockDim.x / 32;
+  T* queries = reinterpret_cast<T*>(shared_bytes) + warp * kWarpRows * kRowStride<D>;
+  T* keys = queries + 16 * kRowStride<D>;
+  T* values = keys + kSplitKeys * kRowStride<D>;
+  const HeadView<T> head = head_view<T>(args, blockIdx.z, blockIdx.y);
+  const int row0 = blockIdx.x * 16;
+  const int key0 = warp * kSplitKeys;
+  const int own_keys = args.t - key0;
+  wait_for_previous();
+
+  load_rows<D>(queries, head.q + row0 * head.stride, head.stride, 16, args.t - row0, args.head_dim,
+               lane, 32);
+  load_rows<D>(keys, head.k + key0 * head.stride, head.stride, kSplitKeys, own_keys, args.head_dim,
+               lane, 32);
+  cp_async_commit();
+  load_rows<D>(values, head.v + key0 * head.stride, head.stride, kSplitKeys, own_keys,
+               args.head_dim, lane, 32);
+  cp_async_commit();
+  cp_async_wait<1>();
+  __syncwarp();
+  QueryFragments<D> q;
+  load_queries<D>(q, queries);
+  AttentionState<D> state;
+  float scores[kSplitKeys / 8][4];
+  score_chunk<T, D, kSplitKeys>(scores, q, keys, own_keys, args.scale * kLog2E);
+  softmax_chunk<D, kSplitKeys>(scores, state);
+  cp_async_wait<0>();
+  __syncwarp();
+  add_values<T, D, kSplitKeys>(scores, values, own_keys, state);
+  finish_sums(state);
+
+  // Each warp leaves its rows where its keys and values were; its maxima and sums in the rows of
+  // its queries.
+  float* out = reinterpret_cast<float*>(keys);
+  float* row_state = reinterpret_cast<float*>(queries);  // [maximum, sum][16]
+  __syncwarp();
+#pragma unroll
+  for (int half = 0; half < 2; ++half) {
+    const int row = lane / 4 + 8 * half;
+    if (lane % 4 == 0) {
+      row_state[row] = state.maximum[half];
+      row_state[16 + row] = state.sum[half];
+    }
+#pragma unroll
+    for (int j = 0; j < D / 8; ++j)
+      *reinterpret_cast<float2*>(out + row * kOutStride + j * 8 + lane % 4 * 2) =
+          float2{state.out[j][2 * half], state.out[j][2 * half + 1]};
+  }
+  __syncthreads();
+  for (int i = threadIdx.x; i < 16 * (D / 8); i += blockDim.x) {
+    const int row = i / (D / 8), column = i % (D / 8) * 8;
+    if (row0 + row >= args.t || column >= args.head_dim) continue;
+    const int warp_floats = kWarpRows * kRowStride<D> * static_cast<int>(sizeof(T)) / 4;
+    const float* states = reinterpret_cast<const float*>(shared_bytes) + row;
+    const float* outs = reinterpret_cast<const float*>(shared_bytes) +
+                        16 * kRowStride<D> * sizeof(T) / 4 + row * kOutStride + column;
+    float maximum = -INFINITY;
+    for (int j = 0; j < warps; ++j) maximum = fmaxf(maximum, states[j * warp_floats]);
+    float sum = 0, total[8] = {};
+    for (int j = 0; j < warps; ++j) {
+      const float factor = exp2_fast(states[j * warp_floats] - maximum);
+      sum = fmaf(states[j * warp_floats + 16], factor, sum);
+      float part[8];
+      Eight<float>::load(outs + j * warp_floats).unpack(part);
+#pragma unroll
+      for (int e = 0; e < 8; ++e) total[e] = fmaf(part[e], factor, total[e]);
+    }
+#pragma unroll
+    for (int e = 0; e < 8; ++e) total[e] /= sum;
+    Eight<T>::store(head.context + (row0 + row) * head.context_stride + column, total);
+  }
+}
+
+template <typename T, int D, int kChunk, int kWarps>
+void launch_rows(const AttentionArgs& args, const Launch& launch) {
+  const int tiles = (args.t + 15) / 16;
+  RowsShape shape{1, args.t <= kMaxWholeKeys ? (args.t + 15) / 16 * 16 : 128};
+  // Keys that fit are loaded once for all queries when the heads alone fill the GPU.
+  const int heads = args.n * args.heads;
+  if (args.t <= kMaxWholeKeys && heads >= 132) shape.rounds = (tiles + kWarps - 1) / kWarps;
+  const int block_tiles = shape.rounds * kWarps;
+  const size_t bytes = sizeof(T) * kRowStride<D> * (block_tiles * 16 + 2 * shape.block_keys);
+  launch_kernel("attention", attention_rows_kernel<T, D, kChunk, kWarps>,
+                dim3((tiles + block_tiles - 1) / block_tiles, args.heads, args.n),
+                dim3(kWarps * 32), bytes, launch, args, shape);
+}
+
+template <typename T, int D>
+void launch_split_keys(const AttentionArgs& args, const Launch& launch) {
+  const int warps = (args.t + kSplitKeys - 1) / kSplitKeys;
+  const size_t bytes = sizeof(T) * kRowStride<D> * (16 + 2 * kSplitKeys) * warps;
+  launch_kernel("attention", attention_split_keys_kernel<T, D>,
+                dim3((args.t + 15) / 16, args.heads, args.n), dim3(warps * 32), bytes, launch,
+                args);
+}
+
+template <typename T, int D>
+void launch_matrix(const AttentionArgs& args, AttentionVariant variant, const Launch& launch) {
+  if (variant == AttentionVariant::SplitKeys) return launch_split_keys<T, D>(args, launch);
+  if constexpr (D <= 64)
+    if (args.t > 64) return launch_rows<T, D, 112, 7>(args, launch);
+  launch_rows<T, D, 64, 4>(args, launch);
+}
+
+template <typename T>
+void launch_width(const AttentionArgs& args, AttentionVariant variant, const Launch& launch) {
+  if (args.head_dim <= 32) return launch_matrix<T, 32>(args, variant, launch);
+  if (args.head_dim <= 64) return launch_matrix<T, 64>(args, variant, launch);
+  launch_matrix<T, 128>(args, variant, launch);
+}
+
+}  // namespace
+
+void attention_scalar(const AttentionArgs& args, const Launch& launch);  // attention_scalar.cu
+
+AttentionVariant attention_variant(const AttentionArgs& args) {
+  if (!attention_refusal(args, AttentionVariant::Rows).empty()) return AttentionVariant::Scalar;
+  const int64_t tiles = static_cast<int64_t>(args.n) * args.heads * ((args.t + 15) / 16);
+  const bool few = tiles <= 2 * 132;
+  return few && args.t <= kMaxWholeKeys ? AttentionVariant::SplitKeys : AttentionVariant::Rows;
+}
+
+std::string attention_refusal(const AttentionArgs& args, AttentionVariant variant) {
+  if (args.n > 65535 || args.heads > 65535)
+    return "at most 65535 images and heads in one launch, not " +
+           std::to_string(std::max(args.n, args.heads));
+  if (variant == AttentionVariant::Scalar)
+    return args.t <= 8192
+               ? ""
+               : "scalar attention holds at most 8192 scores, not " + std::to_string(args.t);
+  if (args.element == Element::Float32)
+    return "tensor-core attention stores float16 or bfloat16, not float32";
+  if (args.head_dim % 8 != 0 || args.head_dim > 128)
+    return "tensor-core attention needs a head_dim that is a multiple of 8 up to 128, not " +
+           std::to_string(args.head_dim);
+  if (!aligned_16(args.qkv) || !aligned_16(args.context))
+    return "tensor-core attention needs 16-byte aligned tensors";
+  if (variant == AttentionVariant::SplitKeys && args.t > kMaxWholeKeys)
+    return "attention that splits keys holds at most 256 of them, not " + std::to_string(args.t);
+  return "";
+}
+
+void attention(const AttentionArgs& args, AttentionVariant variant, const Launch& launch) {
+  const std::string refusal = attention_refusal(args, variant);
+  if (!refusal.empty()) throw std::invalid_argument("attention: " + refusal);
+  if (args.n == 0 || args.t == 0 || args.heads == 0 || args.head_dim == 0) return;
+  if (variant == AttentionVariant::Scalar) return attention_scalar(args, launch);
+  if (args.element == Element::Float16) return launch_width<__half>(args, variant, launch);
+  launch_width<__nv_bfloat16>(args, variant, launch);
+}
+
+}  // namespace vitro::cuda

@@ -1,0 +1,142 @@
+#pragma once
+
+#include "backends/cuda/kernels/element.cuh"
+#include "backends/cuda/kernels/ptx.cuh"
+
+// A warp's part of attention: 16 queries against keys and values in shared memory, online softmax.
+namespace vitro::cuda {
+
+/// 2 to the power of v in one instruction; 0 where the result would be subnormal.
+__device__ __forceinline__ float exp2_fast(float v) {
+  float result;
+  asm("ex2.approx.ftz.f32 %0, %1;" : "=f"(result) : "f"(v));
+  return result;
+}
+
+/// Elements between rows of `D` in shared memory: an odd number of 16-byte units, so that the eight
+/// rows of an ldmatrix lie in different banks.
+template <int D>
+inline constexpr int kRowStride = D + 8;
+
+/// The output rows so far, in units of exp2(maximum): the lane's rows are lane / 4 and that + 8.
+template <int D>
+struct AttentionState {
+  float out[D / 8][4] = {};
+  float maximum[2] = {-INFINITY, -INFINITY};  // equal in the four lanes of a row
+  float sum[2] = {0, 0};                      // of the lane's own columns
+};
+
+template <int D>
+using QueryFragments = uint32_t[D / 16][4];
+
+/// `rows` rows from global memory into shared memory, zeros above `valid_rows` and beyond head_dim.
+template <int D, typename T>
+__device__ __forceinline__ void load_rows(T* shared, const T* global, int64_t global_stride,
+                                          int rows, int valid_rows, int head_dim, int thread,
+                                          int threads) {
+  constexpr int kChunks = D / 8;
+  for (int i = thread; i < rows * kChunks; i += threads) {
+    const int row = i / kChunks, column = i % kChunks * 8;
+    const bool valid = row < valid_rows && column < head_dim;
+    cp_async_16(shared + row * kRowStride<D> + column,
+                valid ? global + row * global_stride + column : global, valid);
+  }
+}
+
+template <int D, typename T>
+__device__ __forceinline__ void load_queries(QueryFragments<D>& q, const T* shared) {
+  const int lane = threadIdx.x % 32;
+#pragma unroll
+  for (int i = 0; i < D / 16; ++i)
+    ldmatrix_x4(q[i], shared + lane % 16 * kRowStride<D> + i * 16 + lane / 16 * 8);
+}
+
+/// scores = scale q k^T for the first `keys` of kChunk keys, -infinity for the others.
+template <typename T, int D, int kChunk>
+__device__ __forceinline__ void score_chunk(float (&scores)[kChunk / 8][4],
+                                            const QueryFragments<D>& q, const T* k, int keys,
+                                            float scale) {
+  const int lane = threadIdx.x % 32;
+  const T* rows = k + (lane % 8 + lane / 16 * 8) * kRowStride<D> + lane / 8 % 2 * 8;
+#pragma unroll
+  for (int j = 0; j < kChunk / 8; j += 2) {
+#pragma unroll
+    for (int i = 0; i < 4; ++i) scores[j][i] = scores[j + 1][i] = 0;
+    if (j * 8 >= keys) continue;
+#pragma unroll
+    for (int i = 0; i < D / 16; ++i) {
+      uint32_t b[4];
+      ldmatrix_x4(b, rows + j * 8 * kRowStride<D> + i * 16);
+      mma_16816<T>(scores[j], q[i], b[0], b[1]);
+      mma_16816<T>(scores[j + 1], q[i], b[2], b[3]);
+    }
+  }
+#pragma unroll
+  for (int j = 0; j < kChunk / 8; ++j)
+#pragma unroll
+    for (int i = 0; i < 4; ++i)
+      scores[j][i] = j * 8 + lane % 4 * 2 + i % 2 < keys ? scores[j][i] * scale : -INFINITY;
+}
+
+/// scores become weights in units of exp2(maximum); what is already in the state is rescaled.
+template <int D, int kChunk>
+__device__ __forceinline__ void softmax_chunk(float (&scores)[kChunk / 8][4],
+                                              AttentionState<D>& state) {
+#pragma unroll
+  for (int half = 0; half < 2; ++half) {
+    float maximum = state.maximum[half];
+#pragma unroll
+    for (int j = 0; j < kChunk / 8; ++j)
+      maximum = fmaxf(maximum, fmaxf(scores[j][2 * half], scores[j][2 * half + 1]));
+    maximum = fmaxf(maximum, __shfl_xor_sync(0xffffffffu, maximum, 1));
+    maximum = fmaxf(maximum, __shfl_xor_sync(0xffffffffu, maximum, 2));
+    const float rescale = exp2_fast(state.maximum[half] - maximum);
+    state.maximum[half] = maximum;
+    float sum = state.sum[half] * rescale;
+#pragma unroll
+    for (int j = 0; j < kChunk / 8; ++j)
+#pragma unroll
+      for (int i = 2 * half; i < 2 * half + 2; ++i) {
+        scores[j][i] = exp2_fast(scores[j][i] - maximum);
+        sum += scores[j][i];
+      }
+    state.sum[half] = sum;
+#pragma unroll
+    for (int j = 0; j < D / 8; ++j) {
+      state.out[j][2 * half] *= rescale;
+      state.out[j][2 * half + 1] *= rescale;
+    }
+  }
+}
+
+/// state.out += weights v.
+template <typename T, int D, int kChunk>
+__device__ __forceinline__ void add_values(const float (&weights)[kChunk / 8][4], const T* v,
+                                           int keys, AttentionState<D>& state) {
+  const int lane = threadIdx.x % 32;
+  const T* rows = v + lane % 16 * kRowStride<D> + lane / 16 * 8;
+#pragma unroll
+  for (int j = 0; j < kChunk / 8; j += 2) {
+    if (j * 8 >= keys) continue;
+    const uint32_t a[4] = {pack_2<T>(weights[j][0], weights[j][1]),
+                           pack_2<T>(weights[j][2], weights[j][3]),
+                           pack_2<T>(weights[j + 1][0], weights[j + 1][1]),
+                           pack_2<T>(weights[j + 1][2], weights[j + 1][3])};
+#pragma unroll
+    for (int i = 0; i < D / 8; i += 2) {
+      uint32_t b[4];
+      ldmatrix_x4_trans(b, rows + j * 8 * kRowStride<D> + i * 8);
+      mma_16816<T>(state.out[i], a, b[0], b[1]);
+      mma_16816<T>(state.out[i + 1], a, b[2], b[3]);
+    }
+  }
+}
+
+/// The lane's partial sums become those of whole rows.
+template <int D>
+__device__ __forceinline__ void finish_sums(AttentionState<D>& state) {
+#pragma unroll
+  for (int half = 0; half < 2; ++half) state.sum[half] = sum_lanes<4>(state.sum[half]);
+}
+
+}  // namespace vitro::cuda
