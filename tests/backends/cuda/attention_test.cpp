@@ -80,7 +80,7 @@ TEST_F(AttentionTest, PeakedWeights) {
   for (const Element element : kElements) check({1, 150, 2, 64}, element, 8.0f);
 }
 
-TEST_F(AttentionTest, RefusesByName) {
+TEST(AttentionRefusalTest, NamesTheReason) {
   const AttentionArgs args{Element::Float32, nullptr, nullptr, 1, 300, 1, 64, 1.0f};
   EXPECT_NE(attention_refusal(args, AttentionVariant::Rows).find("float32"), std::string::npos);
   EXPECT_EQ(attention_variant(args), AttentionVariant::Scalar);

@@ -107,7 +107,7 @@ TEST_F(LocalMixerTest, MapsThatTilesDoNotDivide) {
       check(k, Element::Float16);
 }
 
-TEST_F(LocalMixerTest, RefusesByName) {
+TEST(LocalMixerRefusalTest, NamesTheReason) {
   LocalMixerArgs args{.n = 1, .h = 8, .w = 8, .c = 96};
   EXPECT_NE(local_mixer_refusal(args).find("96"), std::string::npos);
   EXPECT_THROW(local_mixer(args, {}), std::invalid_argument);

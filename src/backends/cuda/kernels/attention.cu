@@ -34,7 +34,7 @@ __device__ __forceinline__ HeadView<T> head_view(const AttentionArgs& args, int 
 
 struct RowsShape {
   int rounds;      // tiles of 16 queries that each warp takes in turn
-  int block_keys;  // keys in shared memory at a time, a multiple of 16
+  int block_keys;  // keys in shared memory at a time, a multiple of the chunk
 };
 
 /// The warp's 16 rows leave through its own rows of shared memory, in pieces of 16 bytes.
@@ -66,7 +66,6 @@ template <typename T, int D, int kChunk, int kWarps>
 __global__ void __launch_bounds__(kWarps * 32, 2)
     attention_rows_kernel(AttentionArgs args, RowsShape shape) {
   extern __shared__ __align__(16) unsigned char shared_bytes[];
-  allow_next();
   const int warp = threadIdx.x / 32;
   const int block_rows = shape.rounds * kWarps * 16;
   T* queries = reinterpret_cast<T*>(shared_bytes);
@@ -76,9 +75,11 @@ __global__ void __launch_bounds__(kWarps * 32, 2)
   const int row0 = blockIdx.x * block_rows;
   const int blocks = (args.t + shape.block_keys - 1) / shape.block_keys;
   wait_for_previous();
+  allow_next();
 
-  load_rows<D>(queries, head.q + row0 * head.stride, head.stride, block_rows, args.t - row0,
-               args.head_dim, threadIdx.x, kWarps * 32);
+  constexpr int kThreads = kWarps * 32;
+  load_rows<D, kThreads>(queries, head.q + row0 * head.stride, head.stride, block_rows,
+                         args.t - row0, args.head_dim, threadIdx.x);
   for (int round = 0; round < shape.rounds; ++round) {
     const int tile = round * kWarps + warp;
     QueryFragments<D> q;
@@ -86,14 +87,14 @@ __global__ void __launch_bounds__(kWarps * 32, 2)
     for (int block = 0; block < blocks; ++block) {
       const int key0 = block * shape.block_keys;
       const int block_keys = min(shape.block_keys, args.t - key0);
-      if (blocks > 1 || round == 0) {
-        const int padded = (block_keys + 15) / 16 * 16;
+      const bool load = blocks > 1 || round == 0;
+      if (load) {
         if (block > 0) __syncthreads();
-        load_rows<D>(keys, head.k + key0 * head.stride, head.stride, padded, block_keys,
-                     args.head_dim, threadIdx.x, kWarps * 32);
+        load_rows<D, kThreads>(keys, head.k + key0 * head.stride, head.stride, shape.block_keys,
+                               block_keys, args.head_dim, threadIdx.x);
         cp_async_commit();
-        load_rows<D>(values, head.v + key0 * head.stride, head.stride, padded, block_keys,
-                     args.head_dim, threadIdx.x, kWarps * 32);
+        load_rows<D, kThreads>(values, head.v + key0 * head.stride, head.stride, shape.block_keys,
+                               block_keys, args.head_dim, threadIdx.x);
         cp_async_commit();
         cp_async_wait<1>();
         __syncthreads();
@@ -101,14 +102,13 @@ __global__ void __launch_bounds__(kWarps * 32, 2)
       if (block == 0) load_queries<D>(q, queries + tile * 16 * kRowStride<D>);
       for (int chunk = 0; chunk < block_keys; chunk += kChunk) {
         float scores[kChunk / 8][4];
-        score_chunk<T, D, kChunk>(scores, q, keys + chunk * kRowStride<D>, block_keys - chunk,
-                                  args.scale * kLog2E);
-        softmax_chunk<D, kChunk>(scores, state);
-        if (chunk == 0 && (blocks > 1 || round == 0)) {
+        score_chunk<T, D, kChunk>(scores, q, keys + chunk * kRowStride<D>, block_keys - chunk);
+        softmax_chunk<D, kChunk>(scores, args.scale * kLog2E, state);
+        if (load && chunk == 0) {
           cp_async_wait<0>();
           __syncthreads();
         }
-        add_values<T, D, kChunk>(scores, values + chunk * kRowStride<D>, block_keys - chunk, state);
+        add_values<T, D, kChunk>(scores, values + chunk * kRowStride<D>, state);
       }
     }
     finish_sums(state);
@@ -127,7 +127,6 @@ __global__ void __launch_bounds__(kMaxWholeKeys / kSplitKeys * 32)
   constexpr int kOutStride = D + 4;
   constexpr int kWarpRows = 16 + 2 * kSplitKeys;
   extern __shared__ __align__(16) unsigned char shared_bytes[];
-  allow_next();
   const int warp = threadIdx.x / 32, lane = threadIdx.x % 32, warps = blockDim.x / 32;
   T* queries = reinterpret_cast<T*>(shared_bytes) + warp * kWarpRows * kRowStride<D>;
   T* keys = queries + 16 * kRowStride<D>;
@@ -137,14 +136,15 @@ __global__ void __launch_bounds__(kMaxWholeKeys / kSplitKeys * 32)
   const int key0 = warp * kSplitKeys;
   const int own_keys = args.t - key0;
   wait_for_previous();
+  allow_next();
 
-  load_rows<D>(queries, head.q + row0 * head.stride, head.stride, 16, args.t - row0, args.head_dim,
-               lane, 32);
-  load_rows<D>(keys, head.k + key0 * head.stride, head.stride, kSplitKeys, own_keys, args.head_dim,
-               lane, 32);
+  load_rows<D, 32>(queries, head.q + row0 * head.stride, head.stride, 16, args.t - row0,
+                   args.head_dim, lane);
+  load_rows<D, 32>(keys, head.k + key0 * head.stride, head.stride, kSplitKeys, own_keys,
+                   args.head_dim, lane);
   cp_async_commit();
-  load_rows<D>(values, head.v + key0 * head.stride, head.stride, kSplitKeys, own_keys,
-               args.head_dim, lane, 32);
+  load_rows<D, 32>(values, head.v + key0 * head.stride, head.stride, kSplitKeys, own_keys,
+                   args.head_dim, lane);
   cp_async_commit();
   cp_async_wait<1>();
   __syncwarp();
@@ -152,11 +152,11 @@ __global__ void __launch_bounds__(kMaxWholeKeys / kSplitKeys * 32)
   load_queries<D>(q, queries);
   AttentionState<D> state;
   float scores[kSplitKeys / 8][4];
-  score_chunk<T, D, kSplitKeys>(scores, q, keys, own_keys, args.scale * kLog2E);
-  softmax_chunk<D, kSplitKeys>(scores, state);
+  score_chunk<T, D, kSplitKeys>(scores, q, keys, own_keys);
+  softmax_chunk<D, kSplitKeys>(scores, args.scale * kLog2E, state);
   cp_async_wait<0>();
   __syncwarp();
-  add_values<T, D, kSplitKeys>(scores, values, own_keys, state);
+  add_values<T, D, kSplitKeys>(scores, values, state);
   finish_sums(state);
 
   // Each warp leaves its rows where its keys and values were; its maxima and sums in the rows of
@@ -180,23 +180,31 @@ __global__ void __launch_bounds__(kMaxWholeKeys / kSplitKeys * 32)
   for (int i = threadIdx.x; i < 16 * (D / 8); i += blockDim.x) {
     const int row = i / (D / 8), column = i % (D / 8) * 8;
     if (row0 + row >= args.t || column >= args.head_dim) continue;
-    const int warp_floats = kWarpRows * kRowStride<D> * static_cast<int>(sizeof(T)) / 4;
+    constexpr int kWarpFloats = kWarpRows * kRowStride<D> * static_cast<int>(sizeof(T)) / 4;
     const float* states = reinterpret_cast<const float*>(shared_bytes) + row;
     const float* outs = reinterpret_cast<const float*>(shared_bytes) +
                         16 * kRowStride<D> * sizeof(T) / 4 + row * kOutStride + column;
-    float maximum = -INFINITY;
-    for (int j = 0; j < warps; ++j) maximum = fmaxf(maximum, states[j * warp_floats]);
+    constexpr int kMaxWarps = kMaxWholeKeys / kSplitKeys;
+    float maxima[kMaxWarps], maximum = -INFINITY;
+#pragma unroll
+    for (int j = 0; j < kMaxWarps; ++j) {
+      maxima[j] = j < warps ? states[j * kWarpFloats] : -INFINITY;
+      maximum = fmaxf(maximum, maxima[j]);
+    }
     float sum = 0, total[8] = {};
-    for (int j = 0; j < warps; ++j) {
-      const float factor = exp2_fast(states[j * warp_floats] - maximum);
-      sum = fmaf(states[j * warp_floats + 16], factor, sum);
+#pragma unroll
+    for (int j = 0; j < kMaxWarps; ++j) {
+      if (j >= warps) break;
+      const float factor = exp2_fast((maxima[j] - maximum) * (args.scale * kLog2E));
+      sum = fmaf(states[j * kWarpFloats + 16], factor, sum);
       float part[8];
-      Eight<float>::load(outs + j * warp_floats).unpack(part);
+      Eight<float>::load(outs + j * kWarpFloats).unpack(part);
 #pragma unroll
       for (int e = 0; e < 8; ++e) total[e] = fmaf(part[e], factor, total[e]);
     }
+    const float inverse = 1.0f / sum;
 #pragma unroll
-    for (int e = 0; e < 8; ++e) total[e] /= sum;
+    for (int e = 0; e < 8; ++e) total[e] *= inverse;
     Eight<T>::store(head.context + (row0 + row) * head.context_stride + column, total);
   }
 }
@@ -204,7 +212,8 @@ __global__ void __launch_bounds__(kMaxWholeKeys / kSplitKeys * 32)
 template <typename T, int D, int kChunk, int kWarps>
 void launch_rows(const AttentionArgs& args, const Launch& launch) {
   const int tiles = (args.t + 15) / 16;
-  RowsShape shape{1, args.t <= kMaxWholeKeys ? (args.t + 15) / 16 * 16 : 128};
+  const int chunks = (args.t + kChunk - 1) / kChunk;
+  RowsShape shape{1, args.t <= kMaxWholeKeys ? chunks * kChunk : kChunk};
   // Keys that fit are loaded once for all queries when the heads alone fill the GPU.
   const int heads = args.n * args.heads;
   if (args.t <= kMaxWholeKeys && heads >= 132) shape.rounds = (tiles + kWarps - 1) / kWarps;
@@ -263,6 +272,8 @@ std::string attention_refusal(const AttentionArgs& args, AttentionVariant varian
   if (args.head_dim % 8 != 0 || args.head_dim > 128)
     return "tensor-core attention needs a head_dim that is a multiple of 8 up to 128, not " +
            std::to_string(args.head_dim);
+  if (!(args.scale > 0))
+    return "tensor-core attention needs a positive scale, not " + std::to_string(args.scale);
   if (!aligned_16(args.qkv) || !aligned_16(args.context))
     return "tensor-core attention needs 16-byte aligned tensors";
   if (variant == AttentionVariant::SplitKeys && args.t > kMaxWholeKeys)

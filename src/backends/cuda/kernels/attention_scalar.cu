@@ -9,8 +9,8 @@ namespace {
 template <typename T>
 __global__ void __launch_bounds__(32) attention_scalar_kernel(AttentionArgs args) {
   extern __shared__ float scores[];  // [t]
-  allow_next();
   wait_for_previous();
+  allow_next();
   const int lane = threadIdx.x;
   const int head = blockIdx.y, image = blockIdx.z, query = blockIdx.x;
   const int64_t width = static_cast<int64_t>(args.heads) * args.head_dim;

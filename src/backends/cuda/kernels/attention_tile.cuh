@@ -18,7 +18,8 @@ __device__ __forceinline__ float exp2_fast(float v) {
 template <int D>
 inline constexpr int kRowStride = D + 8;
 
-/// The output rows so far, in units of exp2(maximum): the lane's rows are lane / 4 and that + 8.
+/// The output rows so far, in units of exp2(scale maximum): the lane's rows are lane / 4 and that
+/// + 8.
 template <int D>
 struct AttentionState {
   float out[D / 8][4] = {};
@@ -29,17 +30,22 @@ struct AttentionState {
 template <int D>
 using QueryFragments = uint32_t[D / 16][4];
 
-/// `rows` rows from global memory into shared memory, zeros above `valid_rows` and beyond head_dim.
-template <int D, typename T>
+/// `rows` rows from global memory into shared memory by kThreads threads, zeros from `valid_rows`
+/// on and beyond head_dim.
+template <int D, int kThreads, typename T>
 __device__ __forceinline__ void load_rows(T* shared, const T* global, int64_t global_stride,
-                                          int rows, int valid_rows, int head_dim, int thread,
-                                          int threads) {
-  constexpr int kChunks = D / 8;
-  for (int i = thread; i < rows * kChunks; i += threads) {
-    const int row = i / kChunks, column = i % kChunks * 8;
-    const bool valid = row < valid_rows && column < head_dim;
-    cp_async_16(shared + row * kRowStride<D> + column,
-                valid ? global + row * global_stride + column : global, valid);
+                                          int rows, int valid_rows, int head_dim, int thread) {
+  constexpr int kChunks = D / 8, kStep = kThreads / kChunks;
+  static_assert(kThreads % kChunks == 0);
+  const int column = thread % kChunks * 8;
+  const bool column_valid = column < head_dim;
+  const T* src = global + thread / kChunks * global_stride + column;
+  T* dst = shared + thread / kChunks * kRowStride<D> + column;
+#pragma unroll 8
+  for (int row = thread / kChunks; row < rows; row += kStep) {
+    cp_async_16(dst, src, column_valid && row < valid_rows);
+    src += kStep * global_stride;
+    dst += kStep * kRowStride<D>;
   }
 }
 
@@ -51,18 +57,16 @@ __device__ __forceinline__ void load_queries(QueryFragments<D>& q, const T* shar
     ldmatrix_x4(q[i], shared + lane % 16 * kRowStride<D> + i * 16 + lane / 16 * 8);
 }
 
-/// scores = scale q k^T for the first `keys` of kChunk keys, -infinity for the others.
+/// scores = q k^T for the first `keys` of kChunk keys, -infinity for the others.
 template <typename T, int D, int kChunk>
 __device__ __forceinline__ void score_chunk(float (&scores)[kChunk / 8][4],
-                                            const QueryFragments<D>& q, const T* k, int keys,
-                                            float scale) {
+                                            const QueryFragments<D>& q, const T* k, int keys) {
   const int lane = threadIdx.x % 32;
   const T* rows = k + (lane % 8 + lane / 16 * 8) * kRowStride<D> + lane / 8 % 2 * 8;
 #pragma unroll
   for (int j = 0; j < kChunk / 8; j += 2) {
 #pragma unroll
     for (int i = 0; i < 4; ++i) scores[j][i] = scores[j + 1][i] = 0;
-    if (j * 8 >= keys) continue;
 #pragma unroll
     for (int i = 0; i < D / 16; ++i) {
       uint32_t b[4];
@@ -71,16 +75,17 @@ __device__ __forceinline__ void score_chunk(float (&scores)[kChunk / 8][4],
       mma_16816<T>(scores[j + 1], q[i], b[2], b[3]);
     }
   }
+  if (keys >= kChunk) return;
 #pragma unroll
   for (int j = 0; j < kChunk / 8; ++j)
 #pragma unroll
     for (int i = 0; i < 4; ++i)
-      scores[j][i] = j * 8 + lane % 4 * 2 + i % 2 < keys ? scores[j][i] * scale : -INFINITY;
+      if (j * 8 + lane % 4 * 2 + i % 2 >= keys) scores[j][i] = -INFINITY;
 }
 
-/// scores become weights in units of exp2(maximum); what is already in the state is rescaled.
+/// scores become weights in units of exp2(scale maximum); what is already in the state is rescaled.
 template <int D, int kChunk>
-__device__ __forceinline__ void softmax_chunk(float (&scores)[kChunk / 8][4],
+__device__ __forceinline__ void softmax_chunk(float (&scores)[kChunk / 8][4], float scale,
                                               AttentionState<D>& state) {
 #pragma unroll
   for (int half = 0; half < 2; ++half) {
@@ -90,17 +95,19 @@ __device__ __forceinline__ void softmax_chunk(float (&scores)[kChunk / 8][4],
       maximum = fmaxf(maximum, fmaxf(scores[j][2 * half], scores[j][2 * half + 1]));
     maximum = fmaxf(maximum, __shfl_xor_sync(0xffffffffu, maximum, 1));
     maximum = fmaxf(maximum, __shfl_xor_sync(0xffffffffu, maximum, 2));
-    const float rescale = exp2_fast(state.maximum[half] - maximum);
+    const float rescale = exp2_fast((state.maximum[half] - maximum) * scale);
     state.maximum[half] = maximum;
-    float sum = state.sum[half] * rescale;
+    const float offset = -maximum * scale;
+    float sums[2] = {state.sum[half] * rescale, 0};
 #pragma unroll
     for (int j = 0; j < kChunk / 8; ++j)
 #pragma unroll
-      for (int i = 2 * half; i < 2 * half + 2; ++i) {
-        scores[j][i] = exp2_fast(scores[j][i] - maximum);
-        sum += scores[j][i];
+      for (int i = 0; i < 2; ++i) {
+        float& score = scores[j][2 * half + i];
+        score = exp2_fast(fmaf(score, scale, offset));
+        sums[i] += score;
       }
-    state.sum[half] = sum;
+    state.sum[half] = sums[0] + sums[1];
 #pragma unroll
     for (int j = 0; j < D / 8; ++j) {
       state.out[j][2 * half] *= rescale;
@@ -112,12 +119,11 @@ __device__ __forceinline__ void softmax_chunk(float (&scores)[kChunk / 8][4],
 /// state.out += weights v.
 template <typename T, int D, int kChunk>
 __device__ __forceinline__ void add_values(const float (&weights)[kChunk / 8][4], const T* v,
-                                           int keys, AttentionState<D>& state) {
+                                           AttentionState<D>& state) {
   const int lane = threadIdx.x % 32;
   const T* rows = v + lane % 16 * kRowStride<D> + lane / 16 * 8;
 #pragma unroll
   for (int j = 0; j < kChunk / 8; j += 2) {
-    if (j * 8 >= keys) continue;
     const uint32_t a[4] = {pack_2<T>(weights[j][0], weights[j][1]),
                            pack_2<T>(weights[j][2], weights[j][3]),
                            pack_2<T>(weights[j + 1][0], weights[j + 1][1]),

@@ -17,7 +17,6 @@ __global__ void __launch_bounds__(kMaxThreads)
     depthwise_conv2d_strip_kernel(DepthwiseConv2dArgs args, int strips_per_row, int strips) {
   // [tap][half of the 8 channels][group][4]: eight lanes read 128 bytes in a row
   __shared__ float4 weights[K * K][2][kGroups];
-  allow_next();
   const int lane_group = threadIdx.x % kGroups;
   const int first_group = blockIdx.y * kGroups;
   const int groups = args.c / 8;
@@ -44,6 +43,7 @@ __global__ void __launch_bounds__(kMaxThreads)
   const int image = strip / strips_per_row / args.oh;
   __syncthreads();
   wait_for_previous();
+  allow_next();
   if (!active) return;
 
   const T* x = static_cast<const T*>(args.x) +
@@ -87,8 +87,8 @@ __global__ void __launch_bounds__(kMaxThreads)
 
 template <typename T>
 __global__ void depthwise_conv2d_any_kernel(DepthwiseConv2dArgs args, int64_t count) {
-  allow_next();
   wait_for_previous();
+  allow_next();
   const int64_t i = static_cast<int64_t>(blockIdx.x) * blockDim.x + threadIdx.x;
   if (i >= count) return;
   const int channel = static_cast<int>(i % args.c);

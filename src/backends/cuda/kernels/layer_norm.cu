@@ -18,7 +18,6 @@ __device__ __forceinline__ void load_affine(const float* values, int column, boo
 /// kLanes lanes hold a row in registers, 8 consecutive elements of it at a time, kVectors times.
 template <typename T, int kLanes, int kVectors>
 __global__ void __launch_bounds__(kThreads) layer_norm_registers_kernel(LayerNormArgs args) {
-  allow_next();
   const int lane = threadIdx.x % kLanes;
   const int64_t row = static_cast<int64_t>(blockIdx.x) * (kThreads / kLanes) + threadIdx.x / kLanes;
   float weight[kVectors][8], bias[kVectors][8];
@@ -29,6 +28,7 @@ __global__ void __launch_bounds__(kThreads) layer_norm_registers_kernel(LayerNor
     load_affine(args.bias, column, column < args.c, 0.0f, bias[i]);
   }
   wait_for_previous();
+  allow_next();
   float v[kVectors][8];
   float sum = 0;
 #pragma unroll
@@ -66,8 +66,8 @@ __global__ void __launch_bounds__(kThreads) layer_norm_registers_kernel(LayerNor
 /// A warp per row, which it reads three times.
 template <typename T>
 __global__ void __launch_bounds__(kThreads) layer_norm_any_kernel(LayerNormArgs args) {
-  allow_next();
   wait_for_previous();
+  allow_next();
   const int lane = threadIdx.x % 32;
   const int64_t row = static_cast<int64_t>(blockIdx.x) * (kThreads / 32) + threadIdx.x / 32;
   if (row >= args.rows) return;

@@ -12,16 +12,15 @@ constexpr int round_up(int value, int multiple) {
   return (value + multiple - 1) / multiple * multiple;
 }
 
-/// What a CTA holds and how its warps share the work. kP and kR of a depthwise convolution: a unit
+/// What a CTA holds and how its warps share the work. kR and kP of a depthwise convolution: a unit
 /// of a warp is kR rows of kP pixels for 64 channels, two a lane; they divide the region exactly.
 /// kM m16 tiles by kN n8 tiles are one warp's piece of a product.
 template <int C_, int kHeight, int kWidth, int kWarps_, int kZR_, int kZP_, int kOutR_, int kOutP_,
-          int kM1_, int kM2_, int kN_, bool kBothWeights_>
+          int kM1_, int kN1_, int kM2_, int kN2_>
 struct MixerTile {
   static constexpr int C = C_, kOutH = kHeight, kOutW = kWidth, kWarps = kWarps_;
   static constexpr int kZR = kZR_, kZP = kZP_, kOutR = kOutR_, kOutP = kOutP_;
-  static constexpr int kM1 = kM1_, kM2 = kM2_, kN = kN_;
-  static constexpr bool kBothWeights = kBothWeights_;  // conv2's beside conv1's, or in their place
+  static constexpr int kM1 = kM1_, kN1 = kN1_, kM2 = kM2_, kN2 = kN2_;
   static constexpr int kThreads = kWarps * 32;
   static constexpr int kXH = kOutH + 6, kXW = kOutW + 6, kZH = kOutH + 4, kZW = kOutW + 4;
   static constexpr int kZPixels = kZH * kZW, kOutPixels = kOutH * kOutW;
@@ -29,74 +28,84 @@ struct MixerTile {
                        kOutRows = round_up(kOutPixels, 16 * kM2);
   static constexpr int kStride =
       C + 8;  // odd in units of 16 bytes: rows of an ldmatrix in different banks
-  // In elements of 16 bits. conv1's result takes the place of x.
-  static constexpr int kXOrHidden = std::max(kXH * kXW * C, kZPixels* kStride);
-  static constexpr int kZ = kZRows * kStride, kMixed = kOutRows * kStride, kMatrix = C * kStride;
+  // In elements of 16 bits. x, then conv1's result, then the 5x5 convolution's lie in one place.
+  static constexpr int kFirst = std::max({kXH * kXW * C, kZPixels* kStride, kOutRows* kStride});
+  static constexpr int kZ = kZRows * kStride, kMatrix = C * kStride;
   static constexpr int kFloats = (9 + 25 + 3) * C;
-  static constexpr int kSharedBytes =
-      2 * (kXOrHidden + kZ + kMixed + kMatrix * (kBothWeights ? 2 : 1)) + 4 * kFloats;
-  static_assert(kZH % kZR == 0 && kZW % kZP == 0 && kOutH % kOutR == 0 && kOutW % kOutP == 0);
-  static_assert(C % 64 == 0 && C % (8 * kN) == 0 && kSharedBytes <= 227 * 1024);
+  static constexpr int kSharedBytes = 2 * (kFirst + kZ + 2 * kMatrix) + 4 * kFloats;
+  static constexpr int kCtasPerSm = std::min(kSharedBytes <= 113 * 1024 ? 2 : 1, 1024 / kThreads);
+  static_assert(C % 64 == 0 && kSharedBytes <= 227 * 1024);
 };
 
 template <typename Tile, typename T>
 __device__ __forceinline__ void load_matrix(T* shared, const void* weight) {
-  constexpr int kChunks = Tile::C / 8;
-  for (int i = threadIdx.x; i < Tile::C * kChunks; i += Tile::kThreads)
-    cp_async_16(shared + i / kChunks * Tile::kStride + i % kChunks * 8,
-                static_cast<const T*>(weight) + i * 8);
+  constexpr int kChunks = Tile::C / 8, kStep = Tile::kThreads / kChunks;
+  const int row = threadIdx.x / kChunks, column = threadIdx.x % kChunks * 8;
+  const T* src = static_cast<const T*>(weight) + threadIdx.x * 8;
+#pragma unroll
+  for (int i = 0; i < Tile::C; i += kStep)
+    cp_async_16(shared + (row + i) * Tile::kStride + column, src + i * Tile::C);
 }
 
 template <typename Tile>
 __device__ __forceinline__ void load_floats(float* shared, const float* values, int count) {
-  for (int i = threadIdx.x; i < count / 4; i += Tile::kThreads)
-    cp_async_16(shared + i * 4, values + i * 4);
+  for (int i = threadIdx.x * 4; i < count; i += Tile::kThreads * 4)
+    cp_async_16(shared + i, values + i);
 }
 
-/// x and a border of 3 pixels, zeros outside the image.
+/// x and a border of 3 pixels, zeros outside the image. A row of it lies in one piece.
 template <typename Tile, typename T>
 __device__ __forceinline__ void load_x(T* shared, const T* x, int y0, int x0, int h, int w) {
-  constexpr int kChunks = Tile::C / 8;
-  for (int i = threadIdx.x; i < Tile::kXH * Tile::kXW * kChunks; i += Tile::kThreads) {
-    const int pixel = i / kChunks;
-    const int row = y0 - 3 + pixel / Tile::kXW, column = x0 - 3 + pixel % Tile::kXW;
-    const bool inside = row >= 0 && row < h && column >= 0 && column < w;
-    cp_async_16(
-        shared + i * 8,
-        inside ? x + (static_cast<int64_t>(row) * w + column) * Tile::C + i % kChunks * 8 : x,
-        inside);
+  constexpr int kChunks = Tile::C / 8, kRowChunks = Tile::kXW * kChunks;
+  const int lane = threadIdx.x % 32;
+  for (int row = threadIdx.x / 32; row < Tile::kXH; row += Tile::kWarps) {
+    const bool row_inside = y0 - 3 + row >= 0 && y0 - 3 + row < h;
+    const T* src = x + (static_cast<int64_t>(y0 - 3 + row) * w + x0 - 3) * Tile::C + lane * 8;
+    T* dst = shared + row * Tile::kXW * Tile::C + lane * 8;
+#pragma unroll
+    for (int i = 0; i < kRowChunks; i += 32) {
+      const int column = x0 - 3 + (i + lane) / kChunks;
+      if (i + 32 <= kRowChunks || i + lane < kRowChunks)
+        cp_async_16(dst + i * 8, src + i * 8, row_inside && column >= 0 && column < w);
+    }
   }
 }
 
-/// dst = depthwise K x K of src, both in shared memory; src starts (K - 1) / 2 pixels before dst.
-/// Weights stay in registers and every pixel of src is read once a unit.
-template <typename Tile, typename T, int K, int H, int W, int R, int P>
-__device__ __forceinline__ void depthwise(T* dst, int dst_stride, const T* src, int src_stride,
-                                          const float* weight, const float* bias) {
-  constexpr int kSlices = Tile::C / 64, kUnits = (H / R) * (W / P), kSourceW = W + K - 1;
-  static_assert(Tile::kWarps % kSlices == 0);
-  const int warp = threadIdx.x / 32;
-  const int channel = warp % kSlices * 64 + threadIdx.x % 32 * 2;
-  float2 w[K * K];
+template <typename Tile, typename T>
+__device__ __forceinline__ void store_y(T* y, const T* z, int y0, int x0, int h, int w) {
+  constexpr int kChunks = Tile::C / 8, kRowChunks = Tile::kOutW * kChunks;
+  const int lane = threadIdx.x % 32;
+  for (int row = threadIdx.x / 32; row < Tile::kOutH && y0 + row < h; row += Tile::kWarps) {
+    T* dst = y + (static_cast<int64_t>(y0 + row) * w + x0) * Tile::C;
+    const T* src = z + ((row + 2) * Tile::kZW + 2) * Tile::kStride;
 #pragma unroll
-  for (int i = 0; i < K * K; ++i)
-    w[i] = *reinterpret_cast<const float2*>(weight + i * Tile::C + channel);
-  const float2 start =
-      bias != nullptr ? *reinterpret_cast<const float2*>(bias + channel) : float2{0, 0};
-  for (int unit = warp / kSlices; unit < kUnits; unit += Tile::kWarps / kSlices) {
-    const int y0 = unit / (W / P) * R, x0 = unit % (W / P) * P;
-    float2 acc[R][P];
+    for (int i = 0; i < kRowChunks; i += 32) {
+      const int pixel = (i + lane) / kChunks, channel = (i + lane) % kChunks * 8;
+      if (i + lane < kRowChunks && x0 + pixel < w)
+        *reinterpret_cast<uint4*>(dst + pixel * Tile::C + channel) =
+            *reinterpret_cast<const uint4*>(src + pixel * Tile::kStride + channel);
+    }
+  }
+}
+
+/// A warp's sums of one unit of a depthwise K x K convolution of a map of kWidth outputs a row.
+/// Each pixel of src, which starts (K - 1) / 2 before the unit, is read once.
+template <typename T, int K, int R, int P>
+struct DepthwiseUnit {
+  float2 sums[R][P];
+
+  __device__ __forceinline__ void run(const T* src, int src_width, int src_stride,
+                                      const float2 (&w)[K * K], float2 bias) {
 #pragma unroll
     for (int r = 0; r < R; ++r)
 #pragma unroll
-      for (int p = 0; p < P; ++p) acc[r][p] = start;
+      for (int p = 0; p < P; ++p) sums[r][p] = bias;
 #pragma unroll
-    for (int row = 0; row < R + K - 1; ++row) {
-      const T* line = src + ((y0 + row) * kSourceW + x0) * src_stride + channel;
+    for (int row = 0; row < R + K - 1; ++row)
 #pragma unroll
       for (int column = 0; column < P + K - 1; ++column) {
-        const float2 v =
-            unpack_2<T>(*reinterpret_cast<const uint32_t*>(line + column * src_stride));
+        const float2 v = unpack_2<T>(
+            *reinterpret_cast<const uint32_t*>(src + (row * src_width + column) * src_stride));
 #pragma unroll
         for (int r = 0; r < R; ++r) {
           if (row - r < 0 || row - r >= K) continue;
@@ -104,33 +113,89 @@ __device__ __forceinline__ void depthwise(T* dst, int dst_stride, const T* src, 
           for (int b = 0; b < K; ++b) {
             if (column - b < 0 || column - b >= P) continue;
             const float2 tap = w[(row - r) * K + b];
-            float2& sum = acc[r][column - b];
+            float2& sum = sums[r][column - b];
             sum.x = fmaf(tap.x, v.x, sum.x);
             sum.y = fmaf(tap.y, v.y, sum.y);
           }
         }
       }
-    }
+  }
+  __device__ __forceinline__ void store(T* dst, int width, int stride) const {
 #pragma unroll
     for (int r = 0; r < R; ++r)
 #pragma unroll
       for (int p = 0; p < P; ++p)
-        *reinterpret_cast<uint32_t*>(dst + ((y0 + r) * W + x0 + p) * dst_stride + channel) =
-            pack_2<T>(acc[r][p].x, acc[r][p].y);
+        *reinterpret_cast<uint32_t*>(dst + (r * width + p) * stride) =
+            pack_2<T>(sums[r][p].x, sums[r][p].y);
+  }
+};
+
+template <int kTaps, int C>
+__device__ __forceinline__ void load_taps(float2 (&w)[kTaps], const float* weight) {
+#pragma unroll
+  for (int i = 0; i < kTaps; ++i) w[i] = *reinterpret_cast<const float2*>(weight + i * C);
+}
+
+/// z = dw3x3(x) + bias
+template <typename Tile, typename T>
+__device__ __forceinline__ void make_z(T* z, const T* x, const float* weight, const float* bias) {
+  constexpr int kSlices = Tile::C / 64, kR = Tile::kZR, kP = Tile::kZP, kColumns = Tile::kZW / kP;
+  static_assert(Tile::kZH % kR == 0 && Tile::kZW % kP == 0 && Tile::kWarps % kSlices == 0);
+  const int warp = threadIdx.x / 32, channel = warp % kSlices * 64 + threadIdx.x % 32 * 2;
+  float2 w[9];
+  load_taps<9, Tile::C>(w, weight + channel);
+  const float2 start = *reinterpret_cast<const float2*>(bias + channel);
+  for (int unit = warp / kSlices; unit < Tile::kZH / kR * kColumns;
+       unit += Tile::kWarps / kSlices) {
+    const int row = unit / kColumns * kR, column = unit % kColumns * kP;
+    DepthwiseUnit<T, 3, kR, kP> sums;
+    sums.run(x + (row * Tile::kXW + column) * Tile::C + channel, Tile::kXW, Tile::C, w, start);
+    sums.store(z + (row * Tile::kZW + column) * Tile::kStride + channel, Tile::kZW, Tile::kStride);
   }
 }
 
-/// a weight^T for kRows rows of a, piece by piece; finish(row, column, two sums) for each pair of
-/// columns.
-template <typename Tile, typename T, int kRows, int M, typename Finish>
-__device__ __forceinline__ void product(const T* a, const T* weight, Finish&& finish) {
-  constexpr int N = Tile::kN, kStride = Tile::kStride, kColumns = Tile::C / (8 * N);
+/// dw5x5(conv1's result) in its place: every warp has read its unit before one writes.
+template <typename Tile, typename T>
+__device__ __forceinline__ void mix(T* map, const float* weight) {
+  constexpr int kSlices = Tile::C / 64, kR = Tile::kOutR, kP = Tile::kOutP,
+                kColumns = Tile::kOutW / kP;
+  constexpr int kUnits = Tile::kOutH / kR * kColumns;
+  static_assert(Tile::kOutH % kR == 0 && Tile::kOutW % kP == 0 && kUnits * kSlices <= Tile::kWarps);
+  const int warp = threadIdx.x / 32, channel = warp % kSlices * 64 + threadIdx.x % 32 * 2;
+  const int unit = warp / kSlices;
+  const int row = unit / kColumns * kR, column = unit % kColumns * kP;
+  DepthwiseUnit<T, 5, kR, kP> sums;
+  if (unit < kUnits) {
+    float2 w[25];
+    load_taps<25, Tile::C>(w, weight + channel);
+    sums.run(map + (row * Tile::kZW + column) * Tile::kStride + channel, Tile::kZW, Tile::kStride,
+             w, float2{0, 0});
+  }
+  __syncthreads();
+  if (unit < kUnits)
+    sums.store(map + (row * Tile::kOutW + column) * Tile::kStride + channel, Tile::kOutW,
+               Tile::kStride);
+}
+
+/// a weight^T + bias for kRows rows of a, piece by piece: finish_row(row) says where the row goes,
+/// and finish(place, column, two sums) takes each pair of columns.
+template <typename Tile, typename T, int kRows, int M, int N, typename FinishRow, typename Finish>
+__device__ __forceinline__ void product(const T* a, const T* weight, const float* bias,
+                                        FinishRow&& finish_row, Finish&& finish) {
+  constexpr int kStride = Tile::kStride, kColumns = Tile::C / (8 * N);
   const int lane = threadIdx.x % 32;
   for (int piece = threadIdx.x / 32; piece < kRows / (16 * M) * kColumns; piece += Tile::kWarps) {
     const int row0 = piece / kColumns * 16 * M, column0 = piece % kColumns * 8 * N;
     const T* a_rows = a + (row0 + lane % 16) * kStride + lane / 16 * 8;
     const T* w_rows = weight + (column0 + lane % 8 + lane / 16 * 8) * kStride + lane / 8 % 2 * 8;
-    float acc[M][N][4] = {};
+    float acc[M][N][4];
+#pragma unroll
+    for (int j = 0; j < N; ++j) {
+      const float2 start = *reinterpret_cast<const float2*>(bias + column0 + j * 8 + lane % 4 * 2);
+#pragma unroll
+      for (int i = 0; i < M; ++i)
+        acc[i][j][0] = acc[i][j][2] = start.x, acc[i][j][1] = acc[i][j][3] = start.y;
+    }
 #pragma unroll
     for (int k = 0; k < Tile::C; k += 16) {
       uint32_t fragments[M][4];
@@ -150,104 +215,121 @@ __device__ __forceinline__ void product(const T* a, const T* weight, Finish&& fi
 #pragma unroll
     for (int i = 0; i < M; ++i)
 #pragma unroll
-      for (int half = 0; half < 2; ++half)
+      for (int half = 0; half < 2; ++half) {
+        const auto place = finish_row(row0 + i * 16 + half * 8 + lane / 4);
 #pragma unroll
         for (int j = 0; j < N; ++j)
-          finish(row0 + i * 16 + half * 8 + lane / 4, column0 + j * 8 + lane % 4 * 2,
+          finish(place, column0 + j * 8 + lane % 4 * 2,
                  float2{acc[i][j][2 * half], acc[i][j][2 * half + 1]});
+      }
   }
 }
 
-/// grid (tiles of an image, images)
+template <typename T>
+struct HiddenRow {
+  T* row;  // null: not a pixel of the region
+  bool inside;
+};
+
+/// A CTA takes tiles of all images in turn; their weights stay in its shared memory.
 template <typename Tile, typename T>
-__global__ void __launch_bounds__(Tile::kThreads, Tile::kSharedBytes <= 113 * 1024 ? 2 : 1)
+__global__ void __launch_bounds__(Tile::kThreads, Tile::kCtasPerSm)
     local_mixer_kernel(LocalMixerArgs args) {
   constexpr int C = Tile::C, kStride = Tile::kStride;
   extern __shared__ __align__(16) unsigned char shared_bytes[];
-  T* x = reinterpret_cast<T*>(shared_bytes);
-  T* hidden = x;
-  T* z = x + Tile::kXOrHidden;
-  T* mixed = z + Tile::kZ;
-  T* conv1 = mixed + Tile::kMixed;
-  T* conv2 = conv1 + (Tile::kBothWeights ? Tile::kMatrix : 0);
+  T* first = reinterpret_cast<T*>(shared_bytes);
+  T* z = first + Tile::kFirst;
+  T* conv1 = z + Tile::kZ;
+  T* conv2 = conv1 + Tile::kMatrix;
   float* pos_weight = reinterpret_cast<float*>(conv2 + Tile::kMatrix);
   float* spatial_weight = pos_weight + 9 * C;
   float* pos_bias = spatial_weight + 25 * C;
   float* conv1_bias = pos_bias + C;
   float* conv2_bias = conv1_bias + C;
 
-  allow_next();
   load_floats<Tile>(pos_weight, args.pos_weight, 9 * C);
   load_floats<Tile>(spatial_weight, args.spatial_weight, 25 * C);
   load_floats<Tile>(pos_bias, args.pos_bias, C);
   load_floats<Tile>(conv1_bias, args.conv1_bias, C);
   load_floats<Tile>(conv2_bias, args.conv2_bias, C);
   load_matrix<Tile>(conv1, args.conv1_weight);
-  if (Tile::kBothWeights) load_matrix<Tile>(conv2, args.conv2_weight);
+  load_matrix<Tile>(conv2, args.conv2_weight);
   const int tiles_x = (args.w + Tile::kOutW - 1) / Tile::kOutW;
-  const int y0 = static_cast<int>(blockIdx.x) / tiles_x * Tile::kOutH;
-  const int x0 = static_cast<int>(blockIdx.x) % tiles_x * Tile::kOutW;
-  const int64_t image = static_cast<int64_t>(blockIdx.y) * args.h * args.w * C;
-  wait_for_previous();
-
-  load_x<Tile>(x, static_cast<const T*>(args.x) + image, y0, x0, args.h, args.w);
-  cp_async_commit();
-  cp_async_wait<0>();
-  __syncthreads();
-  depthwise<Tile, T, 3, Tile::kZH, Tile::kZW, Tile::kZR, Tile::kZP>(z, kStride, x, C, pos_weight,
-                                                                    pos_bias);
-  __syncthreads();
-  product<Tile, T, Tile::kZRows, Tile::kM1>(z, conv1, [&](int row, int column, float2 sum) {
-    const int map_y = y0 - 2 + row / Tile::kZW, map_x = x0 - 2 + row % Tile::kZW;
-    // The padding of the 5x5 convolution is zero, not what conv1 makes of nothing.
-    const bool inside = map_y >= 0 && map_y < args.h && map_x >= 0 && map_x < args.w;
-    const float2 bias = *reinterpret_cast<const float2*>(conv1_bias + column);
-    if (row < Tile::kZPixels)
-      *reinterpret_cast<uint32_t*>(hidden + row * kStride + column) =
-          inside ? pack_2<T>(sum.x + bias.x, sum.y + bias.y) : 0;
-  });
-  __syncthreads();
-  if (!Tile::kBothWeights) {
-    load_matrix<Tile>(conv2, args.conv2_weight);
+  const int image_tiles = (args.h + Tile::kOutH - 1) / Tile::kOutH * tiles_x;
+  const int64_t image_size = static_cast<int64_t>(args.h) * args.w * C;
+  const auto load_tile = [&](int tile) {
+    load_x<Tile>(first, static_cast<const T*>(args.x) + tile / image_tiles * image_size,
+                 tile % image_tiles / tiles_x * Tile::kOutH, tile % tiles_x * Tile::kOutW, args.h,
+                 args.w);
     cp_async_commit();
-  }
-  depthwise<Tile, T, 5, Tile::kOutH, Tile::kOutW, Tile::kOutR, Tile::kOutP>(
-      mixed, kStride, hidden, kStride, spatial_weight, nullptr);
-  if (!Tile::kBothWeights) cp_async_wait<0>();
-  __syncthreads();
-  product<Tile, T, Tile::kOutRows, Tile::kM2>(mixed, conv2, [&](int row, int column, float2 sum) {
-    if (row >= Tile::kOutPixels) return;
-    const int pixel = (row / Tile::kOutW + 2) * Tile::kZW + row % Tile::kOutW + 2;
-    auto* place = reinterpret_cast<uint32_t*>(z + pixel * kStride + column);
-    const float2 bias = *reinterpret_cast<const float2*>(conv2_bias + column);
-    const float2 residual = unpack_2<T>(*place);
-    *place = pack_2<T>(residual.x + (sum.x + bias.x), residual.y + (sum.y + bias.y));
-  });
-  __syncthreads();
-  T* y = static_cast<T*>(args.y) + image;
-  for (int i = threadIdx.x; i < Tile::kOutPixels * (C / 8); i += Tile::kThreads) {
-    const int row = i / (C / 8) / Tile::kOutW, column = i / (C / 8) % Tile::kOutW,
-              channel = i % (C / 8) * 8;
-    if (y0 + row < args.h && x0 + column < args.w)
-      *reinterpret_cast<uint4*>(y + (static_cast<int64_t>(y0 + row) * args.w + x0 + column) * C +
-                                channel) =
-          *reinterpret_cast<const uint4*>(z + ((row + 2) * Tile::kZW + column + 2) * kStride +
-                                          channel);
+  };
+  wait_for_previous();
+  allow_next();
+
+  load_tile(blockIdx.x);
+  for (int tile = blockIdx.x; tile < image_tiles * args.n; tile += gridDim.x) {
+    const int y0 = tile % image_tiles / tiles_x * Tile::kOutH, x0 = tile % tiles_x * Tile::kOutW;
+    cp_async_wait<0>();
+    __syncthreads();
+    make_z<Tile>(z, first, pos_weight, pos_bias);
+    __syncthreads();
+    product<Tile, T, Tile::kZRows, Tile::kM1, Tile::kN1>(
+        z, conv1, conv1_bias,
+        [&](int row) {
+          // The padding of the 5x5 convolution is zero, not what conv1 makes of nothing.
+          const int map_y = y0 - 2 + row / Tile::kZW, map_x = x0 - 2 + row % Tile::kZW;
+          return HiddenRow<T>{row < Tile::kZPixels ? first + row * kStride : nullptr,
+                              map_y >= 0 && map_y < args.h && map_x >= 0 && map_x < args.w};
+        },
+        [&](HiddenRow<T> place, int column, float2 sum) {
+          if (place.row != nullptr)
+            *reinterpret_cast<uint32_t*>(place.row + column) =
+                place.inside ? pack_2<T>(sum.x, sum.y) : 0;
+        });
+    __syncthreads();
+    mix<Tile>(first, spatial_weight);
+    __syncthreads();
+    product<Tile, T, Tile::kOutRows, Tile::kM2, Tile::kN2>(
+        first, conv2, conv2_bias,
+        [&](int row) {
+          return row < Tile::kOutPixels
+                     ? z + ((row / Tile::kOutW + 2) * Tile::kZW + row % Tile::kOutW + 2) * kStride
+                     : nullptr;
+        },
+        [&](T* z_row, int column, float2 sum) {
+          if (z_row == nullptr) return;
+          auto* place = reinterpret_cast<uint32_t*>(z_row + column);
+          const float2 residual = unpack_2<T>(*place);
+          *place = pack_2<T>(residual.x + sum.x, residual.y + sum.y);
+        });
+    __syncthreads();
+    if (tile + gridDim.x < image_tiles * args.n) load_tile(tile + gridDim.x);
+    store_y<Tile>(static_cast<T*>(args.y) + tile / image_tiles * image_size, z, y0, x0, args.h,
+                  args.w);
   }
 }
 
 // The extents of 56 x 56 and 28 x 28 maps are multiples of all tiles'.
-//                        c, tile,   warps, z unit, out unit, pieces, both weights
-using Small64 = MixerTile<64, 4, 7, 8, 1, 11, 1, 7, 1, 1, 4, true>;
-using Large64 = MixerTile<64, 8, 14, 8, 3, 9, 2, 7, 2, 1, 8, true>;
-using Small128 = MixerTile<128, 4, 4, 8, 2, 4, 1, 4, 1, 1, 4, true>;
-using Large128 = MixerTile<128, 14, 7, 16, 1, 11, 2, 7, 2, 1, 8, false>;
+//                         c, tile, warps, z unit, mix unit, pieces of conv1 and conv2
+using Small64 = MixerTile<64, 4, 8, 16, 1, 6, 1, 2, 1, 4, 1, 2>;
+using Large64 = MixerTile<64, 8, 14, 8, 3, 9, 2, 7, 2, 8, 1, 8>;
+using Small128 = MixerTile<128, 4, 4, 16, 1, 8, 1, 2, 1, 4, 1, 2>;
+using Large128 = MixerTile<128, 14, 7, 16, 3, 11, 2, 7, 2, 8, 1, 8>;
+
+/// Of the current device.
+int multiprocessors() {
+  int device = 0, count = 0;
+  check_cuda(cudaGetDevice(&device), "local_mixer");
+  check_cuda(cudaDeviceGetAttribute(&count, cudaDevAttrMultiProcessorCount, device), "local_mixer");
+  return count;
+}
 
 template <typename Tile>
 void launch_tile(const LocalMixerArgs& args, const Launch& launch) {
+  const int64_t tiles = static_cast<int64_t>((args.h + Tile::kOutH - 1) / Tile::kOutH) *
+                        ((args.w + Tile::kOutW - 1) / Tile::kOutW) * args.n;
   const dim3 grid(
-      ((args.h + Tile::kOutH - 1) / Tile::kOutH) * ((args.w + Tile::kOutW - 1) / Tile::kOutW),
-      args.n);
+      static_cast<unsigned>(std::min<int64_t>(tiles, multiprocessors() * Tile::kCtasPerSm)));
   const auto run = [&](auto kernel) {
     launch_kernel("local_mixer", kernel, grid, dim3(Tile::kThreads), Tile::kSharedBytes, launch,
                   args);
@@ -269,7 +351,6 @@ std::string local_mixer_refusal(const LocalMixerArgs& args) {
     return "the fused local_mixer stores float16 or bfloat16, not float32";
   if (args.c != 64 && args.c != 128)
     return "the fused local_mixer has widths 64 and 128, not " + std::to_string(args.c);
-  if (args.n > 65535) return "at most 65535 images in one launch, not " + std::to_string(args.n);
   for (const void* pointer :
        {args.x, static_cast<const void*>(args.y), args.conv1_weight, args.conv2_weight,
         static_cast<const void*>(args.pos_weight), static_cast<const void*>(args.spatial_weight)})
