@@ -12,6 +12,7 @@
 #include "backends/cuda/kernels/linear.h"
 #include "backends/cuda/kernels/linear_cost.h"
 #include "backends/cuda/kernels/linear_mma.h"
+#include "backends/cuda/kernels/mlp.h"
 #include "cuda/graph_timing.h"
 
 // Every product of UniFormer-S at 224 x 224 in float16: graphs of dependent launches, each with weights
@@ -150,10 +151,70 @@ void time_embedding(Report& report, const Embedding& e, int batch, const Noise& 
   report.total += std::min(best, at_chosen), report.total_chosen += at_chosen;
 }
 
+struct Mlp {
+  const char* name;
+  int tokens, c;
+};
+constexpr Mlp kMlps[] = {{"s1.mlp", 3136, 64}, {"s2.mlp", 784, 128}};
+
+void time_mlp(Report& report, const Mlp& p, int batch, const Noise& weights, const Noise& vectors) {
+  MlpArgs a;
+  a.m = batch * p.tokens, a.c = p.c, a.hidden = 4 * p.c;
+  const size_t bytes = 2ull * a.m * a.c, weight_bytes = 2ull * a.c * a.hidden;
+  const Noise x(2 * bytes), y(2 * bytes);
+  a.x = x.data(), a.fc1_weight = a.fc2_weight = weights.data(), a.y = y.data();
+  a.fc1_bias = vectors.floats(), a.fc2_bias = vectors.floats() + 4096;
+  const int chosen = choose_mlp_tile(a, report.num_sms, 90);
+  double best = 1e30;
+  for (int tile = 0; tile < static_cast<int>(mlp_tiles().size()); ++tile) {
+    if (mlp_refusal(a, tile) != nullptr || (batch > 8 && mlp_tiles()[static_cast<size_t>(tile)].rows < 64)) continue;
+    report.time(p.name, mlp_tiles()[static_cast<size_t>(tile)].name, tile == chosen, batch,
+                4e-9 * a.m * a.c * a.hidden,
+                [&](int i, const Launch& launch) {
+                  MlpArgs b = a;
+                  b.x = x.data() + i % 2 * bytes, b.y = y.data() + i % 2 * bytes;
+                  b.fc1_weight = weights.data() + i % kWeightSets * 2 * weight_bytes;
+                  b.fc2_weight = weights.data() + (i % kWeightSets * 2 + 1) * weight_bytes;
+                  mlp(b, tile, launch);
+                },
+                best);
+  }
+}
+
+/// qkv, proj, fc1, fc2 of a block one after the other, each on its chosen tile: x [m, c] in place.
+void time_block(Report& report, const char* name, int tokens, int c, int batch, const Noise& weights,
+                const Noise& vectors) {
+  const int m = batch * tokens;
+  const Noise x(2ull * m * c), wide(8ull * m * c);
+  LinearArgs a[4];
+  const int n[4] = {3 * c, c, 4 * c, c}, k[4] = {c, c, c, 4 * c};
+  int tiles[4];
+  size_t at[5] = {0};
+  for (int j = 0; j < 4; ++j) {
+    a[j].m = m, a[j].n = n[j], a[j].k = k[j], a[j].bias = vectors.floats(), a[j].weight_sums = vectors.floats() + 4096;
+    a[j].layer_norm = j % 2 == 0, a[j].gelu = j == 2, a[j].weight = weights.data();
+    a[j].x = j % 2 == 0 ? x.data() : wide.data(), a[j].y = j % 2 == 0 ? wide.data() : x.data();
+    a[j].residual = j % 2 == 0 ? nullptr : x.data();
+    tiles[j] = choose_linear_tile(a[j], report.num_sms, 90);
+    at[j + 1] = at[j] + 2ull * n[j] * k[j];
+  }
+  double best = 1e30;
+  report.time(name, "block", true, batch, 2e-9 * m * 12.0 * c * c,
+              [&](int i, const Launch& launch) {
+                for (int j = 0; j < 4; ++j) {
+                  LinearArgs b = a[j];
+                  b.weight = weights.data() + i % 4 * at[4] + at[j];
+                  linear(b, tiles[j], launch);
+                }
+              },
+              best);
+}
+
 void run(const char* path, const std::string& only, int only_batch) {
+  g_trigger = getenv("TRIG") ? atoi(getenv("TRIG")) : 0, g_pad = getenv("PAD") ? atoi(getenv("PAD")) : 0;
   cudaDeviceProp device;
   check_cuda(cudaGetDeviceProperties(&device, 0), "device");
-  const Noise weights(kWeightSets * 2ull * 2048 * 1024), vectors(1 << 20, true);
+  const Noise weights(4 * 2ull * 12 * 512 * 512 + kWeightSets * 2ull * 2048 * 1024), vectors(1 << 20, true);
   nlohmann::json totals;
   Report report{device.multiProcessorCount};
   for (const int batch : {1, 8, 32, 128}) {
@@ -163,6 +224,10 @@ void run(const char* path, const std::string& only, int only_batch) {
       if (std::string(e.name).find(only) != std::string::npos) time_embedding(report, e, batch, weights, vectors);
     for (const Product& p : kProducts)
       if (std::string(p.name).find(only) != std::string::npos) time_linear(report, p, batch, weights, vectors);
+    for (const Mlp& p : kMlps)
+      if (std::string(p.name).find(only) != std::string::npos) time_mlp(report, p, batch, weights, vectors);
+    if (std::string("s3.block").find(only) != std::string::npos) time_block(report, "s3.block", 196, 320, batch, weights, vectors);
+    if (std::string("s4.block").find(only) != std::string::npos) time_block(report, "s4.block", 49, 512, batch, weights, vectors);
     fmt::print("b{}: {:.1f} us on the best tiles, {:.1f} us on the chosen ones\n", batch, report.total,
                report.total_chosen);
     totals[std::to_string(batch)] = {{"best_us", report.total}, {"chosen_us", report.total_chosen}};

@@ -22,6 +22,9 @@ struct Launch {
 /// Throws std::runtime_error naming `what` and CUDA's own words when `status` is not success.
 void check_cuda(cudaError_t status, const char* what);
 
+/// Multiprocessors of the current device.
+int multiprocessors();
+
 /// kernel<<<grid, block, shared_bytes, launch.stream>>>(args...) in clusters of cluster_x blocks along x, with
 /// launch.overlap; shared memory above 48 KiB is asked for. `name` is for the error that a refused launch throws.
 template <typename... Params, typename... Args>

@@ -13,6 +13,7 @@ size_t mma_shared_bytes(Element element, int tile, RowSource source, int k) {
 }
 
 void launch_mma(Element element, int tile, RowSource source, const MmaArgs& args, const Launch& launch) {
+  const_cast<MmaArgs&>(args).trigger = g_trigger; const_cast<MmaArgs&>(args).pad = g_pad;
   with_element(element, [&](auto tag) { launch_mma_of<typename decltype(tag)::type>(tile, source, args, launch); });
 }
 

@@ -144,6 +144,55 @@ __device__ __forceinline__ void normalize_rows(char* slabs, int k, float eps) {
   }
 }
 
+/// Rows of x normalised in registers on their way to shared memory, where a row's lanes can hold it.
+template <typename T, class Shape>
+struct RowNormalizer {
+  static constexpr int kLanes = Shape::threads / Shape::block_m, kPerChunk = 16 / sizeof(T), kChunks = 8;
+  static constexpr bool kWide = kLanes >= 8;
+  __device__ __forceinline__ static bool holds(int slab_count) { return kWide && slab_count <= kLanes; }
+  __device__ __forceinline__ static void run(char* slabs, const MmaArgs& p, int first_row, int slab_count) {
+    const int row = threadIdx.x / kLanes, lane = threadIdx.x % kLanes, chunks = p.k / kPerChunk;
+    const bool inside = first_row + row < p.m;
+    const T* x = static_cast<const T*>(p.x) + static_cast<int64_t>(first_row + row) * p.k;
+    uint4 bits[kChunks];
+    float v[kPerChunk], sum = 0, squares = 0;
+#pragma unroll
+    for (int i = 0; i < kChunks; ++i) {
+      const int c = lane + i * kLanes;
+      bits[i] = inside && c < chunks ? __ldcg(reinterpret_cast<const uint4*>(x) + c) : uint4{0, 0, 0, 0};
+    }
+    auto unpack = [&](int i) {
+#pragma unroll
+      for (int e = 0; e < kPerChunk; ++e) v[e] = to_float(reinterpret_cast<const T*>(&bits[i])[e]);
+    };
+#pragma unroll
+    for (int i = 0; i < kChunks; ++i) {
+      unpack(i);
+#pragma unroll
+      for (int e = 0; e < kPerChunk; ++e) sum += v[e];
+    }
+    const float mean = sum_lanes<kLanes>(sum) / static_cast<float>(p.k);
+#pragma unroll
+    for (int i = 0; i < kChunks; ++i) {
+      if (lane + i * kLanes >= chunks) continue;
+      unpack(i);
+#pragma unroll
+      for (int e = 0; e < kPerChunk; ++e) squares = fmaf(v[e] - mean, v[e] - mean, squares);
+    }
+    const float scale = rsqrtf(sum_lanes<kLanes>(squares) / static_cast<float>(p.k) + p.eps);
+#pragma unroll
+    for (int i = 0; i < kChunks; ++i) {
+      const int c = lane + i * kLanes;
+      if (c >= slab_count * 8) break;
+      unpack(i);
+      T* out = reinterpret_cast<T*>(&bits[i]);
+#pragma unroll
+      for (int e = 0; e < kPerChunk; ++e) out[e] = from_float<T>(c < chunks ? (v[e] - mean) * scale : 0.0f);
+      *reinterpret_cast<uint4*>(slabs + c / 8 * Shape::block_m * kSlabBytes + swizzled(row, c % 8)) = bits[i];
+    }
+  }
+};
+
 template <typename T>
 __device__ __forceinline__ void multiply(float (&d)[4], const uint32_t (&a)[4], uint32_t b0, uint32_t b1) {
   if constexpr (sizeof(T) == 2) {
@@ -337,7 +386,7 @@ __global__ void __launch_bounds__(Shape::threads)
   const int warp = threadIdx.x / 32, warp_m = warp % Shape::warps_m, warp_n = warp / Shape::warps_m % Shape::warps_n;
   const int warp_k = warp / (Shape::warps_m * Shape::warps_n);
 
-  allow_next();
+  if (p.trigger == 0) allow_next();
   const T* weight = static_cast<const T*>(p.weight);
   const T* x = static_cast<const T*>(p.x);
   SlabLoader<T, Shape::block_n, Shape::threads> load_b;
@@ -366,6 +415,8 @@ __global__ void __launch_bounds__(Shape::threads)
   wait_for_previous();
   if constexpr (kSource == RowSource::Image) {
     load_image<T, Shape>(slabs_a, p, first_row, slabs);
+  } else if (kSource == RowSource::NormedRows && RowNormalizer<T, Shape>::holds(slabs)) {
+    RowNormalizer<T, Shape>::run(slabs_a, p, first_row, slabs);
   } else {
     const int now = is_resident(kSource) ? slabs : ahead;
     for (int s = 0; s < now; ++s) {
@@ -381,7 +432,7 @@ __global__ void __launch_bounds__(Shape::threads)
     cp_async_wait<0>();
     __syncthreads();
   }
-  if constexpr (kSource == RowSource::NormedRows) {
+  if (kSource == RowSource::NormedRows && !RowNormalizer<T, Shape>::holds(slabs)) {
     normalize_rows<T, Shape>(slabs_a, p.k, p.eps);
     __syncthreads();
   }
@@ -399,6 +450,7 @@ __global__ void __launch_bounds__(Shape::threads)
                             slabs_b + s % stages * kSlabB, warp_m, warp_n, warp_k);
   }
   cp_async_wait<0>();
+  if (p.trigger == 1) allow_next();
   __syncthreads();
   float* const results = reinterpret_cast<float*>(shared);
   store_sums<Shape>(sums, results, warp_m, warp_n, warp_k);
@@ -427,7 +479,7 @@ template <typename T, class Shape, RowSource kSource, bool kNormResult>
 void launch_shape(const MmaArgs& args, const Launch& launch) {
   const dim3 grid((args.n + Shape::block_n - 1) / Shape::block_n, (args.m + Shape::block_m - 1) / Shape::block_m);
   launch_cluster("linear_mma", linear_mma_kernel<T, Shape, kSource, kNormResult>, grid, Shape::threads,
-                 kNormResult ? grid.x : 1, shared_bytes<T, Shape>(kSource, args.k), launch, args);
+                 kNormResult ? grid.x : 1, std::max<size_t>(args.pad, shared_bytes<T, Shape>(kSource, args.k)), launch, args);
 }
 
 template <typename T, class Shape>

@@ -29,8 +29,10 @@ struct MmaArgs {
   int64_t image_size;     // elements of an image
   int64_t line_size;      // elements of a line of pixels; of Image: of a channel's line
   int channels;           // of Image
+  int trigger; size_t pad;
 };
 
+inline int g_trigger, g_pad;
 /// The tiles of linear_mma.cuh by index; `product` is of float16, bfloat16 or float (as tf32).
 struct MmaTile {
   const char* name;

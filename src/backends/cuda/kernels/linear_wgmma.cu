@@ -2,12 +2,15 @@
 
 #include <cuda.h>
 
+#include <algorithm>
 #include <stdexcept>
 
 #include "backends/cuda/kernels/element.cuh"
 #include "backends/cuda/kernels/gelu.cuh"
 #include "backends/cuda/kernels/ptx.cuh"
+#include "backends/cuda/kernels/quad.cuh"
 #include "backends/cuda/kernels/wgmma.cuh"
+#include "backends/cuda/kernels/linear_mma.h"
 
 namespace vitro::cuda {
 namespace {
@@ -24,103 +27,93 @@ struct WgmmaArgs {
   const void* residual;
   void* y;
   int m, n, k;
+  int columns, tiles;  // tiles beside each other, and all
   float eps;
   bool gelu;
+  int trigger;
 };
 
 template <int kBlockN, int kStages>
 struct WgmmaShape {
   static constexpr int block_n = kBlockN, stages = kStages, slab_bytes = kSlabA + kBlockN * 128;
   static constexpr int blocks = kBlockN <= 160 ? 2 : 1;  // on a multiprocessor
-  static constexpr int statistics = stages * slab_bytes, barriers = statistics + kBlockM * 8;
+  static constexpr int statistics = stages * slab_bytes, vectors = statistics + kBlockM * 8;
+  static constexpr int barriers = vectors + 2 * kBlockN * 4;
   static constexpr int shared_bytes = barriers + stages * 16 + 1024;  // room to align
 };
 
 #if defined(__CUDA_ARCH_FEAT_SM90_ALL) || !defined(__CUDA_ARCH__)
 
-/// What one of four lanes holds for each of four columns of eight results, the others hold for the
-/// same columns: afterwards lane i has all of column i. Its own inverse.
-__device__ __forceinline__ void transpose_quad(uint32_t (&w)[4]) {
-  const bool odd = threadIdx.x & 1, high = threadIdx.x & 2;
-#pragma unroll
-  for (int i = 0; i < 4; i += 2) {
-    const uint32_t other = __shfl_xor_sync(0xffffffffu, odd ? w[i] : w[i + 1], 1);
-    (odd ? w[i] : w[i + 1]) = other;
-  }
-#pragma unroll
-  for (int i = 0; i < 2; ++i) {
-    const uint32_t other = __shfl_xor_sync(0xffffffffu, high ? w[i] : w[i + 2], 2);
-    (high ? w[i] : w[i + 2]) = other;
-  }
-}
-
-/// Sums over half a row of x, of differences to its first element; two threads share a row.
-struct RowSums {
-  float first, sum, squares;
+/// Sums over half a row of x; two threads share a row. Plain sums of squares: a mean of 30 deviations
+/// costs three of float32's seven digits, and 16 bits hold three.
+struct HalfRow {
+  float sum = 0, squares = 0;
   template <typename T>
-  __device__ __forceinline__ void add_slab(const char* rows, int slab, int k) {
+  __device__ __forceinline__ void add_slab(const char* rows) {
     const int row = threadIdx.x % 128 / 2;
-    const char* line = rows + row * 128;
-    if (slab == 0) {
-      first = to_float(*reinterpret_cast<const T*>(line + ((row & 7) << 4)));
-      sum = squares = 0;
-    }
 #pragma unroll
     for (int i = 0; i < 4; ++i) {
       const int chunk = i * 2 + threadIdx.x % 2;
-      if (slab * kColumns + chunk * 8 >= k) break;
       float v[8];
-      Eight<T>::load(reinterpret_cast<const T*>(line + ((chunk ^ (row & 7)) << 4))).unpack(v);
+      Eight<T>::load(reinterpret_cast<const T*>(rows + row * 128 + ((chunk ^ (row & 7)) << 4))).unpack(v);
 #pragma unroll
       for (int e = 0; e < 8; ++e) {
-        const float d = v[e] - first;
-        sum += d;
-        squares = fmaf(d, d, squares);
+        sum += v[e];
+        squares = fmaf(v[e], v[e], squares);
       }
     }
   }
   /// Mean and 1 / deviation.
   __device__ __forceinline__ float2 finish(int k, float eps) const {
-    const float scale_k = 1.0f / static_cast<float>(k), shift = sum_lanes<2>(sum) * scale_k;
-    const float variance = fmaxf(fmaf(-shift, shift, sum_lanes<2>(squares) * scale_k), 0.0f);
-    return float2{first + shift, rsqrtf(variance + eps)};
+    const float scale_k = 1.0f / static_cast<float>(k), mean = sum_lanes<2>(sum) * scale_k;
+    const float variance = fmaxf(fmaf(-mean, mean, sum_lanes<2>(squares) * scale_k), 0.0f);
+    return float2{mean, rsqrtf(variance + eps)};
   }
 };
 
-/// The copies that one thread of a block starts.
+/// The slabs of all tiles that a block takes, one after the other: slab i of the sequence is slab
+/// i % count of the tile blockIdx + i / count * gridDim. One thread starts their copies.
 template <class Shape>
 struct Copies {
   const WgmmaArgs& p;
   uint32_t slabs, full, empty;
-  __device__ __forceinline__ void weight(int slab, int stage) const {
-    barrier_arrive_expect(full + stage * 8, Shape::slab_bytes);
-    copy_box(slabs + stage * Shape::slab_bytes + kSlabA, &p.weight, slab * kColumns, blockIdx.x * Shape::block_n,
+  int count, total;
+  __device__ __forceinline__ int tile(int i) const { return blockIdx.x + i / count * gridDim.x; }
+  __device__ __forceinline__ void weight(int i) const {
+    const uint32_t stage = i % Shape::stages, barrier = full + stage * 8;
+    barrier_arrive_expect(barrier, Shape::slab_bytes);
+    copy_box(slabs + stage * Shape::slab_bytes + kSlabA, &p.weight, i % count * kColumns,
+             tile(i) % p.columns * Shape::block_n, barrier);
+  }
+  __device__ __forceinline__ void x(int i) const {
+    const uint32_t stage = i % Shape::stages;
+    copy_box(slabs + stage * Shape::slab_bytes, &p.x, i % count * kColumns, tile(i) / p.columns * kBlockM,
              full + stage * 8);
   }
-  __device__ __forceinline__ void x(int slab, int stage) const {
-    copy_box(slabs + stage * Shape::slab_bytes, &p.x, slab * kColumns, blockIdx.y * kBlockM, full + stage * 8);
-  }
-  __device__ __forceinline__ void start(int count) const {
-    const int first = min(count, Shape::stages);
-    for (int s = 0; s < first; ++s) weight(s, s);
+  __device__ __forceinline__ void start() const {
+    const int first = min(total, Shape::stages);
+    for (int i = 0; i < first; ++i) weight(i);
     wait_for_previous();
-    for (int s = 0; s < first; ++s) x(s, s);
+    for (int i = 0; i < first; ++i) x(i);
   }
-  /// Slab `slab` to the stage that all warps have left.
-  __device__ __forceinline__ void refill(int slab) const {
-    const int stage = slab % Shape::stages;
-    barrier_wait(empty + stage * 8, (slab / Shape::stages - 1) & 1);
-    weight(slab, stage);
-    x(slab, stage);
+  /// Says that this warp has left slab i; when all have, the place takes a later one.
+  __device__ __forceinline__ void leave(int i) const {
+    if (threadIdx.x % 32 != 0) return;
+    barrier_arrive(empty + i % Shape::stages * 8);
+    const int next = i + Shape::stages;
+    if (threadIdx.x != 0 || next >= total) return;
+    barrier_wait(empty + i % Shape::stages * 8, i / Shape::stages & 1);
+    weight(next);
+    x(next);
   }
 };
 
 template <typename T, class Shape, bool kNorm>
 __device__ __forceinline__ void finish(const WgmmaArgs& p, const float (&sums)[Shape::block_n / 2],
-                                       const float2* statistics) {
+                                       int first_row, int column0, const float2* statistics,
+                                       const float* bias_sums) {
   const int lane = threadIdx.x % 32, quad = lane % 4;
   const int local = threadIdx.x / 32 * 16 + lane / 4;  // and 8 rows below
-  const int column0 = blockIdx.x * Shape::block_n;
   float2 norm[2];
   if constexpr (kNorm) norm[0] = statistics[local], norm[1] = statistics[local + 8];
 #pragma unroll
@@ -131,7 +124,7 @@ __device__ __forceinline__ void finish(const WgmmaArgs& p, const float (&sums)[S
     uint32_t residual[2][4] = {};
 #pragma unroll
     for (int half = 0; half < 2; ++half) {
-      const int row = blockIdx.y * kBlockM + local + half * 8;
+      const int row = first_row + local + half * 8;
       at[half] = static_cast<int64_t>(row) * p.n + mine;
       inside[half] = row < p.m && mine < p.n;
       if (p.residual != nullptr) {
@@ -144,10 +137,10 @@ __device__ __forceinline__ void finish(const WgmmaArgs& p, const float (&sums)[S
     uint32_t out[2][4];
 #pragma unroll
     for (int j = 0; j < 4; ++j) {
-      const int column = column0 + group * 32 + j * 8 + quad * 2;
-      float2 bias{}, total{};
-      if (p.bias != nullptr && column < p.n) bias = __ldg(reinterpret_cast<const float2*>(p.bias + column));
-      if (kNorm && column < p.n) total = __ldg(reinterpret_cast<const float2*>(p.weight_sums + column));
+      const int column = group * 32 + j * 8 + quad * 2;
+      const float2 bias = *reinterpret_cast<const float2*>(bias_sums + column);
+      float2 total{};
+      if constexpr (kNorm) total = *reinterpret_cast<const float2*>(bias_sums + Shape::block_n + column);
 #pragma unroll
       for (int half = 0; half < 2; ++half) {
         float first = sums[(group * 4 + j) * 4 + half * 2], second = sums[(group * 4 + j) * 4 + half * 2 + 1];
@@ -185,38 +178,46 @@ __global__ void __launch_bounds__(kThreads, Shape::blocks)
     barrier_init_fence();
   }
   __syncthreads();
-  allow_next();
+  if (p.trigger == 0) allow_next();
   const int group = threadIdx.x / 128, count = (p.k + kColumns - 1) / kColumns;
-  const Copies<Shape> copies{p, slabs, full, empty};
-  if (threadIdx.x == 0) copies.start(count);
-  wait_for_previous();
-  float sums[Shape::block_n / 2];
-  RowSums rows;
-  for (int s = 0; s < count; ++s) {
-    const int stage = s % Shape::stages;
-    barrier_wait(full + stage * 8, s / Shape::stages & 1);
-    const int slab = stage * Shape::slab_bytes;
-    const uint64_t a = wgmma_operand(slabs + slab + group * 64 * 128), b = wgmma_operand(slabs + slab + kSlabA);
-    wgmma_fence();
-#pragma unroll
-    for (int step = 0; step < 4; ++step) wgmma_64x16<T, Shape::block_n>(sums, a + step * 2, b + step * 2, s + step);
-    wgmma_commit();
-    if constexpr (kNorm) rows.add_slab<T>(shared + slab + group * 64 * 128, s, p.k);
-    // The products of the slab before are done, and so are its readers.
-    wgmma_wait<1>();
-    if (s > 0 && threadIdx.x % 32 == 0) {
-      barrier_arrive(empty + (s - 1) % Shape::stages * 8);
-      if (threadIdx.x == 0 && s - 1 + Shape::stages < count) copies.refill(s - 1 + Shape::stages);
-    }
-  }
-  wgmma_wait<0>();
+  const int first_tile = static_cast<int>(blockIdx.x), step = static_cast<int>(gridDim.x);
+  const int total = (p.tiles - first_tile + step - 1) / step * count;
+  const Copies<Shape> copies{p, slabs, full, empty, count, total};
+  if (threadIdx.x == 0) copies.start();
+  float* const bias_sums = reinterpret_cast<float*>(shared + Shape::vectors);
   float2* const statistics = reinterpret_cast<float2*>(shared + Shape::statistics);
-  if constexpr (kNorm) {
-    const float2 norm = rows.finish(p.k, p.eps);
-    if (threadIdx.x % 2 == 0) statistics[threadIdx.x / 2] = norm;
-    __syncwarp();  // a warp's rows are its own: 16 of them
+  wait_for_previous();
+  for (int tile = first_tile, i = 0; tile < p.tiles; tile += step) {
+    const int column0 = tile % p.columns * Shape::block_n, first_row = tile / p.columns * kBlockM;
+    __syncthreads();  // the vectors of the tile before have been read
+    for (int c = threadIdx.x; c < Shape::block_n; c += kThreads) {
+      const bool inside = column0 + c < p.n;
+      bias_sums[c] = p.bias != nullptr && inside ? p.bias[column0 + c] : 0.0f;
+      if (kNorm) bias_sums[Shape::block_n + c] = inside ? p.weight_sums[column0 + c] : 0.0f;
+    }
+    float sums[Shape::block_n / 2];
+    HalfRow row;
+    for (int s = 0; s < count; ++s, ++i) {
+      const int stage = i % Shape::stages, slab = stage * Shape::slab_bytes;
+      barrier_wait(full + stage * 8, i / Shape::stages & 1);
+      const uint64_t a = wgmma_operand(slabs + slab + group * 64 * 128), b = wgmma_operand(slabs + slab + kSlabA);
+      wgmma_fence();
+#pragma unroll
+      for (int k = 0; k < 4; ++k) wgmma_64x16<T, Shape::block_n>(sums, a + k * 2, b + k * 2, s + k);
+      wgmma_commit();
+      if constexpr (kNorm) row.add_slab<T>(shared + slab + group * 64 * 128);
+      wgmma_wait<1>();
+      if (s > 0) copies.leave(i - 1);
+    }
+    wgmma_wait<0>();
+    copies.leave(i - 1);
+    if constexpr (kNorm) {
+      const float2 norm = row.finish(p.k, p.eps);
+      if (threadIdx.x % 2 == 0) statistics[threadIdx.x / 2] = norm;
+    }
+    __syncthreads();
+    finish<T, Shape, kNorm>(p, sums, first_row, column0, statistics, bias_sums);
   }
-  finish<T, Shape, kNorm>(p, sums, statistics);
 }
 
 #else
@@ -265,10 +266,12 @@ void launch_wgmma(const LinearArgs& a, const Launch& launch) {
   p.bias = a.bias, p.weight_sums = a.weight_sums, p.residual = a.residual, p.y = a.y;
   p.m = a.m, p.n = a.n, p.k = a.k;
   p.eps = a.eps, p.gelu = a.gelu;
-  const dim3 grid((a.n + Shape::block_n - 1) / Shape::block_n, (a.m + kBlockM - 1) / kBlockM);
+  p.trigger = g_trigger;
+  p.columns = (a.n + Shape::block_n - 1) / Shape::block_n;
+  p.tiles = p.columns * ((a.m + kBlockM - 1) / kBlockM);
   launch_kernel("linear_wgmma",
-                a.layer_norm ? linear_wgmma_kernel<T, Shape, true> : linear_wgmma_kernel<T, Shape, false>, grid,
-                kThreads, Shape::shared_bytes, launch, p);
+                a.layer_norm ? linear_wgmma_kernel<T, Shape, true> : linear_wgmma_kernel<T, Shape, false>,
+                std::min(p.tiles, Shape::blocks * multiprocessors()), kThreads, Shape::shared_bytes, launch, p);
 }
 
 template <typename T>
