@@ -78,4 +78,59 @@ __device__ __forceinline__ void mma_1688_tf32(float (&d)[4], const uint32_t (&a)
       : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b0), "r"(b1));
 }
 
+__device__ __forceinline__ uint32_t round_to_tf32(uint32_t float_bits) {
+  uint32_t result;
+  asm("cvt.rna.tf32.f32 %0, %1;" : "=r"(result) : "f"(__uint_as_float(float_bits)));
+  return result;
+}
+__device__ __forceinline__ float exp2_approx(float v) {
+  float result;
+  asm("ex2.approx.ftz.f32 %0, %1;" : "=f"(result) : "f"(v));
+  return result;
+}
+__device__ __forceinline__ float reciprocal_approx(float v) {
+  float result;
+  asm("rcp.approx.ftz.f32 %0, %1;" : "=f"(result) : "f"(v));
+  return result;
+}
+
+/// A barrier of all blocks of a cluster, and shared memory of its block `rank`. Where there are no clusters every
+/// block is its own.
+__device__ __forceinline__ void cluster_sync() {
+#if __CUDA_ARCH__ >= 900
+  asm volatile("barrier.cluster.arrive.release.aligned;\nbarrier.cluster.wait.acquire.aligned;" ::: "memory");
+#endif
+}
+__device__ __forceinline__ uint32_t cluster_rank() {
+  uint32_t rank = 0;
+#if __CUDA_ARCH__ >= 900
+  asm("mov.u32 %0, %%cluster_ctarank;" : "=r"(rank));
+#endif
+  return rank;
+}
+__device__ __forceinline__ float4 load_cluster_float4(const float* shared, uint32_t rank) {
+  float4 v{};
+#if __CUDA_ARCH__ >= 900
+  asm volatile(
+      "{\n.reg .u32 address;\nmapa.shared::cluster.u32 address, %4, %5;\n"
+      "ld.shared::cluster.v4.f32 {%0, %1, %2, %3}, [address];\n}"
+      : "=f"(v.x), "=f"(v.y), "=f"(v.z), "=f"(v.w)
+      : "r"(shared_address(shared)), "r"(rank)
+      : "memory");
+#endif
+  return v;
+}
+__device__ __forceinline__ float2 load_cluster_float2(const float2* shared, uint32_t rank) {
+  float2 v{};
+#if __CUDA_ARCH__ >= 900
+  asm volatile(
+      "{\n.reg .u32 address;\nmapa.shared::cluster.u32 address, %2, %3;\n"
+      "ld.shared::cluster.v2.f32 {%0, %1}, [address];\n}"
+      : "=f"(v.x), "=f"(v.y)
+      : "r"(shared_address(shared)), "r"(rank)
+      : "memory");
+#endif
+  return v;
+}
+
 }  // namespace vitro::cuda
