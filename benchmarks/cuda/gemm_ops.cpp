@@ -130,7 +130,7 @@ void time_embedding(Report& report, const Embedding& e, int batch, const Noise& 
   Conv2dArgs a;
   a.image = e.c == 3;
   a.n = batch, a.h = a.w = e.size, a.c = e.c, a.o = e.o;
-  a.oh = a.ow = e.size / e.stride, a.kh = a.kw = a.stride = e.stride;
+  a.oh = a.ow = e.size / e.stride, a.kh = a.kw = a.stride_y = a.stride_x = e.stride;
   const size_t x_bytes = (a.image ? 4ull : 2ull) * batch * e.size * e.size * e.c;
   const Noise x(x_bytes, a.image), y(2ull * batch * a.oh * a.ow * e.o);
   a.x = x.data(), a.weight = weights.data(), a.y = y.data();

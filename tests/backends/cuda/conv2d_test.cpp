@@ -12,7 +12,7 @@ using Conv2dTest = DeviceTest;
 Conv2dArgs patches(bool image, int n, int size, int c, int o, int stride) {
   Conv2dArgs a;
   a.image = image, a.n = n, a.h = a.w = size, a.c = c, a.o = o;
-  a.oh = a.ow = size / stride, a.kh = a.kw = a.stride = stride;
+  a.oh = a.ow = size / stride, a.kh = a.kw = a.stride_y = a.stride_x = stride;
   return a;
 }
 
@@ -27,8 +27,8 @@ std::vector<double> reference(const Conv2dArgs& a, const std::vector<float>& x, 
     for (int i = 0; i < k; ++i) {
       const int channel = a.image ? i / a.kw / a.kh : i % a.c;
       const int kx = a.image ? i % a.kw : i / a.c % a.kw, ky = a.image ? i / a.kw % a.kh : i / a.c / a.kw;
-      const int image = row / a.ow / a.oh, y = row / a.ow % a.oh * a.stride + ky - a.pad_top;
-      const int column = row % a.ow * a.stride + kx - a.pad_left;
+      const int image = row / a.ow / a.oh, y = row / a.ow % a.oh * a.stride_y + ky - a.pad_top;
+      const int column = row % a.ow * a.stride_x + kx - a.pad_left;
       const bool inside = y >= 0 && y < a.h && column >= 0 && column < a.w;
       const int64_t at = a.image ? ((int64_t{image} * a.c + channel) * a.h + y) * a.w + column
                                  : ((int64_t{image} * a.h + y) * a.w + column) * a.c + channel;

@@ -24,7 +24,7 @@ struct WindowReader {
     } else {
       channel = column % p.c, kx = column / p.c % p.kw, ky = column / p.c / p.kw;
     }
-    const int y = oy * p.stride + ky - p.pad_top, x = ox * p.stride + kx - p.pad_left;
+    const int y = oy * p.stride_y + ky - p.pad_top, x = ox * p.stride_x + kx - p.pad_left;
     if (y < 0 || y >= p.h || x < 0 || x >= p.w) return 0.0f;
     if (p.image)
       return to_float(from_float<T>(static_cast<const float*>(
@@ -53,14 +53,14 @@ const char* conv2d_refusal(const Conv2dArgs& a, int tile, int capability) {
   if (tile < -1 || tile >= kMmaTileCount) return "there is no tile of this index";
   if (a.n < 1 || a.h < 1 || a.w < 1 || a.c < 1 || a.oh < 1 || a.ow < 1 || a.o < 1) return "an extent is below 1";
   if (tile < 0) return nullptr;
-  if (a.kh != a.stride || a.kw != a.stride || a.pad_top != 0 || a.pad_left != 0)
-    return "tiles are for kernel = stride without padding";
-  if (a.oh * a.stride > a.h || a.ow * a.stride > a.w) return "windows reach over the edge";
+  if (a.kh != a.stride_y || a.kw != a.stride_x || a.stride_y != a.stride_x || a.pad_top != 0 || a.pad_left != 0)
+    return "tiles are for square kernel = stride without padding";
+  if (a.oh * a.stride_y > a.h || a.ow * a.stride_x > a.w) return "windows reach over the edge";
   const bool wide = a.element == Element::Float32;
   if (wide && !a.tf32) return "float32 without tf32 is multiplied by FFMA";
   const int slab = wide ? 32 : 64;
-  if (!a.image && a.stride * a.c % slab != 0) return "a line of a window is not a multiple of 128 bytes";
-  if (a.image && (a.stride % 4 != 0 || a.w % 4 != 0)) return "windows of an image are not aligned to 16 bytes";
+  if (!a.image && a.stride_x * a.c % slab != 0) return "a line of a window is not a multiple of 128 bytes";
+  if (a.image && (a.stride_x % 4 != 0 || a.w % 4 != 0)) return "windows of an image are not aligned to 16 bytes";
   if (a.o % 8 != 0) return "the output channels are not a multiple of 8";
   for (const void* pointer : {a.x, a.weight, static_cast<const void*>(a.y), static_cast<const void*>(a.bias),
                               static_cast<const void*>(a.gamma), static_cast<const void*>(a.beta)})
@@ -108,7 +108,7 @@ void conv2d(const Conv2dArgs& a, int tile, const Launch& launch) {
   p.x = a.x, p.weight = a.weight, p.bias = a.bias, p.gamma = a.gamma, p.beta = a.beta, p.y = a.y;
   p.m = m, p.n = a.o, p.k = k;
   p.eps = a.eps;
-  p.out_h = a.oh, p.out_w = a.ow, p.stride = a.stride;
+  p.out_h = a.oh, p.out_w = a.ow, p.stride = a.stride_x;
   p.image_size = static_cast<int64_t>(a.h) * a.w * a.c;
   p.line_size = static_cast<int64_t>(a.w) * (a.image ? 1 : a.c);
   p.channels = a.c;

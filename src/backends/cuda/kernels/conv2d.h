@@ -21,7 +21,7 @@ struct Conv2dArgs {
   float eps = 1e-5f;
   void* y = nullptr;  // [n, oh, ow, o]
   int n = 0, h = 0, w = 0, c = 0, oh = 0, ow = 0, o = 0;
-  int kh = 1, kw = 1, stride = 1, pad_top = 0, pad_left = 0;
+  int kh = 1, kw = 1, stride_y = 1, stride_x = 1, pad_top = 0, pad_left = 0;
 };
 
 /// The tile of tensor-core products (an index of kMmaTiles, linear_mma.h) that a model of the time

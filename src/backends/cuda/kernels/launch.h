@@ -19,8 +19,11 @@ struct Launch {
   bool overlap = false;
 };
 
-/// Throws std::runtime_error naming `what` and CUDA's own words when `status` is not success.
+/// Throws a vitro::Error, DeviceError or OutOfMemory, naming `what` and CUDA's own words when `status` is not success.
 void check_cuda(cudaError_t status, const char* what);
+
+/// Whether this build has code that the current device runs: cudaErrorNoKernelImageForDevice when it has not.
+cudaError_t find_code();
 
 /// Multiprocessors of the current device.
 int multiprocessors();

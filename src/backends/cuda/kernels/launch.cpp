@@ -1,12 +1,15 @@
 #include "backends/cuda/kernels/launch.h"
 
-#include <stdexcept>
+#include "core/check.h"
 
 namespace vitro::cuda {
 
 void check_cuda(cudaError_t status, const char* what) {
   if (status == cudaSuccess) return;
-  throw std::runtime_error(std::string(what) + ": " + cudaGetErrorName(status) + ": " + cudaGetErrorString(status));
+  const bool memory = status == cudaErrorMemoryAllocation;
+  fail_hint(memory ? ErrorCode::OutOfMemory : ErrorCode::DeviceError,
+            memory ? "try a smaller batch or size, or see 'nvidia-smi' for what else is on the GPU" : "",
+            "{}: {}: {}", what, cudaGetErrorName(status), cudaGetErrorString(status));
 }
 
 int multiprocessors() {

@@ -1,0 +1,35 @@
+#include "backends/cuda/kernels/reduce.h"
+
+#include "backends/cuda/impls.h"
+#include "backends/cuda/operands.h"
+
+namespace vitro::cuda {
+namespace {
+
+template <ReduceOp kOp>
+class ReduceKernel final : public Kernel {
+ public:
+  explicit ReduceKernel(const OpContext& op) : x_(op, 0) {
+    args_.op = kOp;
+    args_.element = element_of(op);
+    args_.dims = to_dims(op.input(0).dims);
+    for (int64_t axis : op.node.as<ReduceAttrs>().axes) args_.vanishes[axis] = true;
+  }
+  void run(const KernelArgs& args) const override {
+    ReduceArgs reduce_args = args_;
+    reduce_args.x = x_.in(args);
+    reduce_args.y = args.outputs[0];
+    reduce(reduce_args, launch_of(args));
+  }
+
+ private:
+  Operand x_;
+  ReduceArgs args_;
+};
+
+}  // namespace
+
+const Impl kReduceMean{"cuda:reduce_mean", needs_floats, make_kernel<ReduceKernel<ReduceOp::Mean>>};
+const Impl kReduceMax{"cuda:reduce_max", needs_floats, make_kernel<ReduceKernel<ReduceOp::Max>>};
+
+}  // namespace vitro::cuda
