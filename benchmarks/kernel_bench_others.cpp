@@ -17,8 +17,8 @@ void run_patches(Context& context, const PatchCase& s) {
   const Tensor input = pattern(s.size * s.size * s.channels);
   const int64_t k = s.kernel * s.kernel * s.channels;
   const Tensor w = pattern(s.out_channels * k);
-  Tensor packed(panel16_size(s.out_channels, k));
-  pack_panel16(w.data(), s.out_channels, k, packed.data());
+  Tensor packed(cpu::panel16_size(s.out_channels, k));
+  cpu::pack_panel16(w.data(), s.out_channels, k, packed.data());
   const cpu::PatchSource patches = {input.data(), s.size, s.size, s.channels, s.kernel, s.kernel};
   cpu::GemmArgs args;
   args.m = (s.size / s.kernel) * (s.size / s.kernel);

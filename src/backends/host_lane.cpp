@@ -3,13 +3,13 @@
 namespace vitro {
 
 std::byte* HostLane::workspace(size_t bytes) {
-  if (bytes > bytes_) {
+  if (bytes > workspace_.size() || !workspace_.data()) {
+    workspace_ = {};
     memory_.reset();  // before the new one is asked for: both at once may not fit
-    bytes_ = 0;
     memory_ = allocate_aligned(bytes, "a workspace");
-    bytes_ = bytes;
+    workspace_ = {memory_.get(), bytes};
   }
-  return memory_.get();
+  return workspace_.data();
 }
 
 }  // namespace vitro

@@ -15,12 +15,14 @@ class HostLane final : public Lane {
   ThreadTeam& team() { return team_; }
   /// At least so many bytes, 64-byte aligned; what was in them may be lost. Throws OutOfMemory.
   std::byte* workspace(size_t bytes);
-  size_t workspace_bytes() const { return bytes_; }
+  size_t workspace_bytes() const { return workspace_.size(); }
+  /// Works in memory of somebody else, as long as it is large enough.
+  void borrow(std::span<std::byte> memory) { workspace_ = memory; }
 
  private:
   ThreadTeam team_;
   AlignedMemory memory_;
-  size_t bytes_ = 0;
+  std::span<std::byte> workspace_;
 };
 
 /// The threads that a kernel of a host backend runs on, as many as it was made for.

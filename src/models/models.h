@@ -49,6 +49,9 @@ struct Identification {
 /// known architecture has such tensors.
 Identification identify_model(const TensorShapes& tensors);
 
+/// What images [n, 3, height, width] may be: any batch, and sides that `multiple` divides.
+std::vector<DimRange> image_ranges(int64_t multiple);
+
 /// The graph of an architecture. Input: images [n, 3, height, width]; output: logits
 /// [n, num_classes], then the stage outputs if asked for.
 Graph build_uniformer(const UniFormerConfig& config, const ModelOptions& options,

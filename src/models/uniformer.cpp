@@ -33,10 +33,7 @@ class UniFormerBuilder {
     if (options.stage_outputs) outputs.insert(outputs.end(), stages.begin(), stages.end());
     Graph graph = builder_.finish(std::move(outputs), {"logits"});
     const int64_t multiple = input_multiple(graph);
-    graph.inputs[0].dims = {{"batch", 1, kOpenExtent, 1},
-                            {"", 3, 3, 1},
-                            {"height", multiple, kOpenExtent, multiple},
-                            {"width", multiple, kOpenExtent, multiple}};
+    graph.inputs[0].dims = image_ranges(multiple);
     return graph;
   }
 
@@ -198,6 +195,13 @@ class UniFormerBuilder {
 };
 
 }  // namespace
+
+std::vector<DimRange> image_ranges(int64_t multiple) {
+  return {{"batch", 1, kOpenExtent, 1},
+          {"", 3, 3, 1},
+          {"height", multiple, kOpenExtent, multiple},
+          {"width", multiple, kOpenExtent, multiple}};
+}
 
 Graph build_uniformer(const UniFormerConfig& config, const ModelOptions& options,
                       WeightSource& weights) {

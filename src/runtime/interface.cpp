@@ -51,9 +51,11 @@ Dims nearest(const std::vector<DimRange>& ranges, const Dims& dims) {
   return result;
 }
 
+// Every run asks: texts are made for errors only.
 void check_input(const IoInfo& info, const TensorView& view) {
-  check(view.dims.size() == info.dims.size(), ErrorCode::InvalidArgument,
-        "input '{}' is {}, expected {}", info.name, to_string(view.dims), to_string(info.dims));
+  if (view.dims.size() != info.dims.size())
+    fail(ErrorCode::InvalidArgument, "input '{}' is {}, expected {}", info.name,
+         to_string(view.dims), to_string(info.dims));
   for (size_t axis = 0; axis < view.dims.size(); ++axis) {
     const DimRange& range = info.dims[axis];
     if (holds(range, view.dims[axis])) continue;
@@ -63,11 +65,12 @@ void check_input(const IoInfo& info, const TensorView& view) {
               range.name.empty() ? fmt::format("axis {}", axis) : range.name, view.dims[axis],
               expected_extent(range));
   }
-  check(num_elements(view.dims) <= kMaxInputElements, ErrorCode::InvalidArgument,
-        "input '{}' is {}: more than 2^31 elements", info.name, to_string(view.dims));
-  check(view.dtype == info.dtype, ErrorCode::InvalidArgument,
-        "input '{}' {}: its elements are {}, not {}", info.name, to_string(view.dims),
-        dtype_name(view.dtype), dtype_name(info.dtype));
+  if (num_elements(view.dims) > kMaxInputElements)
+    fail(ErrorCode::InvalidArgument, "input '{}' is {}: more than 2^31 elements", info.name,
+         to_string(view.dims));
+  if (view.dtype != info.dtype)
+    fail(ErrorCode::InvalidArgument, "input '{}' {}: its elements are {}, not {}", info.name,
+         to_string(view.dims), dtype_name(view.dtype), dtype_name(info.dtype));
 }
 
 }  // namespace
@@ -135,9 +138,10 @@ void check_outputs(std::span<const IoInfo> infos, std::span<const TensorType> ty
         "memory for {} outputs, the model has {}", outputs.size(), infos.size());
   for (size_t i = 0; i < infos.size(); ++i) {
     const TensorView& view = outputs[i];
-    check(view.dtype == types[i].dtype && view.dims == types[i].dims, ErrorCode::InvalidArgument,
-          "memory for output '{}' is {} {}, expected {} {}", infos[i].name, dtype_name(view.dtype),
-          to_string(view.dims), dtype_name(types[i].dtype), to_string(types[i].dims));
+    if (view.dtype != types[i].dtype || view.dims != types[i].dims)
+      fail(ErrorCode::InvalidArgument, "memory for output '{}' is {} {}, expected {} {}",
+           infos[i].name, dtype_name(view.dtype), to_string(view.dims), dtype_name(types[i].dtype),
+           to_string(types[i].dims));
     check(view.data != nullptr || num_elements(view.dims) == 0, ErrorCode::InvalidArgument,
           "output '{}' has no memory", infos[i].name);
   }

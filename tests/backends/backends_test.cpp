@@ -17,10 +17,9 @@ class NoDevice final : public Backend {
   std::optional<Refusal> available() const override { return Refusal{"no device"}; }
   std::string instruction_set() const override { return "none"; }
   Peaks peaks(int, size_t) const override { return {}; }
-  std::unique_ptr<Executable> compile(const Graph&, std::span<const TensorType>,
-                                      const CompileOptions&) const override {
-    return nullptr;
-  }
+  std::unique_ptr<Lane> make_lane(const LaneOptions&) const override { return nullptr; }
+  std::optional<Refusal> can_run(const OpContext&) const override { return Refusal{"no device"}; }
+  std::unique_ptr<Executable> compile(const CompileRequest&) const override { return nullptr; }
 };
 
 std::string refusal_of(std::string_view name, std::span<const BackendRow> rows) {

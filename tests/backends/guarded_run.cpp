@@ -6,6 +6,8 @@
 #include <cstring>
 #include <new>
 
+#include "backends/host_lane.h"
+
 namespace vitro {
 namespace {
 
@@ -30,26 +32,32 @@ bool GuardedBuffer::intact() const {
          std::all_of(end, end + kWall, is_fill);
 }
 
-GuardedRun::GuardedRun(const Executable& executable, std::span<const Tensor> inputs)
-    : executable_(executable), tensors_(inputs), arena_(executable.arena_bytes()) {
+GuardedRun::GuardedRun(const Backend& backend, const Executable& executable,
+                       std::span<const Tensor> inputs)
+    : executable_(executable),
+      tensors_(inputs),
+      workspace_(executable.memory().arena),
+      lane_(backend.make_lane({executable.threads()})) {
   for (const Tensor& tensor : inputs) {
     inputs_.emplace_back(tensor.bytes().size());
     std::ranges::copy(tensor.as<float>(), inputs_.back().floats());
   }
+  if (auto* host = dynamic_cast<HostLane*>(lane_.get()))
+    host->borrow({workspace_.data(), workspace_.size()});
+  context_ = executable.on(*lane_);
 }
 
 std::vector<std::vector<float>> GuardedRun::run() {
   std::vector<GuardedBuffer> outputs;
-  std::vector<const std::byte*> sources;
-  std::vector<std::byte*> targets;
-  for (GuardedBuffer& input : inputs_) sources.push_back(input.data());
+  std::vector<TensorView> sources, targets;
+  for (size_t i = 0; i < inputs_.size(); ++i)
+    sources.push_back({inputs_[i].data(), DType::Float32, tensors_[i].dims(), {}});
   for (const TensorType& type : executable_.outputs()) {
     outputs.emplace_back(static_cast<size_t>(num_elements(type.dims)) * sizeof(float));
-    targets.push_back(outputs.back().data());
+    targets.push_back({outputs.back().data(), type.dtype, type.dims, {}});
   }
-  ThreadTeam team(executable_.threads());
-  executable_.run(sources, targets, arena_.data(), team, nullptr);
-  EXPECT_TRUE(arena_.intact()) << "wrote outside of the arena";
+  context_->run(sources, targets, nullptr);
+  EXPECT_TRUE(workspace_.intact()) << "wrote outside of the workspace";
   for (size_t i = 0; i < inputs_.size(); ++i) {
     EXPECT_TRUE(inputs_[i].intact()) << "wrote around input " << i;
     EXPECT_EQ(std::memcmp(inputs_[i].data(), tensors_[i].bytes().data(), inputs_[i].size()), 0)
@@ -62,6 +70,15 @@ std::vector<std::vector<float>> GuardedRun::run() {
                          outputs[i].floats() + outputs[i].size() / sizeof(float));
   }
   return results;
+}
+
+std::unique_ptr<Executable> compile_for(const Backend& backend, const Graph& graph,
+                                        std::span<const Tensor> inputs, int threads,
+                                        const TacticTable* tactics) {
+  const auto forms = backend.packed_forms();
+  PlanCache cache({forms.begin(), forms.end()});
+  const std::vector<TensorType> types = types_of(inputs);
+  return backend.compile({graph, types, cache, threads, tactics});
 }
 
 std::vector<TensorType> types_of(std::span<const Tensor> tensors) {

@@ -28,20 +28,27 @@ class GuardedBuffer {
   std::unique_ptr<std::byte[], Free> memory_;
 };
 
-/// Runs an executable among guard bytes: the arena and the outputs start as NaN, the inputs end
+/// What the backend makes of a graph for inputs of these types; without a cache that lasts.
+std::unique_ptr<Executable> compile_for(const Backend& backend, const Graph& graph,
+                                        std::span<const Tensor> inputs, int threads = 1,
+                                        const TacticTable* tactics = nullptr);
+
+/// Runs an executable among guard bytes: the workspace and the outputs start as NaN, the inputs end
 /// where their elements end, and whatever lies around them is NaN too.
 class GuardedRun {
  public:
-  GuardedRun(const Executable& executable, std::span<const Tensor> inputs);
-  /// Runs once more in the same arena, as the run before left it. Records a test failure when bytes
-  /// outside of the arena and the outputs, or bytes of the inputs, were changed.
+  GuardedRun(const Backend& backend, const Executable& executable, std::span<const Tensor> inputs);
+  /// Runs once more in the same workspace, as the run before left it. Records a test failure when
+  /// bytes outside of the workspace and the outputs, or bytes of the inputs, were changed.
   std::vector<std::vector<float>> run();
 
  private:
   const Executable& executable_;
   std::span<const Tensor> tensors_;
   std::vector<GuardedBuffer> inputs_;
-  GuardedBuffer arena_;
+  GuardedBuffer workspace_;
+  std::unique_ptr<Lane> lane_;
+  std::unique_ptr<Context> context_;
 };
 
 /// Types of the tensors, as compile() wants them.

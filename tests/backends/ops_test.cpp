@@ -34,7 +34,7 @@ class Ops : public ::testing::TestWithParam<std::tuple<const BackendRow*, const 
 
   std::unique_ptr<Executable> compile(const Graph& graph, std::span<const Tensor> inputs,
                                       int threads) const {
-    return row().backend->compile(graph, types_of(inputs), {threads});
+    return compile_for(*row().backend, graph, inputs, threads);
   }
 };
 
@@ -66,7 +66,7 @@ TEST_P(Ops, AgreesWithDoublePrecision) {
   for (const int threads : {1, 2}) {
     SCOPED_TRACE(threads);
     const auto executable = compile(graph, inputs, threads);
-    GuardedRun run(*executable, inputs);
+    GuardedRun run(*row().backend, *executable, inputs);
     const Results results = run.run();
     expect_close(results, expected, tolerance());
     EXPECT_TRUE(same_bits(run.run(), results)) << "a second run gave other bits";
@@ -87,15 +87,36 @@ TEST_P(Ops, EveryCandidateAgreesToo) {
     const TacticTable tactics{{usual->dispatch()[0].key, {candidate, {}}}};
     Results first;
     for (const int threads : {1, 2}) {
-      const auto executable = row().backend->compile(graph, types_of(inputs), {threads, &tactics});
+      const auto executable = compile_for(*row().backend, graph, inputs, threads, &tactics);
       const Dispatch& dispatch = executable->dispatch()[0];
-      if (dispatch.answers.size() > 1) continue;  // too few rows for two threads
-      EXPECT_STREQ(dispatch.answers[0].impl, candidate);
-      const Results results = GuardedRun(*executable, inputs).run();
+      if (!dispatch.refused.empty()) continue;  // too few rows for two threads
+      EXPECT_STREQ(dispatch.chosen, candidate);
+      const Results results = GuardedRun(*row().backend, *executable, inputs).run();
       expect_close(results, expected, tolerance());
       if (first.empty()) first = results;
       EXPECT_TRUE(same_bits(results, first)) << "the number of threads changed the bits";
     }
+  }
+}
+
+// A plan keeps the forms that a backend reads: they are its weights to every backend.
+TEST_P(Ops, WeightsMayBeStoredInTheFormsOfABackend) {
+  Graph graph = op_case().build();
+  const std::vector<Tensor> inputs = case_inputs(op_case(), graph);
+  const std::vector<TensorType> types = types_of(inputs);
+  const Results expected = GuardedRun(*row().backend, *compile(graph, inputs, 1), inputs).run();
+  for (const BackendRow& other : backend_rows()) {
+    if (!other.backend || other.backend->packed_forms().empty()) continue;
+    const auto forms = other.backend->packed_forms();
+    PlanCache cache({forms.begin(), forms.end()});
+    other.backend->compile({graph, types, cache});
+    for (const auto& [rows, packed] : cache.storable())
+      for (Value& value : graph.values)
+        if (value.constant && value.constant->bytes.data() == rows) value.constant = packed;
+    verify(graph);
+    PlanCache fresh({forms.begin(), forms.end()});
+    const auto executable = row().backend->compile({graph, types, fresh});
+    EXPECT_TRUE(same_bits(GuardedRun(*row().backend, *executable, inputs).run(), expected));
   }
 }
 
@@ -106,11 +127,11 @@ TEST_P(FusedOps, EqualTheirBody) {
   Graph graph = op_case().build();
   const std::vector<Tensor> inputs = case_inputs(op_case(), graph);
   const auto fused = compile(graph, inputs, 2);
-  const Results expected = GuardedRun(*fused, inputs).run();
+  const Results expected = GuardedRun(*row().backend, *fused, inputs).run();
   inline_body(graph, 0);
   verify(graph);
   const auto inlined = compile(graph, inputs, 2);
-  expect_close(GuardedRun(*inlined, inputs).run(), expected, kFloat32Op);
+  expect_close(GuardedRun(*row().backend, *inlined, inputs).run(), expected, kFloat32Op);
 }
 
 std::vector<const BackendRow*> all_backends() {
@@ -161,8 +182,7 @@ TEST(OpCases, CoverTheVariantsOfEveryMachine) {
   std::set<std::string> seen;
   for (const OpCase& op_case : op_cases()) {
     const Graph graph = op_case.build();
-    const auto types = types_of(case_inputs(op_case, graph));
-    const auto program = find_backend("cpu").compile(graph, types, {1});
+    const auto program = compile_for(find_backend("cpu"), graph, case_inputs(op_case, graph));
     for (const Dispatch& dispatch : program->dispatch())
       seen.insert(dispatch.candidates.begin(), dispatch.candidates.end());
   }

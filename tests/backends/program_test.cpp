@@ -21,14 +21,9 @@ namespace {
 
 const Backend& reference() { return find_backend("reference"); }
 
-std::unique_ptr<Executable> compile(const Backend& backend, const Graph& graph,
-                                    std::span<const Tensor> inputs, int threads = 1) {
-  return backend.compile(graph, types_of(inputs), {threads});
-}
-
 void expect_agrees(const Graph& graph, std::span<const Tensor> inputs) {
-  const auto executable = compile(reference(), graph, inputs);
-  const auto results = GuardedRun(*executable, inputs).run();
+  const auto executable = compile_for(reference(), graph, inputs);
+  const auto results = GuardedRun(reference(), *executable, inputs).run();
   const auto expected = evaluate(graph, inputs);
   ASSERT_EQ(results.size(), expected.size());
   for (size_t i = 0; i < results.size(); ++i) {
@@ -75,11 +70,11 @@ TEST(Program, ReshapesAreViews) {
   x = builder.op(OpKind::Reshape, ReshapeAttrs{{-1}}, {x}, "flat");
   const Graph graph = builder.finish({x});
   const std::vector<Tensor> inputs{Random("views").tensor({2, 3, 4, 5}, -1, 1)};
-  const auto executable = compile(reference(), graph, inputs);
+  const auto executable = compile_for(reference(), graph, inputs);
   EXPECT_EQ(executable->dispatch().size(), 3u);
   EXPECT_EQ(executable->outputs()[0].dims, Dims{120});
   // The two results that are not the caller's take the same memory, one after the other.
-  EXPECT_EQ(executable->arena_bytes(), 512u);
+  EXPECT_EQ(executable->memory().arena, 512u);
   expect_agrees(graph, inputs);
 }
 
@@ -118,7 +113,7 @@ TEST(Program, ServesOtherShapesThanTheDefault) {
       builder.finish({builder.op(OpKind::ReduceMean, ReduceAttrs{{1, 2}}, {y}, "m")});
   expect_agrees(graph, std::vector<Tensor>{Random("shape").tensor({3, 9, 5, 8}, -1, 1)});
   expect_error(ErrorCode::InvalidArgument, {"depthwise_conv2d", "'conv'"}, [&] {
-    compile(reference(), graph, std::vector<Tensor>{Tensor({1, 4, 4, 9})});
+    compile_for(reference(), graph, std::vector<Tensor>{Tensor({1, 4, 4, 9})});
   });
 }
 
@@ -127,8 +122,9 @@ TEST(Program, RefusesNoThreads) {
   const ValueId x = builder.input("x", {3});
   const Graph graph = builder.finish({builder.op(OpKind::Gelu, {}, {x}, "a")});
   for (const int threads : {0, -1})
-    expect_error(ErrorCode::InvalidArgument, {"threads"},
-                 [&] { compile(reference(), graph, std::vector<Tensor>{Tensor({3})}, threads); });
+    expect_error(ErrorCode::InvalidArgument, {"threads"}, [&] {
+      compile_for(reference(), graph, std::vector<Tensor>{Tensor({3})}, threads);
+    });
 }
 
 std::optional<Refusal> refuse(const OpContext&) { return Refusal{"only on Sundays"}; }
@@ -141,10 +137,13 @@ TEST(Program, SaysWhoRefusedAnOp) {
   const ValueId x = builder.input("x", {3});
   const Graph graph = builder.finish({builder.op(OpKind::Gelu, {}, {x}, "block.act")});
   const std::vector<TensorType> types{{DType::Float32, {3}}};
-  expect_error(ErrorCode::Unsupported, {"'bare'", "gelu", "'block.act'"},
-               [&] { compile_program(graph, types, {1}, no_impls, "bare"); });
-  expect_error(ErrorCode::Unsupported, {"test:never", "only on Sundays"},
-               [&] { compile_program(graph, types, {1}, refusing_impls, "bare"); });
+  PlanCache cache;
+  expect_error(ErrorCode::Unsupported, {"'bare'", "gelu", "'block.act'"}, [&] {
+    compile_program({graph, types, cache}, no_impls, "bare");
+  });
+  expect_error(ErrorCode::Unsupported, {"test:never", "only on Sundays"}, [&] {
+    compile_program({graph, types, cache}, refusing_impls, "bare");
+  });
 }
 
 TEST(Reference, TakesComputedWeights) {
@@ -157,18 +156,6 @@ TEST(Reference, TakesComputedWeights) {
                 std::vector<Tensor>{random.tensor({3, 17}, -1, 1), random.tensor({5, 17}, -1, 1)});
 }
 
-TEST(Reference, RefusesPanelsThatAreNoLinearWeight) {
-  GraphBuilder builder;
-  const ValueId x = builder.input("x", {3, 17});
-  const Constant rows = Random("b").constant({17, 4}, -1, 1);
-  const ValueId b = builder.constant("b", rows);
-  Graph graph = builder.finish({builder.op(OpKind::MatMul, MatMulAttrs{}, {x, b}, "matmul")});
-  graph.value(b).constant = with_layout(rows, Layout::Panel16);  // verify() would refuse it
-  expect_error(ErrorCode::Unsupported, {"reference:matmul", "operand 1", "panel16"}, [&] {
-    compile(reference(), graph, std::vector<Tensor>{Tensor({3, 17})});
-  });
-}
-
 TEST(Reference, MaximumWithNaNIsNaN) {
   GraphBuilder builder;
   const ValueId x = builder.input("x", {2, 3});
@@ -177,8 +164,8 @@ TEST(Reference, MaximumWithNaNIsNaN) {
   std::ranges::copy(
       std::array{1.0f, std::numeric_limits<float>::quiet_NaN(), 2.0f, -3.0f, -1.0f, -2.0f},
       inputs[0].as<float>().begin());
-  const auto executable = compile(reference(), graph, inputs);
-  const auto results = GuardedRun(*executable, inputs).run();
+  const auto executable = compile_for(reference(), graph, inputs);
+  const auto results = GuardedRun(reference(), *executable, inputs).run();
   EXPECT_TRUE(std::isnan(results[0][0]));
   EXPECT_EQ(results[0][1], -1.0f);
 }
@@ -192,8 +179,8 @@ TEST(Program, AnEmptyBatchRunsNothing) {
   const std::vector<Tensor> inputs{Tensor({0, 3})};
   for (const BackendRow& row : backend_rows()) {
     SCOPED_TRACE(row.name);
-    const auto executable = compile(*row.backend, graph, inputs, 1);
-    const auto results = GuardedRun(*executable, inputs).run();
+    const auto executable = compile_for(*row.backend, graph, inputs, 1);
+    const auto results = GuardedRun(*row.backend, *executable, inputs).run();
     EXPECT_TRUE(results[0].empty());
     // The maximum of nothing.
     EXPECT_EQ(results[1], std::vector<float>(3, -std::numeric_limits<float>::infinity()));
@@ -221,8 +208,8 @@ TEST(Program, WholeModelAgreesWithDoublePrecisionOnEveryBackend) {
   for (const BackendRow& row : backend_rows()) {
     if (!row.backend) continue;
     SCOPED_TRACE(row.name);
-    const auto executable = compile(*row.backend, graph, inputs, 2);
-    const auto results = GuardedRun(*executable, inputs).run();
+    const auto executable = compile_for(*row.backend, graph, inputs, 2);
+    const auto results = GuardedRun(*row.backend, *executable, inputs).run();
     ASSERT_EQ(results.size(), expected.size());
     for (size_t i = 0; i < results.size(); ++i) {
       const Distance d = distance<float, double>(results[i], expected[i]);
@@ -233,19 +220,16 @@ TEST(Program, WholeModelAgreesWithDoublePrecisionOnEveryBackend) {
 
 /// The caller's side of a run: everything allocated beforehand.
 struct Caller {
-  explicit Caller(const Executable& executable)
-      : arena(executable.arena_bytes()), team(executable.threads()) {
+  Caller(const Backend& backend, const Executable& executable)
+      : lane(backend.make_lane({executable.threads()})), context(executable.on(*lane)) {
     for (const TensorType& type : executable.outputs()) outputs.emplace_back(type.dims);
-    for (Tensor& output : outputs) targets.push_back(output.bytes().data());
+    for (const Tensor& output : outputs) targets.push_back(output.view());
   }
-  void run(const Executable& executable, const Tensor& input) {
-    const std::byte* source = input.bytes().data();
-    executable.run({&source, 1}, targets, arena.data(), team, nullptr);
-  }
-  GuardedBuffer arena;
-  ThreadTeam team;
+  void run(const Tensor& input) { context->run({&input.view(), 1}, targets, nullptr); }
+  std::unique_ptr<Lane> lane;
+  std::unique_ptr<Context> context;
   std::vector<Tensor> outputs;
-  std::vector<std::byte*> targets;
+  std::vector<TensorView> targets;
 };
 
 TEST(Program, RunsWithoutAllocating) {
@@ -255,11 +239,11 @@ TEST(Program, RunsWithoutAllocating) {
     if (!row.backend) continue;
     for (const int threads : {1, 2}) {
       SCOPED_TRACE(std::string(row.name) + ", threads " + std::to_string(threads));
-      const auto executable = compile(*row.backend, graph, inputs, threads);
-      Caller caller(*executable);
-      caller.run(*executable, inputs[0]);
+      const auto executable = compile_for(*row.backend, graph, inputs, threads);
+      Caller caller(*row.backend, *executable);
+      caller.run(inputs[0]);
       const size_t before = num_allocations();
-      caller.run(*executable, inputs[0]);
+      caller.run(inputs[0]);
       EXPECT_EQ(num_allocations() - before, 0u);
     }
   }
@@ -274,11 +258,12 @@ TEST(Program, ThreadsMayShareAnExecutable) {
   for (const BackendRow& row : backend_rows()) {
     if (!row.backend) continue;
     SCOPED_TRACE(row.name);
-    const auto executable = compile(*row.backend, graph, inputs, 1);
-    Caller expected(*executable), a(*executable), b(*executable);
-    expected.run(*executable, inputs[0]);
-    std::thread first([&] { a.run(*executable, inputs[0]); });
-    std::thread second([&] { b.run(*executable, inputs[0]); });
+    const auto executable = compile_for(*row.backend, graph, inputs, 1);
+    Caller expected(*row.backend, *executable), a(*row.backend, *executable),
+        b(*row.backend, *executable);
+    expected.run(inputs[0]);
+    std::thread first([&] { a.run(inputs[0]); });
+    std::thread second([&] { b.run(inputs[0]); });
     first.join();
     second.join();
     for (size_t i = 0; i < expected.outputs.size(); ++i) {

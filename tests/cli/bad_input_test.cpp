@@ -155,8 +155,8 @@ TEST(CliBadInput, ShapesTheModelCannotTake) {
     EXPECT_TRUE(result.err.starts_with("error: ")) << result.err;
   }
   const ProcessResult odd = run_vitro({"bench", small_plan(), "--size", "30x100"});
-  EXPECT_TRUE(contains(odd.err, "1x3x30x100: expected a height and a width that are multiples of"));
-  EXPECT_TRUE(contains(odd.err, "hint: the nearest size is 32x96")) << odd.err;
+  EXPECT_TRUE(contains(odd.err, "1x3x30x100: height is 30, expected a multiple of 32"));
+  EXPECT_TRUE(contains(odd.err, "hint: the nearest extents are 1x3x32x96")) << odd.err;
   for (const Dims& dims :
        {Dims{1, 4, 64, 64}, Dims{1, 3, 65, 64}, Dims{3, 64, 64}, Dims{0, 3, 64, 64}}) {
     SCOPED_TRACE(to_string(dims));

@@ -53,7 +53,7 @@ TEST(CliBuild, WeightsOfBFloat16TakeHalfTheSpace) {
   EXPECT_EQ(mixed.exit_code, 1);
   EXPECT_TRUE(contains(mixed.json()[0]["error"], "has precision bf16w, expected fp32"));
   EXPECT_TRUE(mixed.json()[1]["error"].is_null());
-  EXPECT_TRUE(contains(run_vitro({"inspect", half, "--graph"}).out, "weight:BF16:panel16"));
+  EXPECT_TRUE(contains(run_vitro({"inspect", half, "--graph"}).out, "weight:BF16:cpu:panel16"));
   std::filesystem::remove(half);
 }
 

@@ -52,7 +52,7 @@ TEST(WeightLedger, ConvertsAndRecordsWhatIsTaken) {
   EXPECT_EQ(b.floats()[0], 1.0f);
   EXPECT_EQ(b.floats()[1], -2.0f);
   EXPECT_EQ(c.floats()[0], 1.0f);
-  EXPECT_EQ(a.dims, (Dims{2, 1}));
+  EXPECT_EQ(a.type.dims, (Dims{2, 1}));
   EXPECT_EQ(reinterpret_cast<uintptr_t>(a.bytes.data()) % 64, 0u);
   ASSERT_EQ(ledger.entries().size(), 3u);
   const WeightRecord& first = ledger.entries()[0];
@@ -73,7 +73,7 @@ TEST(WeightLedger, ReportsAllFaultsAtOnce) {
   WeightLedger ledger = make_ledger(std::move(file));
   for (const float value : ledger.take("absent", {2, 2}, "layer.absent").floats())
     EXPECT_EQ(value, 0.0f);
-  EXPECT_EQ(ledger.take("wide", {2}, "layer.wide").dims, Dims{2});
+  EXPECT_EQ(ledger.take("wide", {2}, "layer.wide").type.dims, Dims{2});
   ledger.take("whole", {1}, "layer.whole");
   ledger.take("good", {1}, "layer.good");
   const std::string message = finish_error(ledger);

@@ -18,43 +18,14 @@ Constant counting(const Dims& dims) {
 
 TEST(Constant, IsAlignedAndSharesItsBytes) {
   const Constant constant = counting({3, 5}), copy = constant;
-  EXPECT_EQ(reinterpret_cast<uintptr_t>(constant.data()) % 64, 0u);
-  EXPECT_EQ(copy.data(), constant.data());
+  EXPECT_EQ(reinterpret_cast<uintptr_t>(constant.bytes.data()) % 64, 0u);
+  EXPECT_EQ(copy.bytes.data(), constant.bytes.data());
   EXPECT_EQ(constant.floats()[14], 15.0f);
 }
 
 TEST(Constant, RefusesAnotherCountOfValues) {
   const float one = 1.0f;
   expect_error(ErrorCode::Internal, "2x2: 1 values", [&] { make_constant({2, 2}, {&one, 1}); });
-}
-
-TEST(Constant, PanelsHoldSixteenRowsAndAreFilledWithZeros) {
-  const Constant panels = with_layout(counting({17, 2}), Layout::Panel16);
-  EXPECT_EQ(panels.dims, (Dims{17, 2}));
-  ASSERT_EQ(panels.bytes.size(), 2 * 2 * 16 * sizeof(float));
-  const float* data = panels.data();
-  EXPECT_EQ(data[0], 1.0f);    // row 0, column 0
-  EXPECT_EQ(data[1], 3.0f);    // row 1, column 0
-  EXPECT_EQ(data[16], 2.0f);   // row 0, column 1
-  EXPECT_EQ(data[32], 33.0f);  // row 16, column 0
-  EXPECT_EQ(data[33], 0.0f);
-  EXPECT_EQ(data[48], 34.0f);
-  expect_error(ErrorCode::Internal, "layout panel16, expected row_major", [&] { panels.floats(); });
-}
-
-TEST(Constant, LayoutsRoundTrip) {
-  for (const Dims& dims : {Dims{1, 1}, Dims{15, 3}, Dims{16, 7}, Dims{17, 1}, Dims{33, 20}}) {
-    const Constant constant = counting(dims);
-    const Constant back = with_layout(with_layout(constant, Layout::Panel16), Layout::RowMajor);
-    EXPECT_TRUE(std::equal(constant.floats().begin(), constant.floats().end(),
-                           back.floats().begin(), back.floats().end()))
-        << to_string(dims);
-  }
-}
-
-TEST(Constant, TheSameLayoutIsTheSameBytes) {
-  const Constant constant = counting({3, 5});
-  EXPECT_EQ(with_layout(constant, Layout::RowMajor).data(), constant.data());
 }
 
 TEST(Constant, IsStoredAsBFloat16RoundedToTheNearest) {
@@ -66,23 +37,23 @@ TEST(Constant, IsStoredAsBFloat16RoundedToTheNearest) {
   const Constant whole = with_dtype(half, DType::Float32);
   for (size_t i = 0; i < 6; ++i) EXPECT_EQ(whole.floats()[i], rounded[i]) << values[i];
   EXPECT_EQ(with_dtype(half, DType::BFloat16).bytes.data(), half.bytes.data());
-  expect_error(ErrorCode::Internal, "of dtype BF16: no float32 bytes", [&] { half.data(); });
+  expect_error(ErrorCode::Internal, "BF16 6: no dense float32 elements", [&] { half.floats(); });
   expect_error(ErrorCode::Internal, "cannot be stored as I8",
                [&] { with_dtype(whole, DType::Int8); });
 }
 
-TEST(Constant, OnlyMatricesHavePanels) {
-  expect_error(ErrorCode::Internal, "only matrices have panels", [] {
-    with_layout(counting({2, 2, 2}), Layout::Panel16);
-  });
+TEST(Constant, RefusesToReadPackedElements) {
+  Constant packed = counting({2, 2});
+  packed.storage = "cpu:panel16";
+  expect_error(ErrorCode::Internal, "F32 2x2 as cpu:panel16: no dense float32 elements",
+               [&] { packed.floats(); });
 }
 
 TEST(Constant, RefusesSizesThatOverflow) {
   const int64_t big = int64_t{1} << 31;
-  for (Layout layout : {Layout::RowMajor, Layout::Panel16})
-    expect_error(ErrorCode::InvalidArgument, "is too large", [&] {
-      storage_bytes(DType::Float32, {big, big}, layout);
-    });
+  expect_error(ErrorCode::InvalidArgument, "is too large", [&] {
+    dense_bytes({DType::Float32, {big, big}});
+  });
 }
 
 // Values of tools/random_weights.py.
@@ -155,18 +126,18 @@ TEST(RandomWeights, EqualThoseOfPython) {
 TEST(Weights, ConvolutionsBecomeChannelsLast) {
   const Constant weight = counting({2, 3, 1, 2});  // [out, in, h, w]
   const Constant ohwi = conv_weight_to_ohwi(weight);
-  EXPECT_EQ(ohwi.dims, (Dims{2, 1, 2, 3}));
+  EXPECT_EQ(ohwi.type.dims, (Dims{2, 1, 2, 3}));
   EXPECT_EQ(std::vector<float>(ohwi.floats().begin(), ohwi.floats().end()),
             (std::vector<float>{1, 3, 5, 2, 4, 6, 7, 9, 11, 8, 10, 12}));
   const Constant hwc = depthwise_weight_to_hwc(counting({3, 1, 1, 2}));
-  EXPECT_EQ(hwc.dims, (Dims{1, 2, 3}));
+  EXPECT_EQ(hwc.type.dims, (Dims{1, 2, 3}));
   EXPECT_EQ(std::vector<float>(hwc.floats().begin(), hwc.floats().end()),
             (std::vector<float>{1, 3, 5, 2, 4, 6}));
 }
 
 TEST(Weights, ReshapingKeepsTheBytes) {
   const Constant constant = counting({2, 6});
-  EXPECT_EQ(reshaped(constant, {3, 4}).data(), constant.data());
+  EXPECT_EQ(reshaped(constant, {3, 4}).bytes.data(), constant.bytes.data());
   expect_error(ErrorCode::Internal, "", [&] { reshaped(constant, {5}); });
 }
 

@@ -39,11 +39,11 @@ TEST(Print, ShowsOneLinePerNode) {
             "return %4\n");
 }
 
-TEST(Print, ShowsALayoutThatIsNotRowMajor) {
+TEST(Print, ShowsAFormThatIsNotRows) {
   Graph graph = residual_linear();
   Value& weight = graph.value(graph.nodes[0].inputs[1]);
-  weight.constant = with_layout(*weight.constant, Layout::Panel16);
-  EXPECT_NE(print(graph).find("@a.weight:panel16, @a.bias)"), std::string::npos);
+  weight.constant->storage = "cpu:panel16";
+  EXPECT_NE(print(graph).find("@a.weight:cpu:panel16, @a.bias)"), std::string::npos);
 }
 
 TEST(Print, ShowsEveryAttribute) {
@@ -98,7 +98,7 @@ Graph convolutions(const std::vector<std::array<int64_t, 3>>& layers) {
   GraphBuilder builder;
   ValueId x = builder.input("x", {1, 64, 64, 3});
   for (const auto& [kernel, stride, pad] : layers) {
-    auto [weight, values] = allocate_constant({3, kernel, kernel, 3});
+    auto [weight, values] = allocate_floats({3, kernel, kernel, 3});
     std::fill(values.begin(), values.end(), 0.0f);
     const Conv2dAttrs attrs{{stride, stride}, {pad, pad, pad, pad}};
     x = builder.op(OpKind::Conv2d, attrs, {x, builder.constant("weight", weight)}, "conv");

@@ -75,13 +75,12 @@ TEST(GraphJson, RefusesWhatIsNotAGraph) {
   expect_corrupt("plan graph", std::string(100'000, '['));
 }
 
-TEST(GraphJson, RefusesUnknownOpsAndLayouts) {
+TEST(GraphJson, RefusesUnknownOpsAndTypes) {
   expect_corrupt("unknown op 'conv9d'", edited("\"depthwise_conv2d\"", "\"conv9d\""));
-  expect_corrupt("unknown dtype 'I8'", edited("row_major\"", "row_major\",\"dtype\":\"I8\""));
-  expect_corrupt("BF16 in layout row_major",
-                 edited("row_major\"", "row_major\",\"dtype\":\"BF16\""));
-  expect_corrupt("unknown layout", edited("row_major", "column_major"));
-  expect_corrupt("only matrices have panels", edited("row_major", "panel16"));
+  expect_corrupt("unknown dtype 'F12'",
+                 edited("\"constant\":\"\"", "\"constant\":\"\",\"dtype\":\"F12\""));
+  expect_corrupt("operand 1 is a BF16 constant",
+                 edited("\"constant\":\"\"", "\"constant\":\"\",\"dtype\":\"BF16\""));
 }
 
 TEST(GraphJson, RefusesNumbersOutOfRange) {

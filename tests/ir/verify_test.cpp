@@ -103,64 +103,25 @@ TEST(Verify, RefusesAConstantThatDoesNotFitItsValue) {
     auto& constant = *g.value(2).constant;
     constant.bytes = constant.bytes.first(4);
   });
-  expect_refused("only matrices have panels",
-                 [](Graph& g) { g.value(2).constant->layout = Layout::Panel16; });
 }
 
-void pack(Graph& graph, const std::string& name) {
-  for (Value& value : graph.values)
-    if (value.name == name) value.constant = with_layout(*value.constant, Layout::Panel16);
-}
-
-TEST(Verify, TakesPanelsAsMatricesOfProducts) {
-  Graph graph = valid_graph();
-  for (const char* name : {"a.weight", "w1", "w2"}) pack(graph, name);
-  verify(graph);
-}
-
-TEST(Verify, RefusesPanelsThatAnythingElseReads) {
-  GraphMaker m;
-  const ValueId x = m.input({4, 4}), w = m.weight("w", {4, 4});
-  const ValueId view = m.op(OpKind::Reshape, ReshapeAttrs{{4, 4}}, {w}, "view");
-  const ValueId sum = m.add(m.op(OpKind::Linear, {}, {x, view}, "a"), m.weight("b", {4, 4}));
-  const Graph graph = m.finish({sum, m.op(OpKind::Linear, {}, {m.weight("c", {4, 4}), w}, "d")});
-  const auto refused = [&](const std::string& name, const std::string& message) {
-    Graph packed = graph;
-    pack(packed, name);
-    expect_error(ErrorCode::Internal, message, [&] { verify(packed); });
-  };
-  refused("w", "reshape 'view': operand 0 is packed in panels, expected row_major");
-  refused("b", "add 'add': operand 1 is packed");
-  refused("c", "linear 'd': operand 0 is packed");
-  Graph output = graph;
-  pack(output, "b");
-  output.nodes.clear();
-  for (size_t id = 0; id < output.values.size(); ++id)
-    if (output.values[id].name == "b") output.outputs = {{"b", static_cast<ValueId>(id), {}}};
-  expect_error(ErrorCode::Internal, "is a constant packed in panels", [&] { verify(output); });
-}
-
-TEST(Verify, TakesBFloat16AsMatricesInPanelsAlone) {
+TEST(Verify, TakesBFloat16ConstantsAsMatricesAlone) {
   GraphMaker m;
   const ValueId x = m.input({4, 4}), w = m.weight("w", {4, 4});
   const Graph graph =
       m.finish({m.add(m.op(OpKind::Linear, {}, {x, w}, "a"), m.weight("b", {4, 4}))});
-  const auto stored = [&](const std::string& name, Layout layout) {
+  const auto stored = [&](const std::string& name) {
     Graph edited = graph;
     for (Value& value : edited.values)
       if (value.name == name) {
-        value.constant = with_dtype(with_layout(*value.constant, layout), DType::BFloat16);
+        value.constant = with_dtype(*value.constant, DType::BFloat16);
         value.type.dtype = DType::BFloat16;
       }
     return edited;
   };
-  verify(stored("w", Layout::Panel16));
-  for (const char* name : {"w", "b"})
-    expect_error(ErrorCode::Internal,
-                 "is BF16 in layout row_major, expected F32, or BF16 in panel16",
-                 [&] { verify(stored(name, Layout::RowMajor)); });
-  expect_error(ErrorCode::Internal, "add 'add': operand 1 is packed",
-               [&] { verify(stored("b", Layout::Panel16)); });
+  verify(stored("w"));
+  expect_error(ErrorCode::Internal, "add 'add': operand 1 is a BF16 constant, expected F32",
+               [&] { verify(stored("b")); });
 }
 
 TEST(Builder, RefusesAWrongArityAndForeignAttributes) {

@@ -62,20 +62,18 @@ std::vector<float> sample_nchw(const Tensor& nhwc, size_t count) {
 }
 
 std::vector<Tensor> run(const Graph& graph, const Backend& backend, const Case& c) {
-  const Dims dims{c.batch, 3, c.height, c.width};
-  const Constant images = RandomWeights(kSeed).take("input", dims, "test");
-  const TensorType type{DType::Float32, dims};
-  const auto executable = backend.compile(graph, {&type, 1}, {2});
+  const Constant images =
+      RandomWeights(kSeed).take("input", {c.batch, 3, c.height, c.width}, "test");
+  Tensor input(images.type.dims);
+  std::ranges::copy(images.floats(), input.as<float>().begin());
+  PlanCache cache;
+  const auto executable = backend.compile({graph, {&images.type, 1}, cache, 2});
   std::vector<Tensor> results;
-  std::vector<std::byte*> pointers;
+  std::vector<TensorView> views;
   for (const TensorType& output : executable->outputs()) results.emplace_back(output.dims);
-  for (Tensor& result : results) pointers.push_back(result.bytes().data());
-  const auto [arena, memory] =
-      allocate_constant({static_cast<int64_t>(executable->arena_bytes() / sizeof(float) + 1)});
-  const std::byte* const input = images.bytes.data();
-  ThreadTeam team(executable->threads());
-  executable->run({&input, 1}, pointers, reinterpret_cast<std::byte*>(memory.data()), team,
-                  nullptr);
+  for (const Tensor& result : results) views.push_back(result.view());
+  const auto lane = backend.make_lane({2});
+  executable->on(*lane)->run({&input.view(), 1}, views, nullptr);
   return results;
 }
 

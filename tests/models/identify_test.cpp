@@ -11,7 +11,7 @@ class ShapeRecorder : public WeightSource {
  public:
   Constant take(const std::string& name, const Dims& dims, std::string_view) override {
     shapes[name] = dims;
-    return allocate_constant(dims).first;
+    return allocate_floats(dims).first;
   }
   TensorShapes shapes;
 };

@@ -28,8 +28,7 @@ ValueId weight(GraphBuilder& builder, Random& random, Dims dims, int64_t fan_in,
                const Storage& storage) {
   const float bound = std::sqrt(3.0f / static_cast<float>(fan_in));
   const Constant constant = random.constant(std::move(dims), -bound, bound);
-  return builder.constant("weight",
-                          with_dtype(with_layout(constant, storage.layout), storage.dtype));
+  return builder.constant("weight", with_dtype(constant, storage.dtype));
 }
 
 ValueId vector(GraphBuilder& builder, Random& random, int64_t count, float low, float high) {

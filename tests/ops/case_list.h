@@ -23,12 +23,9 @@ class CaseList {
 /// How a matrix may be stored.
 struct Storage {
   const char* name;
-  Layout layout;
   DType dtype;
 };
-inline constexpr Storage kStorages[] = {{"row_major", Layout::RowMajor, DType::Float32},
-                                        {"panel16", Layout::Panel16, DType::Float32},
-                                        {"panel16_bf16", Layout::Panel16, DType::BFloat16}};
+inline constexpr Storage kStorages[] = {{"fp32", DType::Float32}, {"bf16", DType::BFloat16}};
 
 /// A weight that keeps the result near the size of the input.
 ValueId weight(GraphBuilder& builder, Random& random, Dims dims, int64_t fan_in,

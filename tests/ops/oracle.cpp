@@ -234,9 +234,8 @@ std::vector<Array> run(const Graph& graph, const Operands& inputs) {
   std::vector<Array> values(graph.values.size());
   for (size_t i = 0; i < values.size(); ++i) {
     if (!graph.values[i].constant) continue;
-    const Constant constant =
-        with_layout(with_dtype(*graph.values[i].constant, DType::Float32), Layout::RowMajor);
-    values[i] = Array(constant.dims);
+    const Constant constant = with_dtype(*graph.values[i].constant, DType::Float32);
+    values[i] = Array(constant.type.dims);
     std::copy(constant.floats().begin(), constant.floats().end(), values[i].data.begin());
   }
   for (size_t i = 0; i < inputs.size(); ++i)

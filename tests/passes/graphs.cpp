@@ -121,7 +121,7 @@ constexpr PassCase kCases[] = {
     {"attention_block", fuse_attention_block, attention_block},
     {"mlp", fuse_mlp, mlp},
     {"local_mixer", fuse_local_mixer, local_mixer},
-    {"matrices", pack_weights, matrices},
+    {"matrices", round_weights, matrices},
 };
 
 }  // namespace

@@ -22,7 +22,7 @@ class GraphMaker {
 
   /// Uniform in [low, high).
   ValueId weight(const std::string& name, const Dims& dims, float low = -1.0f, float high = 1.0f) {
-    auto [constant, dst] = allocate_constant(dims);
+    auto [constant, dst] = allocate_floats(dims);
     for (float& value : dst)
       value = low + (high - low) * static_cast<float>(random_() % 1024) / 1024;
     return builder_.constant(name, constant);

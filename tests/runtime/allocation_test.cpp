@@ -6,6 +6,7 @@
 #include <new>
 
 #include "backends/count_allocations.h"
+#include "floats.h"
 #include "runtime/engine.h"
 #include "runtime/small_plan.h"
 
@@ -36,11 +37,19 @@ TEST(SessionAllocation, RunsAreFreeOfItAfterTheFirstOfAShape) {
   const Session session(test::small_plan(), {"cpu", 2});
   const Dims shapes[] = {{1, 3, 8, 8}, {2, 3, 16, 8}};
   const Tensor images = test::random_images(shapes[1]);
-  std::vector<float> logits(10);
-  for (const Dims& dims : shapes) session.run(images.as<float>().data(), dims, logits.data());
+  const Tensor logits({2, 5});
+  // Views of the first images, and room for their logits.
+  std::vector<TensorView> inputs, outputs;
+  for (const Dims& dims : shapes) {
+    inputs.push_back({images.view().data, DType::Float32, dims, {}});
+    outputs.push_back({logits.view().data, DType::Float32, {dims[0], 5}, {}});
+  }
+  const auto run_all = [&] {
+    for (size_t i = 0; i < inputs.size(); ++i) session.run({&inputs[i], 1}, {&outputs[i], 1});
+  };
+  run_all();
   const size_t before = num_allocations();
-  for (int i = 0; i < 10; ++i)
-    for (const Dims& dims : shapes) session.run(images.as<float>().data(), dims, logits.data());
+  for (int i = 0; i < 10; ++i) run_all();
   EXPECT_EQ(num_allocations() - before, 0u);
   const auto counted = std::make_unique<int>(1);
   EXPECT_GT(num_allocations(), before) << "the counter does not count" << *counted;
@@ -66,8 +75,7 @@ TEST(SessionAllocation, TheArenaHasTheBytesThatMemoryUseSays) {
     const Tensor first({3, 5}), second({3, 5});
     session.prepare(dims);
     const size_t before = aligned_bytes;
-    Interruption second_run(
-        [&] { session.run({&images.view(), 1}, {&second.view(), 1}); });
+    Interruption second_run([&] { session.run({&images.view(), 1}, {&second.view(), 1}); });
     session.engine().run({&images.view(), 1}, {&first.view(), 1}, {}, &second_run);
     EXPECT_EQ(aligned_bytes - before, session.engine().program(dims)->memory().arena)
         << backend << ": the second run at the same time needs an arena of its own";
@@ -90,12 +98,12 @@ TEST(SessionAllocation, RecordingATimelineIsFreeOfItToo) {
   const Session session(test::small_plan(), {"cpu", 2});
   const Dims dims{1, 3, 8, 8};
   const Tensor images = test::random_images(dims);
-  std::vector<float> logits(5);
-  session.run(images.as<float>().data(), dims, logits.data());
+  const Tensor logits({1, 5});
+  session.run({&images.view(), 1}, {&logits.view(), 1});
   for (size_t capacity : {10, 100'000}) {  // too small, and large enough
     Recorder recorder(capacity);
     const size_t before = num_allocations();
-    run_observed(session, images.as<float>().data(), dims, logits.data(), &recorder);
+    session.engine().run({&images.view(), 1}, {&logits.view(), 1}, {}, &recorder);
     EXPECT_EQ(num_allocations() - before, 0u);
     EXPECT_EQ(recorder.timeline()->lost() > 0, capacity == 10);
   }

@@ -2,6 +2,7 @@
 
 #include <atomic>
 #include <filesystem>
+#include <functional>
 #include <thread>
 
 #include "core/temporary_directory.h"
@@ -139,14 +140,70 @@ TEST(Session, RefusesWhatItCannotRun) {
   const auto refuses = [&](const Dims& dims, const std::string& text) {
     expect_error(ErrorCode::InvalidArgument, text, [&] { session.prepare(dims); });
   };
-  refuses({0, 3, 8, 8}, "at least 1");
-  refuses({1, 4, 8, 8}, "expected 3 channels");
-  refuses({3, 8, 8}, "expected 3 channels");
-  refuses({1, 3, 10, 8}, "multiples of 4");
+  refuses({0, 3, 8, 8}, "input 'images' is 0x3x8x8: batch is 0, expected an extent, at least 1");
+  refuses({1, 4, 8, 8}, "axis 1 is 4, expected 3");
+  refuses({3, 8, 8}, "is 3x8x8, expected batch x 3 x height x width");
+  refuses({1, 3, 10, 8}, "height is 10, expected a multiple of 4, at least 4");
   refuses({1'000'000'000, 3, 8, 8}, "2^31");
-  expect_error(ErrorCode::InvalidArgument, "1x3x8x8: its elements are U8, not F32", [&] {
-    session.run(Tensor(DType::UInt8, {1, 3, 8, 8}));
-  });
+  expect_error(ErrorCode::InvalidArgument, "input 'images' 1x3x8x8: its elements are U8, not F32",
+               [&] {
+                 session.run(Tensor(DType::UInt8, {1, 3, 8, 8}));
+               });
+}
+
+TEST(Session, SaysWhatItTakesAndGives) {
+  const Session session(test::small_plan());
+  ASSERT_EQ(session.inputs().size(), 1u);
+  EXPECT_EQ(session.inputs()[0].name, "images");
+  EXPECT_EQ(session.inputs()[0].dims[2], (DimRange{"height", 4, int64_t{1} << 31, 4}));
+  ASSERT_EQ(session.outputs().size(), 1u);
+  EXPECT_EQ(session.outputs()[0].name, "logits");
+  EXPECT_EQ(session.outputs()[0].dims[0].name, "batch");
+  EXPECT_EQ(session.outputs()[0].dims[1], (DimRange{"", 5, 5, 1}));
+}
+
+TEST(Session, RunsByPositionAndByName) {
+  const Session session(test::small_plan());
+  Tensor images = test::random_images({2, 3, 8, 8});
+  const std::vector<float> expected = test::floats(session.run(images));
+  EXPECT_EQ(test::floats(session.run({&images, 1}).at(0)), expected);
+  images.name = "images";
+  const std::vector<Tensor> named = session.run({&images, 1});
+  EXPECT_EQ(test::floats(named.at(0)), expected);
+  EXPECT_EQ(named[0].name, "logits");
+  const Tensor room({2, 5});
+  session.run({&images.view(), 1}, {&room.view(), 1});
+  EXPECT_EQ(test::floats(room), expected);
+  images.name = "pictures";
+  expect_error(ErrorCode::NotFound, "no input 'pictures'", [&] { session.run({&images, 1}); });
+  const std::vector<Tensor> twice{images, images};
+  expect_error(ErrorCode::InvalidArgument, "2 of 2 inputs have names, the model has 1",
+               [&] { session.run(twice); });
+  const Tensor small({1, 5});
+  expect_error(ErrorCode::InvalidArgument,
+               "memory for output 'logits' is F32 1x5, expected F32 2x5", [&] {
+                 session.run({&images.view(), 1}, {&small.view(), 1});
+               });
+}
+
+TEST(Session, ACallThatCannotBeginInTimeFails) {
+  const Session session(test::small_plan(), {"cpu", 1, 1});
+  const Tensor images = test::random_images({1, 3, 8, 8});
+  const Tensor logits({1, 5});
+  /// Tries to run while the only stream is taken.
+  struct Second final : RunObserver {
+    std::function<void()> work;
+    void before_step(size_t step) override {
+      if (step == 0) work();
+    }
+  } second;
+  second.work = [&] {
+    const RunOptions late{std::chrono::steady_clock::now() + std::chrono::milliseconds(5)};
+    expect_error(ErrorCode::DeadlineExceeded, "no stream of 1 was free", [&] {
+      session.run({&images.view(), 1}, {&logits.view(), 1}, late);
+    });
+  };
+  session.engine().run({&images.view(), 1}, {&logits.view(), 1}, {}, &second);
 }
 
 TEST(Session, ExplainsEveryChoice) {

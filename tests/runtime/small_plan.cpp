@@ -1,6 +1,7 @@
 #include "runtime/small_plan.h"
 
 #include "ir/builder.h"
+#include "models/models.h"
 #include "models/weights.h"
 #include "passes/pipeline.h"
 
@@ -12,7 +13,7 @@ constexpr int64_t kChannels = 16, kClasses = 5;
 class SmallNetwork {
  public:
   Graph build() {
-    ValueId x = builder_.input("images", {1, 3, 8, 8});
+    ValueId x = builder_.input("images", {1, 3, 8, 8}, DType::Float32, image_ranges(4));
     x = builder_.op(OpKind::Transpose, TransposeAttrs{{0, 2, 3, 1}}, {x}, "images");
     x = builder_.op(
         OpKind::Conv2d, Conv2dAttrs{{4, 4}, {}},
@@ -32,7 +33,7 @@ class SmallNetwork {
     x = builder_.op(
         OpKind::Linear, {},
         {x, weight("head.weight", {kClasses, kChannels}), weight("head.bias", {kClasses})}, "head");
-    return builder_.finish({x});
+    return builder_.finish({x}, {"logits"});
   }
 
  private:
@@ -60,6 +61,7 @@ Plan small_plan(DType weights) {
   auto plan = std::make_shared<PlanData>();
   plan->graph = SmallNetwork().build();
   run_passes(plan->graph, {{}, weights});
+  pack_weights(*plan);
   plan->info.architecture = "small";
   plan->info.num_classes = kClasses;
   plan->info.preprocessing.width = plan->info.preprocessing.height = 8;

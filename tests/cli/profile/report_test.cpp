@@ -12,11 +12,11 @@ namespace {
 class FakeProgram final : public Executable {
  public:
   explicit FakeProgram(std::vector<StepInfo> steps) : steps_(std::move(steps)) {}
+  std::span<const TensorType> inputs() const override { return {}; }
   std::span<const TensorType> outputs() const override { return {}; }
   const MemoryUse& memory() const override { return memory_; }
   int threads() const override { return 2; }
-  void run(std::span<const std::byte* const>, std::span<std::byte* const>, std::byte*, ThreadTeam&,
-           RunObserver*) const override {}
+  std::unique_ptr<Context> on(Lane&) const override { return nullptr; }
   std::span<const StepInfo> steps() const override { return steps_; }
   std::span<const ArenaBuffer> arena_buffers() const override { return {}; }
   std::span<const Dispatch> dispatch() const override { return {}; }
