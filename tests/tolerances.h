@@ -27,6 +27,10 @@ inline constexpr Tolerance kReferenceFusedOp{3e-13, 1e-5};
 // A whole network of some hundred float32 ops against double precision.
 inline constexpr Tolerance kFloat32Model{1e-10, 1e-4};
 
+// The same with activations and matrices of 11 significant bits (tf32, float16), and of 8.
+inline constexpr Tolerance kFloat16Model{4e-6, 2e-2};
+inline constexpr Tolerance kBFloat16Model{2.5e-4, 0.15};
+
 // A model whose matrices are stored as bfloat16 against the same in float32. Rounding a weight is
 // off by up to 2^-9 of it, an nmse of about 6e-7 for one product; a network adds its products up:
 // UniFormer-S with random weights measures 3.0e-5 and 0.017, the shipped one 1.1e-5 and 0.019.

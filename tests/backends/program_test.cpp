@@ -8,6 +8,7 @@
 
 #include "backends/count_allocations.h"
 #include "backends/guarded_run.h"
+#include "backends/numbers.h"
 #include "core/check.h"
 #include "floats.h"
 #include "ir/builder.h"
@@ -51,6 +52,7 @@ TEST(FindBackend, KnowsItsNames) {
   for (const BackendRow& row : backend_rows()) {
     if (!row.backend) continue;
     EXPECT_STREQ(row.backend->name(), row.name);
+    if (why_unavailable(row)) continue;
     EXPECT_FALSE(row.backend->describe().empty());
   }
 }
@@ -178,6 +180,7 @@ TEST(Program, AnEmptyBatchRunsNothing) {
       builder.finish({gelu, builder.op(OpKind::ReduceMax, ReduceAttrs{{0}}, {gelu}, "peak")});
   const std::vector<Tensor> inputs{Tensor({0, 3})};
   for (const BackendRow& row : backend_rows()) {
+    if (why_unavailable(row)) continue;
     SCOPED_TRACE(row.name);
     const auto executable = compile_for(*row.backend, graph, inputs, 1);
     const auto results = GuardedRun(*row.backend, *executable, inputs).run();
@@ -206,14 +209,20 @@ TEST(Program, WholeModelAgreesWithDoublePrecisionOnEveryBackend) {
   const std::vector<Tensor> inputs = images(2);
   const auto expected = evaluate(graph, inputs);
   for (const BackendRow& row : backend_rows()) {
-    if (!row.backend) continue;
-    SCOPED_TRACE(row.name);
-    const auto executable = compile_for(*row.backend, graph, inputs, 2);
-    const auto results = GuardedRun(*row.backend, *executable, inputs).run();
-    ASSERT_EQ(results.size(), expected.size());
-    for (size_t i = 0; i < results.size(); ++i) {
-      const Distance d = distance<float, double>(results[i], expected[i]);
-      EXPECT_TRUE(d.within(kFloat32Model)) << i << ": " << report(d, kFloat32Model);
+    if (why_unavailable(row)) continue;
+    for (const Precision precision : {Precision::Float32, Precision::TensorFloat32,
+                                      Precision::Float16, Precision::BFloat16}) {
+      if (precision != Precision::Float32 && row.name != std::string("cuda")) continue;
+      SCOPED_TRACE(row.name + (", " + to_string(precision)));
+      const auto executable =
+          compile_for(*row.backend, graph, inputs, 2, nullptr, precision);
+      const auto results = GuardedRun(*row.backend, *executable, inputs).run();
+      ASSERT_EQ(results.size(), expected.size());
+      const Tolerance bound = model_tolerance(precision);
+      for (size_t i = 0; i < results.size(); ++i) {
+        const Distance d = distance<float, double>(results[i], expected[i]);
+        EXPECT_TRUE(d.within(bound)) << i << ": " << report(d, bound);
+      }
     }
   }
 }
@@ -236,7 +245,7 @@ TEST(Program, RunsWithoutAllocating) {
   const Graph graph = small_model();
   const std::vector<Tensor> inputs = images(1);
   for (const BackendRow& row : backend_rows()) {
-    if (!row.backend) continue;
+    if (why_unavailable(row)) continue;
     for (const int threads : {1, 2}) {
       SCOPED_TRACE(std::string(row.name) + ", threads " + std::to_string(threads));
       const auto executable = compile_for(*row.backend, graph, inputs, threads);
@@ -256,7 +265,7 @@ TEST(Program, ThreadsMayShareAnExecutable) {
   const Graph graph = small_model();
   const std::vector<Tensor> inputs = images(1);
   for (const BackendRow& row : backend_rows()) {
-    if (!row.backend) continue;
+    if (why_unavailable(row)) continue;
     SCOPED_TRACE(row.name);
     const auto executable = compile_for(*row.backend, graph, inputs, 1);
     Caller expected(*row.backend, *executable), a(*row.backend, *executable),

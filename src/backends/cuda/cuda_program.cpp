@@ -44,7 +44,7 @@ struct Layout {
     const int64_t count = num_elements(type.dims);
     const size_t floats = take(static_cast<size_t>(count) * sizeof(float));
     const size_t stored = cast ? take(static_cast<size_t>(count) * 2) : floats;
-    return {floats, stored, count, cast};
+    return {floats, stored, count, cast && count > 0};
   }
 
   /// Whether a step reads the input in the storage type.
@@ -115,19 +115,19 @@ class CudaContext final : public Context {
            RunObserver* observer) override {
     const DeviceScope scope(program_.device);
     std::byte* const base = lane_.workspace(layout_.bytes);
-    if (base != base_) graph_.reset();  // the lane has grown for another program
-    base_ = base;
+    const bool moved = base != std::exchange(base_, base);  // the lane has grown for another program
     for (size_t i = 0; i < inputs.size(); ++i)
       copy(base_ + layout_.inputs[i].floats, inputs[i].data, layout_.inputs[i].count);
     if (observer)
       observe(*observer);
-    else if (!std::exchange(has_run_, true))
-      enqueue();  // a graph takes longer to make than the first run takes
+    else if (graph_ && !moved)
+      graph_.launch(lane_.stream());
     else
-      replay();
+      enqueue();
     for (const OutputCopy& output : program_.steps->copies)
       copy(outputs[output.output].data, result(output), layout_.outputs[output.output].count);
     lane_.wait();
+    if (!graph_ || moved) graph_.capture(lane_.stream(), [this] { enqueue(); });
   }
 
   double replay_microseconds(int replays) {
@@ -151,14 +151,10 @@ class CudaContext final : public Context {
 
   /// Between any two kinds of memory.
   void copy(void* dst, const void* src, int64_t floats) const {
+    if (floats == 0) return;
     check_cuda(cudaMemcpyAsync(dst, src, static_cast<size_t>(floats) * sizeof(float),
                                cudaMemcpyDefault, lane_.stream()),
                "copying inputs and outputs");
-  }
-
-  void replay() {
-    if (!graph_) graph_.capture(lane_.stream(), [this] { enqueue(); });
-    graph_.launch(lane_.stream());
   }
 
   void enqueue() {
@@ -176,7 +172,7 @@ class CudaContext final : public Context {
 
   void cast_outputs() const {
     for (const OutputCopy& output : program_.steps->copies)
-      if (output.from.kind == Place::Kind::Arena && program_.element != Element::Float32)
+      if (output.from.kind == Place::Kind::Arena && layout_.outputs[output.output].cast)
         cast({program_.element, Element::Float32, base_ + output.from.index,
               base_ + layout_.outputs[output.output].floats, layout_.outputs[output.output].count},
              launch());
@@ -243,7 +239,6 @@ class CudaContext final : public Context {
   CudaLane& lane_;
   Layout layout_;
   std::byte* base_ = nullptr;  // of the workspace
-  bool has_run_ = false;
   Graph graph_;
   std::vector<const std::byte*> operands_;
   std::vector<std::byte*> results_;

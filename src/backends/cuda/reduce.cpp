@@ -6,6 +6,12 @@
 namespace vitro::cuda {
 namespace {
 
+/// Nothing may be reduced: its mean is NaN, its maximum -infinity.
+std::optional<Refusal> can_run(const OpContext& op) {
+  const bool nothing = num_elements(op.input(0).dims) == 0 && !op.constant(0);
+  return nothing ? std::nullopt : needs_floats(op);
+}
+
 template <ReduceOp kOp>
 class ReduceKernel final : public Kernel {
  public:
@@ -29,7 +35,7 @@ class ReduceKernel final : public Kernel {
 
 }  // namespace
 
-const Impl kReduceMean{"cuda:reduce_mean", needs_floats, make_kernel<ReduceKernel<ReduceOp::Mean>>};
-const Impl kReduceMax{"cuda:reduce_max", needs_floats, make_kernel<ReduceKernel<ReduceOp::Max>>};
+const Impl kReduceMean{"cuda:reduce_mean", can_run, make_kernel<ReduceKernel<ReduceOp::Mean>>};
+const Impl kReduceMax{"cuda:reduce_max", can_run, make_kernel<ReduceKernel<ReduceOp::Max>>};
 
 }  // namespace vitro::cuda

@@ -71,7 +71,7 @@ Tensor comparison_input(const Options& options, const Plan& plan) {
 }
 
 double rounding_of(Precision precision) {
-  if (precision == Precision::BFloat16) return 2.5e-4;
+  if (precision == Precision::BFloat16) return 5e-4;  // one layer of the shipped model: max 0.164
   return precision == Precision::Float32 ? 1e-10 : 4e-6;
 }
 
@@ -80,7 +80,7 @@ double default_bound(const Session& a, const Session& b) {
   const bool same_weights =
       weights_dtype(a.plan().data().graph) == weights_dtype(b.plan().data().graph);
   return std::max({rounding_of(a.precision()), rounding_of(b.precision()),
-                   same_weights ? 0.0 : rounding_of(Precision::BFloat16)});
+                   same_weights ? 0.0 : 2.5e-4});
 }
 
 std::optional<OutputErrors> output_errors(const LayerErrors& errors) {
@@ -227,7 +227,7 @@ Action add_compare(CLI::App& verb) {
   add_latency_options(verb, *options);
   verb.add_option("--bound", options->bound,
                   "Exit with 3 when the nmse of a layer exceeds this; default: 1e-10, with "
-                  "tf32 or fp16 4e-6, with bf16 2.5e-4")
+                  "tf32 or fp16 4e-6, with weights of bf16 on one side 2.5e-4, in bf16 5e-4")
       ->option_text("NMSE")
       ->check(number_between(0, 1))
       ->group(kOutputGroup);

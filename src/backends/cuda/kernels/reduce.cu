@@ -101,11 +101,12 @@ void launch_reduce(const ReduceArgs& args, const Launch& launch) {
     }
   }
   const float scale = kOp == ReduceOp::Mean ? 1.0f / static_cast<float>(middle) : 1.0f;
-  if (together && inner > 1 && inner % 8 == 0 && outer <= 65535 && aligned_16(args.x))
+  if (together && inner > 1 && inner % 8 == 0 && outer > 0 && outer <= 65535 && aligned_16(args.x))
     return launch_kernel("reduce", reduce_tokens_kernel<T, kOp>,
                          dim3((inner / 8 + kGroups - 1) / kGroups, outer), dim3(kThreads), 0,
                          launch, args.x, args.y, middle, inner, scale);
   const int64_t results = outer * inner;
+  if (results == 0) return;
   launch_kernel("reduce", reduce_any_kernel<T, kOp>,
                 dim3(static_cast<unsigned>((results + kThreads / 32 - 1) / (kThreads / 32))),
                 dim3(kThreads), 0, launch, args.x, args.y, kept, gone, results, middle, scale);
@@ -115,7 +116,6 @@ void launch_reduce(const ReduceArgs& args, const Launch& launch) {
 
 void reduce(const ReduceArgs& args, const Launch& launch) {
   const int64_t count = element_count(args.dims);
-  if (count == 0) return;
   if (count > INT32_MAX)
     throw std::invalid_argument("reduce: " + std::to_string(count) +
                                 " elements, more than the 2147483647 of one launch");
