@@ -27,9 +27,12 @@ inline constexpr Tolerance kReferenceFusedOp{3e-13, 1e-5};
 // A whole network of some hundred float32 ops against double precision.
 inline constexpr Tolerance kFloat32Model{1e-10, 1e-4};
 
-// The same with activations and matrices of 11 significant bits (tf32, float16), and of 8.
-inline constexpr Tolerance kFloat16Model{4e-6, 2e-2};
-inline constexpr Tolerance kBFloat16Model{2.5e-4, 0.15};
+// The same with activations and matrices of 11 significant bits (tf32, float16), and of 8. Each block
+// adds its rounding to the residual stream. With random weights, whose logits are small sums of large
+// terms, the worst models measure 9.6e-6 and 0.009, and 7.3e-4 and 0.05; the shipped one 8.1e-7 and
+// 5.7e-5.
+inline constexpr Tolerance kFloat16Model{2e-5, 2e-2};
+inline constexpr Tolerance kBFloat16Model{1.5e-3, 0.15};
 
 // A model whose matrices are stored as bfloat16 against the same in float32. Rounding a weight is
 // off by up to 2^-9 of it, an nmse of about 6e-7 for one product; a network adds its products up:

@@ -150,7 +150,7 @@ TEST_P(FusedOps, EqualTheirBody) {
   verify(graph);
   const auto inlined = compile(graph, inputs, 2);
   expect_close(GuardedRun(*row().backend, *inlined, inputs).run(), expected,
-               target().name() == "reference" ? kFloat32Op : tolerance());
+               target().precision == Precision::Default ? kFloat32Op : between(tolerance()));
 }
 
 std::vector<Target> all_targets() {

@@ -52,6 +52,8 @@ DeviceMemory DeviceWeights::upload(Element element, std::span<const float> value
   DeviceMemory floats(values.size_bytes());
   check_cuda(cudaMemcpy(floats.data(), values.data(), values.size_bytes(), cudaMemcpyHostToDevice),
              "weights to the GPU");
+  // What was little may still be on its way, and lanes do not wait for the stream it goes by.
+  check_cuda(cudaStreamSynchronize(nullptr), "weights to the GPU");
   if (element == Element::Float32) return floats;
   DeviceMemory stored(values.size() * element_size(element));
   cast({Element::Float32, element, floats.data(), stored.data(),
