@@ -5,16 +5,16 @@
 
 namespace vitro {
 
-/// Why an operation failed; stable, so that callers may branch on it.
+/// Why an operation failed; stable, so that callers may branch on it. 0 is success in the C API.
 enum class ErrorCode {
-  InvalidArgument,   ///< the caller passed a value that can never work
-  Unsupported,       ///< valid, but Vitro has no implementation for it
-  NotFound,          ///< a file, class or tensor that does not exist
-  CorruptFile,       ///< bytes that do not follow their format
-  OutOfMemory,       ///< an allocation, or a limit that guards one
-  DeviceError,       ///< the operating system or an accelerator refused
-  Internal,          ///< a bug in Vitro: please report it
-  DeadlineExceeded,  ///< a call could not begin in the time it was given
+  InvalidArgument = 1,  ///< the caller passed a value that can never work
+  Unsupported,          ///< valid, but Vitro has no implementation for it
+  NotFound,             ///< a file, class or tensor that does not exist
+  CorruptFile,          ///< bytes that do not follow their format
+  OutOfMemory,          ///< an allocation, or a limit that guards one
+  DeviceError,          ///< the operating system or an accelerator refused
+  Internal,             ///< a bug in Vitro: please report it
+  DeadlineExceeded,     ///< a call could not begin in the time it was given
 };
 
 /// "InvalidArgument", "Unsupported", ...

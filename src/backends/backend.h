@@ -144,6 +144,8 @@ class Backend {
   /// What measured choices hold for: processor and instruction set in force. Empty: nothing to
   /// choose.
   virtual std::string machine() const { return {}; }
+  /// Whether its programs take inputs and outputs in memory of that device.
+  virtual bool reaches(Device device) const { return device.type != DeviceType::Cuda; }
   /// The forms in which it may have stored constants in a plan.
   virtual std::span<const PackedForm* const> packed_forms() const { return {}; }
   /// Throws DeviceError or OutOfMemory when the system refuses one.

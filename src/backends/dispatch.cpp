@@ -14,6 +14,7 @@ Dispatch ask(const OpContext& op, ImplList impls, const TacticTable* tactics) {
   Dispatch dispatch{.source = op.node.source,
                     .kind = op.node.kind,
                     .output = op.output().dims,
+                    .refused = {},
                     .key = op_key(op),
                     .candidates = {},
                     .tactic = {}};

@@ -46,10 +46,20 @@ const TacticTable* find_tactics(const Tactics& tactics, const Backend& backend, 
   return found == tactics.end() ? nullptr : &found->second;
 }
 
+void check_memory(const Backend& backend, const IoInfo& info, const TensorView& view) {
+  check(view.data != nullptr || num_elements(view.dims) == 0, ErrorCode::InvalidArgument,
+        "'{}': its data is NULL", info.name);
+  const size_t size = dtype_size(view.dtype);
+  check(reinterpret_cast<uintptr_t>(view.data) % size == 0, ErrorCode::InvalidArgument,
+        "'{}': its data is not aligned to its elements of {} bytes", info.name, size);
+  if (!backend.reaches(view.device))
+    fail(ErrorCode::InvalidArgument, "'{}': memory of {}, which the {} backend cannot reach",
+         info.name, to_string(view.device), backend.name());
+}
+
 std::string dims_text(std::span<const TensorType> inputs) {
   std::string text;
-  for (const TensorType& input : inputs)
-    text += (text.empty() ? "" : ", ") + to_string(input.dims);
+  for (const TensorType& input : inputs) text += (text.empty() ? "" : ", ") + to_string(input.dims);
   return text;
 }
 
@@ -87,9 +97,8 @@ void Engine::run(std::span<const TensorView> inputs, std::span<const TensorView>
                  const RunOptions& options, RunObserver* observer) {
   const auto program = compiled(inputs);
   check_outputs(outputs_, program->executable->outputs(), outputs);
-  for (size_t i = 0; i < inputs.size(); ++i)
-    check(inputs[i].data != nullptr || num_elements(inputs[i].dims) == 0,
-          ErrorCode::InvalidArgument, "input '{}' has no memory", inputs_[i].name);
+  for (size_t i = 0; i < inputs.size(); ++i) check_memory(backend_, inputs_[i], inputs[i]);
+  for (size_t i = 0; i < outputs.size(); ++i) check_memory(backend_, outputs_[i], outputs[i]);
   LanePool::Lease lease(lanes_, options.deadline);
   lease.slot().context(program).run(inputs, outputs, observer);
 }
@@ -122,9 +131,9 @@ void Engine::prepare(std::span<const TensorView> inputs) {
 std::string Engine::explain(const Executable& executable) const {
   const Tactics& all = plan_.data().tactics;
   const std::string text = dispatch_text(executable.dispatch());
-  return all.empty() ? text
-                     : text + tactics_text(all, tactic_setting(backend_, threads()),
-                                           executable.dispatch());
+  return all.empty()
+             ? text
+             : text + tactics_text(all, tactic_setting(backend_, threads()), executable.dispatch());
 }
 
 }  // namespace vitro

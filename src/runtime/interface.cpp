@@ -142,8 +142,6 @@ void check_outputs(std::span<const IoInfo> infos, std::span<const TensorType> ty
       fail(ErrorCode::InvalidArgument, "memory for output '{}' is {} {}, expected {} {}",
            infos[i].name, dtype_name(view.dtype), to_string(view.dims), dtype_name(types[i].dtype),
            to_string(types[i].dims));
-    check(view.data != nullptr || num_elements(view.dims) == 0, ErrorCode::InvalidArgument,
-          "output '{}' has no memory", infos[i].name);
   }
 }
 

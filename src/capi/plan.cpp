@@ -1,0 +1,101 @@
+#include "capi/plan.h"
+
+#include "capi/status.h"
+#include "capi/tensor.h"
+#include "vitro/build.h"
+
+using namespace vitro::capi;
+
+namespace {
+
+vitro::BuildOptions build_options(const vitro_build_options* given) {
+  const vitro_build_options options = read_options(given, "vitro_build_options");
+  vitro::BuildOptions result;
+  if (options.arch != nullptr) result.arch = options.arch;
+  result.head_dim = options.head_dim;
+  result.height = options.height;
+  result.width = options.width;
+  if (options.dump_ir != nullptr) result.dump_ir = options.dump_ir;
+  result.weights = dtype_from_c(options.weights);
+  return result;
+}
+
+const vitro::PlanInfo& info(const vitro_plan* plan) { return required(plan, "plan").plan.info(); }
+
+/// Lists of labels are empty or have one for each class.
+const char* label_of(const vitro_plan* plan, int64_t index,
+                     const std::vector<std::string>& labels) {
+  const int64_t classes = info(plan).num_classes;
+  vitro::check(index >= 0 && index < classes, vitro::ErrorCode::NotFound,
+               "class {}, the model has {}", index, classes);
+  return labels.empty() ? "" : labels[static_cast<size_t>(index)].c_str();
+}
+
+vitro_tensor* preprocessed(const vitro_plan* plan, const vitro::Image& image) {
+  const vitro::Preprocessing& preprocessing = info(plan).preprocessing;
+  vitro::Tensor tensor({1, 3, preprocessing.height, preprocessing.width});
+  vitro::preprocess(image, preprocessing, tensor.as<float>());
+  return new vitro_tensor{std::move(tensor)};
+}
+
+}  // namespace
+
+extern "C" {
+
+vitro_code vitro_plan_load(const char* path, vitro_plan** plan) {
+  return guarded_result(plan, "plan",
+                        [&] { return new vitro_plan{vitro::load(required_text(path, "path"))}; });
+}
+
+vitro_code vitro_plan_build(const char* checkpoint, const vitro_build_options* options,
+                            vitro_plan** plan) {
+  return guarded_result(plan, "plan", [&] {
+    return new vitro_plan{
+        vitro::build(required_text(checkpoint, "checkpoint"), build_options(options))};
+  });
+}
+
+vitro_code vitro_plan_load_or_build(const char* model, const vitro_build_options* options,
+                                    vitro_plan** plan) {
+  return guarded_result(plan, "plan", [&] {
+    return new vitro_plan{
+        vitro::load_or_build(required_text(model, "model"), build_options(options))};
+  });
+}
+
+vitro_code vitro_plan_save(const vitro_plan* plan, const char* path) {
+  return guarded([&] { vitro::save(required(plan, "plan").plan, required_text(path, "path")); });
+}
+
+void vitro_plan_free(vitro_plan* plan) { delete plan; }
+
+vitro_code vitro_plan_num_classes(const vitro_plan* plan, int64_t* count) {
+  return guarded_result(count, "count", [&] { return info(plan).num_classes; });
+}
+
+vitro_code vitro_plan_label(const vitro_plan* plan, int64_t class_index, const char** label) {
+  return guarded_result(label, "label",
+                        [&] { return label_of(plan, class_index, info(plan).labels); });
+}
+
+vitro_code vitro_plan_label_id(const vitro_plan* plan, int64_t class_index, const char** id) {
+  return guarded_result(id, "id",
+                        [&] { return label_of(plan, class_index, info(plan).label_ids); });
+}
+
+vitro_code vitro_plan_preprocess_file(const vitro_plan* plan, const char* path,
+                                      vitro_tensor** image) {
+  return guarded_result(image, "image", [&] {
+    return preprocessed(plan, vitro::load_image(required_text(path, "path")));
+  });
+}
+
+vitro_code vitro_plan_preprocess_bytes(const vitro_plan* plan, const void* bytes, size_t num_bytes,
+                                       const char* name, vitro_tensor** image) {
+  return guarded_result(image, "image", [&] {
+    const auto* first = &required(static_cast<const std::byte*>(bytes), "bytes");
+    return preprocessed(plan, vitro::decode_image({first, num_bytes}, required_text(name, "name")));
+  });
+}
+
+}  // extern "C"
