@@ -17,7 +17,7 @@ std::optional<Refusal> is_fastest(const OpContext& op) {
   const char* why = nullptr;
   for (size_t i = 0; i < linear_tiles().size(); ++i) {
     if (linear_tiles()[i].kind != kind) continue;
-    why = linear_refusal(args, static_cast<int>(i));
+    why = linear_refusal(args, static_cast<int>(i), device_of(op).capability);
     if (!why) return Refusal{std::string(tile.name) + " should be faster"};
   }
   return Refusal{why};

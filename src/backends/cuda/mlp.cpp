@@ -30,10 +30,10 @@ std::optional<Refusal> can_fuse(const OpContext& op) {
   if (auto refusal = needs_weights(op)) return refusal;
   const MlpArgs args = fused_args(op);
   if (fused_tile(op, args) >= 0) return std::nullopt;
-  const char* why = "this GPU is too old for its tiles";
+  const char* why = "two products should be faster";
   for (size_t i = 0; i < mlp_tiles().size(); ++i)
     if (mlp_tiles()[i].c == args.c)
-      if (const char* refusal = mlp_refusal(args, static_cast<int>(i))) why = refusal;
+      if (const char* refusal = mlp_refusal(args, static_cast<int>(i), device_of(op).capability)) why = refusal;
   const bool has_width = std::any_of(mlp_tiles().begin(), mlp_tiles().end(),
                                      [&](const MlpTile& tile) { return tile.c == args.c; });
   if (!has_width) return Refusal{"no tile is for " + std::to_string(args.c) + " channels"};

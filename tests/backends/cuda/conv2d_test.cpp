@@ -17,16 +17,17 @@ Conv2dArgs patches(bool image, int n, int size, int c, int o, int stride) {
 }
 
 /// x as stored, in the layout of the arguments.
-std::vector<double> reference(const Conv2dArgs& a, const std::vector<float>& x, const std::vector<float>& weight,
-                              const std::vector<float>& bias, const std::vector<float>& gamma,
-                              const std::vector<float>& beta) {
+std::vector<double> reference(const Conv2dArgs& a, const std::vector<float>& x,
+                              const std::vector<float>& weight, const std::vector<float>& bias,
+                              const std::vector<float>& gamma, const std::vector<float>& beta) {
   const int k = a.kh * a.kw * a.c, m = a.n * a.oh * a.ow;
   std::vector<double> rows;
   rows.reserve(static_cast<size_t>(m) * k);
   for (int row = 0; row < m; ++row)
     for (int i = 0; i < k; ++i) {
       const int channel = a.image ? i / a.kw / a.kh : i % a.c;
-      const int kx = a.image ? i % a.kw : i / a.c % a.kw, ky = a.image ? i / a.kw % a.kh : i / a.c / a.kw;
+      const int kx = a.image ? i % a.kw : i / a.c % a.kw,
+                ky = a.image ? i / a.kw % a.kh : i / a.c / a.kw;
       const int image = row / a.ow / a.oh, y = row / a.ow % a.oh * a.stride_y + ky - a.pad_top;
       const int column = row % a.ow * a.stride_x + kx - a.pad_left;
       const bool inside = y >= 0 && y < a.h && column >= 0 && column < a.w;
@@ -48,10 +49,12 @@ int expect_conv2d(Conv2dArgs a, Element element, bool tf32, bool norm) {
   const auto x = Random(1).values(element, count);
   const auto weight = Random(2).values(element, a.o * k, -0.2f, 0.2f);
   const auto bias = Random(3).values(Element::Float32, a.o);
-  const auto gamma = norm ? Random(4).values(Element::Float32, a.o, 0.5f, 1.5f) : std::vector<float>{};
+  const auto gamma =
+      norm ? Random(4).values(Element::Float32, a.o, 0.5f, 1.5f) : std::vector<float>{};
   const auto beta = norm ? Random(5).values(Element::Float32, a.o) : std::vector<float>{};
   const DeviceTensor dx(a.image ? Element::Float32 : element, x), dweight(element, weight);
-  const DeviceTensor dbias(Element::Float32, bias), dgamma(Element::Float32, gamma), dbeta(Element::Float32, beta);
+  const DeviceTensor dbias(Element::Float32, bias), dgamma(Element::Float32, gamma),
+      dbeta(Element::Float32, beta);
   DeviceTensor y(element, int64_t{a.n} * a.oh * a.ow * a.o);
   a.element = element, a.tf32 = tf32;
   a.x = dx.data(), a.weight = dweight.data(), a.bias = dbias.floats(), a.y = y.data();
@@ -59,11 +62,12 @@ int expect_conv2d(Conv2dArgs a, Element element, bool tf32, bool norm) {
   const std::vector<double> expected = reference(a, x, weight, bias, gamma, beta);
   int ran = 0;
   for (int tile = -1; tile < kMmaTileCount; ++tile) {
-    if (conv2d_refusal(a, tile, 90) != nullptr) continue;
+    if (conv2d_refusal(a, tile, compute_capability()) != nullptr) continue;
     ran += tile >= 0;
     expect_result(
-        fmt::format("{} {}{} c {} o {} kernel {} norm {}", tile < 0 ? "scalar" : kMmaTiles[tile].name,
-                    element_name(element), tf32 ? " tf32" : "", a.c, a.o, a.kh, norm),
+        fmt::format("{} {}{} c {} o {} kernel {} norm {}",
+                    tile < 0 ? "scalar" : kMmaTiles[tile].name, element_name(element),
+                    tf32 ? " tf32" : "", a.c, a.o, a.kh, norm),
         y, [&](const Launch& launch) { conv2d(a, tile, launch); }, expected,
         tf32 && tile >= 0 ? kCudaTf32 : tolerance_of(element));
   }

@@ -72,7 +72,7 @@ TEST_P(LinearTest, EveryEndInEveryType) {
       if (tf32 && element != Element::Float32) continue;
       for (const Case& c : kCases) {
         Product product(c, element, tf32);
-        if (linear_refusal(product.args, tile()) != nullptr) continue;
+        if (linear_refusal(product.args, tile(), compute_capability()) != nullptr) continue;
         const Tolerance& bound = tf32 && tile() > 0 ? kCudaTf32 : tolerance_of(element);
         expect_result(
             fmt::format("{} {}{} m {} n {} k {}", shape().name, element_name(element),
@@ -86,7 +86,7 @@ TEST_P(LinearTest, EveryEndInEveryType) {
 TEST_P(LinearTest, ARowDoesNotDependOnTheOthers) {
   for (const Element element : {Element::Float16, Element::Float32}) {
     Product product({150, 320, 320, true, true, true, true}, element, true);
-    if (linear_refusal(product.args, tile()) != nullptr) continue;
+    if (linear_refusal(product.args, tile(), compute_capability()) != nullptr) continue;
     linear(product.args, tile(), {});
     const std::vector<std::byte> all = product.y.download();
     // The last rows alone land in other places of other blocks.
@@ -100,14 +100,18 @@ TEST_P(LinearTest, ARowDoesNotDependOnTheOthers) {
     args.y = y.data();
     linear(args, tile(), {});
     const std::vector<std::byte> some = y.download();
-    EXPECT_TRUE(std::equal(some.begin(), some.end(), all.begin() + static_cast<int64_t>(skipped * row_bytes)));
+    EXPECT_TRUE(std::equal(some.begin(), some.end(),
+                           all.begin() + static_cast<int64_t>(skipped * row_bytes)));
   }
 }
 
 TEST_P(LinearTest, TheResidualMayBeTheResult) {
   Product product({196, 320, 1280, false, false, true, true}, Element::Float16, false);
-  if (linear_refusal(product.args, tile()) != nullptr) GTEST_SKIP() << "not for float16";
-  check_cuda(cudaMemcpy(product.y.data(), product.dresidual.data(), 196 * 320 * 2, cudaMemcpyDeviceToDevice), "copy");
+  if (linear_refusal(product.args, tile(), compute_capability()) != nullptr)
+    GTEST_SKIP() << "not for float16";
+  check_cuda(cudaMemcpy(product.y.data(), product.dresidual.data(), 196 * 320 * 2,
+                        cudaMemcpyDeviceToDevice),
+             "copy");
   product.args.residual = product.y.data();
   linear(product.args, tile(), {});
   const std::vector<float> y = product.y.values();
@@ -116,16 +120,22 @@ TEST_P(LinearTest, TheResidualMayBeTheResult) {
   EXPECT_TRUE(d.within(kCudaFloat16)) << report(d, kCudaFloat16);
 }
 
-INSTANTIATE_TEST_SUITE_P(Tiles, LinearTest, testing::Range(0, static_cast<int>(linear_tiles().size())),
+INSTANTIATE_TEST_SUITE_P(Tiles, LinearTest,
+                         testing::Range(0, static_cast<int>(linear_tiles().size())),
                          [](const auto& test) {
                            return std::string(linear_tiles()[static_cast<size_t>(test.param)].name);
                          });
 
 class LinearAnyTest : public DeviceTest {};
 
+TEST_F(LinearAnyTest, RefusedArgumentsThrow) {
+  EXPECT_THROW(linear(LinearArgs{}, 0, {}), std::invalid_argument);
+}
+
 TEST_F(LinearAnyTest, OddExtents) {
   for (const Element element : kElements)
-    for (const Case& c : {Case{7, 5, 3, true, true, true, true}, Case{65, 67, 131, true, false, false, true}}) {
+    for (const Case& c :
+         {Case{7, 5, 3, true, true, true, true}, Case{65, 67, 131, true, false, false, true}}) {
       Product product(c, element, false);
       EXPECT_EQ(choose_linear_tile(product.args, 132, 90), 0);
       expect_result(
@@ -143,6 +153,7 @@ TEST_F(LinearAnyTest, RowsWithAMeanFarFromZero) {
   const std::vector<double> reference = product.reference();
   for (int tile = 0; tile < static_cast<int>(linear_tiles().size()); ++tile) {
     SCOPED_TRACE(linear_tiles()[static_cast<size_t>(tile)].name);
+    if (linear_refusal(product.args, tile, compute_capability()) != nullptr) continue;
     linear(product.args, tile, {});
     const std::vector<float> y = product.y.values();
     const Distance d = distance(std::span<const float>(y), std::span<const double>(reference));
@@ -169,12 +180,13 @@ TEST(LinearChoice, SmallTilesForSmallBatchesAndLargeForLarge) {
 TEST(LinearChoice, RefusalsSayWhy) {
   LinearArgs args;
   args.m = args.n = args.k = 64;
-  EXPECT_EQ(linear_refusal(args, 1), nullptr);
+  EXPECT_EQ(linear_refusal(args, 1, 90), nullptr);
   args.element = Element::Float32;
-  EXPECT_STREQ(linear_refusal(args, 1), "float32 without tf32 is multiplied by FFMA");
+  EXPECT_STREQ(linear_refusal(args, 1, 90), "float32 without tf32 is multiplied by FFMA");
   args.n = 0;
-  EXPECT_STREQ(linear_refusal(args, 0), "an extent is below 1");
-  EXPECT_THROW(linear(args, 0, {}), std::invalid_argument);
+  EXPECT_STREQ(linear_refusal(args, 0, 90), "an extent is below 1");
+  args.n = 64, args.k = 1024, args.layer_norm = true, args.element = Element::Float16;
+  EXPECT_STREQ(linear_refusal(args, 8, 86), "the rows to normalise do not fit shared memory");
 }
 
 }  // namespace

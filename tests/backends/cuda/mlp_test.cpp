@@ -8,6 +8,12 @@ namespace {
 
 class MlpTest : public DeviceTest, public testing::WithParamInterface<int> {
  protected:
+  void SetUp() override {
+    DeviceTest::SetUp();
+    if (!IsSkipped() && mlp_tiles()[static_cast<size_t>(tile())].wgmma &&
+        compute_capability() != 90)
+      GTEST_SKIP() << "wgmma asks for sm_90";
+  }
   int tile() const { return GetParam(); }
 };
 
@@ -44,13 +50,15 @@ struct Block {
 TEST_P(MlpTest, AnyRows) {
   const int c = mlp_tiles()[static_cast<size_t>(tile())].c;
   for (const Element type : {Element::Float16, Element::BFloat16})
-    for (const int hidden : {4 * c, 256})
-      for (const auto& [m, layer_norm] : {std::pair{1, true}, {37, false}, {300, true}, {784, false}}) {
+    for (const int hidden : {4 * c, 128})
+      for (const auto& [m, layer_norm] :
+           {std::pair{1, true}, {37, false}, {300, true}, {784, false}}) {
         Block block(type, m, c, hidden, layer_norm);
-        ASSERT_EQ(mlp_refusal(block.args, tile()), nullptr);
+        ASSERT_EQ(mlp_refusal(block.args, tile(), compute_capability()), nullptr);
         expect_result(
             fmt::format("{} m {} hidden {}", element_name(type), m, hidden), block.y,
-            [&](const Launch& launch) { mlp(block.args, tile(), launch); }, block.reference(), tolerance_of(type));
+            [&](const Launch& launch) { mlp(block.args, tile(), launch); }, block.reference(),
+            tolerance_of(type));
       }
 }
 
@@ -84,13 +92,19 @@ INSTANTIATE_TEST_SUITE_P(Tiles, MlpTest, testing::Range(0, static_cast<int>(mlp_
 TEST(MlpChoice, TheHiddenColumnsAreSplitForFewRows) {
   MlpArgs args;
   args.c = 64, args.hidden = 256, args.m = 3136;
-  const auto rows = [&] { return mlp_tiles()[static_cast<size_t>(choose_mlp_tile(args, 132, 90))].rows; };
-  EXPECT_LE(rows(), 32);
+  const auto rows = [&] {
+    return mlp_tiles()[static_cast<size_t>(choose_mlp_tile(args, 132, 90))].rows;
+  };
+  EXPECT_EQ(rows(), 16);
   args.m *= 128;
-  EXPECT_GE(rows(), 128);
+  EXPECT_EQ(rows(), 128);
+  args.c = 128, args.hidden = 512, args.m = 128 * 784;
+  EXPECT_EQ(rows(), 192);
+  args.m = 784;  // two linears
+  EXPECT_EQ(choose_mlp_tile(args, 132, 90), -1);
   args.c = 320;
   EXPECT_EQ(choose_mlp_tile(args, 132, 90), -1);
-  EXPECT_STREQ(mlp_refusal(args, 0), "the tile is for another width");
+  EXPECT_STREQ(mlp_refusal(args, 0, 90), "the tile is for another width");
 }
 
 }  // namespace

@@ -21,7 +21,8 @@ inline void normalize_rows(std::vector<double>& rows, int k, double eps) {
 inline double exact_gelu(double x) { return 0.5 * x * std::erfc(-x / std::sqrt(2.0)); }
 
 /// x[m, k] weight[n, k]^T + bias, which may be empty.
-inline std::vector<double> multiply_rows(const std::vector<double>& x, const std::vector<float>& weight,
+inline std::vector<double> multiply_rows(const std::vector<double>& x,
+                                         const std::vector<float>& weight,
                                          const std::vector<float>& bias, int m, int n, int k) {
   std::vector<double> y(static_cast<size_t>(m) * n);
   const std::vector<double> w(weight.begin(), weight.end());

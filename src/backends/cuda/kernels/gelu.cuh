@@ -5,8 +5,8 @@
 namespace vitro::cuda {
 
 /// x Phi(x), Phi the normal distribution (GELU in its erf form), within 1e-5 of it, and relatively
-/// within 4e-4 for |x| < 3: Phi is a logistic function whose exponent is x times a polynomial of x^2
-/// fitted to log2(Phi(x) / Phi(-x)) / x. For results that are then rounded to 16 bits.
+/// within 4e-4 for |x| < 3: Phi is a logistic function whose exponent is x times a polynomial of
+/// x^2 fitted to log2(Phi(x) / Phi(-x)) / x. For results that are then rounded to 16 bits.
 __device__ __forceinline__ float gelu_16bit(float x) {
   const float u = x * x;
   float q = 2.473724180163117e-06f;

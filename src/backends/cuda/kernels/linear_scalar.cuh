@@ -5,8 +5,8 @@
 #include "backends/cuda/kernels/linear.h"
 #include "backends/cuda/kernels/ptx.cuh"
 
-// The product on FFMA, for float32 and for extents and addresses that the tensor cores' tiles do not
-// take. A reader says what x[row, column] is.
+// The product on FFMA, for float32 and for extents and addresses that the tensor cores' tiles do
+// not take. A reader says what x[row, column] is.
 namespace vitro::cuda {
 
 struct ScalarShape {
@@ -25,7 +25,8 @@ struct MatrixReader {
 
 /// Mean and 1 / deviation of the block's rows; four lanes share a row.
 template <class Reader>
-__device__ void row_statistics(const LinearArgs& p, const Reader& x, int first_row, float* mean, float* scale) {
+__device__ void row_statistics(const LinearArgs& p, const Reader& x, int first_row, float* mean,
+                               float* scale) {
   const int row = threadIdx.x / 4, lane = threadIdx.x % 4, at = min(first_row + row, p.m - 1);
   float sum = 0, squares = 0;
   for (int i = lane; i < p.k; i += 4) sum += x(at, i);
@@ -40,8 +41,10 @@ __device__ void row_statistics(const LinearArgs& p, const Reader& x, int first_r
 
 /// 64 x 64 results a block, 4 x 4 a thread, 16 of k at a time through shared memory.
 template <typename T, class Reader>
-__global__ void __launch_bounds__(ScalarShape::threads) linear_scalar_kernel(LinearArgs p, Reader x) {
-  constexpr int kBlock = ScalarShape::block, kDepth = ScalarShape::depth, kThreads = ScalarShape::threads;
+__global__ void __launch_bounds__(ScalarShape::threads)
+    linear_scalar_kernel(LinearArgs p, Reader x) {
+  constexpr int kBlock = ScalarShape::block, kDepth = ScalarShape::depth,
+                kThreads = ScalarShape::threads;
   constexpr int kEach = ScalarShape::each, kPitch = ScalarShape::pitch;
   __shared__ __align__(16) float a[kDepth][kPitch], b[kDepth][kPitch];
   __shared__ float mean[kBlock], scale[kBlock];
@@ -62,7 +65,9 @@ __global__ void __launch_bounds__(ScalarShape::threads) linear_scalar_kernel(Lin
       // Rounded as the normalised row would be if it were stored.
       if (p.layer_norm && inside) v = to_float(from_float<T>((v - mean[r]) * scale[r]));
       a[d][r] = v;
-      b[d][r] = inside && column < p.n ? to_float(weight[static_cast<int64_t>(column) * p.k + k0 + d]) : 0.0f;
+      b[d][r] = inside && column < p.n
+                    ? to_float(weight[static_cast<int64_t>(column) * p.k + k0 + d])
+                    : 0.0f;
     }
     __syncthreads();
 #pragma unroll
@@ -94,8 +99,8 @@ template <typename T, class Reader>
 void launch_scalar(const LinearArgs& args, const Reader& reader, const Launch& launch) {
   constexpr int kBlock = ScalarShape::block;
   const dim3 grid((args.n + kBlock - 1) / kBlock, (args.m + kBlock - 1) / kBlock);
-  launch_kernel("linear_scalar", linear_scalar_kernel<T, Reader>, grid, ScalarShape::threads, 0, launch, args,
-                reader);
+  launch_kernel("linear_scalar", linear_scalar_kernel<T, Reader>, grid, ScalarShape::threads, 0,
+                launch, args, reader);
 }
 
 }  // namespace vitro::cuda

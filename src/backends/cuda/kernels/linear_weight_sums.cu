@@ -17,7 +17,8 @@ __global__ void linear_weight_sums_kernel(const T* weight, int k, float* sums) {
 
 }  // namespace
 
-void linear_weight_sums(Element element, const void* weight, int n, int k, float* sums, const Launch& launch) {
+void linear_weight_sums(Element element, const void* weight, int n, int k, float* sums,
+                        const Launch& launch) {
   with_element(element, [&](auto tag) {
     using T = typename decltype(tag)::type;
     launch_kernel("linear_weight_sums", linear_weight_sums_kernel<T>, n, 32, 0, launch,

@@ -10,14 +10,13 @@
 #include "backends/cuda/kernels/ptx.cuh"
 #include "backends/cuda/kernels/quad.cuh"
 #include "backends/cuda/kernels/wgmma.cuh"
-#include "backends/cuda/kernels/linear_mma.h"
 
 namespace vitro::cuda {
 namespace {
 
-// Eight warps multiply, 64 rows for each four of them; one thread also keeps the copy engine busy. Two
-// blocks share a multiprocessor, so that one multiplies while the other finishes its results.
-constexpr int kBlockM = 128, kColumns = 64, kThreads = 256;
+// Eight warps multiply, 64 rows for each four of them; one thread also keeps the copy engine busy.
+// Two blocks share a multiprocessor, so that one multiplies while the other finishes its results.
+constexpr int kBlockM = 128, kColumns = 64, kThreads = 256, kBlocksPerSm = 2;
 constexpr int kSlabA = kBlockM * 128;
 
 struct WgmmaArgs {
@@ -30,13 +29,12 @@ struct WgmmaArgs {
   int columns, tiles;  // tiles beside each other, and all
   float eps;
   bool gelu;
-  int trigger;
+  bool next_early;
 };
 
 template <int kBlockN, int kStages>
 struct WgmmaShape {
   static constexpr int block_n = kBlockN, stages = kStages, slab_bytes = kSlabA + kBlockN * 128;
-  static constexpr int blocks = kBlockN <= 160 ? 2 : 1;  // on a multiprocessor
   static constexpr int statistics = stages * slab_bytes, vectors = statistics + kBlockM * 8;
   static constexpr int barriers = vectors + 2 * kBlockN * 4;
   static constexpr int shared_bytes = barriers + stages * 16 + 1024;  // room to align
@@ -44,8 +42,8 @@ struct WgmmaShape {
 
 #if defined(__CUDA_ARCH_FEAT_SM90_ALL) || !defined(__CUDA_ARCH__)
 
-/// Sums over half a row of x; two threads share a row. Plain sums of squares: a mean of 30 deviations
-/// costs three of float32's seven digits, and 16 bits hold three.
+/// Sums over half a row of x; two threads share a row. Plain sums of squares: a mean of 30
+/// deviations costs three of float32's seven digits, and 16 bits hold three.
 struct HalfRow {
   float sum = 0, squares = 0;
   template <typename T>
@@ -55,7 +53,8 @@ struct HalfRow {
     for (int i = 0; i < 4; ++i) {
       const int chunk = i * 2 + threadIdx.x % 2;
       float v[8];
-      Eight<T>::load(reinterpret_cast<const T*>(rows + row * 128 + ((chunk ^ (row & 7)) << 4))).unpack(v);
+      Eight<T>::load(reinterpret_cast<const T*>(rows + row * 128 + ((chunk ^ (row & 7)) << 4)))
+          .unpack(v);
 #pragma unroll
       for (int e = 0; e < 8; ++e) {
         sum += v[e];
@@ -87,8 +86,8 @@ struct Copies {
   }
   __device__ __forceinline__ void x(int i) const {
     const uint32_t stage = i % Shape::stages;
-    copy_box(slabs + stage * Shape::slab_bytes, &p.x, i % count * kColumns, tile(i) / p.columns * kBlockM,
-             full + stage * 8);
+    copy_box(slabs + stage * Shape::slab_bytes, &p.x, i % count * kColumns,
+             tile(i) / p.columns * kBlockM, full + stage * 8);
   }
   __device__ __forceinline__ void start() const {
     const int first = min(total, Shape::stages);
@@ -128,9 +127,12 @@ __device__ __forceinline__ void finish(const WgmmaArgs& p, const float (&sums)[S
       at[half] = static_cast<int64_t>(row) * p.n + mine;
       inside[half] = row < p.m && mine < p.n;
       if (p.residual != nullptr) {
-        const uint4 bits = inside[half] ? *reinterpret_cast<const uint4*>(static_cast<const T*>(p.residual) + at[half])
-                                        : uint4{0, 0, 0, 0};
-        residual[half][0] = bits.x, residual[half][1] = bits.y, residual[half][2] = bits.z, residual[half][3] = bits.w;
+        const uint4 bits =
+            inside[half]
+                ? *reinterpret_cast<const uint4*>(static_cast<const T*>(p.residual) + at[half])
+                : uint4{0, 0, 0, 0};
+        residual[half][0] = bits.x, residual[half][1] = bits.y, residual[half][2] = bits.z,
+        residual[half][3] = bits.w;
         transpose_quad(residual[half]);
       }
     }
@@ -140,10 +142,12 @@ __device__ __forceinline__ void finish(const WgmmaArgs& p, const float (&sums)[S
       const int column = group * 32 + j * 8 + quad * 2;
       const float2 bias = *reinterpret_cast<const float2*>(bias_sums + column);
       float2 total{};
-      if constexpr (kNorm) total = *reinterpret_cast<const float2*>(bias_sums + Shape::block_n + column);
+      if constexpr (kNorm)
+        total = *reinterpret_cast<const float2*>(bias_sums + Shape::block_n + column);
 #pragma unroll
       for (int half = 0; half < 2; ++half) {
-        float first = sums[(group * 4 + j) * 4 + half * 2], second = sums[(group * 4 + j) * 4 + half * 2 + 1];
+        float first = sums[(group * 4 + j) * 4 + half * 2],
+              second = sums[(group * 4 + j) * 4 + half * 2 + 1];
         if constexpr (kNorm) {
           first = fmaf(-norm[half].x, total.x, first) * norm[half].y;
           second = fmaf(-norm[half].x, total.y, second) * norm[half].y;
@@ -165,11 +169,12 @@ __device__ __forceinline__ void finish(const WgmmaArgs& p, const float (&sums)[S
 }
 
 template <typename T, class Shape, bool kNorm>
-__global__ void __launch_bounds__(kThreads, Shape::blocks)
+__global__ void __launch_bounds__(kThreads, kBlocksPerSm)
     linear_wgmma_kernel(const __grid_constant__ WgmmaArgs p) {
   extern __shared__ char unaligned[];
   char* const shared = unaligned + (-shared_address(unaligned) & 1023);
-  const uint32_t slabs = shared_address(shared), full = slabs + Shape::barriers, empty = full + Shape::stages * 8;
+  const uint32_t slabs = shared_address(shared), full = slabs + Shape::barriers,
+                 empty = full + Shape::stages * 8;
   if (threadIdx.x == 0) {
     for (int s = 0; s < Shape::stages; ++s) {
       barrier_init(full + s * 8, 1);
@@ -178,7 +183,7 @@ __global__ void __launch_bounds__(kThreads, Shape::blocks)
     barrier_init_fence();
   }
   __syncthreads();
-  if (p.trigger == 0) allow_next();
+  if (p.next_early) allow_next();
   const int group = threadIdx.x / 128, count = (p.k + kColumns - 1) / kColumns;
   const int first_tile = static_cast<int>(blockIdx.x), step = static_cast<int>(gridDim.x);
   const int total = (p.tiles - first_tile + step - 1) / step * count;
@@ -200,7 +205,8 @@ __global__ void __launch_bounds__(kThreads, Shape::blocks)
     for (int s = 0; s < count; ++s, ++i) {
       const int stage = i % Shape::stages, slab = stage * Shape::slab_bytes;
       barrier_wait(full + stage * 8, i / Shape::stages & 1);
-      const uint64_t a = wgmma_operand(slabs + slab + group * 64 * 128), b = wgmma_operand(slabs + slab + kSlabA);
+      const uint64_t a = wgmma_operand(slabs + slab + group * 64 * 128),
+                     b = wgmma_operand(slabs + slab + kSlabA);
       wgmma_fence();
 #pragma unroll
       for (int k = 0; k < 4; ++k) wgmma_64x16<T, Shape::block_n>(sums, a + k * 2, b + k * 2, s + k);
@@ -227,18 +233,21 @@ __global__ void linear_wgmma_kernel(const __grid_constant__ WgmmaArgs) {}
 
 #endif
 
-using Encode = CUresult (*)(CUtensorMap*, CUtensorMapDataType, cuuint32_t, void*, const cuuint64_t*, const cuuint64_t*,
-                            const cuuint32_t*, const cuuint32_t*, CUtensorMapInterleave, CUtensorMapSwizzle,
-                            CUtensorMapL2promotion, CUtensorMapFloatOOBfill);
+using Encode = CUresult (*)(CUtensorMap*, CUtensorMapDataType, cuuint32_t, void*, const cuuint64_t*,
+                            const cuuint64_t*, const cuuint32_t*, const cuuint32_t*,
+                            CUtensorMapInterleave, CUtensorMapSwizzle, CUtensorMapL2promotion,
+                            CUtensorMapFloatOOBfill);
 
 /// The driver's function, without linking the driver: a program starts where there is none.
 Encode encode_function() {
   static const Encode encode = [] {
     void* function = nullptr;
     cudaDriverEntryPointQueryResult found{};
-    check_cuda(cudaGetDriverEntryPointByVersion("cuTensorMapEncodeTiled", &function, 12000, cudaEnableDefault, &found),
+    check_cuda(cudaGetDriverEntryPointByVersion("cuTensorMapEncodeTiled", &function, 12000,
+                                                cudaEnableDefault, &found),
                "cuTensorMapEncodeTiled");
-    if (found != cudaDriverEntryPointSuccess) throw std::runtime_error("the driver has no cuTensorMapEncodeTiled");
+    if (found != cudaDriverEntryPointSuccess)
+      throw std::runtime_error("the driver has no cuTensorMapEncodeTiled");
     return reinterpret_cast<Encode>(function);
   }();
   return encode;
@@ -250,10 +259,13 @@ CUtensorMap boxes(Element element, const void* matrix, int rows, int k, int bloc
   const cuuint64_t extents[2] = {static_cast<cuuint64_t>(k), static_cast<cuuint64_t>(rows)};
   const cuuint64_t pitch[1] = {static_cast<cuuint64_t>(k) * 2};
   const cuuint32_t box[2] = {kColumns, static_cast<cuuint32_t>(block_rows)}, steps[2] = {1, 1};
-  const CUresult result = encode_function()(
-      &map, element == Element::Float16 ? CU_TENSOR_MAP_DATA_TYPE_FLOAT16 : CU_TENSOR_MAP_DATA_TYPE_BFLOAT16, 2,
-      const_cast<void*>(matrix), extents, pitch, box, steps, CU_TENSOR_MAP_INTERLEAVE_NONE,
-      CU_TENSOR_MAP_SWIZZLE_128B, CU_TENSOR_MAP_L2_PROMOTION_L2_256B, CU_TENSOR_MAP_FLOAT_OOB_FILL_NONE);
+  const CUresult result =
+      encode_function()(&map,
+                        element == Element::Float16 ? CU_TENSOR_MAP_DATA_TYPE_FLOAT16
+                                                    : CU_TENSOR_MAP_DATA_TYPE_BFLOAT16,
+                        2, const_cast<void*>(matrix), extents, pitch, box, steps,
+                        CU_TENSOR_MAP_INTERLEAVE_NONE, CU_TENSOR_MAP_SWIZZLE_128B,
+                        CU_TENSOR_MAP_L2_PROMOTION_L2_256B, CU_TENSOR_MAP_FLOAT_OOB_FILL_NONE);
   if (result != CUDA_SUCCESS) throw std::runtime_error("linear: the driver refuses a tensor map");
   return map;
 }
@@ -266,19 +278,21 @@ void launch_wgmma(const LinearArgs& a, const Launch& launch) {
   p.bias = a.bias, p.weight_sums = a.weight_sums, p.residual = a.residual, p.y = a.y;
   p.m = a.m, p.n = a.n, p.k = a.k;
   p.eps = a.eps, p.gelu = a.gelu;
-  p.trigger = g_trigger;
   p.columns = (a.n + Shape::block_n - 1) / Shape::block_n;
   p.tiles = p.columns * ((a.m + kBlockM - 1) / kBlockM);
-  launch_kernel("linear_wgmma",
-                a.layer_norm ? linear_wgmma_kernel<T, Shape, true> : linear_wgmma_kernel<T, Shape, false>,
-                std::min(p.tiles, Shape::blocks * multiprocessors()), kThreads, Shape::shared_bytes, launch, p);
+  const int room = kBlocksPerSm * multiprocessors();
+  const Residency residency = residency_of(p.tiles, Shape::shared_bytes);
+  p.next_early = residency.next_early || p.tiles >= room;
+  launch_kernel(
+      "linear_wgmma",
+      a.layer_norm ? linear_wgmma_kernel<T, Shape, true> : linear_wgmma_kernel<T, Shape, false>,
+      std::min(p.tiles, room), kThreads, residency.shared_bytes, launch, p);
 }
 
 template <typename T>
 void launch_tile(const LinearArgs& a, int tile, const Launch& launch) {
   if (tile == 0) return launch_wgmma<T, WgmmaShape<128, 3>>(a, launch);
-  if (tile == 1) return launch_wgmma<T, WgmmaShape<160, 3>>(a, launch);
-  launch_wgmma<T, WgmmaShape<256, 4>>(a, launch);
+  launch_wgmma<T, WgmmaShape<160, 3>>(a, launch);
 }
 
 }  // namespace

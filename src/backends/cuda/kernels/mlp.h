@@ -7,7 +7,8 @@
 
 namespace vitro::cuda {
 
-/// y = x + fc2(gelu(fc1(norm(x)))), hidden values staying on the multiprocessor, rounded to `element`.
+/// y = x + fc2(gelu(fc1(norm(x)))), hidden values staying on the multiprocessor, rounded to
+/// `element`.
 struct MlpArgs {
   Element element = Element::Float16;  // Float16 or BFloat16; of x, y and the weights
   const void* x = nullptr;             // [m, c]
@@ -21,24 +22,26 @@ struct MlpArgs {
   float eps = 1e-6f;
 };
 
-/// One way to cut the work: a cluster of blocks has `rows` rows at a time and splits the hidden columns.
+/// One way to cut the work: a block has `rows` rows of width `c` at a time.
 struct MlpTile {
   const char* name;
   int c, rows;
-  int cluster;     // blocks that share rows
-  bool resident;   // weights stay in shared memory, else they stream through it for each block of rows
+  bool resident;  // weights stay in shared memory, else they stream through it for each group of
+                  // rows
+  bool wgmma;     // asks for sm_90a
 };
 
 std::span<const MlpTile> mlp_tiles();
 
-/// Why `tile` cannot run these arguments, or null.
-const char* mlp_refusal(const MlpArgs& args, int tile);
+/// Why `tile` cannot run these arguments on a GPU of compute capability `capability` (90 for 9.0),
+/// or null.
+const char* mlp_refusal(const MlpArgs& args, int tile, int capability);
 
-/// The tile expected to be fastest, or -1 where none runs: two linears do the same.
+/// The tile expected to be fastest, or -1 where two linears are, or no tile runs.
 int choose_mlp_tile(const MlpArgs& args, int num_sms, int capability);
 
-/// Throws std::invalid_argument when mlp_refusal does. For one tile the result of a row has the same
-/// bits whatever the other rows are.
+/// Throws std::invalid_argument when mlp_refusal does. For one tile the result of a row has the
+/// same bits whatever the other rows are.
 void mlp(const MlpArgs& args, int tile, const Launch& launch);
 
 }  // namespace vitro::cuda

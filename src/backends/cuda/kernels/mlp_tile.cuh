@@ -1,10 +1,11 @@
 #pragma once
 
-#include "backends/cuda/kernels/linear_mma.cuh"
+#include "backends/cuda/kernels/gelu.cuh"
 #include "backends/cuda/kernels/mlp_kernels.h"
+#include "backends/cuda/kernels/mma_slab.cuh"
 
-// What the mlp kernels share: rows of x and chunks of 64 hidden columns in shared memory, and the step
-// that takes 16 hidden columns from x through both products without leaving registers.
+// What the mlp kernels share: rows of x and chunks of 64 hidden columns in shared memory, and the
+// step that takes 16 hidden columns from x through both products without leaving registers.
 namespace vitro::cuda {
 
 /// The rows of a block. `block_m` and `threads` are what normalize_rows asks for.
@@ -26,7 +27,8 @@ __device__ __forceinline__ void load_rows(char* x, const MlpArgs& p, int first_r
     const int row = i / kChunks, chunk = i % kChunks;
     const bool inside = first_row + row < p.m;
     cp_async_16(x + chunk / 8 * Shape::block_m * kSlabBytes + swizzled(row, chunk % 8),
-                inside ? src + static_cast<int64_t>(first_row + row) * Shape::c + chunk * 8 : src, inside);
+                inside ? src + static_cast<int64_t>(first_row + row) * Shape::c + chunk * 8 : src,
+                inside);
   }
 }
 
@@ -34,17 +36,20 @@ __device__ __forceinline__ void load_rows(char* x, const MlpArgs& p, int first_r
 template <typename T, class Shape>
 __device__ __forceinline__ void load_chunk(char* chunk, const MlpArgs& p, int first_hidden) {
   constexpr int kVectors = Shape::c / 8;
-  const T* fc1 = static_cast<const T*>(p.fc1_weight) + static_cast<int64_t>(first_hidden) * Shape::c;
+  const T* fc1 =
+      static_cast<const T*>(p.fc1_weight) + static_cast<int64_t>(first_hidden) * Shape::c;
   const T* fc2 = static_cast<const T*>(p.fc2_weight) + first_hidden;
 #pragma unroll
   for (int i = threadIdx.x; i < 64 * kVectors; i += Shape::threads) {
     const int row = i / kVectors, v = i % kVectors;
-    cp_async_16(chunk + v / 8 * 64 * kSlabBytes + swizzled(row, v % 8), fc1 + row * Shape::c + v * 8);
+    cp_async_16(chunk + v / 8 * 64 * kSlabBytes + swizzled(row, v % 8),
+                fc1 + row * Shape::c + v * 8);
   }
 #pragma unroll
   for (int i = threadIdx.x; i < Shape::c * 8; i += Shape::threads) {
     const int row = i / 8, v = i % 8;
-    cp_async_16(chunk + Shape::fc1_bytes + swizzled(row, v), fc2 + static_cast<int64_t>(row) * p.hidden + v * 8);
+    cp_async_16(chunk + Shape::fc1_bytes + swizzled(row, v),
+                fc2 + static_cast<int64_t>(row) * p.hidden + v * 8);
   }
 }
 
@@ -70,8 +75,9 @@ struct RowSums {
 
 /// Hidden columns step * 16 .. + 15 of a chunk, whose biases of fc1 are at `bias` in shared memory.
 template <typename T, class Shape, int kTiles>
-__device__ __forceinline__ void mlp_step(RowSums<Shape, kTiles>& sums, const RowOperands<Shape, kTiles>& x,
-                                         const char* chunk, int step, const float* bias) {
+__device__ __forceinline__ void mlp_step(RowSums<Shape, kTiles>& sums,
+                                         const RowOperands<Shape, kTiles>& x, const char* chunk,
+                                         int step, const float* bias) {
   const int lane = threadIdx.x % 32, row = lane / 16 * 8 + lane % 8, half = lane / 8 % 2;
   float hidden[kTiles][2][4];
 #pragma unroll
@@ -99,7 +105,8 @@ __device__ __forceinline__ void mlp_step(RowSums<Shape, kTiles>& sums, const Row
   for (int t = 0; t < kTiles; ++t)
 #pragma unroll
     for (int i = 0; i < 4; ++i)
-      a[t][i] = pack_2<T>(gelu<T>(hidden[t][i / 2][i % 2 * 2]), gelu<T>(hidden[t][i / 2][i % 2 * 2 + 1]));
+      a[t][i] =
+          pack_2<T>(gelu<T>(hidden[t][i / 2][i % 2 * 2]), gelu<T>(hidden[t][i / 2][i % 2 * 2 + 1]));
 #pragma unroll
   for (int n = 0; n < Shape::c / 8; n += 2) {
     uint32_t b[4];
