@@ -27,10 +27,10 @@ inline constexpr Tolerance kReferenceFusedOp{3e-13, 1e-5};
 // A whole network of some hundred float32 ops against double precision.
 inline constexpr Tolerance kFloat32Model{1e-10, 1e-4};
 
-// The same with activations and matrices of 11 significant bits (tf32, float16), and of 8. Each block
-// adds its rounding to the residual stream. With random weights, whose logits are small sums of large
-// terms, the worst models measure 9.6e-6 and 0.009, and 7.3e-4 and 0.05; the shipped one 8.1e-7 and
-// 5.7e-5.
+// The same with activations and matrices of 11 significant bits (tf32, float16), and of 8. Each
+// block adds its rounding to the residual stream. With random weights, whose logits are small sums
+// of large terms, the worst models measure 9.6e-6 and 0.009, and 7.3e-4 and 0.05; the shipped
+// one 8.1e-7 and 5.7e-5.
 inline constexpr Tolerance kFloat16Model{2e-5, 2e-2};
 inline constexpr Tolerance kBFloat16Model{1.5e-3, 0.15};
 
@@ -60,8 +60,9 @@ inline constexpr double kExponentialRelative = 4e-7;
 inline constexpr double kGeluAbsolute = 3e-7;
 inline constexpr double kGeluTail = 2e-6;
 
-// ---- CUDA kernels alone (tests/backends/cuda), against double precision on operands rounded to the
-// storage type --------------------------------------------------------------------------------------
+// ---- CUDA kernels alone (tests/backends/cuda), against double precision on operands rounded to
+// the storage type
+// --------------------------------------------------------------------------------------
 
 // The result is rounded once to its storage type, an nmse of 2^-24 / 3 in float16, and so are the
 // intermediates that a fused kernel hands to the tensor cores; sums are float32.

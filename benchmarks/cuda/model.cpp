@@ -24,8 +24,8 @@ constexpr int kSamples = 15;
 constexpr double kSampleSeconds = 0.02;
 
 Precision precision_of(const std::string& name) {
-  for (const Precision one : {Precision::Float32, Precision::TensorFloat32, Precision::Float16,
-                              Precision::BFloat16})
+  for (const Precision one :
+       {Precision::Float32, Precision::TensorFloat32, Precision::Float16, Precision::BFloat16})
     if (to_string(one) == name) return one;
   throw std::runtime_error("unknown precision '" + name + "', expected fp32, tf32, fp16 or bf16");
 }
@@ -67,8 +67,9 @@ nlohmann::ordered_json measure_case(const Plan& plan, int64_t batch, const std::
   const int replays = std::max(3, static_cast<int>(1e6 * kSampleSeconds / once));
   for (int i = 0; i < kSamples; ++i)
     replay_us.push_back(cuda::replay_microseconds(*context, replays));
-  fmt::print("batch {:4} {}  {:9.1f} us a replay, {:9.1f} us a call, {} steps\n", batch, precision,
-             median(replay_us), median(call_us), executable->steps().size());
+  fmt::print("{}, batch {:4} {}  {:9.1f} us a replay, {:9.1f} us a call, {} steps\n",
+             plan.info().architecture, batch, precision, median(replay_us), median(call_us),
+             executable->steps().size());
   return {{"model", plan.info().architecture},
           {"batch", batch},
           {"precision", precision},
@@ -81,10 +82,11 @@ nlohmann::ordered_json measure_case(const Plan& plan, int64_t batch, const std::
 
 int run(int argc, char** argv) {
   CLI::App app("Times models on the cuda backend");
-  std::string model, json;
+  std::string json;
+  std::vector<std::string> models;
   std::vector<int64_t> batches{1, 8, 32, 128};
   std::vector<std::string> precisions{"fp16"};
-  app.add_option("MODEL", model, "Plan, checkpoint or architecture")->required();
+  app.add_option("MODEL", models, "Plans, checkpoints or architectures")->required();
   app.add_option("--batch", batches)->delimiter(',');
   app.add_option("--precision", precisions)->delimiter(',');
   app.add_option("--json", json, "File to write");
@@ -93,10 +95,12 @@ int run(int argc, char** argv) {
     fmt::print(stderr, "cuda: {}\n", refusal->reason);
     return 1;
   }
-  const Plan plan = open(model);
   nlohmann::ordered_json rows = nlohmann::ordered_json::array();
-  for (const std::string& precision : precisions)
-    for (const int64_t batch : batches) rows.push_back(measure_case(plan, batch, precision));
+  for (const std::string& model : models) {
+    const Plan plan = open(model);
+    for (const std::string& precision : precisions)
+      for (const int64_t batch : batches) rows.push_back(measure_case(plan, batch, precision));
+  }
   const nlohmann::ordered_json report{{"machine", cuda_backend()->machine()}, {"rows", rows}};
   if (!json.empty()) std::ofstream(json) << report.dump(1) << "\n";
   return 0;

@@ -46,9 +46,9 @@ void prepare_checked(const Session& session, const Dims& dims, int streams) {
 }
 
 std::string execution_text(const Session& session) {
-  return fmt::format("{}, {}", session.backend(),
-                     runs_on_host(session) ? threads_text(session.threads())
-                                           : to_string(session.precision()));
+  return fmt::format(
+      "{}, {}", session.backend(),
+      runs_on_host(session) ? threads_text(session.threads()) : to_string(session.precision()));
 }
 
 std::string precision_name(const Session& session) {

@@ -79,8 +79,8 @@ Engine::Engine(const Plan& plan, const SessionOptions& options)
 
 std::unique_ptr<const Executable> Engine::compile(std::span<const TensorType> inputs) const {
   const PlanData& data = plan_.data();
-  auto executable = backend_.compile({data.graph, inputs, *data.cache, threads(), tactics_,
-                                      precision_, lanes_.options().device});
+  auto executable = backend_.compile(
+      {data.graph, inputs, *data.cache, threads(), tactics_, precision_, lanes_.options().device});
   if (log_enabled(LogTopic::Dispatch))
     log_message(LogTopic::Dispatch,
                 fmt::format("input {} on {}, threads: {}\n{}", dims_text(inputs), backend_.name(),

@@ -22,7 +22,9 @@ inline Tolerance op_tolerance(Precision precision) {
 }
 
 /// A bound between two results that are each within `bound` of the same reference.
-inline Tolerance between(const Tolerance& bound) { return {4 * bound.nmse, 2 * bound.max_over_rms}; }
+inline Tolerance between(const Tolerance& bound) {
+  return {4 * bound.nmse, 2 * bound.max_over_rms};
+}
 
 /// A bound for a whole network.
 inline Tolerance model_tolerance(Precision precision) {

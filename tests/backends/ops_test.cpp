@@ -160,8 +160,8 @@ std::vector<Target> all_targets() {
       targets.push_back({&row, Precision::Default});
       continue;
     }
-    for (const Precision precision : {Precision::Float32, Precision::TensorFloat32,
-                                      Precision::Float16, Precision::BFloat16})
+    for (const Precision precision :
+         {Precision::Float32, Precision::TensorFloat32, Precision::Float16, Precision::BFloat16})
       targets.push_back({&row, precision});
   }
   return targets;

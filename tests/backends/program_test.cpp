@@ -210,12 +210,11 @@ TEST(Program, WholeModelAgreesWithDoublePrecisionOnEveryBackend) {
   const auto expected = evaluate(graph, inputs);
   for (const BackendRow& row : backend_rows()) {
     if (why_unavailable(row)) continue;
-    for (const Precision precision : {Precision::Float32, Precision::TensorFloat32,
-                                      Precision::Float16, Precision::BFloat16}) {
+    for (const Precision precision :
+         {Precision::Float32, Precision::TensorFloat32, Precision::Float16, Precision::BFloat16}) {
       if (precision != Precision::Float32 && row.name != std::string("cuda")) continue;
       SCOPED_TRACE(row.name + (", " + to_string(precision)));
-      const auto executable =
-          compile_for(*row.backend, graph, inputs, 2, nullptr, precision);
+      const auto executable = compile_for(*row.backend, graph, inputs, 2, nullptr, precision);
       const auto results = GuardedRun(*row.backend, *executable, inputs).run();
       ASSERT_EQ(results.size(), expected.size());
       const Tolerance bound = model_tolerance(precision);

@@ -29,8 +29,7 @@ struct Layout {
     const bool wide = program.element == Element::Float32;
     for (size_t i = 0; i < program.steps->input_types.size(); ++i)
       inputs.push_back(port(program.steps->input_types[i], !wide && is_read(program, i)));
-    for (const TensorType& type : program.steps->output_types)
-      outputs.push_back(port(type, !wide));
+    for (const TensorType& type : program.steps->output_types) outputs.push_back(port(type, !wide));
   }
 
  private:
@@ -65,7 +64,9 @@ class Graph {
   ~Graph() { reset(); }
 
   explicit operator bool() const { return exec_ != nullptr; }
-  void launch(cudaStream_t stream) const { check_cuda(cudaGraphLaunch(exec_, stream), "a CUDA graph"); }
+  void launch(cudaStream_t stream) const {
+    check_cuda(cudaGraphLaunch(exec_, stream), "a CUDA graph");
+  }
   void reset() {
     if (exec_) cudaGraphExecDestroy(exec_);
     exec_ = nullptr;
@@ -75,7 +76,8 @@ class Graph {
   void capture(cudaStream_t stream, const Enqueue& enqueue) {
     reset();
     // Other threads may allocate meanwhile.
-    check_cuda(cudaStreamBeginCapture(stream, cudaStreamCaptureModeThreadLocal), "capturing a graph");
+    check_cuda(cudaStreamBeginCapture(stream, cudaStreamCaptureModeThreadLocal),
+               "capturing a graph");
     cudaGraph_t graph = nullptr;
     try {
       enqueue();
@@ -115,7 +117,8 @@ class CudaContext final : public Context {
            RunObserver* observer) override {
     const DeviceScope scope(program_.device);
     std::byte* const base = lane_.workspace(layout_.bytes);
-    const bool moved = base != std::exchange(base_, base);  // the lane has grown for another program
+    const bool moved =
+        base != std::exchange(base_, base);  // the lane has grown for another program
     for (size_t i = 0; i < inputs.size(); ++i)
       copy(base_ + layout_.inputs[i].floats, inputs[i].data, layout_.inputs[i].count);
     if (observer)
@@ -166,7 +169,8 @@ class CudaContext final : public Context {
   void cast_inputs() const {
     for (const PortMemory& port : layout_.inputs)
       if (port.cast)
-        cast({Element::Float32, program_.element, base_ + port.floats, base_ + port.stored, port.count},
+        cast({Element::Float32, program_.element, base_ + port.floats, base_ + port.stored,
+              port.count},
              launch());
   }
 
@@ -181,7 +185,8 @@ class CudaContext final : public Context {
   /// The float32 elements of an output once it has been cast.
   const void* result(const OutputCopy& output) const {
     if (output.from.kind == Place::Kind::Constant) return output.from.data;
-    if (output.from.kind == Place::Kind::Input) return base_ + layout_.inputs[output.from.index].floats;
+    if (output.from.kind == Place::Kind::Input)
+      return base_ + layout_.inputs[output.from.index].floats;
     return base_ + (program_.element == Element::Float32 ? output.from.index
                                                          : layout_.outputs[output.output].floats);
   }
@@ -217,8 +222,8 @@ class CudaContext final : public Context {
       lane_.wait();
       if (observer.wants_outputs()) download(s, values);
       const auto* bytes = reinterpret_cast<const std::byte*>(values.data());
-      observer.after_step(s, observer.wants_outputs() ? std::span(&bytes, 1)
-                                                      : std::span<const std::byte* const>());
+      observer.after_step(
+          s, observer.wants_outputs() ? std::span(&bytes, 1) : std::span<const std::byte* const>());
     }
     lane_.record(nullptr);
     cast_outputs();

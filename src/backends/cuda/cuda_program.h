@@ -14,12 +14,12 @@ struct CudaProgram {
   Element element = Element::Float16;  ///< that activations are stored in
 };
 
-/// Runs it on CudaLanes: a first run launch by launch, which ends with making one CUDA graph of them;
-/// later runs replay it.
+/// Runs it on CudaLanes: a first run launch by launch, which ends with making one CUDA graph of
+/// them; later runs replay it.
 std::unique_ptr<Executable> make_cuda_executable(CudaProgram program);
 
-/// Microseconds of a run without its transfers, `replays` of them back to back. The context is one of
-/// an executable of this backend, has run, and nobody uses it.
+/// Microseconds of a run without its transfers, `replays` of them back to back. The context is one
+/// of an executable of this backend, has run, and nobody uses it.
 double replay_microseconds(Context& context, int replays);
 
 }  // namespace vitro::cuda

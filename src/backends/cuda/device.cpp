@@ -22,8 +22,9 @@ std::string missing_device(cudaError_t status) {
   if (status == cudaErrorInsufficientDriver && driver == 0)
     return "no NVIDIA driver (libcuda.so.1): install one, or on a container run it with --gpus all";
   if (status == cudaErrorInsufficientDriver)
-    return fmt::format("the NVIDIA driver is for CUDA {}, this build needs {}: install a newer driver",
-                       version_text(driver), version_text(CUDART_VERSION));
+    return fmt::format(
+        "the NVIDIA driver is for CUDA {}, this build needs {}: install a newer driver",
+        version_text(driver), version_text(CUDART_VERSION));
   return fmt::format("{}: {}", cudaGetErrorName(status), cudaGetErrorString(status));
 }
 
@@ -31,20 +32,23 @@ std::optional<Refusal> examine() {
   int count = 0;
   const cudaError_t status = cudaGetDeviceCount(&count);
   if (status != cudaSuccess || count == 0)
-    return Refusal{missing_device(count == 0 && status == cudaSuccess ? cudaErrorNoDevice : status)};
+    return Refusal{
+        missing_device(count == 0 && status == cudaSuccess ? cudaErrorNoDevice : status)};
   const DeviceInfo& info = device_info(0);
   if (info.capability < kMinCapability)
-    return Refusal{fmt::format("{} is of compute capability {}.{}, the kernels need {}.{}", info.name,
-                               info.capability / 10, info.capability % 10, kMinCapability / 10,
-                               kMinCapability % 10)};
+    return Refusal{fmt::format("{} is of compute capability {}.{}, the kernels need {}.{}",
+                               info.name, info.capability / 10, info.capability % 10,
+                               kMinCapability / 10, kMinCapability % 10)};
   const DeviceScope scope(0);
   const cudaError_t code = find_code();
   if (code == cudaErrorNoKernelImageForDevice || code == cudaErrorInvalidDeviceFunction)
-    return Refusal{fmt::format("this build has no kernels for {} (sm_{}): build it with "
-                               "-DVITRO_CUDA_ARCHITECTURES={}-real",
-                               info.name, info.capability, info.capability)};
+    return Refusal{
+        fmt::format("this build has no kernels for {} (sm_{}): build it with "
+                    "-DVITRO_CUDA_ARCHITECTURES={}-real",
+                    info.name, info.capability, info.capability)};
   if (code != cudaSuccess)
-    return Refusal{fmt::format("{}: {}: {}", info.name, cudaGetErrorName(code), cudaGetErrorString(code))};
+    return Refusal{
+        fmt::format("{}: {}: {}", info.name, cudaGetErrorName(code), cudaGetErrorString(code))};
   return std::nullopt;
 }
 

@@ -13,8 +13,8 @@ namespace vitro::cuda {
 Element element_of(Precision precision);
 inline size_t element_size(Element element) { return element == Element::Float32 ? 4 : 2; }
 
-/// The constants of a plan in the memory of a device, in the forms that kernels read. Each is brought
-/// there when first asked for and stays while the plan does. Threads may use it at once.
+/// The constants of a plan in the memory of a device, in the forms that kernels read. Each is
+/// brought there when first asked for and stays while the plan does. Threads may use it at once.
 class DeviceWeights {
  public:
   DeviceWeights(int device, Element element) : device_(device), element_(element) {}

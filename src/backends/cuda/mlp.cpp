@@ -33,7 +33,8 @@ std::optional<Refusal> can_fuse(const OpContext& op) {
   const char* why = "two products should be faster";
   for (size_t i = 0; i < mlp_tiles().size(); ++i)
     if (mlp_tiles()[i].c == args.c)
-      if (const char* refusal = mlp_refusal(args, static_cast<int>(i), device_of(op).capability)) why = refusal;
+      if (const char* refusal = mlp_refusal(args, static_cast<int>(i), device_of(op).capability))
+        why = refusal;
   const bool has_width = std::any_of(mlp_tiles().begin(), mlp_tiles().end(),
                                      [&](const MlpTile& tile) { return tile.c == args.c; });
   if (!has_width) return Refusal{"no tile is for " + std::to_string(args.c) + " channels"};
@@ -62,8 +63,9 @@ class MlpProducts final : public Kernel {
  public:
   enum Phase { kFc1, kFc2 };
   explicit MlpProducts(const OpContext& op)
-      : fc1_(op, product_args(op, 1, 2, num_rows(op.input(0)),
-                              {op.node.as<MlpAttrs>().layer_norm, op.node.as<MlpAttrs>().eps, true})),
+      : fc1_(op,
+             product_args(op, 1, 2, num_rows(op.input(0)),
+                          {op.node.as<MlpAttrs>().layer_norm, op.node.as<MlpAttrs>().eps, true})),
         fc2_(op, product_args(op, 3, 4, num_rows(op.input(0)))) {}
   int in_place_operand() const override { return 0; }
   size_t scratch_bytes() const override { return fc1_.result_bytes(); }

@@ -26,8 +26,8 @@ class SliceKernel final : public Kernel {
         dims_(to_dims(op.input(0).dims)),
         slice_(op.node.as<SliceAttrs>()) {}
   void run(const KernelArgs& args) const override {
-    strided_copy(slice_args(bytes_, x_.in(args), dims_, static_cast<int>(slice_.axis),
-                            slice_.begin, slice_.end, args.outputs[0]),
+    strided_copy(slice_args(bytes_, x_.in(args), dims_, static_cast<int>(slice_.axis), slice_.begin,
+                            slice_.end, args.outputs[0]),
                  launch_of(args));
   }
 

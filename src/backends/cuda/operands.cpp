@@ -14,9 +14,11 @@ std::shared_ptr<DeviceWeights> weights_of(const OpContext& op) {
 std::optional<Refusal> needs_size(const TensorType& type, const std::string& what) {
   const int64_t count = num_elements(type.dims);
   if (count == 0) return Refusal{what + " is empty"};
-  if (count > INT32_MAX) return Refusal{fmt::format("{} has {} elements, more than 2^31 - 1", what, count)};
+  if (count > INT32_MAX)
+    return Refusal{fmt::format("{} has {} elements, more than 2^31 - 1", what, count)};
   if (type.dims.size() > kMaxRank)
-    return Refusal{fmt::format("{} has {} extents, more than {}", what, type.dims.size(), kMaxRank)};
+    return Refusal{
+        fmt::format("{} has {} extents, more than {}", what, type.dims.size(), kMaxRank)};
   return std::nullopt;
 }
 

@@ -44,8 +44,9 @@ Peaks measure_peaks(int device, size_t max_buffer_bytes) {
   peaks.buffer_bytes = std::min(max_buffer_bytes, kBufferBytes) / 48 * 48;
   constexpr size_t kMatrixBytes = size_t{kSide} * kSide * sizeof(float);
   std::byte* memory = lane.workspace(std::max(peaks.buffer_bytes, 3 * kMatrixBytes));
-  check_cuda(cudaMemsetAsync(memory, 0, std::max(peaks.buffer_bytes, 3 * kMatrixBytes), lane.stream()),
-             "clearing memory");
+  check_cuda(
+      cudaMemsetAsync(memory, 0, std::max(peaks.buffer_bytes, 3 * kMatrixBytes), lane.stream()),
+      "clearing memory");
 
   LinearArgs product;
   product.m = product.n = product.k = kSide;

@@ -31,7 +31,8 @@ class Product {
   double flops() const { return 2.0 * args_.m * args_.n * args_.k; }
   /// Bytes of y.
   size_t result_bytes() const {
-    return static_cast<size_t>(args_.m) * static_cast<size_t>(args_.n) * element_size(args_.element);
+    return static_cast<size_t>(args_.m) * static_cast<size_t>(args_.n) *
+           element_size(args_.element);
   }
 
  private:

@@ -113,9 +113,10 @@ void add_lists(CLI::App& verb, BenchOptions& options) {
   add_list(verb, "--backend", options.backends, backend_name(), text_of,
            "What runs the model (" + backend_names_text() + "); default: auto")
       ->option_text("NAME,...");
-  add_list(verb, "--precision", options.precisions, precision_name(), text_of,
-           "What to compute in, or bf16w: weights of bf16 in fp32 arithmetic; default: fp16 on cuda, "
-           "else that of the plan")
+  add_list(
+      verb, "--precision", options.precisions, precision_name(), text_of,
+      "What to compute in, or bf16w: weights of bf16 in fp32 arithmetic; default: fp16 on cuda, "
+      "else that of the plan")
       ->option_text("fp32|tf32|fp16|bf16|bf16w,...");
   for (const char* name : {"fp32", "tf32", "fp16", "bf16"}) add_precision_flag(verb, name, options);
   add_device_option(verb, options.session.device);

@@ -79,8 +79,8 @@ double rounding_of(Precision precision) {
 double default_bound(const Session& a, const Session& b) {
   const bool same_weights =
       weights_dtype(a.plan().data().graph) == weights_dtype(b.plan().data().graph);
-  return std::max({rounding_of(a.precision()), rounding_of(b.precision()),
-                   same_weights ? 0.0 : 2.5e-4});
+  return std::max(
+      {rounding_of(a.precision()), rounding_of(b.precision()), same_weights ? 0.0 : 2.5e-4});
 }
 
 std::optional<OutputErrors> output_errors(const LayerErrors& errors) {

@@ -63,7 +63,8 @@ TEST(MergeSteps, ErasesAStepAndWhatItHeld) {
   chain.add(arena(0), arena(64));
   chain.add(arena(64), arena(0));
   chain.program.dispatches.insert(chain.program.dispatches.begin(), Dispatch{});  // its body ran
-  chain.program.buffers = {{0, 100, 0, 1, "a", false}, {64, 100, 1, 2, "b", false}, {0, 8, 2, 2, "c", true}};
+  chain.program.buffers = {
+      {0, 100, 0, 1, "a", false}, {64, 100, 1, 2, "b", false}, {0, 8, 2, 2, "c", true}};
   erase_step(chain.program, 0);
   ASSERT_EQ(chain.program.sequence.size(), 2u);
   EXPECT_EQ(chain.program.infos[0].node, 1u);

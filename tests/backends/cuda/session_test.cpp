@@ -63,8 +63,7 @@ TEST_F(CudaSession, EveryArchitectureAgreesWithTheCpu) {
     const Plan plan(data);
     const Tensor expected = Session(plan, {"cpu", 2}).run(images);
     for (const Precision precision : kPrecisions) {
-      const Tensor result =
-          Session(plan, {.backend = "cuda", .precision = precision}).run(images);
+      const Tensor result = Session(plan, {.backend = "cuda", .precision = precision}).run(images);
       const Distance d = distance(result.as<float>(), expected.as<float>());
       EXPECT_TRUE(d.within(model_tolerance(precision)))
           << config.name << ", " << to_string(precision) << ": "
