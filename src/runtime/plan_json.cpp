@@ -25,7 +25,7 @@ void expect(bool condition, fmt::format_string<Args...> format, Args&&... args) 
 }
 
 template <std::integral T>
-void read_field(const char* name, const Json& json, T& field) {
+void read_field(const char*, const Json& json, T& field) {
   const auto value = json_integer<T>(json);
   expect(value.has_value(), "'{}' is {}, expected an integer of {} bits", name, json.dump(),
          8 * sizeof(T));
@@ -46,7 +46,7 @@ void read_field(const char* name, const Json& json, std::array<float, 3>& field)
 }
 
 template <typename T>
-void read_field(const char* name, const Json& json, T& field) {
+void read_field(const char*, const Json& json, T& field) {
   json.get_to(field);
 }
 

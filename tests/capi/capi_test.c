@@ -277,7 +277,7 @@ static void test_refused_runs(const vitro_session* session) {
   EXPECT_FAILURE(vitro_session_run(session, &images, 1, NULL, 0), invalid, "0 outputs");
   vitro_view wrong = images;
   wrong.dtype = VITRO_UINT8;
-  EXPECT_FAILURE(vitro_session_run(session, &wrong, 1, &out, 1), invalid, "U8, expected F32");
+  EXPECT_FAILURE(vitro_session_run(session, &wrong, 1, &out, 1), invalid, "are U8, not F32");
   wrong = images;
   wrong.device_type = VITRO_CUDA;
   EXPECT_FAILURE(vitro_session_run(session, &wrong, 1, &out, 1), invalid, "cuda:0");
@@ -286,11 +286,11 @@ static void test_refused_runs(const vitro_session* session) {
   EXPECT_FAILURE(vitro_session_run(session, &wrong, 1, &out, 1), invalid, "data is NULL");
   const int64_t odd_dims[] = {1, 3, 63, 64};
   wrong = float_view(pixels, odd_dims, 4);
-  EXPECT_FAILURE(vitro_session_run(session, &wrong, 1, &out, 1), invalid, "multiples of 32");
+  EXPECT_FAILURE(vitro_session_run(session, &wrong, 1, &out, 1), invalid, "a multiple of 32");
   const int64_t few[] = {1, kClasses};
   wrong = float_view(logits, few, 2);
   EXPECT_FAILURE(vitro_session_run(session, &images, 1, &wrong, 1), invalid,
-                 "room for 1x200, expected 2x200");
+                 "F32 1x200, expected F32 2x200");
 
   const char* names[] = {"images", "images"};
   const char* unknown = "pixels";
