@@ -46,6 +46,56 @@ void expect_error(ErrorCode code, const std::vector<std::string>& texts, Functio
   }
 }
 
+Graph small_model() {
+  RandomWeights weights(7);
+  ModelOptions options;
+  options.num_classes = 10;
+  options.height = options.width = 32;
+  options.stage_outputs = true;
+  return build_uniformer(find_model("uniformer_small"), options, weights);
+}
+
+std::vector<Tensor> images(int64_t count) {
+  return {Random("images").tensor({count, 3, 32, 32}, -2, 2)};
+}
+
+/// The caller's side of a run: everything allocated beforehand.
+struct Caller {
+  Caller(const Backend& backend, const Executable& executable)
+      : lane(backend.make_lane({executable.threads()})), context(executable.on(*lane)) {
+    for (const TensorType& type : executable.outputs()) outputs.emplace_back(type.dims);
+    for (const Tensor& output : outputs) targets.push_back(output.view());
+  }
+  void run(const Tensor& input) { context->run({&input.view(), 1}, targets, nullptr); }
+  std::unique_ptr<Lane> lane;
+  std::unique_ptr<Context> context;
+  std::vector<Tensor> outputs;
+  std::vector<TensorView> targets;
+};
+
+// The first test: the driver of a GPU has threads of its own, which allocate once it has been used.
+TEST(ProgramMemory, RunsWithoutAllocating) {
+  const Graph graph = small_model();
+  const std::vector<Tensor> inputs = images(1);
+  const auto rows = backend_rows();  // hosts last, so from the end
+  for (auto it = rows.rbegin(); it != rows.rend(); ++it) {
+    const BackendRow& row = *it;
+    if (why_unavailable(row)) continue;
+    for (const int threads : {1, 2}) {
+      SCOPED_TRACE(std::string(row.name) + ", threads " + std::to_string(threads));
+      const auto executable = compile_for(*row.backend, graph, inputs, threads);
+      Caller caller(*row.backend, *executable);
+      caller.run(inputs[0]);
+      const size_t before = num_allocations();
+      caller.run(inputs[0]);
+      EXPECT_EQ(num_allocations() - before, 0u);
+    }
+  }
+  const size_t before = num_allocations();
+  const std::vector<int> probe(100);
+  EXPECT_GT(num_allocations(), before) << "the counter does not count";
+}
+
 TEST(FindBackend, KnowsItsNames) {
   EXPECT_STREQ(find_backend("reference").name(), "reference");
   EXPECT_NO_THROW(find_backend("auto"));
@@ -191,19 +241,6 @@ TEST(Program, AnEmptyBatchRunsNothing) {
   }
 }
 
-Graph small_model() {
-  RandomWeights weights(7);
-  ModelOptions options;
-  options.num_classes = 10;
-  options.height = options.width = 32;
-  options.stage_outputs = true;
-  return build_uniformer(find_model("uniformer_small"), options, weights);
-}
-
-std::vector<Tensor> images(int64_t count) {
-  return {Random("images").tensor({count, 3, 32, 32}, -2, 2)};
-}
-
 TEST(Program, WholeModelAgreesWithDoublePrecisionOnEveryBackend) {
   const Graph graph = small_model();
   const std::vector<Tensor> inputs = images(2);
@@ -224,43 +261,6 @@ TEST(Program, WholeModelAgreesWithDoublePrecisionOnEveryBackend) {
       }
     }
   }
-}
-
-/// The caller's side of a run: everything allocated beforehand.
-struct Caller {
-  Caller(const Backend& backend, const Executable& executable)
-      : lane(backend.make_lane({executable.threads()})), context(executable.on(*lane)) {
-    for (const TensorType& type : executable.outputs()) outputs.emplace_back(type.dims);
-    for (const Tensor& output : outputs) targets.push_back(output.view());
-  }
-  void run(const Tensor& input) { context->run({&input.view(), 1}, targets, nullptr); }
-  std::unique_ptr<Lane> lane;
-  std::unique_ptr<Context> context;
-  std::vector<Tensor> outputs;
-  std::vector<TensorView> targets;
-};
-
-TEST(Program, RunsWithoutAllocating) {
-  const Graph graph = small_model();
-  const std::vector<Tensor> inputs = images(1);
-  // The driver of a GPU has threads of its own, which allocate once it has been used: hosts first.
-  const auto rows = backend_rows();
-  for (auto it = rows.rbegin(); it != rows.rend(); ++it) {
-    const BackendRow& row = *it;
-    if (why_unavailable(row)) continue;
-    for (const int threads : {1, 2}) {
-      SCOPED_TRACE(std::string(row.name) + ", threads " + std::to_string(threads));
-      const auto executable = compile_for(*row.backend, graph, inputs, threads);
-      Caller caller(*row.backend, *executable);
-      caller.run(inputs[0]);
-      const size_t before = num_allocations();
-      caller.run(inputs[0]);
-      EXPECT_EQ(num_allocations() - before, 0u);
-    }
-  }
-  const size_t before = num_allocations();
-  const std::vector<int> probe(100);
-  EXPECT_GT(num_allocations(), before) << "the counter does not count";
 }
 
 TEST(Program, ThreadsMayShareAnExecutable) {
