@@ -1,8 +1,9 @@
 # Flags every target of the project is compiled with.
 add_library(vitro_flags INTERFACE)
-target_compile_options(vitro_flags INTERFACE -Wall -Wextra -Wshadow
+target_compile_options(vitro_flags INTERFACE
+  $<$<COMPILE_LANGUAGE:C,CXX>:-Wall;-Wextra;-Wshadow>
   $<$<COMPILE_LANGUAGE:CXX>:-Wnon-virtual-dtor>
-  $<$<CXX_COMPILER_ID:GNU>:-Wno-restrict>)  # GCC 12 warns inside std::string (bug 105651)
+  $<$<COMPILE_LANG_AND_ID:CXX,GNU>:-Wno-restrict>)  # GCC 12 warns inside std::string (bug 105651)
 target_link_libraries(vitro_flags INTERFACE Threads::Threads)
 target_include_directories(vitro_flags INTERFACE ${PROJECT_SOURCE_DIR}/include)
 if(VITRO_SANITIZE)

@@ -32,6 +32,13 @@ inline constexpr Tolerance kReferenceFusedOp{3e-13, 1e-5};
 // A whole network of some hundred float32 ops against double precision.
 inline constexpr Tolerance kFloat32Model{1e-10, 1e-4};
 
+// The same with activations and matrices of 11 significant bits (tf32, float16), and of 8. Each
+// block adds its rounding to the residual stream. With random weights, whose logits are small sums
+// of large terms, the worst models measure 9.6e-6 and 0.009, and 7.3e-4 and 0.05; the shipped
+// one 8.1e-7 and 5.7e-5.
+inline constexpr Tolerance kFloat16Model{2e-5, 2e-2};
+inline constexpr Tolerance kBFloat16Model{1.5e-3, 0.15};
+
 // A model whose matrices are stored as bfloat16 against the same in float32. Rounding a weight is
 // off by up to 2^-9 of it, an nmse of about 6e-7 for one product; a network adds its products up:
 // UniFormer-S with random weights measures 3.0e-5 and 0.017, the shipped one 1.1e-5 and 0.019.
@@ -60,5 +67,17 @@ inline constexpr double kExponentialRelative = 4e-7;
 // |gelu - exact| / max(1, |x|), and its absolute limit for x far below zero, where it is clamped.
 inline constexpr double kGeluAbsolute = 3e-7;
 inline constexpr double kGeluTail = 2e-6;
+
+// ---- CUDA kernels alone (tests/backends/cuda), against double precision on operands rounded to
+// the storage type
+// --------------------------------------------------------------------------------------
+
+// The result is rounded once to its storage type, an nmse of 2^-24 / 3 in float16, and so are the
+// intermediates that a fused kernel hands to the tensor cores; sums are float32.
+inline constexpr Tolerance kCudaFloat32{1e-10, 1e-4};
+inline constexpr Tolerance kCudaFloat16{4e-6, 2e-2};
+// Both operands are rounded to 11 bits.
+inline constexpr Tolerance kCudaTf32{4e-6, 2e-2};
+inline constexpr Tolerance kCudaBFloat16{2.5e-4, 0.15};
 
 }  // namespace vitro

@@ -9,15 +9,18 @@
 
 #include "vitro/io.h"
 #include "vitro/plan.h"
+#include "vitro/precision.h"
 
 namespace vitro {
 
 class Engine;
 
 struct SessionOptions {
-  std::string backend = "auto";  ///< "auto", "cpu" or "reference"
+  std::string backend = "auto";  ///< "auto", "cuda", "cpu" or "reference"
   int threads = 0;               ///< exactly this many per run; 0: one for each available core
   int streams = 0;  ///< at most this many runs at once; 0: as many as fit on the available cores
+  Precision precision = Precision::Default;
+  int device = 0;  ///< which GPU, as CUDA numbers them
 };
 
 struct RunOptions {
@@ -42,7 +45,8 @@ struct RunOptions {
 class Session {
  public:
   /// Throws NotFound for an unknown backend, Unsupported for one that was not built or has no
-  /// device here, InvalidArgument for a number of threads or streams outside 0 to 1024.
+  /// device here and for a precision that the backend does not have, InvalidArgument for a number
+  /// of threads or streams outside 0 to 1024 and for a device that there is not.
   explicit Session(const Plan& plan, const SessionOptions& options = {});
 
   /// What the model takes and gives, in order.
@@ -69,6 +73,8 @@ class Session {
   const Plan& plan() const;
   /// The backend that "auto" stood for.
   const char* backend() const;
+  /// What it computes in, never Default.
+  Precision precision() const;
   int threads() const;
   int streams() const;
   /// Bytes of activations and scratch that one run of this shape works in; one input.

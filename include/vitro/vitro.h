@@ -7,6 +7,7 @@
 #include "vitro/image.h"
 #include "vitro/io.h"
 #include "vitro/plan.h"
+#include "vitro/precision.h"
 #include "vitro/session.h"
 #include "vitro/tensor.h"
 

@@ -13,6 +13,8 @@ struct CompileRequest {
   PlanCache& cache;
   int threads = 1;                       ///< of the lane that it will run on
   const TacticTable* tactics = nullptr;  ///< measured choices, asked first; null: none
+  Precision precision = Precision::Default;
+  int device = 0;  ///< of the backend, that of the lane
 };
 
 /// Who was asked to run an op, and what it answered. `vitro inspect --why` prints these.
@@ -80,6 +82,8 @@ class RunObserver {
   virtual void before_step(size_t /*step*/) {}
   /// `outputs` hold the results until the next step begins; null: nobody reads it.
   virtual void after_step(size_t /*step*/, std::span<const std::byte* const> /*outputs*/) {}
+  /// False: after_step() gets no outputs, which spares a device from bringing them to the host.
+  virtual bool wants_outputs() const { return true; }
   /// Where the team records what its threads do during the run; null: nowhere.
   virtual Timeline* timeline() { return nullptr; }
 };
@@ -129,6 +133,11 @@ class Backend {
   virtual std::string instruction_set() const = 0;
   /// All that it could use on this machine, slowest first.
   virtual std::vector<std::string> instruction_sets() const { return {instruction_set()}; }
+  /// What it computes in when asked for that: Default becomes its usual one. Throws Unsupported for
+  /// one that it does not have.
+  virtual Precision precision(Precision asked) const;
+  /// Devices that lanes and programs may be for, numbered from 0.
+  virtual int num_devices() const { return 1; }
   /// Measures what its instruction set can do on so many threads, in half a second and in buffers
   /// of at most `max_buffer_bytes`.
   virtual Peaks peaks(int threads, size_t max_buffer_bytes) const = 0;

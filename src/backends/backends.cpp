@@ -4,13 +4,16 @@
 
 #include "backends/backend.h"
 #include "backends/cpu/cpu_backend.h"
+#include "backends/cuda/cuda_backend.h"
 #include "backends/reference/reference_backend.h"
 #include "core/check.h"
 
 namespace vitro {
 
 std::span<const BackendRow> backend_rows() {
-  static const std::array<BackendRow, 2> rows{{
+  static const std::array<BackendRow, 3> rows{{
+      {"cuda", cuda_backend(),
+       "built without CUDA: install the CUDA toolkit 12.4 or newer and build again"},
       {"cpu", &cpu_backend(), nullptr},
       {"reference", &reference_backend(), nullptr},
   }};

@@ -8,6 +8,7 @@
 
 #include "backends/plan_cache.h"
 #include "ir/graph.h"
+#include "vitro/precision.h"
 
 namespace vitro {
 
@@ -21,7 +22,7 @@ struct Refusal {
 /// Where a kernel works; pointers are 64-byte aligned unless they are the caller's own tensors.
 struct KernelArgs {
   /// Operands in the node's order; null: absent, or a constant that the kernel took with
-  /// OpContext::packed().
+  /// OpContext::take().
   std::span<const std::byte* const> inputs;
   std::span<std::byte* const> outputs;  ///< results in the node's order; null: nobody reads it
   std::byte* scratch;                   ///< scratch_bytes() bytes, 64-byte aligned, uninitialised
@@ -68,8 +69,10 @@ struct OpContext {
   std::span<const TensorType> types;  ///< by value id, at the shape being compiled
   int threads;
   PlanCache& cache;
-  std::span<const Contents> contents = {};  ///< by value id, where they are known
-  mutable std::vector<bool> taken{};        ///< operands that packed() was called for
+  std::span<const Contents> contents = {};   ///< by value id, where they are known
+  Precision precision = Precision::Float32;  ///< never Default
+  int device = 0;
+  mutable std::vector<bool> taken{};  ///< operands that take() was called for
 
   const TensorType& input(size_t i) const { return types[static_cast<size_t>(node.inputs[i])]; }
   const TensorType& output(size_t i = 0) const {
@@ -83,13 +86,15 @@ struct OpContext {
     const auto& constant = graph.value(node.inputs[i]).constant;
     return constant ? &*constant : nullptr;
   }
-  /// The constant behind operand i in a form of the backend. The kernel being made keeps it, and
-  /// gets null for the operand when it runs.
-  Constant packed(size_t i, const PackedForm& form) const {
+  /// The kernel being made keeps the constant behind operand i in a form of its own, and gets null
+  /// for the operand when it runs.
+  const Constant& take(size_t i) const {
     taken.resize(node.inputs.size());
     taken[i] = true;
-    return cache.packed(*constant(i), form);
+    return *constant(i);
   }
+  /// Takes operand i in a form of the backend.
+  Constant packed(size_t i, const PackedForm& form) const { return cache.packed(take(i), form); }
 };
 
 /// When an implementation is asked.

@@ -11,8 +11,11 @@
 namespace vitro {
 namespace {
 
-size_t type_bytes(const TensorType& type) {
-  return static_cast<size_t>(num_elements(type.dims)) * dtype_size(type.dtype);
+/// Bytes of a value as programs of that precision store it.
+size_t stored_bytes(const TensorType& type, Precision precision) {
+  const bool half = precision == Precision::Float16 || precision == Precision::BFloat16;
+  const size_t element = half && type.dtype == DType::Float32 ? 2 : dtype_size(type.dtype);
+  return static_cast<size_t>(num_elements(type.dims)) * element;
 }
 
 bool is_view(const Node& node) { return op_info(node.kind).has(View); }
@@ -39,6 +42,8 @@ class ProgramBuilder {
         impls_(impls),
         tactics_(request.tactics),
         backend_(backend),
+        precision_(request.precision),
+        device_(request.device),
         program_(std::make_unique<Program>()) {
     check(request.threads >= 1, ErrorCode::InvalidArgument, "{} threads, expected at least 1",
           request.threads);
@@ -99,11 +104,13 @@ class ProgramBuilder {
   }
 
   Choice choose(const Node& node) {
-    const OpContext context{graph_, node, types_, program_->threads, cache_, contents_};
+    const OpContext context{graph_,    node,       types_,  program_->threads, cache_,
+                            contents_, precision_, device_};
     const ImplList impls = impls_(node.kind);
     Dispatch dispatch = ask(context, impls, tactics_);
     Choice choice{dispatch.chosen, nullptr, {}};
     if (dispatch.chosen) {
+      context.taken.clear();  // what others took before they refused
       choice.kernel = find_impl(impls, dispatch.chosen)->make(context);
       choice.taken = context.taken;
     }
@@ -148,6 +155,7 @@ class ProgramBuilder {
         bound_output_[r] = static_cast<int>(k);
       else
         copied_outputs_.push_back(k);
+      if (outputs == Outputs::Copied) last_use_[r] = static_cast<int>(graph_.nodes.size());
     }
   }
 
@@ -263,6 +271,7 @@ class ProgramBuilder {
       steps.push_back(count);
       count += choice.impl ? 1 : 0;
     }
+    steps.push_back(count - 1);  // what is copied after the run lives through the last step
     for (size_t i = 0; i < lives.size(); ++i) {
       if (lives[i].bytes == 0) continue;
       const auto first = static_cast<size_t>(lives[i].first);
@@ -288,9 +297,9 @@ class ProgramBuilder {
                   .output_bytes = 0,
                   .scratch_bytes = kernel.scratch_bytes(),
                   .sections = {}};
-    for (ValueId id : node.inputs)
-      if (id != kAbsent)
-        (graph_.is_constant(id) ? info.weight_bytes : info.input_bytes) += operand_bytes(id);
+    for (size_t i = 0; i < node.inputs.size(); ++i)
+      if (const ValueId id = node.inputs[i]; id != kAbsent)
+        (graph_.is_constant(id) ? info.weight_bytes : info.input_bytes) += operand_bytes(node, i);
     for (ValueId id : node.outputs)
       if (id != kAbsent) info.output_bytes += type_bytes(types_[static_cast<size_t>(id)]);
     info.flops = op_info(node.kind).flops(node, operands_of(node, types_), output);
@@ -310,7 +319,7 @@ class ProgramBuilder {
     SectionInfo info{"", section.name, section.flops, 0, section.product, false};
     for (size_t operand : section.operands) {
       const ValueId id = node.inputs[operand];
-      info.bytes += operand_bytes(id);
+      info.bytes += operand_bytes(node, operand);
       const std::string& name = graph_.value(id).name;
       if (info.source.empty() && graph_.is_constant(id) && name.ends_with(kWeight))
         info.source = name.substr(0, name.size() - kWeight.size());
@@ -319,9 +328,16 @@ class ProgramBuilder {
     return info;
   }
 
-  size_t operand_bytes(ValueId id) const {
+  size_t type_bytes(const TensorType& type) const { return stored_bytes(type, precision_); }
+
+  /// Matrices are stored as activations are, unless the plan holds them in less.
+  size_t operand_bytes(const Node& node, size_t operand) const {
+    const ValueId id = node.inputs[operand];
     const auto& constant = graph_.value(id).constant;
-    return constant ? constant->bytes.size() : type_bytes(types_[static_cast<size_t>(id)]);
+    const size_t stored = type_bytes(types_[static_cast<size_t>(id)]);
+    if (!constant) return stored;
+    const size_t given = constant->bytes.size();
+    return is_matrix_operand(node.kind, operand) ? std::min(given, stored) : given;
   }
 
   Graph graph_;
@@ -329,6 +345,8 @@ class ProgramBuilder {
   ImplTable impls_;
   const TacticTable* tactics_;
   const char* backend_;
+  Precision precision_;
+  int device_;
   std::unique_ptr<Program> program_;
   std::vector<TensorType> types_;
   std::vector<Contents> contents_;

@@ -102,8 +102,7 @@ int run_classify(const Options& options) {
   const Session session(plan, options.session);
   prepare_checked(session, input_dims(plan, 1, std::nullopt));
   if (!options.json)
-    print("{} on {}, {}\n\n", printable_line(plan.info().architecture), session.backend(),
-          threads_text(session.threads()));
+    print("{} on {}\n\n", printable_line(plan.info().architecture), execution_text(session));
 
   Json images = Json::array();
   // Results that scroll by are progress enough.
@@ -132,6 +131,7 @@ int run_classify(const Options& options) {
     print_json({{"model", options.model},
                 {"architecture", plan.info().architecture},
                 {"backend", session.backend()},
+                {"precision", precision_name(session)},
                 {"threads", session.threads()},
                 {"images", images}});
   return failed > 0 ? kRuntimeError : kSuccess;

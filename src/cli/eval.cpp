@@ -57,6 +57,7 @@ std::optional<Session> open_reference(const Options& options, const Plan& plan) 
   for (const BackendRow& row : backend_rows()) {
     if (options.reference != row.name) continue;
     session.backend = row.name;
+    session.precision = Precision::Default;  // its own
     return Session(plan, session);
   }
   return Session(load_or_build(options.reference, options.build), session);
@@ -112,8 +113,8 @@ void print_text(const Options& options, const Session& session, const Evaluation
       {"images", images},
       {"top-1", Share(evaluation.top1, evaluation.images).text()},
       {"top-5", Share(evaluation.top5, evaluation.images).text()},
-      {"speed", fmt::format("{:.1f} images/s on {}, {}, batch {}", images_per_second(evaluation),
-                            session.backend(), threads_text(session.threads()), options.batch)}};
+      {"speed", fmt::format("{:.1f} images/s on {}, batch {}", images_per_second(evaluation),
+                            execution_text(session), options.batch)}};
   if (const auto& agreement = evaluation.agreement) {
     fields.emplace_back("reference", options.reference);
     fields.emplace_back("agreement", Share(agreement->same_class, evaluation.images).text());
@@ -129,7 +130,7 @@ Json evaluation_json(const Options& options, const Session& session, const Evalu
   Json json{{"model", options.model},
             {"folder", options.folder},
             {"backend", session.backend()},
-            {"precision", precision_name(session.plan())},
+            {"precision", precision_name(session)},
             {"threads", session.threads()},
             {"batch", options.batch},
             {"images", evaluation.images},

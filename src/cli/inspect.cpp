@@ -88,8 +88,7 @@ std::string memory_text(const Session& session, const Dims& dims) {
   const MemoryUse& memory = session.engine().program(dims)->memory();
   const auto weights = static_cast<size_t>(weight_bytes(session.plan()));
   return fields_text(
-      {{"input", fmt::format("{} on {}, {}", to_string(dims), session.backend(),
-                             threads_text(session.threads()))},
+      {{"input", fmt::format("{} on {}", to_string(dims), execution_text(session))},
        {"weights", exact_bytes(weights) + "  mapped from the plan, shared by all sessions"},
        {"activations",
         exact_bytes(memory.activations) + "  if every result had a place of its own"},

@@ -1,11 +1,21 @@
 #include "cli/model.h"
 
+#include "cli/model_info.h"
 #include "cli/output.h"
 #include "core/check.h"
 #include "core/log.h"
+#include "core/thread_team.h"
 #include "measure/system_info.h"
+#include "runtime/engine.h"
 
 namespace vitro::cli {
+namespace {
+
+bool runs_on_host(const Session& session) {
+  return session.engine().backend().precision(Precision::Default) == Precision::Float32;
+}
+
+}  // namespace
 
 Plan open_model(const CommonOptions& options) {
   apply_log_options(options);
@@ -33,6 +43,16 @@ void prepare_checked(const Session& session, const Dims& dims, int streams) {
   check_memory(4.0 * static_cast<double>(num_elements(dims)) +
                    static_cast<double>(session.arena_bytes(dims)) * streams,
                dims);
+}
+
+std::string execution_text(const Session& session) {
+  return fmt::format(
+      "{}, {}", session.backend(),
+      runs_on_host(session) ? threads_text(session.threads()) : to_string(session.precision()));
+}
+
+std::string precision_name(const Session& session) {
+  return runs_on_host(session) ? precision_name(session.plan()) : to_string(session.precision());
 }
 
 }  // namespace vitro::cli

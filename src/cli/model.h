@@ -21,4 +21,9 @@ void check_memory(double needed, const Dims& dims);
 /// exceed the available memory.
 void prepare_checked(const Session& session, const Dims& dims, int streams = 1);
 
+/// "cpu, 2 threads" or "cuda, fp16": what runs the model.
+std::string execution_text(const Session& session);
+/// What it computes in: "fp16"; on the host that of the plan.
+std::string precision_name(const Session& session);
+
 }  // namespace vitro::cli

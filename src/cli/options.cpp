@@ -4,6 +4,7 @@
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
+#include <array>
 #include <charconv>
 #include <filesystem>
 #include <limits>
@@ -17,6 +18,9 @@ namespace vitro::cli {
 namespace {
 
 constexpr int64_t kMaxSide = 65536;
+constexpr int64_t kMaxDevices = 64;
+constexpr std::array kPrecisions{Precision::Float32, Precision::TensorFloat32, Precision::Float16,
+                                 Precision::BFloat16};
 
 std::optional<int64_t> parse_integer(std::string_view text) {
   int64_t value = 0;
@@ -104,7 +108,41 @@ void add_execution_options(CLI::App& verb, CommonOptions& options) {
       ->option_text("N")
       ->check(thread_count())
       ->group(kExecutionGroup);
+  add_device_option(verb, options.session.device);
+  add_precision_flags(verb, options.session.precision);
   add_verbose_option(verb, options);
+}
+
+void add_precision_flags(CLI::App& verb, Precision& precision) {
+  std::vector<CLI::Option*> flags;
+  for (const Precision one : kPrecisions) {
+    const std::string name = to_string(one);
+    CLI::Option* flag = verb.add_flag_callback(
+        "--" + name, [&precision, one] { precision = one; },
+        one == Precision::Float16 ? "Compute in fp16; default on cuda" : "Compute in " + name);
+    flag->group(kExecutionGroup);
+    for (CLI::Option* other : flags) flag->excludes(other);
+    flags.push_back(flag);
+  }
+}
+
+std::optional<Precision> parse_precision(std::string_view text) {
+  for (const Precision precision : kPrecisions)
+    if (to_string(precision) == text) return precision;
+  return std::nullopt;
+}
+
+CLI::Validator precision_text() {
+  std::vector<std::string> names;
+  for (const Precision precision : kPrecisions) names.push_back(to_string(precision));
+  return name_of(names);
+}
+
+void add_device_option(CLI::App& verb, int& device) {
+  verb.add_option("--device", device, "Which GPU, as CUDA numbers them; default: 0")
+      ->option_text("N")
+      ->check(integer_between(0, kMaxDevices - 1))
+      ->group(kExecutionGroup);
 }
 
 void add_verbose_option(CLI::App& verb, CommonOptions& options) {

@@ -28,7 +28,12 @@ int resolve_streams(int streams, int threads) {
 
 LanePool make_lanes(const Backend& backend, const SessionOptions& options) {
   const int threads = resolve_threads(options.threads);
-  return {backend, resolve_streams(options.streams, threads), {threads, current_cores()}};
+  check(options.device >= 0 && options.device < backend.num_devices(), ErrorCode::InvalidArgument,
+        "session: device {}, expected one of the {} that backend '{}' has, from 0", options.device,
+        backend.num_devices(), backend.name());
+  return {backend,
+          resolve_streams(options.streams, threads),
+          {threads, current_cores(), options.device}};
 }
 
 TacticSetting tactic_setting(const Backend& backend, int threads) {
@@ -63,6 +68,7 @@ std::string dims_text(std::span<const TensorType> inputs) {
 Engine::Engine(const Plan& plan, const SessionOptions& options)
     : plan_(plan),
       backend_(find_backend(options.backend)),
+      precision_(backend_.precision(options.precision)),
       inputs_(input_infos(plan.data().graph)),
       outputs_(output_infos(plan.data().graph)),
       lanes_(make_lanes(backend_, options)),
@@ -73,7 +79,8 @@ Engine::Engine(const Plan& plan, const SessionOptions& options)
 
 std::unique_ptr<const Executable> Engine::compile(std::span<const TensorType> inputs) const {
   const PlanData& data = plan_.data();
-  auto executable = backend_.compile({data.graph, inputs, *data.cache, threads(), tactics_});
+  auto executable = backend_.compile(
+      {data.graph, inputs, *data.cache, threads(), tactics_, precision_, lanes_.options().device});
   if (log_enabled(LogTopic::Dispatch))
     log_message(LogTopic::Dispatch,
                 fmt::format("input {} on {}, threads: {}\n{}", dims_text(inputs), backend_.name(),

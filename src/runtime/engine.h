@@ -26,6 +26,7 @@ class Engine {
   const Backend& backend() const { return backend_; }
   std::span<const IoInfo> inputs() const { return inputs_; }
   std::span<const IoInfo> outputs() const { return outputs_; }
+  Precision precision() const { return precision_; }
   int threads() const { return lanes_.options().threads; }
   int streams() const { return lanes_.limit(); }
   std::string explain(const Executable& executable) const;
@@ -36,6 +37,7 @@ class Engine {
 
   const Plan plan_;
   const Backend& backend_;
+  const Precision precision_;
   const std::vector<IoInfo> inputs_, outputs_;
   LanePool lanes_;
   const TacticTable* const tactics_;

@@ -28,6 +28,7 @@ class Recorder final : public RunObserver {
   void after_step(size_t step, std::span<const std::byte* const>) override {
     steps_[step].end_ns = Timeline::now_ns();
   }
+  bool wants_outputs() const override { return false; }
   Timeline* timeline() override { return &timeline_; }
 
   RunTrace trace(int64_t begin_ns, int64_t end_ns) const {

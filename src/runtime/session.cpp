@@ -77,6 +77,7 @@ void Session::prepare(const Dims& dims) const { prepare({&dims, 1}); }
 
 const Plan& Session::plan() const { return engine_->plan(); }
 const char* Session::backend() const { return engine_->backend().name(); }
+Precision Session::precision() const { return engine_->precision(); }
 int Session::threads() const { return engine_->threads(); }
 int Session::streams() const { return engine_->streams(); }
 size_t Session::arena_bytes(const Dims& dims) const {

@@ -47,6 +47,7 @@ class OpTimer final : public RunObserver {
  public:
   OpTimer(const std::vector<size_t>& op_of_step, const std::vector<double>& steps_of_op)
       : microseconds(steps_of_op.size()), op_of_step_(op_of_step), steps_of_op_(steps_of_op) {}
+  bool wants_outputs() const override { return false; }
   void before_step(size_t) override { begin_ = Clock::now(); }
   void after_step(size_t step, std::span<const std::byte* const>) override {
     const size_t op = op_of_step_[step];

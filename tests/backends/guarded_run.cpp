@@ -74,11 +74,11 @@ std::vector<std::vector<float>> GuardedRun::run() {
 
 std::unique_ptr<Executable> compile_for(const Backend& backend, const Graph& graph,
                                         std::span<const Tensor> inputs, int threads,
-                                        const TacticTable* tactics) {
+                                        const TacticTable* tactics, Precision precision) {
   const auto forms = backend.packed_forms();
   PlanCache cache({forms.begin(), forms.end()});
   const std::vector<TensorType> types = types_of(inputs);
-  return backend.compile({graph, types, cache, threads, tactics});
+  return backend.compile({graph, types, cache, threads, tactics, precision});
 }
 
 std::vector<TensorType> types_of(std::span<const Tensor> tensors) {

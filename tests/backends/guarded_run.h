@@ -31,7 +31,8 @@ class GuardedBuffer {
 /// What the backend makes of a graph for inputs of these types; without a cache that lasts.
 std::unique_ptr<Executable> compile_for(const Backend& backend, const Graph& graph,
                                         std::span<const Tensor> inputs, int threads = 1,
-                                        const TacticTable* tactics = nullptr);
+                                        const TacticTable* tactics = nullptr,
+                                        Precision precision = Precision::Default);
 
 /// Runs an executable among guard bytes: the workspace and the outputs start as NaN, the inputs end
 /// where their elements end, and whatever lies around them is NaN too.

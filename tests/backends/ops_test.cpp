@@ -6,6 +6,7 @@
 #include <set>
 
 #include "backends/guarded_run.h"
+#include "backends/numbers.h"
 #include "ir/op_info.h"
 #include "metric.h"
 #include "ops/cases.h"
@@ -16,25 +17,41 @@ namespace {
 
 using Results = std::vector<std::vector<float>>;
 
-std::string backend_of(const BackendRow& row) { return row.name; }
+/// A backend, and what it computes in.
+struct Target {
+  const BackendRow* row;
+  Precision precision;
+
+  std::string name() const {
+    const bool only = precision == Precision::Default;
+    return only ? row->name : row->name + ("_" + to_string(precision));
+  }
+};
 
 /// Every case on one backend.
-class Ops : public ::testing::TestWithParam<std::tuple<const BackendRow*, const OpCase*>> {
+class Ops : public ::testing::TestWithParam<std::tuple<Target, const OpCase*>> {
  protected:
   void SetUp() override {
-    if (!row().backend) GTEST_SKIP() << row().unavailable;
+    if (const auto refusal = why_unavailable(row())) GTEST_SKIP() << refusal->reason;
   }
-  const BackendRow& row() const { return *std::get<0>(GetParam()); }
+  const BackendRow& row() const { return *target().row; }
+  const Target& target() const { return std::get<0>(GetParam()); }
   const OpCase& op_case() const { return *std::get<1>(GetParam()); }
 
   Tolerance tolerance() const {
-    if (backend_of(row()) != "reference") return kFloat32Op;
+    if (target().name() != "reference") return op_tolerance(target().precision);
     return op_info(op_case().kind).fused ? kReferenceFusedOp : kReferenceOp;
   }
 
+  std::vector<Tensor> inputs_of(const Graph& graph) const {
+    std::vector<Tensor> inputs = case_inputs(op_case(), graph);
+    for (Tensor& input : inputs) round_to(target().precision, input);
+    return inputs;
+  }
+
   std::unique_ptr<Executable> compile(const Graph& graph, std::span<const Tensor> inputs,
-                                      int threads) const {
-    return compile_for(*row().backend, graph, inputs, threads);
+                                      int threads, const TacticTable* tactics = nullptr) const {
+    return compile_for(*row().backend, graph, inputs, threads, tactics, target().precision);
   }
 };
 
@@ -60,7 +77,7 @@ void expect_close(const Results& results, const std::vector<std::vector<R>>& exp
 
 TEST_P(Ops, AgreesWithDoublePrecision) {
   const Graph graph = op_case().build();
-  const std::vector<Tensor> inputs = case_inputs(op_case(), graph);
+  const std::vector<Tensor> inputs = inputs_of(graph);
   const auto expected = evaluate(graph, inputs);
   Results first;
   for (const int threads : {1, 2}) {
@@ -78,7 +95,7 @@ TEST_P(Ops, AgreesWithDoublePrecision) {
 // What tuning may choose is as good as what runs untuned.
 TEST_P(Ops, EveryCandidateAgreesToo) {
   const Graph graph = op_case().build();
-  const std::vector<Tensor> inputs = case_inputs(op_case(), graph);
+  const std::vector<Tensor> inputs = inputs_of(graph);
   const auto expected = evaluate(graph, inputs);
   const auto usual = compile(graph, inputs, 1);
   if (usual->dispatch().empty()) return;  // a view
@@ -87,7 +104,7 @@ TEST_P(Ops, EveryCandidateAgreesToo) {
     const TacticTable tactics{{usual->dispatch()[0].key, {candidate, {}}}};
     Results first;
     for (const int threads : {1, 2}) {
-      const auto executable = compile_for(*row().backend, graph, inputs, threads, &tactics);
+      const auto executable = compile(graph, inputs, threads, &tactics);
       const Dispatch& dispatch = executable->dispatch()[0];
       if (!dispatch.refused.empty()) continue;  // too few rows for two threads
       EXPECT_STREQ(dispatch.chosen, candidate);
@@ -102,7 +119,7 @@ TEST_P(Ops, EveryCandidateAgreesToo) {
 // A plan keeps the forms that a backend reads: they are its weights to every backend.
 TEST_P(Ops, WeightsMayBeStoredInTheFormsOfABackend) {
   Graph graph = op_case().build();
-  const std::vector<Tensor> inputs = case_inputs(op_case(), graph);
+  const std::vector<Tensor> inputs = inputs_of(graph);
   const std::vector<TensorType> types = types_of(inputs);
   const Results expected = GuardedRun(*row().backend, *compile(graph, inputs, 1), inputs).run();
   for (const BackendRow& other : backend_rows()) {
@@ -115,7 +132,8 @@ TEST_P(Ops, WeightsMayBeStoredInTheFormsOfABackend) {
         if (value.constant && value.constant->bytes.data() == rows) value.constant = packed;
     verify(graph);
     PlanCache fresh({forms.begin(), forms.end()});
-    const auto executable = row().backend->compile({graph, types, fresh});
+    const auto executable = row().backend->compile(
+        {.graph = graph, .inputs = types, .cache = fresh, .precision = target().precision});
     EXPECT_TRUE(same_bits(GuardedRun(*row().backend, *executable, inputs).run(), expected));
   }
 }
@@ -125,19 +143,28 @@ class FusedOps : public Ops {};
 
 TEST_P(FusedOps, EqualTheirBody) {
   Graph graph = op_case().build();
-  const std::vector<Tensor> inputs = case_inputs(op_case(), graph);
+  const std::vector<Tensor> inputs = inputs_of(graph);
   const auto fused = compile(graph, inputs, 2);
   const Results expected = GuardedRun(*row().backend, *fused, inputs).run();
   inline_body(graph, 0);
   verify(graph);
   const auto inlined = compile(graph, inputs, 2);
-  expect_close(GuardedRun(*row().backend, *inlined, inputs).run(), expected, kFloat32Op);
+  expect_close(GuardedRun(*row().backend, *inlined, inputs).run(), expected,
+               target().precision == Precision::Default ? kFloat32Op : between(tolerance()));
 }
 
-std::vector<const BackendRow*> all_backends() {
-  std::vector<const BackendRow*> rows;
-  for (const BackendRow& row : backend_rows()) rows.push_back(&row);
-  return rows;
+std::vector<Target> all_targets() {
+  std::vector<Target> targets;
+  for (const BackendRow& row : backend_rows()) {
+    if (std::string(row.name) != "cuda") {
+      targets.push_back({&row, Precision::Default});
+      continue;
+    }
+    for (const Precision precision :
+         {Precision::Float32, Precision::TensorFloat32, Precision::Float16, Precision::BFloat16})
+      targets.push_back({&row, precision});
+  }
+  return targets;
 }
 
 std::vector<const OpCase*> cases_where(bool (*wanted)(const OpInfo&)) {
@@ -148,18 +175,18 @@ std::vector<const OpCase*> cases_where(bool (*wanted)(const OpInfo&)) {
 }
 
 std::string test_name(const ::testing::TestParamInfo<Ops::ParamType>& info) {
-  return backend_of(*std::get<0>(info.param)) + "_" + std::get<1>(info.param)->name;
+  return std::get<0>(info.param).name() + "_" + std::get<1>(info.param)->name;
 }
 
 INSTANTIATE_TEST_SUITE_P(Backends, Ops,
-                         ::testing::Combine(::testing::ValuesIn(all_backends()),
+                         ::testing::Combine(::testing::ValuesIn(all_targets()),
                                             ::testing::ValuesIn(cases_where([](const OpInfo&) {
                                               return true;
                                             }))),
                          test_name);
 
 INSTANTIATE_TEST_SUITE_P(Backends, FusedOps,
-                         ::testing::Combine(::testing::ValuesIn(all_backends()),
+                         ::testing::Combine(::testing::ValuesIn(all_targets()),
                                             ::testing::ValuesIn(cases_where([](const OpInfo& op) {
                                               return op.fused;
                                             }))),

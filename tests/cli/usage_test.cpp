@@ -33,7 +33,7 @@ TEST(CliUsage, HelpOfEveryVerbIsGroupedAndHasAnExample) {
     EXPECT_TRUE(contains(result.out, "\nModel:\n")) << result.out;
     if (verb == "build") continue;
     EXPECT_TRUE(contains(result.out, "\nExecution:\n")) << result.out;
-    EXPECT_TRUE(contains(result.out, "auto|cpu|reference")) << result.out;
+    EXPECT_TRUE(contains(result.out, "auto|cuda|cpu|reference")) << result.out;
   }
 }
 
@@ -78,7 +78,7 @@ TEST(CliUsage, ErrorsExitWithTwoAndSayWhatToDo) {
       {{"bench", "m.plan", "--duration", "nan"}, "--duration: got 'nan', expected", "vitro bench"},
       {{"bench", "m.plan", "--duration", "-1"}, "a number from 0 to 86400", "vitro bench"},
       {{"bench", "m.plan", "--size", "224x"}, "--size: got '224x', expected N or", "vitro bench"},
-      {{"bench", "m.plan", "--backend", "gpu"}, "got 'gpu', expected auto|cpu|ref", "vitro bench"},
+      {{"bench", "m.plan", "--backend", "gpu"}, "got 'gpu', expected auto|cuda|cpu|ref", "vitro bench"},
       {{"bench", "m.plan", "--iterations", "0"}, "--iterations: got '0'", "vitro bench"},
       {{"bench", "m.plan", "--batch", "1,,8"}, "--batch: got '', expected", "vitro bench"},
       {{"bench", "m.plan", "--batch", "1,8,"}, "--batch: got '', expected", "vitro bench"},

@@ -16,7 +16,7 @@ class SmallNetwork {
     ValueId x = builder_.input("images", {1, 3, 8, 8}, DType::Float32, image_ranges(4));
     x = builder_.op(OpKind::Transpose, TransposeAttrs{{0, 2, 3, 1}}, {x}, "images");
     x = builder_.op(
-        OpKind::Conv, ConvAttrs{{4, 4}},
+        OpKind::Conv, ConvAttrs{{4, 4}, {}, {}, {}, 1},
         {x, weight("embed.weight", {kChannels, 4, 4, 3}), weight("embed.bias", {kChannels})},
         "embed");
     x = local_mixer(x);

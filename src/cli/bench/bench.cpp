@@ -21,11 +21,16 @@
 namespace vitro::cli {
 namespace {
 
+SessionOptions session_options(const BenchCase& asked, const StreamSetup& setup) {
+  return {asked.backend, setup.threads, setup.streams,
+          parse_precision(asked.precision).value_or(Precision::Default), asked.device};
+}
+
 /// A session with input and outputs, ready to be timed.
 class Target {
  public:
   Target(const Plan& plan, const BenchCase& asked, const StreamSetup& setup)
-      : session_(plan, {asked.backend, setup.threads, setup.streams}),
+      : session_(plan, session_options(asked, setup)),
         dims_(input_dims(plan, setup.batch, asked.size)) {
     prepare_checked(session_, dims_, setup.streams);
     input_ = synthetic_input(dims_);
@@ -78,7 +83,8 @@ class Bench {
       try {
         plan_.emplace(open_model(options_));
         const char* precision = precision_name(*plan_);
-        check(precision_.empty() || precision_ == precision, ErrorCode::InvalidArgument,
+        const bool stored = precision_ == "fp32" || precision_ == "bf16w";
+        check(!stored || precision_ == precision, ErrorCode::InvalidArgument,
               "plan '{}' has precision {}, expected {}", asked.model, precision, precision_);
       } catch (...) {
         failure_ = std::current_exception();
@@ -124,6 +130,7 @@ class Bench {
     if (options_.hint == BenchHint::Throughput) row.setup = find_setup(plan, row.asked);
     Target target(plan, row.asked, row.setup);
     row.backend = target.session().backend();
+    row.precision = precision_name(target.session());
     row.isa = find_backend(row.backend).instruction_set();
     return target;
   }

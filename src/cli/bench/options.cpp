@@ -71,10 +71,21 @@ CLI::Option* add_choice(CLI::App& verb, const std::string& name, T& value,
 CLI::Validator precision_name() {
   return CLI::Validator(
       [](std::string& text) {
-        if (text == "fp32" || text == "bf16w") return std::string();
-        return fmt::format("got '{}', expected fp32 or bf16w", text);
+        if (text == "bf16w" || parse_precision(text)) return std::string();
+        return fmt::format("got '{}', expected fp32, tf32, fp16, bf16 or bf16w", text);
       },
       "PRECISION");
+}
+
+/// --fp16 is one more precision of the list.
+void add_precision_flag(CLI::App& verb, const std::string& name, BenchOptions& options) {
+  const auto add = [name, &options] {
+    auto& list = options.precisions;
+    if (list == std::vector<std::string>{""}) list.clear();
+    if (std::find(list.begin(), list.end(), name) == list.end()) list.push_back(name);
+  };
+  verb.add_flag_callback("--" + name, add, "The same as --precision " + name)
+      ->group(kExecutionGroup);
 }
 
 CLI::Validator report_name() {
@@ -102,9 +113,13 @@ void add_lists(CLI::App& verb, BenchOptions& options) {
   add_list(verb, "--backend", options.backends, backend_name(), text_of,
            "What runs the model (" + backend_names_text() + "); default: auto")
       ->option_text("NAME,...");
-  add_list(verb, "--precision", options.precisions, precision_name(), text_of,
-           "fp32, or bf16w: weights of bf16 in fp32 arithmetic; default: the plan's, else fp32")
-      ->option_text("fp32|bf16w,...");
+  add_list(
+      verb, "--precision", options.precisions, precision_name(), text_of,
+      "What to compute in, or bf16w: weights of bf16 in fp32 arithmetic; default: fp16 on cuda, "
+      "else that of the plan")
+      ->option_text("fp32|tf32|fp16|bf16|bf16w,...");
+  for (const char* name : {"fp32", "tf32", "fp16", "bf16"}) add_precision_flag(verb, name, options);
+  add_device_option(verb, options.session.device);
 }
 
 void add_timing(CLI::App& verb, BenchOptions& options) {
@@ -219,7 +234,8 @@ std::vector<BenchCase> sweep(const BenchOptions& options) {
         for (int count : threads)
           for (int64_t batch : options.batches)
             for (const auto& size : options.sizes)
-              cases.push_back({model, backend, precision, count, batch, size});
+              cases.push_back(
+                  {model, backend, precision, count, batch, size, options.session.device});
   return cases;
 }
 

@@ -19,6 +19,7 @@ struct BenchCase {
   int threads = 1;        ///< in all
   int64_t batch = 1;
   std::optional<Size> size;  ///< the model's when empty
+  int device = 0;
 };
 
 /// One combination against another, of `bench --compare`.

@@ -21,6 +21,7 @@ struct Options : CommonOptions {
   std::string model_b;
   std::string backend_b;
   int threads_b = 0;  ///< 0: those of A
+  std::string precision_b;
   std::string input;
   std::optional<int64_t> batch;
   std::string size;
@@ -34,7 +35,11 @@ struct Options : CommonOptions {
 CommonOptions options_of_b(const Options& options) {
   CommonOptions b = options;
   if (!options.model_b.empty()) b.model = options.model_b;
-  if (!options.backend_b.empty()) b.session.backend = options.backend_b;
+  if (!options.backend_b.empty()) {
+    b.session.backend = options.backend_b;
+    b.session.precision = Precision::Default;  // its own
+  }
+  if (!options.precision_b.empty()) b.session.precision = *parse_precision(options.precision_b);
   if (options.threads_b != 0) b.session.threads = options.threads_b;
   return b;
 }
@@ -65,9 +70,17 @@ Tensor comparison_input(const Options& options, const Plan& plan) {
   return read_npy_images(options.input);
 }
 
-/// Both compute in float32: only weights that one side alone has rounded call for more.
-double default_bound(const Plan& a, const Plan& b) {
-  return weights_dtype(a.data().graph) == weights_dtype(b.data().graph) ? 1e-10 : 2.5e-4;
+double rounding_of(Precision precision) {
+  if (precision == Precision::BFloat16) return 5e-4;  // one layer of the shipped model: max 0.164
+  return precision == Precision::Float32 ? 1e-10 : 4e-6;
+}
+
+/// What the coarser arithmetic explains, or weights that one side alone has rounded.
+double default_bound(const Session& a, const Session& b) {
+  const bool same_weights =
+      weights_dtype(a.plan().data().graph) == weights_dtype(b.plan().data().graph);
+  return std::max(
+      {rounding_of(a.precision()), rounding_of(b.precision()), same_weights ? 0.0 : 2.5e-4});
 }
 
 std::optional<OutputErrors> output_errors(const LayerErrors& errors) {
@@ -149,7 +162,7 @@ int run_compare(const Options& options) {
   Comparison comparison;
   comparison.input = options.input.empty() ? "synthetic" : options.input;
   comparison.dims = input.dims();
-  comparison.bound.nmse = options.bound.value_or(default_bound(plan, plan_b));
+  comparison.bound.nmse = options.bound.value_or(default_bound(a.session, b.session));
   comparison.bound.max_error = 10 * std::sqrt(comparison.bound.nmse);
   comparison.ops = match_ops(a.program, b.program);
   comparison.errors = compare_layers(a.session, b.session, input);
@@ -194,6 +207,11 @@ Action add_compare(CLI::App& verb) {
                         ->option_text("N")
                         ->check(thread_count())
                         ->group(kExecutionGroup);
+  auto* precision_b = verb.add_option("--precision-b", options->precision_b,
+                                      "Of B; default: that of A, or its own with --backend-b")
+                          ->option_text("fp32|tf32|fp16|bf16")
+                          ->check(precision_text())
+                          ->group(kExecutionGroup);
   verb.add_option("--input", options->input,
                   "What both run: preprocessed images (.npy) or a picture; default: synthetic")
       ->option_text("FILE")
@@ -208,17 +226,17 @@ Action add_compare(CLI::App& verb) {
       ->group(kExecutionGroup);
   add_latency_options(verb, *options);
   verb.add_option("--bound", options->bound,
-                  "Exit with 3 when the nmse of a layer exceeds this; default: 1e-10, or 2.5e-4 "
-                  "when one side alone has weights in bf16")
+                  "Exit with 3 when the nmse of a layer exceeds this; default: 1e-10, with "
+                  "tf32 or fp16 4e-6, with weights of bf16 on one side 2.5e-4, in bf16 5e-4")
       ->option_text("NMSE")
       ->check(number_between(0, 1))
       ->group(kOutputGroup);
   add_output_options(verb, *options);
-  verb.callback([options, model_b, backend_b, threads_b] {
-    if (model_b->empty() && backend_b->empty() && threads_b->empty())
+  verb.callback([options, model_b, backend_b, threads_b, precision_b] {
+    if (model_b->empty() && backend_b->empty() && threads_b->empty() && precision_b->empty())
       throw CLI::ValidationError("MODEL_B",
                                  "nothing to compare with: expected another model, "
-                                 "--backend-b or --threads-b");
+                                 "--backend-b, --precision-b or --threads-b");
     if (options->input.ends_with(".npy") && (options->batch || !options->size.empty()))
       throw CLI::ValidationError("--input",
                                  "a .npy file has a shape of its own, expected it "

@@ -1,3 +1,4 @@
+#include "cli/model.h"
 #include "cli/compare/report.h"
 
 #include <algorithm>
@@ -59,9 +60,9 @@ std::vector<DifferenceRow> difference_rows(const Contender& a, const Contender& 
 }
 
 std::string contender_text(const Contender& contender) {
-  return fmt::format("{} ({}) on {}, {}; weights {}, arena {}", printable_line(contender.model),
+  return fmt::format("{} ({}) on {}; weights {}, arena {}", printable_line(contender.model),
                      printable_line(contender.session.plan().info().architecture),
-                     contender.session.backend(), threads_text(contender.session.threads()),
+                     execution_text(contender.session),
                      bytes_text(static_cast<double>(weight_bytes(contender.session.plan()))),
                      bytes_text(static_cast<double>(contender.program.executable->memory().arena)));
 }

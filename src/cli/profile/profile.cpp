@@ -75,7 +75,7 @@ ProfileReport measure(const Options& options, const Plan& plan) {
                        .architecture = plan.info().architecture,
                        .backend = backend.name(),
                        .isa = backend.instruction_set(),
-                       .precision = precision_name(plan),
+                       .precision = precision_name(session),
                        .dims = dims,
                        .threads = session.threads(),
                        .peaks = {},

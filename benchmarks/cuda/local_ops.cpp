@@ -1,0 +1,215 @@
+// Times every op of UniFormer-S (224 x 224, float16) that is no matrix product, on the GPU.
+//   cuda_local_benchmark [out.json [op [batch]]]
+#include <cuda_runtime_api.h>
+#include <fmt/format.h>
+
+#include <fstream>
+#include <memory>
+#include <nlohmann/json.hpp>
+#include <string>
+#include <vector>
+
+#include "backends/cuda/kernels/attention.h"
+#include "backends/cuda/kernels/depthwise_conv2d.h"
+#include "backends/cuda/kernels/layer_norm.h"
+#include "backends/cuda/kernels/local_mixer.h"
+#include "backends/cuda/kernels/reduce.h"
+#include "backends/cuda/kernels/strided_copy.h"
+#include "cuda/graph_timing.h"
+
+namespace vitro::cuda {
+namespace {
+
+constexpr int kNodes = 24;  // launches in a graph
+constexpr int kSets = 3;    // of tensors that they take in turn
+
+/// Pseudo-random elements on the device: float16 of magnitude 0.5 to 1, or float32 below 0.01.
+class Memory {
+ public:
+  explicit Memory(size_t bytes) {
+    static const std::vector<uint16_t> kPattern = pattern();
+    check_cuda(cudaMalloc(&data_, bytes), "cudaMalloc");
+    for (size_t done = 0; done < bytes; done += kPattern.size() * 2)
+      check_cuda(cudaMemcpy(static_cast<char*>(data_) + done, kPattern.data(),
+                            std::min(bytes - done, kPattern.size() * 2), cudaMemcpyHostToDevice),
+                 "cudaMemcpy");
+  }
+  ~Memory() { cudaFree(data_); }
+  Memory(const Memory&) = delete;
+  void* data() const { return data_; }
+  const float* floats() const { return static_cast<const float*>(data_); }
+
+ private:
+  static std::vector<uint16_t> pattern() {
+    std::vector<uint16_t> result(2 << 20);
+    uint32_t state = 1;
+    for (uint16_t& v : result) {
+      state = state * 1664525u + 1013904223u;
+      v = static_cast<uint16_t>((state >> 16 & 0x83ff) | 0x3800);
+    }
+    return result;
+  }
+  void* data_ = nullptr;
+};
+
+/// Inputs and outputs of one op, in kSets sets, and its weights.
+struct Tensors {
+  std::vector<std::unique_ptr<Memory>> x, y;
+  Memory weights{4 << 20};
+  Tensors(size_t x_bytes, size_t y_bytes) {
+    for (int i = 0; i < kSets; ++i) {
+      x.push_back(std::make_unique<Memory>(x_bytes));
+      y.push_back(std::make_unique<Memory>(y_bytes));
+    }
+  }
+  const float* floats() const { return weights.floats(); }
+};
+
+struct Report {
+  std::string only;  // a part of the names of the ops to time
+  nlohmann::json rows = nlohmann::json::array();
+
+  /// `megabytes` are those of the activations, each moved once.
+  void time(const std::string& op, const std::string& variant, int batch, double megabytes,
+            const std::function<void(int, const Launch&)>& enqueue) {
+    if (op.find(only) == std::string::npos) return;
+    const double plain = graph_microseconds(kNodes, false, enqueue);
+    const double overlap = graph_microseconds(kNodes, true, enqueue);
+    rows.push_back({{"op", op},
+                    {"variant", variant},
+                    {"batch", batch},
+                    {"us", plain},
+                    {"us_overlap", overlap},
+                    {"megabytes", megabytes}});
+    fmt::print("{:32} {:10} b{:<4} {:8.2f} us, overlapping {:8.2f} us, {:6.0f} GB/s\n", op, variant,
+               batch, plain, overlap, megabytes * 1e3 / std::min(plain, overlap));
+    std::fflush(stdout);
+  }
+};
+
+struct Stage {
+  int size, c;
+  int tokens() const { return size * size; }
+};
+constexpr Stage kStages[] = {{56, 64}, {28, 128}, {14, 320}, {7, 512}};
+
+size_t map_bytes(const Stage& s, int batch) { return 2ull * batch * s.tokens() * s.c; }
+std::string name(const char* op, const Stage& s) {
+  return fmt::format("{} {}x{}x{}", op, s.size, s.size, s.c);
+}
+
+void time_depthwise(Report& report, const Stage& s, int kernel, int batch) {
+  const Tensors t(map_bytes(s, batch), map_bytes(s, batch));
+  report.time(name(kernel == 3 ? "depthwise_conv2d 3" : "depthwise_conv2d 5", s), "", batch,
+              2e-6 * static_cast<double>(map_bytes(s, batch)), [&](int i, const Launch& launch) {
+                DepthwiseConv2dArgs a;
+                a.x = t.x[i % kSets]->data(), a.y = t.y[i % kSets]->data();
+                a.weight = t.floats(), a.bias = t.floats() + 25 * s.c;
+                a.n = batch, a.h = a.w = a.oh = a.ow = s.size, a.c = s.c;
+                a.kh = a.kw = kernel, a.pad_top = a.pad_left = kernel / 2;
+                depthwise_conv2d(a, launch);
+              });
+}
+
+void time_layer_norm(Report& report, const Stage& s, int batch) {
+  const Tensors t(map_bytes(s, batch), map_bytes(s, batch));
+  report.time(name("layer_norm", s), "", batch, 2e-6 * static_cast<double>(map_bytes(s, batch)),
+              [&](int i, const Launch& launch) {
+                layer_norm(
+                    {Element::Float16, t.x[i % kSets]->data(), t.floats(), t.floats() + s.c,
+                     t.y[i % kSets]->data(), static_cast<int64_t>(batch) * s.tokens(), s.c, 1e-5f},
+                    launch);
+              });
+}
+
+void time_attention(Report& report, const Stage& s, int batch) {
+  const Tensors t(3 * map_bytes(s, batch), map_bytes(s, batch));
+  for (const auto& [variant, label] : {std::pair{AttentionVariant::SplitKeys, "split_keys"},
+                                       std::pair{AttentionVariant::Rows, "rows"}}) {
+    if (variant == AttentionVariant::SplitKeys && batch > 8) continue;
+    report.time(name("attention", s), label, batch, 4e-6 * static_cast<double>(map_bytes(s, batch)),
+                [&, variant = variant](int i, const Launch& launch) {
+                  attention({Element::Float16, t.x[i % kSets]->data(), t.y[i % kSets]->data(),
+                             batch, s.tokens(), s.c / 64, 64, 0.125f},
+                            variant, launch);
+                });
+  }
+}
+
+void time_local_mixer(Report& report, const Stage& s, int batch) {
+  const Tensors t(map_bytes(s, batch), map_bytes(s, batch));
+  for (const auto& [tile, label] :
+       {std::pair{LocalMixerTile::Small, "small"}, std::pair{LocalMixerTile::Medium, "medium"},
+        std::pair{LocalMixerTile::Large, "large"}}) {
+    if (s.c == 64 && tile == LocalMixerTile::Medium) continue;  // is the large one
+    report.time(name("local_mixer", s), label, batch,
+                2e-6 * static_cast<double>(map_bytes(s, batch)),
+                [&, tile = tile](int i, const Launch& launch) {
+                  LocalMixerArgs a;
+                  const float* w = t.floats();
+                  a.x = t.x[i % kSets]->data(), a.y = t.y[i % kSets]->data();
+                  a.pos_weight = w, a.pos_bias = w + 9 * s.c, a.conv1_bias = w + 10 * s.c;
+                  a.spatial_weight = w + 12 * s.c, a.conv2_bias = w + 40 * s.c;
+                  a.conv1_weight = w + 64 * s.c, a.conv2_weight = w + 128 * s.c;
+                  a.n = batch, a.h = a.w = s.size, a.c = s.c;
+                  local_mixer(a, tile, launch);
+                });
+  }
+}
+
+void time_ends(Report& report, int batch) {
+  const Stage& last = kStages[3];
+  const size_t image_bytes = 2ull * batch * 3 * 224 * 224;
+  const Tensors images(image_bytes, image_bytes);
+  report.time("transpose [n, 3, 224, 224]", "", batch, 2e-6 * static_cast<double>(image_bytes),
+              [&](int i, const Launch& launch) {
+                strided_copy(transpose_args(2, images.x[i % kSets]->data(), {batch, 3, 224, 224},
+                                            {0, 2, 3, 1}, images.y[i % kSets]->data()),
+                             launch);
+              });
+  const Tensors tokens(map_bytes(last, batch), map_bytes(last, batch));
+  report.time(name("reduce_mean", last), "", batch,
+              1e-6 * static_cast<double>(map_bytes(last, batch)), [&](int i, const Launch& launch) {
+                reduce({ReduceOp::Mean,
+                        Element::Float16,
+                        tokens.x[i % kSets]->data(),
+                        tokens.y[i % kSets]->data(),
+                        {batch, last.tokens(), last.c},
+                        {false, true, false}},
+                       launch);
+              });
+}
+
+void run(const char* path, const std::string& only, int only_batch) {
+  cudaDeviceProp device;
+  check_cuda(cudaGetDeviceProperties(&device, 0), "device");
+  Report report{only};
+  for (const int batch : {1, 8, 32, 128}) {
+    if (only_batch != 0 && batch != only_batch) continue;
+    for (int i = 0; i < 4; ++i) {
+      const Stage& s = kStages[i];
+      if (i < 2) time_local_mixer(report, s, batch);
+      time_depthwise(report, s, 3, batch);
+      if (i < 2) time_depthwise(report, s, 5, batch);
+      if (i >= 2) time_attention(report, s, batch);
+      time_layer_norm(report, s, batch);
+    }
+    time_ends(report, batch);
+  }
+  if (path != nullptr)
+    std::ofstream(path) << nlohmann::json{{"device", device.name}, {"rows", report.rows}}.dump(1)
+                        << "\n";
+}
+
+}  // namespace
+}  // namespace vitro::cuda
+
+int main(int argc, char** argv) {
+  try {
+    vitro::cuda::run(argc > 1 ? argv[1] : nullptr, argc > 2 ? argv[2] : "",
+                     argc > 3 ? std::stoi(argv[3]) : 0);
+  } catch (const std::exception& error) {
+    fmt::print(stderr, "error: {}\n", error.what());
+    return 1;
+  }
+}

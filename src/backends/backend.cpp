@@ -1,0 +1,13 @@
+#include "backends/backend.h"
+
+#include "core/check.h"
+
+namespace vitro {
+
+Precision Backend::precision(Precision asked) const {
+  if (asked == Precision::Default || asked == Precision::Float32) return Precision::Float32;
+  fail_hint(ErrorCode::Unsupported, "--backend cuda has fp32, tf32, fp16 and bf16",
+            "backend '{}' computes in fp32, not in {}", name(), to_string(asked));
+}
+
+}  // namespace vitro

@@ -1,0 +1,76 @@
+#include "backends/cuda/kernels/attention.h"
+
+#include "backends/cuda/impls.h"
+#include "backends/cuda/product.h"
+
+namespace vitro::cuda {
+namespace {
+
+AttentionArgs core_args(const OpContext& op) {
+  const auto& attrs = op.node.as<AttentionBlockAttrs>();
+  AttentionArgs args;
+  args.element = element_of(op);
+  args.n = extent(op.input(0), 0);
+  args.t = extent(op.input(0), 1) * extent(op.input(0), 2);
+  args.heads = static_cast<int>(attrs.heads);
+  args.head_dim = static_cast<int>(attrs.head_dim);
+  args.scale = attrs.scale;
+  return args;
+}
+
+std::optional<Refusal> can_run(const OpContext& op) {
+  if (auto refusal = needs_weights(op)) return refusal;
+  const AttentionArgs args = core_args(op);
+  const std::string refusal = attention_refusal(args, attention_variant(args));
+  if (!refusal.empty()) return Refusal{refusal};
+  if (int64_t{3} * num_elements(op.input(0).dims) > INT32_MAX)
+    return Refusal{"qkv has more than 2^31 - 1 elements"};
+  return std::nullopt;
+}
+
+/// y = x + proj(attention(qkv(layer_norm(x)))) in three launches.
+class AttentionBlockLaunches final : public Kernel {
+ public:
+  enum Phase { kQkv, kCore, kProj };
+  explicit AttentionBlockLaunches(const OpContext& op)
+      : core_(core_args(op)),
+        variant_(attention_variant(core_)),
+        qkv_(op, product_args(op, 1, 2, num_rows(op.input(0)),
+                              {true, op.node.as<AttentionBlockAttrs>().eps, false})),
+        proj_(op, product_args(op, 3, 4, num_rows(op.input(0)))) {}
+  int in_place_operand() const override { return 0; }
+  size_t scratch_bytes() const override {
+    return aligned_bytes(qkv_.result_bytes()) + proj_.result_bytes();
+  }
+  std::vector<Section> sections() const override {
+    const double core = 4.0 * core_.n * core_.heads * core_.t * core_.t * core_.head_dim;
+    return {{"qkv", qkv_.flops(), {0, 1, 2}, true},
+            {"core", core, {}},
+            {"proj", proj_.flops(), {3, 4}, true}};
+  }
+  void run(const KernelArgs& args) const override {
+    const Launch launch = launch_of(args);
+    std::byte* context = args.scratch + aligned_bytes(qkv_.result_bytes());
+    lane_of(args).begin_section(kQkv);
+    qkv_.run(args.inputs[0], nullptr, args.scratch, launch);
+    lane_of(args).begin_section(kCore);
+    AttentionArgs core = core_;
+    core.qkv = args.scratch;
+    core.context = context;
+    attention(core, variant_, launch);
+    lane_of(args).begin_section(kProj);
+    proj_.run(context, args.inputs[0], args.outputs[0], launch);
+  }
+
+ private:
+  AttentionArgs core_;
+  AttentionVariant variant_;
+  Product qkv_, proj_;
+};
+
+}  // namespace
+
+const Impl kAttentionBlockLaunches{"cuda:attention_block_launches", can_run,
+                                   make_kernel<AttentionBlockLaunches>};
+
+}  // namespace vitro::cuda

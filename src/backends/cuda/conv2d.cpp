@@ -1,0 +1,69 @@
+#include "backends/cuda/conv2d.h"
+
+#include <fmt/core.h>
+
+#include "backends/cuda/impls.h"
+#include "ir/infer.h"
+
+namespace vitro::cuda {
+namespace {
+
+std::optional<Refusal> can_run(const OpContext& op) {
+  const auto& attrs = op.node.as<ConvAttrs>();
+  if (op.input(1).dims.size() != 4) return Refusal{"it is not over two axes"};
+  if (attrs.groups != 1) return Refusal{fmt::format("it has {} groups", attrs.groups)};
+  for (int64_t dilation : attrs.dilation)
+    if (dilation != 1) return Refusal{"it is dilated"};
+  return needs_weights(op);
+}
+
+}  // namespace
+
+Conv2dKernel::Conv2dKernel(const OpContext& op)
+    : cache_(op.cache),
+      weight_(op.take(1)),
+      weights_(DeviceWeights::of(op.cache, op.device, op.precision)),
+      device_(device_of(op)) {
+  const auto windows = conv_windows(op.node, op.input(1).dims);
+  const TensorType &x = op.input(0), &weight = op.input(1), &y = op.output();
+  args_.element = element_of(op);
+  args_.tf32 = is_tf32(op);
+  args_.weight = weights_->elements(cache_, weight_);
+  args_.bias = take_floats(op, 2);
+  args_.n = extent(x, 0), args_.h = extent(x, 1), args_.w = extent(x, 2), args_.c = extent(x, 3);
+  args_.oh = extent(y, 1), args_.ow = extent(y, 2), args_.o = extent(y, 3);
+  args_.kh = extent(weight, 1), args_.kw = extent(weight, 2);
+  args_.stride_y = static_cast<int>(windows[0].stride);
+  args_.stride_x = static_cast<int>(windows[1].stride);
+  args_.pad_top = static_cast<int>(windows[0].pad_begin);
+  args_.pad_left = static_cast<int>(windows[1].pad_begin);
+  choose_tile();
+}
+
+void Conv2dKernel::choose_tile() {
+  tile_ = choose_conv2d_tile(args_, device_.num_sms, device_.capability);
+}
+
+void Conv2dKernel::read_images() {
+  args_.image = true;
+  args_.weight = weights_->channels_first(cache_, weight_);
+  choose_tile();
+}
+
+void Conv2dKernel::normalize(const LayerNormKernel& norm) {
+  args_.gamma = norm.weight();
+  args_.beta = norm.bias();
+  args_.eps = norm.eps();
+  choose_tile();
+}
+
+void Conv2dKernel::run(const KernelArgs& args) const {
+  Conv2dArgs conv_args = args_;
+  conv_args.x = args.inputs[0];
+  conv_args.y = args.outputs[0];
+  conv2d(conv_args, tile_, launch_of(args));
+}
+
+const Impl kConv2dWindows{"cuda:conv2d_windows", can_run, make_kernel<Conv2dKernel>};
+
+}  // namespace vitro::cuda

@@ -1,0 +1,103 @@
+#include "backends/cuda/cuda_backend.h"
+
+#include <algorithm>
+
+#include "backends/cuda/cuda_lane.h"
+#include "backends/cuda/cuda_program.h"
+#include "backends/cuda/impls.h"
+#include "backends/cuda/merge_steps.h"
+#include "backends/cuda/peaks.h"
+#include "core/check.h"
+
+namespace vitro {
+namespace cuda {
+namespace {
+
+/// The kernels of a kind, best first.
+struct Row {
+  OpKind kind;
+  std::vector<Impl> impls;
+};
+
+std::vector<Row> own_rows() {
+  return {
+      {OpKind::Conv, {kConv2dWindows}},
+      {OpKind::DepthwiseConv2d, {kDepthwiseConv2dDirect}},
+      {OpKind::Linear, {kLinearTiles.begin(), kLinearTiles.end()}},
+      {OpKind::BatchNorm, {kBatchNormAffine}},
+      {OpKind::LayerNorm, {kLayerNormRows}},
+      {OpKind::Unary, {kGelu}},
+      {OpKind::Binary, {kAdd, kMul}},
+      {OpKind::MatMul, {kMatMulGeneric}},
+      {OpKind::Softmax, {kSoftmaxRows}},
+      {OpKind::Transpose, {kTransposeCopy}},
+      {OpKind::Slice, {kSliceCopy}},
+      {OpKind::Reduce, {kReduceMean, kReduceMax}},
+      {OpKind::Attention, {kAttentionVariants.begin(), kAttentionVariants.end()}},
+      {OpKind::AttentionBlock, {kAttentionBlockLaunches}},
+      {OpKind::Mlp, {kMlpFused, kMlpProducts}},
+      {OpKind::LocalMixer, {kLocalMixerFused}},
+  };
+}
+
+ImplList impls(OpKind kind) {
+  static const auto table = [] {
+    std::array<std::vector<Impl>, kNumOpKinds> all;
+    for (const Row& row : own_rows()) all[static_cast<size_t>(row.kind)] = row.impls;
+    return all;
+  }();
+  return table[static_cast<size_t>(kind)];
+}
+
+class CudaBackend final : public Backend {
+ public:
+  const char* name() const override { return "cuda"; }
+  std::string describe() const override {
+    const DeviceInfo& info = device_info(0);
+    return fmt::format("{}, {} multiprocessors, {:.0f} GB; devices: {}", machine(), info.num_sms,
+                       static_cast<double>(info.memory_bytes) * 1e-9, device_count());
+  }
+  std::optional<Refusal> available() const override { return device_refusal(); }
+  std::string instruction_set() const override { return architecture(device_info(0)); }
+  std::string machine() const override { return device_info(0).name + ", " + instruction_set(); }
+  Precision precision(Precision asked) const override {
+    return asked == Precision::Default ? Precision::Float16 : asked;
+  }
+  int num_devices() const override { return device_count(); }
+  Peaks peaks(int, size_t max_buffer_bytes) const override {
+    return measure_peaks(0, max_buffer_bytes);
+  }
+  std::unique_ptr<Lane> make_lane(const LaneOptions& options) const override {
+    return std::make_unique<CudaLane>(options.device);
+  }
+  std::optional<Refusal> can_run(const OpContext& op) const override {
+    return refusal_of(op, impls);
+  }
+
+  std::unique_ptr<Executable> compile(const CompileRequest& asked) const override {
+    CompileRequest request = asked;
+    request.threads = 1;  // of the host
+    request.precision = precision(asked.precision);
+    for (const TensorType& type : request.inputs)
+      check(type.dtype == DType::Float32, ErrorCode::Unsupported,
+            "backend 'cuda' takes inputs of F32, not of {}", dtype_name(type.dtype));
+    const DeviceScope scope(request.device);
+    CudaProgram program;
+    program.device = request.device;
+    program.element = element_of(request.precision);
+    program.weights = DeviceWeights::of(request.cache, request.device, request.precision);
+    program.steps = compile_program(request, impls, name(), Outputs::Copied);
+    program.reads_images = merge_steps(*program.steps);
+    return make_cuda_executable(std::move(program));
+  }
+};
+
+}  // namespace
+}  // namespace cuda
+
+const Backend* cuda_backend() {
+  static const cuda::CudaBackend backend;
+  return &backend;
+}
+
+}  // namespace vitro

@@ -1,0 +1,25 @@
+#pragma once
+
+#include "backends/cuda/device_weights.h"
+#include "backends/program.h"
+
+namespace vitro::cuda {
+
+/// A program for one device, whose kernels hold pointers into `weights`.
+struct CudaProgram {
+  std::unique_ptr<Program> steps;
+  std::vector<bool> reads_images;  ///< by step: its input is the caller's float32 images
+  std::shared_ptr<DeviceWeights> weights;
+  int device = 0;
+  Element element = Element::Float16;  ///< that activations are stored in
+};
+
+/// Runs it on CudaLanes: a first run launch by launch, which ends with making one CUDA graph of
+/// them; later runs replay it.
+std::unique_ptr<Executable> make_cuda_executable(CudaProgram program);
+
+/// Microseconds of a run without its transfers, `replays` of them back to back. The context is one
+/// of an executable of this backend, has run, and nobody uses it.
+double replay_microseconds(Context& context, int replays);
+
+}  // namespace vitro::cuda

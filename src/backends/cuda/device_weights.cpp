@@ -1,0 +1,108 @@
+#include "backends/cuda/device_weights.h"
+
+#include "backends/cuda/kernels/elementwise.h"
+#include "backends/cuda/kernels/linear.h"
+#include "core/check.h"
+
+namespace vitro::cuda {
+namespace {
+
+Constant float_rows(PlanCache& cache, const Constant& constant) {
+  return with_dtype(cache.rows(constant), DType::Float32);
+}
+
+}  // namespace
+
+Element element_of(Precision precision) {
+  if (precision == Precision::Float16) return Element::Float16;
+  return precision == Precision::BFloat16 ? Element::BFloat16 : Element::Float32;
+}
+
+std::shared_ptr<DeviceWeights> DeviceWeights::of(PlanCache& cache, int device,
+                                                 Precision precision) {
+  const Element element = element_of(precision);  // tf32 shares the weights of fp32
+  const auto make = [&] { return std::make_shared<DeviceWeights>(device, element); };
+  const std::string key = fmt::format("cuda:{}:{}", device, static_cast<int>(element));
+  return std::static_pointer_cast<DeviceWeights>(cache.keep(key, make));
+}
+
+DeviceWeights::~DeviceWeights() {
+  // Freed with its own device current; a driver that is shutting down has freed all of it already.
+  int before = 0;
+  if (cudaGetDevice(&before) != cudaSuccess) return;
+  cudaSetDevice(device_);
+  entries_.clear();
+  cudaSetDevice(before);
+}
+
+const std::byte* DeviceWeights::find(const Constant& constant, const char* form) const {
+  const auto found = entries_.find({constant.bytes.data(), form});
+  return found == entries_.end() ? nullptr : found->second.memory.data();
+}
+
+const std::byte* DeviceWeights::keep(const Constant& constant, const char* form,
+                                     DeviceMemory memory) {
+  Entry& entry = entries_[{constant.bytes.data(), form}];
+  entry = {constant, std::move(memory)};
+  return entry.memory.data();
+}
+
+DeviceMemory DeviceWeights::upload(Element element, std::span<const float> values) const {
+  const DeviceScope scope(device_);
+  DeviceMemory floats(values.size_bytes());
+  check_cuda(cudaMemcpy(floats.data(), values.data(), values.size_bytes(), cudaMemcpyHostToDevice),
+             "weights to the GPU");
+  // What was little may still be on its way, and lanes do not wait for the stream it goes by.
+  check_cuda(cudaStreamSynchronize(nullptr), "weights to the GPU");
+  if (element == Element::Float32) return floats;
+  DeviceMemory stored(values.size() * element_size(element));
+  cast({Element::Float32, element, floats.data(), stored.data(),
+        static_cast<int64_t>(values.size())},
+       {});
+  check_cuda(cudaStreamSynchronize(nullptr), "rounding weights");
+  return stored;
+}
+
+const void* DeviceWeights::elements(PlanCache& cache, const Constant& constant) {
+  if (element_ == Element::Float32) return floats(cache, constant);
+  const std::lock_guard lock(mutex_);
+  if (const auto* found = find(constant, "elements")) return found;
+  return keep(constant, "elements", upload(element_, float_rows(cache, constant).floats()));
+}
+
+const float* DeviceWeights::floats(PlanCache& cache, const Constant& constant) {
+  return derived(constant, "floats", [&] {
+    const Constant rows = float_rows(cache, constant);
+    return std::vector<float>(rows.floats().begin(), rows.floats().end());
+  });
+}
+
+const float* DeviceWeights::row_sums(PlanCache& cache, const Constant& constant) {
+  const void* stored = elements(cache, constant);
+  const std::lock_guard lock(mutex_);
+  if (const auto* found = find(constant, "row_sums")) return reinterpret_cast<const float*>(found);
+  const DeviceScope scope(device_);
+  const auto n = static_cast<int>(constant.type.dims[0]);
+  const auto k = static_cast<int>(num_elements(constant.type.dims) / n);
+  DeviceMemory sums(static_cast<size_t>(n) * sizeof(float));
+  linear_weight_sums(element_, stored, n, k, reinterpret_cast<float*>(sums.data()), {});
+  check_cuda(cudaStreamSynchronize(nullptr), "sums of weights");
+  return reinterpret_cast<const float*>(keep(constant, "row_sums", std::move(sums)));
+}
+
+const void* DeviceWeights::channels_first(PlanCache& cache, const Constant& constant) {
+  const std::lock_guard lock(mutex_);
+  if (const auto* found = find(constant, "channels_first")) return found;
+  const Constant rows = float_rows(cache, constant);
+  const vitro::Dims& dims = constant.type.dims;
+  const int64_t pixels = dims[1] * dims[2], channels = dims[3];
+  std::vector<float> values;
+  values.reserve(rows.floats().size());
+  for (int64_t o = 0; o < dims[0]; ++o)
+    for (int64_t c = 0; c < channels; ++c)
+      for (int64_t p = 0; p < pixels; ++p)
+        values.push_back(rows.floats()[static_cast<size_t>((o * pixels + p) * channels + c)]);
+  return keep(constant, "channels_first", upload(element_, values));
+}
+
+}  // namespace vitro::cuda

@@ -1,0 +1,60 @@
+#pragma once
+
+#include <map>
+#include <mutex>
+#include <span>
+
+#include "backends/cuda/device.h"
+#include "backends/cuda/kernels/launch.h"
+
+namespace vitro::cuda {
+
+/// How a precision stores activations and matrices.
+Element element_of(Precision precision);
+inline size_t element_size(Element element) { return element == Element::Float32 ? 4 : 2; }
+
+/// The constants of a plan in the memory of a device, in the forms that kernels read. Each is
+/// brought there when first asked for and stays while the plan does. Threads may use it at once.
+class DeviceWeights {
+ public:
+  DeviceWeights(int device, Element element) : device_(device), element_(element) {}
+  DeviceWeights(const DeviceWeights&) = delete;
+  ~DeviceWeights();
+
+  /// The one of a plan for the device and precision of an op.
+  static std::shared_ptr<DeviceWeights> of(PlanCache& cache, int device, Precision precision);
+
+  /// The elements of the constant in the storage type.
+  const void* elements(PlanCache& cache, const Constant& constant);
+  /// Its elements as float32.
+  const float* floats(PlanCache& cache, const Constant& constant);
+  /// The sums of its rows as stored, float32.
+  const float* row_sums(PlanCache& cache, const Constant& constant);
+  /// [o, h, w, c] as [o, c, h, w], in the storage type.
+  const void* channels_first(PlanCache& cache, const Constant& constant);
+  /// What make() returns, float32: something derived of `constant` and others.
+  template <typename Make>
+  const float* derived(const Constant& constant, const char* form, const Make& make) {
+    const std::lock_guard lock(mutex_);
+    if (const std::byte* found = find(constant, form)) return reinterpret_cast<const float*>(found);
+    const std::vector<float> values = make();
+    return reinterpret_cast<const float*>(keep(constant, form, upload(Element::Float32, values)));
+  }
+
+ private:
+  struct Entry {
+    Constant source;  // keeps the address of the key in use
+    DeviceMemory memory;
+  };
+
+  const std::byte* find(const Constant& constant, const char* form) const;
+  const std::byte* keep(const Constant& constant, const char* form, DeviceMemory memory);
+  DeviceMemory upload(Element element, std::span<const float> values) const;
+
+  const int device_;
+  const Element element_;
+  std::mutex mutex_;
+  std::map<std::pair<const std::byte*, std::string>, Entry> entries_;
+};
+
+}  // namespace vitro::cuda

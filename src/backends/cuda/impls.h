@@ -1,0 +1,25 @@
+#pragma once
+
+#include <array>
+
+#include "backends/kernel.h"
+
+namespace vitro::cuda {
+
+// The implementations; each is in the file named by its op.
+extern const Impl kConv2dWindows;
+extern const Impl kDepthwiseConv2dDirect;
+extern const std::array<Impl, 3> kLinearTiles;
+extern const Impl kBatchNormAffine;
+extern const Impl kLayerNormRows;
+extern const Impl kGelu, kAdd, kMul;
+extern const Impl kMatMulGeneric;
+extern const Impl kSoftmaxRows;
+extern const Impl kTransposeCopy, kSliceCopy;
+extern const Impl kReduceMean, kReduceMax;
+extern const std::array<Impl, 3> kAttentionVariants;
+extern const Impl kAttentionBlockLaunches;
+extern const Impl kMlpFused, kMlpProducts;
+extern const Impl kLocalMixerFused;
+
+}  // namespace vitro::cuda

@@ -1,0 +1,39 @@
+#pragma once
+
+#include <string>
+
+#include "backends/cuda/kernels/launch.h"
+
+namespace vitro::cuda {
+
+/// context = softmax(scale q k^T) v for each image and head. Scores, softmax and sums are float32;
+/// the weights are rounded to the storage type for the second product, as q, k and v are.
+struct AttentionArgs {
+  Element element = Element::Float16;  // of qkv and context
+  const void* qkv = nullptr;           // [n, t, 3, heads, head_dim]
+  void* context = nullptr;             // [n, t, heads, head_dim]
+  int n = 0, t = 0, heads = 0, head_dim = 0;
+  float scale = 1.0f;
+};
+
+/// How attention() takes a problem. The order of its sums, so the last bits, depends on this and on
+/// t, never on other images.
+enum class AttentionVariant {
+  Scalar,     ///< Float32 storage, or whatever the others refuse: a warp per query
+  SplitKeys,  ///< a CTA per 16 queries, its warps share the keys out: few images and keys
+  Rows,       ///< a CTA per 112 queries (64 where t <= 64), 16 a warp: many images, any t
+};
+
+/// The variant that attention() runs. SplitKeys when Rows would leave most of the GPU idle.
+AttentionVariant attention_variant(const AttentionArgs& args);
+
+/// Why `variant` cannot run `args`; empty when it can.
+std::string attention_refusal(const AttentionArgs& args, AttentionVariant variant);
+
+/// Throws std::invalid_argument with attention_refusal() when the variant cannot.
+void attention(const AttentionArgs& args, AttentionVariant variant, const Launch& launch);
+inline void attention(const AttentionArgs& args, const Launch& launch) {
+  attention(args, attention_variant(args), launch);
+}
+
+}  // namespace vitro::cuda

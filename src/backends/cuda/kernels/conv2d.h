@@ -1,0 +1,40 @@
+#pragma once
+
+#include <cstdint>
+
+#include "backends/cuda/kernels/launch.h"
+
+namespace vitro::cuda {
+
+/// y = norm(conv(x, weight) + bias), sums in float32.
+struct Conv2dArgs {
+  Element element = Element::Float16;  // of x, weight and y
+  bool tf32 = false;                   // float32 operands may be rounded to tf32
+  /// x is a batch of float32 images [n, c, h, w], rounded to `element`, and weight is [o, c, kh,
+  /// kw]; otherwise x is [n, h, w, c] and weight [o, kh, kw, c].
+  bool image = false;
+  const void* x = nullptr;
+  const void* weight = nullptr;
+  const float* bias = nullptr;  // [o] or null
+  const float* gamma =
+      nullptr;  // [o]: layer norm over the o channels of each pixel, or null for none
+  const float* beta = nullptr;  // [o]
+  float eps = 1e-5f;
+  void* y = nullptr;  // [n, oh, ow, o]
+  int n = 0, h = 0, w = 0, c = 0, oh = 0, ow = 0, o = 0;
+  int kh = 1, kw = 1, stride_y = 1, stride_x = 1, pad_top = 0, pad_left = 0;
+};
+
+/// The tile of tensor-core products (an index of kMmaTiles, linear_mma.h) that a model of the time
+/// expects to be fastest, or -1 for the product on FFMA that takes any kernel, stride and padding.
+/// Tiles are for windows that do not overlap (kernel = stride, no padding).
+int choose_conv2d_tile(const Conv2dArgs& args, int num_sms, int capability);
+
+/// Why `tile` cannot run these arguments on a GPU of compute capability `capability` (90 for 9.0),
+/// or null.
+const char* conv2d_refusal(const Conv2dArgs& args, int tile, int capability);
+
+/// Throws std::invalid_argument when conv2d_refusal does not return null.
+void conv2d(const Conv2dArgs& args, int tile, const Launch& launch);
+
+}  // namespace vitro::cuda

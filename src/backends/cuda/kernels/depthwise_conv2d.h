@@ -1,0 +1,26 @@
+#pragma once
+
+#include "backends/cuda/kernels/launch.h"
+
+namespace vitro::cuda {
+
+/// y[n, Y, X, c] = bias[c] + sum over a, b of weight[a, b, c] x[n, Y stride_y + a - pad_top,
+/// X stride_x + b - pad_left, c], zero outside x. Summed in float32.
+struct DepthwiseConv2dArgs {
+  Element element = Element::Float16;  // of x and y
+  const void* x = nullptr;             // [n, h, w, c]
+  const float* weight = nullptr;       // [kh, kw, c]
+  const float* bias = nullptr;         // [c] or null
+  void* y = nullptr;                   // [n, oh, ow, c]
+  int n = 0, h = 0, w = 0, c = 0;
+  int oh = 0, ow = 0;
+  int kh = 0, kw = 0;
+  int stride_y = 1, stride_x = 1;
+  int pad_top = 0, pad_left = 0;
+};
+
+/// Any extents. Fast for 3x3 and 5x5 of stride 1 when 8 divides c and x and y are 16-byte aligned;
+/// otherwise one thread per element. Equal bits whichever runs for a given kernel shape and n.
+void depthwise_conv2d(const DepthwiseConv2dArgs& args, const Launch& launch);
+
+}  // namespace vitro::cuda

@@ -1,0 +1,104 @@
+#include "backends/cuda/kernels/linear.h"
+
+#include <algorithm>
+#include <array>
+#include <limits>
+#include <stdexcept>
+#include <string>
+
+#include "backends/cuda/kernels/linear_cost.h"
+#include "backends/cuda/kernels/linear_mma.h"
+#include "backends/cuda/kernels/linear_scalar.h"
+#include "backends/cuda/kernels/linear_wgmma.h"
+
+namespace vitro::cuda {
+namespace {
+
+constexpr int kTileCount = 1 + kMmaTileCount + kWgmmaTileCount;
+constexpr int kFirstWgmma = 1 + kMmaTileCount;
+
+constexpr auto kTiles = [] {
+  std::array<LinearTile, kTileCount> tiles{};
+  tiles[0] = {"scalar_64x64", LinearKind::Scalar, 64, 64, 1};
+  for (int i = 0; i < kMmaTileCount; ++i) {
+    const MmaTile& t = kMmaTiles[i];
+    tiles[1 + i] = {t.name, LinearKind::Mma, t.block_m, t.block_n, t.stages};
+  }
+  for (int i = 0; i < kWgmmaTileCount; ++i) {
+    const WgmmaTile& t = kWgmmaTiles[i];
+    tiles[kFirstWgmma + i] = {t.name, LinearKind::Wgmma, t.block_m, t.block_n, t.stages};
+  }
+  return tiles;
+}();
+
+bool aligned(const void* pointer) { return reinterpret_cast<uintptr_t>(pointer) % 16 == 0; }
+
+RowSource source_of(const LinearArgs& a) {
+  return a.layer_norm ? RowSource::NormedRows : RowSource::Rows;
+}
+
+}  // namespace
+
+std::span<const LinearTile> linear_tiles() { return kTiles; }
+
+const char* linear_refusal(const LinearArgs& a, int tile, int capability) {
+  if (tile < 0 || tile >= kTileCount) return "there is no tile of this index";
+  if (a.m < 1 || a.n < 1 || a.k < 1) return "an extent is below 1";
+  const LinearKind kind = kTiles[static_cast<size_t>(tile)].kind;
+  if (kind == LinearKind::Scalar) return nullptr;
+  if (capability < 80) return "the tensor cores' tiles ask for sm_80";
+  if (a.element == Element::Float32 && !a.tf32) return "float32 without tf32 is multiplied by FFMA";
+  const bool wide = a.element == Element::Float32;
+  if (a.k % (wide ? 4 : 8) != 0) return "rows of x are not a multiple of 16 bytes";
+  if (a.n % 8 != 0) return "n is not a multiple of 8";
+  for (const void* pointer :
+       {a.x, a.weight, a.residual, static_cast<const void*>(a.y), static_cast<const void*>(a.bias),
+        static_cast<const void*>(a.weight_sums)})
+    if (!aligned(pointer)) return "a pointer is not 16-byte aligned";
+  if (kind == LinearKind::Wgmma) {
+    if (capability != 90) return "wgmma asks for sm_90";
+    if (wide) return "wgmma tiles are for 16 bits";
+    if (a.layer_norm && a.weight_sums == nullptr)
+      return "wgmma with layer_norm asks for weight_sums";
+    return nullptr;
+  }
+  if (mma_shared_bytes(a.element, tile - 1, source_of(a), a.k) > shared_memory_limit(capability))
+    return "the rows to normalise do not fit shared memory";
+  return nullptr;
+}
+
+int choose_linear_tile(const LinearArgs& a, int num_sms, int capability) {
+  int best = 0;
+  double least = std::numeric_limits<double>::infinity();
+  const int slabs = (a.k * (a.element == Element::Float32 ? 4 : 2) + 127) / 128;
+  for (int i = 0; i < kTileCount; ++i) {
+    const LinearTile& tile = kTiles[static_cast<size_t>(i)];
+    if (linear_refusal(a, i, capability) != nullptr) continue;
+    const double cycles = expected_cycles({tile.kind, tile.block_m, tile.block_n, tile.stages}, a.m,
+                                          a.n, slabs, num_sms);
+    if (cycles < least) best = i, least = cycles;
+  }
+  return best;
+}
+
+void linear(const LinearArgs& a, int tile, const Launch& launch) {
+  if (const char* refusal = linear_refusal(a, tile, compute_capability()))
+    throw std::invalid_argument("linear of m " + std::to_string(a.m) + ", n " +
+                                std::to_string(a.n) + ", k " + std::to_string(a.k) + " on tile " +
+                                std::to_string(tile) + ": " + refusal);
+  switch (kTiles[static_cast<size_t>(tile)].kind) {
+    case LinearKind::Scalar:
+      return linear_scalar(a, launch);
+    case LinearKind::Wgmma:
+      return linear_wgmma(a, tile - kFirstWgmma, launch);
+    case LinearKind::Mma:
+      break;
+  }
+  MmaArgs p{};
+  p.x = a.x, p.weight = a.weight, p.bias = a.bias, p.residual = a.residual, p.y = a.y;
+  p.m = a.m, p.n = a.n, p.k = a.k;
+  p.eps = a.eps, p.gelu = a.gelu;
+  launch_mma(a.element, tile - 1, source_of(a), p, launch);
+}
+
+}  // namespace vitro::cuda

@@ -1,0 +1,61 @@
+#pragma once
+
+#include <cstdint>
+#include <span>
+
+#include "backends/cuda/kernels/launch.h"
+
+namespace vitro::cuda {
+
+/// y[m, n] = act(norm(x)[m, k] weight[n, k]^T + bias) + residual, sums in float32.
+struct LinearArgs {
+  Element element = Element::Float16;  // of x, weight, residual and y
+  bool tf32 = false;               // float32 operands may be rounded to tf32 for the tensor cores
+  const void* x = nullptr;         // [m, k]
+  const void* weight = nullptr;    // [n, k]
+  const float* bias = nullptr;     // [n] or null
+  const void* residual = nullptr;  // [m, n] or null; may be y
+  void* y = nullptr;               // [m, n]
+  int m = 0, n = 0, k = 0;
+  bool layer_norm = false;  // norm(x) = (x - mean) / sqrt(variance + eps) of each row, else x
+  float eps = 1e-6f;
+  bool gelu = false;  // act = GELU in its erf form, else nothing
+  /// [n]: the sum of each row of weight as stored (linear_weight_sums), or null. The Wgmma tiles
+  /// ask for it when layer_norm is set: they normalise sums of products instead of rows.
+  const float* weight_sums = nullptr;
+};
+
+enum class LinearKind {
+  Scalar,  // FFMA, any extents and types
+  Mma,     // mma.sync: 16 bits and tf32, rows of a multiple of 16 bytes; sm_80
+  Wgmma,   // wgmma and TMA: 16 bits; sm_90a
+};
+
+/// One way to cut the product: a block of threads makes block_m x block_n results at a time.
+struct LinearTile {
+  const char* name;
+  LinearKind kind;
+  int block_m, block_n;
+  int stages;  // slabs of 128 bytes of k kept in shared memory
+};
+
+/// All of them; a tile is named by its index.
+std::span<const LinearTile> linear_tiles();
+
+/// Why `tile` cannot run these arguments on a GPU of compute capability `capability` (90 for 9.0),
+/// or null.
+const char* linear_refusal(const LinearArgs& args, int tile, int capability);
+
+/// The tile that a model of the time expects to be fastest on a GPU of `num_sms` multiprocessors.
+/// Depends on extents, types, flags and alignment alone.
+int choose_linear_tile(const LinearArgs& args, int num_sms, int capability);
+
+/// Throws std::invalid_argument when linear_refusal does. For one tile the result of a row has the
+/// same bits whatever the other rows are.
+void linear(const LinearArgs& args, int tile, const Launch& launch);
+
+/// sums[i] = the sum of weight[i, :], for LinearArgs::weight_sums.
+void linear_weight_sums(Element element, const void* weight, int n, int k, float* sums,
+                        const Launch& launch);
+
+}  // namespace vitro::cuda

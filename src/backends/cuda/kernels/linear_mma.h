@@ -1,0 +1,55 @@
+#pragma once
+
+#include "backends/cuda/kernels/launch.h"
+
+namespace vitro::cuda {
+
+/// Where the rows of the left operand come from.
+enum class RowSource {
+  Rows,        // x[m, k]
+  NormedRows,  // the same, each row normalised
+  Patches,     // windows of x[n, h, w, c], kernel = stride: k is (ky, kx, c)
+  Image,       // windows of float32 x[n, c, h, w], kernel = stride: k is (c, ky, kx)
+};
+
+/// A matrix product with its ends, as the mma.sync kernels see it.
+struct MmaArgs {
+  const void* x;
+  const void* weight;    // [n, k]
+  const float* bias;     // [n] or null
+  const void* residual;  // [m, n] or null
+  const float* gamma;    // [n]; of the layer norm over each row of results, or null for none
+  const float* beta;     // [n]
+  void* y;               // [m, n]
+  int m, n, k;
+  float eps;  // of either norm
+  bool gelu;
+  int out_h, out_w;  // of Patches and Image: m = (image, row, column)
+  int stride;
+  int64_t image_size;  // elements of an image
+  int64_t line_size;   // elements of a line of pixels; of Image: of a channel's line
+  int channels;        // of Image
+  int columns;         // blocks beside each other; set by launch_mma, as next_early
+  bool next_early;
+};
+
+/// The tiles of linear_mma.cuh by index; `product` is of float16, bfloat16 or float (as tf32).
+struct MmaTile {
+  const char* name;
+  int block_m, block_n, stages;
+};
+inline constexpr MmaTile kMmaTiles[] = {{"mma_16x16", 16, 16, 32},  {"mma_16x32", 16, 32, 20},
+                                        {"mma_16x64", 16, 64, 8},   {"mma_32x32", 32, 32, 8},
+                                        {"mma_32x64", 32, 64, 8},   {"mma_64x64", 64, 64, 5},
+                                        {"mma_128x64", 128, 64, 4}, {"mma_128x128", 128, 128, 3}};
+inline constexpr int kMmaTileCount = static_cast<int>(sizeof(kMmaTiles) / sizeof(kMmaTiles[0]));
+
+/// Bytes of shared memory that a product of `k` columns takes.
+size_t mma_shared_bytes(Element element, int tile, RowSource source, int k);
+
+/// Launches tile `tile`. The caller has checked extents and alignment. With gamma, n must be
+/// block_n times a cluster of at most 8 blocks.
+void launch_mma(Element element, int tile, RowSource source, const MmaArgs& args,
+                const Launch& launch);
+
+}  // namespace vitro::cuda

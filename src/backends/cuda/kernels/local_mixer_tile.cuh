@@ -1,0 +1,231 @@
+#pragma once
+
+#include <algorithm>
+
+#include "backends/cuda/kernels/element.cuh"
+#include "backends/cuda/kernels/ptx.cuh"
+
+// What a CTA of local_mixer does with one tile in shared memory, phase by phase.
+namespace vitro::cuda::mixer {
+
+constexpr int round_up(int value, int multiple) {
+  return (value + multiple - 1) / multiple * multiple;
+}
+
+/// What a CTA holds and how its warps share the work. kR and kP of a depthwise convolution: a unit
+/// of a warp is kR rows of kP pixels for 64 channels, two a lane; they divide the region exactly.
+/// kM m16 tiles by kN n8 tiles are one warp's piece of a product.
+template <int C_, int kHeight, int kWidth, int kWarps_, int kZR_, int kZP_, int kOutR_, int kOutP_,
+          int kM1_, int kN1_, int kM2_, int kN2_>
+struct MixerTile {
+  static constexpr int C = C_, kOutH = kHeight, kOutW = kWidth, kWarps = kWarps_;
+  static constexpr int kZR = kZR_, kZP = kZP_, kOutR = kOutR_, kOutP = kOutP_;
+  static constexpr int kM1 = kM1_, kN1 = kN1_, kM2 = kM2_, kN2 = kN2_;
+  static constexpr int kThreads = kWarps * 32;
+  static constexpr int kXH = kOutH + 6, kXW = kOutW + 6, kZH = kOutH + 4, kZW = kOutW + 4;
+  static constexpr int kZPixels = kZH * kZW, kOutPixels = kOutH * kOutW;
+  static constexpr int kZRows = round_up(kZPixels, 16 * kM1),
+                       kOutRows = round_up(kOutPixels, 16 * kM2);
+  static constexpr int kStride =
+      C + 8;  // odd in units of 16 bytes: rows of an ldmatrix in different banks
+  // In elements of 16 bits. x, then conv1's result, then the 5x5 convolution's lie in one place.
+  static constexpr int kFirst = std::max({kXH * kXW * C, kZPixels* kStride, kOutRows* kStride});
+  static constexpr int kZ = kZRows * kStride, kMatrix = C * kStride;
+  static constexpr int kFloats = (9 + 25 + 3) * C;
+  static constexpr int kSharedBytes = 2 * (kFirst + kZ + 2 * kMatrix) + 4 * kFloats;
+  static constexpr int kCtasPerSm = std::min(kSharedBytes <= 113 * 1024 ? 2 : 1, 1024 / kThreads);
+  static_assert(C % 64 == 0 && kSharedBytes <= 227 * 1024);
+};
+
+template <typename Tile, typename T>
+__device__ __forceinline__ void load_matrix(T* shared, const void* weight) {
+  constexpr int kChunks = Tile::C / 8, kStep = Tile::kThreads / kChunks;
+  const int row = threadIdx.x / kChunks, column = threadIdx.x % kChunks * 8;
+  const T* src = static_cast<const T*>(weight) + threadIdx.x * 8;
+#pragma unroll
+  for (int i = 0; i < Tile::C; i += kStep)
+    cp_async_16(shared + (row + i) * Tile::kStride + column, src + i * Tile::C);
+}
+
+template <typename Tile, int kCount>
+__device__ __forceinline__ void load_floats(float* shared, const float* values) {
+#pragma unroll
+  for (int i = 0; i < kCount; i += Tile::kThreads * 4) {
+    const int j = i + threadIdx.x * 4;
+    if (j < kCount) cp_async_16(shared + j, values + j);
+  }
+}
+
+/// x and a border of 3 pixels, zeros outside the image. A row of it lies in one piece.
+template <typename Tile, typename T>
+__device__ __forceinline__ void load_x(T* shared, const T* x, int y0, int x0, int h, int w) {
+  constexpr int kChunks = Tile::C / 8, kRowChunks = Tile::kXW * kChunks;
+  const int lane = threadIdx.x % 32;
+  for (int row = threadIdx.x / 32; row < Tile::kXH; row += Tile::kWarps) {
+    const bool row_inside = y0 - 3 + row >= 0 && y0 - 3 + row < h;
+    const T* src = x + (static_cast<int64_t>(y0 - 3 + row) * w + x0 - 3) * Tile::C + lane * 8;
+    T* dst = shared + row * Tile::kXW * Tile::C + lane * 8;
+#pragma unroll
+    for (int i = 0; i < kRowChunks; i += 32) {
+      const int column = x0 - 3 + (i + lane) / kChunks;
+      if (i + 32 <= kRowChunks || i + lane < kRowChunks)
+        cp_async_16(dst + i * 8, src + i * 8, row_inside && column >= 0 && column < w);
+    }
+  }
+}
+
+template <typename Tile, typename T>
+__device__ __forceinline__ void store_y(T* y, const T* z, int y0, int x0, int h, int w) {
+  constexpr int kChunks = Tile::C / 8, kRowChunks = Tile::kOutW * kChunks;
+  const int lane = threadIdx.x % 32;
+  for (int row = threadIdx.x / 32; row < Tile::kOutH && y0 + row < h; row += Tile::kWarps) {
+    T* dst = y + (static_cast<int64_t>(y0 + row) * w + x0) * Tile::C;
+    const T* src = z + ((row + 2) * Tile::kZW + 2) * Tile::kStride;
+#pragma unroll
+    for (int i = 0; i < kRowChunks; i += 32) {
+      const int pixel = (i + lane) / kChunks, channel = (i + lane) % kChunks * 8;
+      if (i + lane < kRowChunks && x0 + pixel < w)
+        *reinterpret_cast<uint4*>(dst + pixel * Tile::C + channel) =
+            *reinterpret_cast<const uint4*>(src + pixel * Tile::kStride + channel);
+    }
+  }
+}
+
+/// A warp's sums of one unit of a depthwise K x K convolution of a map of kWidth outputs a row.
+/// Each pixel of src, which starts (K - 1) / 2 before the unit, is read once.
+template <typename T, int K, int R, int P>
+struct DepthwiseUnit {
+  float2 sums[R][P];
+
+  __device__ __forceinline__ void run(const T* src, int src_width, int src_stride,
+                                      const float2 (&w)[K * K], float2 bias) {
+#pragma unroll
+    for (int r = 0; r < R; ++r)
+#pragma unroll
+      for (int p = 0; p < P; ++p) sums[r][p] = bias;
+#pragma unroll
+    for (int row = 0; row < R + K - 1; ++row)
+#pragma unroll
+      for (int column = 0; column < P + K - 1; ++column) {
+        const float2 v = unpack_2<T>(
+            *reinterpret_cast<const uint32_t*>(src + (row * src_width + column) * src_stride));
+#pragma unroll
+        for (int r = 0; r < R; ++r) {
+          if (row - r < 0 || row - r >= K) continue;
+#pragma unroll
+          for (int b = 0; b < K; ++b) {
+            if (column - b < 0 || column - b >= P) continue;
+            const float2 tap = w[(row - r) * K + b];
+            float2& sum = sums[r][column - b];
+            sum.x = fmaf(tap.x, v.x, sum.x);
+            sum.y = fmaf(tap.y, v.y, sum.y);
+          }
+        }
+      }
+  }
+  __device__ __forceinline__ void store(T* dst, int width, int stride) const {
+#pragma unroll
+    for (int r = 0; r < R; ++r)
+#pragma unroll
+      for (int p = 0; p < P; ++p)
+        *reinterpret_cast<uint32_t*>(dst + (r * width + p) * stride) =
+            pack_2<T>(sums[r][p].x, sums[r][p].y);
+  }
+};
+
+template <int kTaps, int C>
+__device__ __forceinline__ void load_taps(float2 (&w)[kTaps], const float* weight) {
+#pragma unroll
+  for (int i = 0; i < kTaps; ++i) w[i] = *reinterpret_cast<const float2*>(weight + i * C);
+}
+
+/// z = dw3x3(x) + bias
+template <typename Tile, typename T>
+__device__ __forceinline__ void make_z(T* z, const T* x, const float* weight, const float* bias) {
+  constexpr int kSlices = Tile::C / 64, kR = Tile::kZR, kP = Tile::kZP, kColumns = Tile::kZW / kP;
+  static_assert(Tile::kZH % kR == 0 && Tile::kZW % kP == 0 && Tile::kWarps % kSlices == 0);
+  const int warp = threadIdx.x / 32, channel = warp % kSlices * 64 + threadIdx.x % 32 * 2;
+  float2 w[9];
+  load_taps<9, Tile::C>(w, weight + channel);
+  const float2 start = *reinterpret_cast<const float2*>(bias + channel);
+  for (int unit = warp / kSlices; unit < Tile::kZH / kR * kColumns;
+       unit += Tile::kWarps / kSlices) {
+    const int row = unit / kColumns * kR, column = unit % kColumns * kP;
+    DepthwiseUnit<T, 3, kR, kP> sums;
+    sums.run(x + (row * Tile::kXW + column) * Tile::C + channel, Tile::kXW, Tile::C, w, start);
+    sums.store(z + (row * Tile::kZW + column) * Tile::kStride + channel, Tile::kZW, Tile::kStride);
+  }
+}
+
+/// dw5x5(conv1's result) in its place: every warp has read its unit before one writes.
+template <typename Tile, typename T>
+__device__ __forceinline__ void mix(T* map, const float* weight) {
+  constexpr int kSlices = Tile::C / 64, kR = Tile::kOutR, kP = Tile::kOutP,
+                kColumns = Tile::kOutW / kP;
+  constexpr int kUnits = Tile::kOutH / kR * kColumns;
+  static_assert(Tile::kOutH % kR == 0 && Tile::kOutW % kP == 0 && kUnits * kSlices <= Tile::kWarps);
+  const int warp = threadIdx.x / 32, channel = warp % kSlices * 64 + threadIdx.x % 32 * 2;
+  const int unit = warp / kSlices;
+  const int row = unit / kColumns * kR, column = unit % kColumns * kP;
+  DepthwiseUnit<T, 5, kR, kP> sums;
+  if (unit < kUnits) {
+    float2 w[25];
+    load_taps<25, Tile::C>(w, weight + channel);
+    sums.run(map + (row * Tile::kZW + column) * Tile::kStride + channel, Tile::kZW, Tile::kStride,
+             w, float2{0, 0});
+  }
+  __syncthreads();
+  if (unit < kUnits)
+    sums.store(map + (row * Tile::kOutW + column) * Tile::kStride + channel, Tile::kOutW,
+               Tile::kStride);
+}
+
+/// a weight^T + bias for kRows rows of a, piece by piece: finish_row(row) says where the row goes,
+/// and finish(place, column, two sums) takes each pair of columns.
+template <typename Tile, typename T, int kRows, int M, int N, typename FinishRow, typename Finish>
+__device__ __forceinline__ void product(const T* a, const T* weight, const float* bias,
+                                        FinishRow&& finish_row, Finish&& finish) {
+  constexpr int kStride = Tile::kStride, kColumns = Tile::C / (8 * N);
+  const int lane = threadIdx.x % 32;
+  for (int piece = threadIdx.x / 32; piece < kRows / (16 * M) * kColumns; piece += Tile::kWarps) {
+    const int row0 = piece / kColumns * 16 * M, column0 = piece % kColumns * 8 * N;
+    const T* a_rows = a + (row0 + lane % 16) * kStride + lane / 16 * 8;
+    const T* w_rows = weight + (column0 + lane % 8 + lane / 16 * 8) * kStride + lane / 8 % 2 * 8;
+    float acc[M][N][4];
+#pragma unroll
+    for (int j = 0; j < N; ++j) {
+      const float2 start = *reinterpret_cast<const float2*>(bias + column0 + j * 8 + lane % 4 * 2);
+#pragma unroll
+      for (int i = 0; i < M; ++i)
+        acc[i][j][0] = acc[i][j][2] = start.x, acc[i][j][1] = acc[i][j][3] = start.y;
+    }
+#pragma unroll
+    for (int k = 0; k < Tile::C; k += 16) {
+      uint32_t fragments[M][4];
+#pragma unroll
+      for (int i = 0; i < M; ++i) ldmatrix_x4(fragments[i], a_rows + i * 16 * kStride + k);
+#pragma unroll
+      for (int j = 0; j < N; j += 2) {
+        uint32_t b[4];
+        ldmatrix_x4(b, w_rows + j * 8 * kStride + k);
+#pragma unroll
+        for (int i = 0; i < M; ++i) {
+          mma_16816<T>(acc[i][j], fragments[i], b[0], b[1]);
+          mma_16816<T>(acc[i][j + 1], fragments[i], b[2], b[3]);
+        }
+      }
+    }
+#pragma unroll
+    for (int i = 0; i < M; ++i)
+#pragma unroll
+      for (int half = 0; half < 2; ++half) {
+        const auto place = finish_row(row0 + i * 16 + half * 8 + lane / 4);
+#pragma unroll
+        for (int j = 0; j < N; ++j)
+          finish(place, column0 + j * 8 + lane % 4 * 2,
+                 float2{acc[i][j][2 * half], acc[i][j][2 * half + 1]});
+      }
+  }
+}
+
+}  // namespace vitro::cuda::mixer

@@ -1,0 +1,132 @@
+#pragma once
+
+#include "backends/cuda/kernels/element.cuh"
+#include "backends/cuda/kernels/gelu.cuh"
+#include "backends/cuda/kernels/linear_mma.h"
+#include "backends/cuda/kernels/ptx.cuh"
+
+// From a block's float32 sums in shared memory to its results.
+namespace vitro::cuda {
+
+/// What a block does with its sums: a thread has the same eight columns of several rows.
+template <typename T, class Shape>
+struct Epilogue {
+  static constexpr int kLanes = Shape::block_n / 8;  // that share a row
+  static constexpr int kTotal = Shape::block_m * kLanes;
+  static constexpr int kShare = (kTotal + Shape::threads - 1) / Shape::threads;
+  static constexpr int kRowStep = Shape::threads / kLanes;
+  static constexpr bool kPrefetch = kShare <= 2;  // residuals wait in registers
+  const int row0 = threadIdx.x / kLanes, column = threadIdx.x % kLanes * 8;
+  const int first_row, first_column;
+  float bias[8];
+  Eight<T> residual[kPrefetch ? kShare : 1];
+
+  __device__ __forceinline__ Epilogue(int row, int column) : first_row(row), first_column(column) {}
+  __device__ __forceinline__ bool mine(int i) const {
+    return kTotal % Shape::threads == 0 || row0 + i * kRowStep < Shape::block_m;
+  }
+  __device__ __forceinline__ int64_t offset(const MmaArgs& p, int i) const {
+    return static_cast<int64_t>(first_row + row0 + i * kRowStep) * p.n + first_column + column;
+  }
+  __device__ __forceinline__ bool inside(const MmaArgs& p, int i) const {
+    return mine(i) && first_row + row0 + i * kRowStep < p.m && first_column + column < p.n;
+  }
+  __device__ __forceinline__ void load_vector(const float* values, const MmaArgs& p,
+                                              float (&v)[8]) const {
+    const int n = first_column + column;
+    (values != nullptr && n < p.n ? Eight<float>::load(values + n) : Eight<float>::zero())
+        .unpack(v);
+  }
+  __device__ __forceinline__ Eight<T> load_residual(const MmaArgs& p, int i) const {
+    return p.residual != nullptr && inside(p, i)
+               ? Eight<T>::load(static_cast<const T*>(p.residual) + offset(p, i))
+               : Eight<T>::zero();
+  }
+  __device__ __forceinline__ void prefetch(const MmaArgs& p) {
+    if constexpr (kPrefetch)
+#pragma unroll
+      for (int i = 0; i < kShare; ++i) residual[i] = load_residual(p, i);
+  }
+  __device__ __forceinline__ void gather(const float* sums, int i, float (&v)[8]) const {
+#pragma unroll
+    for (int e = 0; e < 8; ++e) v[e] = bias[e];
+    if (!mine(i)) return;
+#pragma unroll
+    for (int part = 0; part < Shape::warps_k; ++part) {
+      float s[8];
+      Eight<float>::load(sums + (part * Shape::block_m + row0 + i * kRowStep) * Shape::pitch +
+                         column)
+          .unpack(s);
+#pragma unroll
+      for (int e = 0; e < 8; ++e) v[e] += s[e];
+    }
+  }
+  __device__ __forceinline__ void finish(const MmaArgs& p, int i, float (&v)[8]) const {
+    if (!inside(p, i)) return;
+    if (p.gelu)
+#pragma unroll
+      for (int e = 0; e < 8; ++e) v[e] = gelu<T>(v[e]);
+    if (p.residual != nullptr) {
+      float r[8];
+      (kPrefetch ? residual[kPrefetch ? i : 0] : load_residual(p, i)).unpack(r);
+#pragma unroll
+      for (int e = 0; e < 8; ++e) v[e] += r[e];
+    }
+    Eight<T>::store(static_cast<T*>(p.y) + offset(p, i), v);
+  }
+};
+
+/// Normalises whole rows of results, a cluster of blocks holding each: its blocks tell each other
+/// their mean and sum of squared differences (Chan's way of joining variances).
+template <typename T, class Shape>
+__device__ __forceinline__ void finish_normalized(const MmaArgs& p, const Epilogue<T, Shape>& end,
+                                                  const float* sums, float2* statistics) {
+  using End = Epilogue<T, Shape>;
+  constexpr float kWidth = Shape::block_n;
+  float v[End::kShare][8], mean[End::kShare], squares[End::kShare];
+#pragma unroll
+  for (int i = 0; i < End::kShare; ++i) {
+    end.gather(sums, i, v[i]);
+    float sum = 0;
+#pragma unroll
+    for (int e = 0; e < 8; ++e) sum += v[i][e];
+    mean[i] = sum_lanes<End::kLanes>(sum) / kWidth;
+    float square = 0;
+#pragma unroll
+    for (int e = 0; e < 8; ++e) square += (v[i][e] - mean[i]) * (v[i][e] - mean[i]);
+    squares[i] = sum_lanes<End::kLanes>(square);
+    if (end.mine(i) && end.column == 0)
+      statistics[end.row0 + i * End::kRowStep] = float2{mean[i], squares[i]};
+  }
+  const int blocks = p.n / Shape::block_n;
+  if (blocks > 1) cluster_sync();
+  float gamma[8], beta[8];
+  end.load_vector(p.gamma, p, gamma);
+  end.load_vector(p.beta, p, beta);
+#pragma unroll
+  for (int i = 0; i < End::kShare; ++i) {
+    if (blocks > 1 && end.mine(i)) {
+      float2 part[8];
+      float total = 0;
+#pragma unroll
+      for (int r = 0; r < 8; ++r) {
+        part[r] = r < blocks ? load_cluster_float2(statistics + end.row0 + i * End::kRowStep, r)
+                             : float2{};
+        total += part[r].x;
+      }
+      mean[i] = total / static_cast<float>(blocks);
+      squares[i] = 0;
+#pragma unroll
+      for (int r = 0; r < 8; ++r)
+        if (r < blocks)
+          squares[i] += part[r].y + kWidth * (part[r].x - mean[i]) * (part[r].x - mean[i]);
+    }
+    const float scale = rsqrtf(squares[i] / static_cast<float>(p.n) + p.eps);
+#pragma unroll
+    for (int e = 0; e < 8; ++e) v[i][e] = fmaf((v[i][e] - mean[i]) * scale, gamma[e], beta[e]);
+    end.finish(p, i, v[i]);
+  }
+  if (blocks > 1) cluster_sync();  // a block's statistics outlive their readers
+}
+
+}  // namespace vitro::cuda

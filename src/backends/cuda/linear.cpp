@@ -1,0 +1,44 @@
+#include "backends/cuda/impls.h"
+#include "backends/cuda/product.h"
+
+namespace vitro::cuda {
+namespace {
+
+LinearArgs args_of(const OpContext& op) { return product_args(op, 1, 2, num_rows(op.input(0))); }
+
+/// Accepts where the tile that is expected to be fastest is of this kind.
+template <LinearKind kind>
+std::optional<Refusal> is_fastest(const OpContext& op) {
+  if (auto refusal = needs_weights(op)) return refusal;
+  const LinearArgs args = args_of(op);
+  const LinearTile& tile = linear_tiles()[static_cast<size_t>(
+      choose_linear_tile(args, device_of(op).num_sms, device_of(op).capability))];
+  if (tile.kind == kind) return std::nullopt;
+  const char* why = nullptr;
+  for (size_t i = 0; i < linear_tiles().size(); ++i) {
+    if (linear_tiles()[i].kind != kind) continue;
+    why = linear_refusal(args, static_cast<int>(i), device_of(op).capability);
+    if (!why) return Refusal{std::string(tile.name) + " should be faster"};
+  }
+  return Refusal{why};
+}
+
+class LinearKernel final : public Kernel {
+ public:
+  explicit LinearKernel(const OpContext& op) : product_(op, args_of(op)) {}
+  void run(const KernelArgs& args) const override {
+    product_.run(args.inputs[0], nullptr, args.outputs[0], launch_of(args));
+  }
+
+ private:
+  Product product_;
+};
+
+}  // namespace
+
+const std::array<Impl, 3> kLinearTiles{
+    Impl{"cuda:linear_wgmma", is_fastest<LinearKind::Wgmma>, make_kernel<LinearKernel>},
+    Impl{"cuda:linear_mma", is_fastest<LinearKind::Mma>, make_kernel<LinearKernel>},
+    Impl{"cuda:linear_scalar", is_fastest<LinearKind::Scalar>, make_kernel<LinearKernel>}};
+
+}  // namespace vitro::cuda

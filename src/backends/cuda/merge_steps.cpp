@@ -1,0 +1,112 @@
+#include "backends/cuda/merge_steps.h"
+
+#include <algorithm>
+#include <string_view>
+
+#include "backends/cuda/conv2d.h"
+#include "backends/cuda/impls.h"
+#include "backends/cuda/movement.h"
+
+namespace vitro::cuda {
+namespace {
+
+bool same_place(const Place& a, const Place& b) {
+  return a.kind == Place::Kind::Arena && b.kind == Place::Kind::Arena && a.index == b.index;
+}
+
+/// The kernel of a step, when it is that of the implementation.
+template <typename K>
+K* kernel_of(Program& program, size_t step, const Impl& impl) {
+  if (step >= program.sequence.size() || std::string_view(program.infos[step].impl) != impl.id)
+    return nullptr;
+  return static_cast<K*>(program.sequence[step].kernel.get());
+}
+
+/// transpose + conv2d: the convolution reads the images.
+bool merge_transpose(Program& program, size_t step) {
+  const auto* transpose = kernel_of<TransposeKernel>(program, step, kTransposeCopy);
+  auto* conv = kernel_of<Conv2dKernel>(program, step + 1, kConv2dWindows);
+  if (!transpose || !conv || transpose->perm() != std::vector<int64_t>{0, 2, 3, 1}) return false;
+  const Place images = program.sequence[step].inputs[0];
+  if (images.kind != Place::Kind::Input || !only_next_reads(program, step)) return false;
+  conv->read_images();
+  program.sequence[step + 1].inputs[0] = images;
+  const int64_t elements = num_elements(program.infos[step].output.dims);
+  StepInfo& info = program.infos[step + 1];
+  const size_t read = static_cast<size_t>(elements) * sizeof(float);
+  info.sections[0].bytes += read - info.input_bytes;
+  info.input_bytes = read;
+  erase_step(program, step);
+  return true;
+}
+
+/// conv2d + layer_norm, which works in place.
+bool merge_norm(Program& program, size_t step) {
+  auto* conv = kernel_of<Conv2dKernel>(program, step, kConv2dWindows);
+  const auto* norm = kernel_of<LayerNormKernel>(program, step + 1, kLayerNormRows);
+  if (!conv || !norm || !norm->weight() || !norm->bias()) return false;
+  const Place& result = program.sequence[step].outputs[0];
+  if (!same_place(result, program.sequence[step + 1].outputs[0]) ||
+      !same_place(result, program.sequence[step + 1].inputs[0]))
+    return false;
+  conv->normalize(*norm);
+  StepInfo& info = program.infos[step];
+  const StepInfo& merged = program.infos[step + 1];
+  info.node = merged.node;  // whose result it makes
+  info.flops += merged.flops;
+  info.weight_bytes += merged.weight_bytes;
+  info.sections[0].flops += merged.flops;
+  info.sections[0].bytes += merged.weight_bytes;
+  erase_step(program, step + 1);
+  return true;
+}
+
+}  // namespace
+
+bool only_next_reads(const Program& program, size_t step) {
+  const Place& result = program.sequence[step].outputs[0];
+  const auto is_result = [&](const Place& place) { return same_place(place, result); };
+  bool next = false;
+  for (size_t s = step + 1; s < program.sequence.size(); ++s) {
+    const Step& other = program.sequence[s];
+    if (std::any_of(other.inputs.begin(), other.inputs.end(), is_result)) {
+      if (s != step + 1) return false;
+      next = true;
+    }
+    // From here on something else is there.
+    if (std::any_of(other.outputs.begin(), other.outputs.end(), is_result)) return next;
+  }
+  return next && std::none_of(program.copies.begin(), program.copies.end(),
+                              [&](const OutputCopy& copy) { return is_result(copy.from); });
+}
+
+void erase_step(Program& program, size_t step) {
+  const auto at = static_cast<std::ptrdiff_t>(step);
+  // Steps and the dispatches that chose an implementation stay in the same order.
+  size_t before = step;
+  const auto dispatch =
+      std::find_if(program.dispatches.begin(), program.dispatches.end(),
+                   [&](const Dispatch& one) { return one.chosen && before-- == 0; });
+  program.dispatches.erase(dispatch);
+  program.memory.activations -= program.infos[step].output_bytes;
+  program.memory.scratch -= program.infos[step].scratch_bytes;
+  program.sequence.erase(program.sequence.begin() + at);
+  program.infos.erase(program.infos.begin() + at);
+  std::erase_if(program.buffers,
+                [&](const ArenaBuffer& buffer) { return buffer.first_step == step; });
+  for (ArenaBuffer& buffer : program.buffers) {
+    if (buffer.first_step > step) --buffer.first_step;
+    if (buffer.last_step >= step) --buffer.last_step;
+  }
+}
+
+std::vector<bool> merge_steps(Program& program) {
+  std::vector<bool> reads_images;
+  for (size_t step = 0; step < program.sequence.size(); ++step) {
+    reads_images.push_back(merge_transpose(program, step));
+    merge_norm(program, step);
+  }
+  return reads_images;
+}
+
+}  // namespace vitro::cuda

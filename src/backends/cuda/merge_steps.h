@@ -1,0 +1,18 @@
+#pragma once
+
+#include "backends/program.h"
+
+namespace vitro::cuda {
+
+/// Whether the result of `step` is read by the step behind it and by nobody else.
+bool only_next_reads(const Program& program, size_t step);
+
+/// Removes a step whose work another one has taken over, and what the arena held for it alone.
+void erase_step(Program& program, size_t step);
+
+/// Lets convolutions do what is around them: the transpose of the images before the first one, and
+/// a layer norm of the result. Returns by step whether it reads the caller's images as they are,
+/// float32 [n, c, h, w].
+std::vector<bool> merge_steps(Program& program);
+
+}  // namespace vitro::cuda

@@ -1,0 +1,91 @@
+#include "backends/cuda/kernels/mlp.h"
+
+#include "backends/cuda/impls.h"
+#include "backends/cuda/product.h"
+
+namespace vitro::cuda {
+namespace {
+
+MlpArgs fused_args(const OpContext& op) {
+  const auto& attrs = op.node.as<MlpAttrs>();
+  MlpArgs args;
+  args.element = element_of(op);
+  args.fc1_weight = take_elements(op, 1);
+  args.fc1_bias = take_floats(op, 2);
+  args.fc2_weight = take_elements(op, 3);
+  args.fc2_bias = take_floats(op, 4);
+  args.m = num_rows(op.input(0));
+  args.c = width(op.input(0));
+  args.hidden = extent(op.input(1), 0);
+  args.layer_norm = attrs.layer_norm;
+  args.eps = attrs.eps;
+  return args;
+}
+
+int fused_tile(const OpContext& op, const MlpArgs& args) {
+  return choose_mlp_tile(args, device_of(op).num_sms, device_of(op).capability);
+}
+
+std::optional<Refusal> can_fuse(const OpContext& op) {
+  if (auto refusal = needs_weights(op)) return refusal;
+  const MlpArgs args = fused_args(op);
+  if (fused_tile(op, args) >= 0) return std::nullopt;
+  const char* why = "two products should be faster";
+  for (size_t i = 0; i < mlp_tiles().size(); ++i)
+    if (mlp_tiles()[i].c == args.c)
+      if (const char* refusal = mlp_refusal(args, static_cast<int>(i), device_of(op).capability))
+        why = refusal;
+  const bool has_width = std::any_of(mlp_tiles().begin(), mlp_tiles().end(),
+                                     [&](const MlpTile& tile) { return tile.c == args.c; });
+  if (!has_width) return Refusal{"no tile is for " + std::to_string(args.c) + " channels"};
+  return Refusal{why};
+}
+
+/// One launch; the hidden activations never leave the multiprocessors.
+class MlpFused final : public Kernel {
+ public:
+  explicit MlpFused(const OpContext& op) : args_(fused_args(op)), tile_(fused_tile(op, args_)) {}
+  int in_place_operand() const override { return 0; }
+  void run(const KernelArgs& args) const override {
+    MlpArgs mlp_args = args_;
+    mlp_args.x = args.inputs[0];
+    mlp_args.y = args.outputs[0];
+    mlp(mlp_args, tile_, launch_of(args));
+  }
+
+ private:
+  MlpArgs args_;
+  int tile_;
+};
+
+/// y = x + fc2(hidden), hidden = gelu(fc1(x')): norm, activation and sum inside of the products.
+class MlpProducts final : public Kernel {
+ public:
+  enum Phase { kFc1, kFc2 };
+  explicit MlpProducts(const OpContext& op)
+      : fc1_(op,
+             product_args(op, 1, 2, num_rows(op.input(0)),
+                          {op.node.as<MlpAttrs>().layer_norm, op.node.as<MlpAttrs>().eps, true})),
+        fc2_(op, product_args(op, 3, 4, num_rows(op.input(0)))) {}
+  int in_place_operand() const override { return 0; }
+  size_t scratch_bytes() const override { return fc1_.result_bytes(); }
+  std::vector<Section> sections() const override {
+    return {{"fc1", fc1_.flops(), {0, 1, 2}, true}, {"fc2", fc2_.flops(), {3, 4}, true}};
+  }
+  void run(const KernelArgs& args) const override {
+    lane_of(args).begin_section(kFc1);
+    fc1_.run(args.inputs[0], nullptr, args.scratch, launch_of(args));
+    lane_of(args).begin_section(kFc2);
+    fc2_.run(args.scratch, args.inputs[0], args.outputs[0], launch_of(args));
+  }
+
+ private:
+  Product fc1_, fc2_;
+};
+
+}  // namespace
+
+const Impl kMlpFused{"cuda:mlp_fused", can_fuse, make_kernel<MlpFused>};
+const Impl kMlpProducts{"cuda:mlp_products", needs_weights, make_kernel<MlpProducts>};
+
+}  // namespace vitro::cuda

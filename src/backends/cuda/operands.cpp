@@ -1,0 +1,66 @@
+#include "backends/cuda/operands.h"
+
+#include <fmt/core.h>
+
+#include "ir/op_info.h"
+
+namespace vitro::cuda {
+namespace {
+
+std::shared_ptr<DeviceWeights> weights_of(const OpContext& op) {
+  return DeviceWeights::of(op.cache, op.device, op.precision);
+}
+
+std::optional<Refusal> needs_size(const TensorType& type, const std::string& what) {
+  const int64_t count = num_elements(type.dims);
+  if (count == 0) return Refusal{what + " is empty"};
+  if (count > INT32_MAX)
+    return Refusal{fmt::format("{} has {} elements, more than 2^31 - 1", what, count)};
+  if (type.dims.size() > kMaxRank)
+    return Refusal{
+        fmt::format("{} has {} extents, more than {}", what, type.dims.size(), kMaxRank)};
+  return std::nullopt;
+}
+
+}  // namespace
+
+std::optional<Refusal> needs_floats(const OpContext& op) {
+  for (size_t i = 0; i < op.num_inputs(); ++i) {
+    if (!op.has_input(i)) continue;
+    const std::string what = fmt::format("operand {}", i);
+    if (auto refusal = needs_size(op.input(i), what)) return refusal;
+    if (op.input(i).dtype != DType::Float32 &&
+        !(op.constant(i) && is_matrix_operand(op.node.kind, i)))
+      return Refusal{fmt::format("{} is {}", what, dtype_name(op.input(i).dtype))};
+  }
+  return needs_size(op.output(), "the result");
+}
+
+std::optional<Refusal> needs_weights(const OpContext& op) {
+  if (auto refusal = needs_floats(op)) return refusal;
+  if (op.constant(0)) return Refusal{"operand 0 is a constant"};
+  for (size_t i = 1; i < op.num_inputs(); ++i)
+    if (op.has_input(i) && !op.constant(i))
+      return Refusal{fmt::format("operand {} is computed, not a weight", i)};
+  return std::nullopt;
+}
+
+int num_rows(const TensorType& type) {
+  return static_cast<int>(num_elements(type.dims) / type.dims.back());
+}
+
+Dims to_dims(const vitro::Dims& dims) {
+  Dims result;
+  for (int64_t extent : dims) result.push_back(extent);
+  return result;
+}
+
+const void* take_elements(const OpContext& op, size_t i) {
+  return op.has_input(i) ? weights_of(op)->elements(op.cache, op.take(i)) : nullptr;
+}
+
+const float* take_floats(const OpContext& op, size_t i) {
+  return op.has_input(i) ? weights_of(op)->floats(op.cache, op.take(i)) : nullptr;
+}
+
+}  // namespace vitro::cuda

@@ -1,0 +1,28 @@
+#include "backends/cuda/product.h"
+
+namespace vitro::cuda {
+
+LinearArgs product_args(const OpContext& op, size_t weight, size_t bias, int m,
+                        const ProductEnds& ends) {
+  LinearArgs args;
+  args.element = element_of(op);
+  args.tf32 = is_tf32(op);
+  args.weight = take_elements(op, weight);
+  args.bias = take_floats(op, bias);
+  args.m = m;
+  args.n = extent(op.input(weight), 0);
+  args.k = extent(op.input(weight), 1);
+  args.layer_norm = ends.layer_norm;
+  args.eps = ends.eps;
+  args.gelu = ends.gelu;
+  if (ends.layer_norm && args.element != Element::Float32)
+    args.weight_sums = DeviceWeights::of(op.cache, op.device, op.precision)
+                           ->row_sums(op.cache, *op.constant(weight));
+  return args;
+}
+
+Product::Product(const OpContext& op, LinearArgs args)
+    : args_(args),
+      tile_(choose_linear_tile(args, device_of(op).num_sms, device_of(op).capability)) {}
+
+}  // namespace vitro::cuda

@@ -1,0 +1,21 @@
+#include "vitro/precision.h"
+
+namespace vitro {
+
+std::string to_string(Precision precision) {
+  switch (precision) {
+    case Precision::Default:
+      return "default";
+    case Precision::Float32:
+      return "fp32";
+    case Precision::TensorFloat32:
+      return "tf32";
+    case Precision::Float16:
+      return "fp16";
+    case Precision::BFloat16:
+      return "bf16";
+  }
+  return "unknown";
+}
+
+}  // namespace vitro

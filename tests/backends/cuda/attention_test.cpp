@@ -1,0 +1,91 @@
+#include "backends/cuda/kernels/attention.h"
+
+#include "backends/cuda/device_test.h"
+
+namespace vitro::cuda {
+namespace {
+
+using AttentionTest = DeviceTest;
+
+struct Case {
+  int n, t, heads, head_dim;
+};
+
+std::vector<double> reference(const AttentionArgs& a, const std::vector<float>& qkv) {
+  const int width = a.heads * a.head_dim;
+  std::vector<double> y(static_cast<size_t>(a.n) * a.t * width), weights(a.t);
+  for (int n = 0; n < a.n; ++n)
+    for (int head = 0; head < a.heads; ++head)
+      for (int query = 0; query < a.t; ++query) {
+        const auto token = [&](int i, int part) {
+          return qkv.data() + ((static_cast<size_t>(n) * a.t + i) * 3 + part) * width +
+                 head * a.head_dim;
+        };
+        double maximum = -1e300, sum = 0;
+        for (int key = 0; key < a.t; ++key) {
+          double dot = 0;
+          for (int i = 0; i < a.head_dim; ++i)
+            dot += static_cast<double>(token(query, 0)[i]) * token(key, 1)[i];
+          weights[key] = dot * a.scale;
+          maximum = std::max(maximum, weights[key]);
+        }
+        for (double& w : weights) sum += w = std::exp(w - maximum);
+        double* out = y.data() + (static_cast<size_t>(n) * a.t + query) * width + head * a.head_dim;
+        for (int key = 0; key < a.t; ++key)
+          for (int i = 0; i < a.head_dim; ++i) out[i] += weights[key] / sum * token(key, 2)[i];
+      }
+  return y;
+}
+
+void check(const Case& k, Element element, float peak = 1.0f) {
+  Random random(static_cast<uint32_t>(k.t * 7 + k.head_dim));
+  const int64_t width = static_cast<int64_t>(k.heads) * k.head_dim;
+  const auto qkv = random.values(element, k.n * k.t * 3 * width, -peak, peak);
+  const DeviceTensor dqkv(element, qkv);
+  DeviceTensor context(element, k.n * k.t * width);
+  const AttentionArgs args{
+      element, dqkv.data(), context.data(), k.n,
+      k.t,     k.heads,     k.head_dim,     1.0f / std::sqrt(static_cast<float>(k.head_dim))};
+  const std::vector<double> expected = reference(args, qkv);
+  for (const auto variant :
+       {AttentionVariant::Scalar, AttentionVariant::SplitKeys, AttentionVariant::Rows}) {
+    if (!attention_refusal(args, variant).empty()) continue;
+    const auto what = fmt::format("{} [{}, {}, {} x {}] variant {}", element_name(element), k.n,
+                                  k.t, k.heads, k.head_dim, static_cast<int>(variant));
+    expect_result(
+        what, context, [&](const Launch& launch) { attention(args, variant, launch); }, expected,
+        tolerance_of(element));
+  }
+}
+
+TEST_F(AttentionTest, UniFormerStages) {
+  check({2, 196, 5, 64}, Element::Float16);
+  check({3, 49, 8, 64}, Element::Float16);
+  check({27, 196, 5, 64}, Element::Float16);  // enough heads that a CTA takes a whole one
+  check({2, 196, 5, 32}, Element::Float16);
+  check({2, 49, 8, 32}, Element::Float16);
+}
+
+TEST_F(AttentionTest, AnyTokensAndHeadDim) {
+  for (const Element element : kElements)
+    for (const Case& k :
+         {Case{1, 1, 1, 8}, Case{2, 5, 3, 16}, Case{1, 16, 2, 24}, Case{1, 17, 2, 40},
+          Case{2, 64, 1, 64}, Case{1, 65, 2, 48}, Case{1, 256, 2, 64}, Case{1, 257, 1, 64},
+          Case{1, 300, 2, 32}, Case{1, 500, 1, 64}, Case{1, 650, 1, 32}, Case{1, 130, 2, 128},
+          Case{1, 270, 1, 96}, Case{1, 20, 2, 5}, Case{1, 12, 1, 136}})
+      check(k, element);
+}
+
+TEST_F(AttentionTest, PeakedWeights) {
+  for (const Element element : kElements) check({1, 150, 2, 64}, element, 8.0f);
+}
+
+TEST(AttentionRefusalTest, NamesTheReason) {
+  const AttentionArgs args{Element::Float32, nullptr, nullptr, 1, 300, 1, 64, 1.0f};
+  EXPECT_NE(attention_refusal(args, AttentionVariant::Rows).find("float32"), std::string::npos);
+  EXPECT_EQ(attention_variant(args), AttentionVariant::Scalar);
+  EXPECT_THROW(attention(args, AttentionVariant::SplitKeys, {}), std::invalid_argument);
+}
+
+}  // namespace
+}  // namespace vitro::cuda

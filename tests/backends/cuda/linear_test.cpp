@@ -1,0 +1,193 @@
+#include "backends/cuda/kernels/linear.h"
+
+#include "backends/cuda/device_test.h"
+#include "backends/cuda/product_reference.h"
+
+namespace vitro::cuda {
+namespace {
+
+struct Case {
+  int m, n, k;
+  bool layer_norm, gelu, residual, bias;
+};
+
+/// Operands on the host and the device, and the result that double precision gives.
+struct Product {
+  Product(const Case& c, Element element, bool tf32)
+      : shape(c),
+        type(element),
+        x(Random(1).values(element, int64_t{c.m} * c.k, -0.7f, 1.3f)),
+        weight(Random(2).values(element, int64_t{c.n} * c.k, -0.2f, 0.2f)),
+        residual(Random(3).values(element, int64_t{c.m} * c.n)),
+        bias(Random(4).values(Element::Float32, c.n)),
+        dx(element, x),
+        dweight(element, weight),
+        dresidual(element, residual),
+        dbias(Element::Float32, bias),
+        dsums(Element::Float32, c.n),
+        y(element, int64_t{c.m} * c.n) {
+    args.element = element, args.tf32 = tf32;
+    args.x = dx.data(), args.weight = dweight.data(), args.y = y.data();
+    args.bias = c.bias ? dbias.floats() : nullptr;
+    args.residual = c.residual ? dresidual.data() : nullptr;
+    args.m = c.m, args.n = c.n, args.k = c.k;
+    args.layer_norm = c.layer_norm, args.gelu = c.gelu, args.eps = 1e-6f;
+    linear_weight_sums(element, dweight.data(), c.n, c.k, const_cast<float*>(dsums.floats()), {});
+    args.weight_sums = dsums.floats();
+  }
+  std::vector<double> reference() const {
+    std::vector<double> rows(x.begin(), x.end());
+    if (shape.layer_norm) normalize_rows(rows, shape.k, 1e-6);
+    std::vector<double> out = multiply_rows(rows, weight, shape.bias ? bias : std::vector<float>{},
+                                            shape.m, shape.n, shape.k);
+    for (size_t i = 0; i < out.size(); ++i) {
+      if (shape.gelu) out[i] = exact_gelu(out[i]);
+      if (shape.residual) out[i] += static_cast<double>(residual[i]);
+    }
+    return out;
+  }
+  Case shape;
+  Element type;
+  std::vector<float> x, weight, residual, bias;
+  DeviceTensor dx, dweight, dresidual, dbias, dsums, y;
+  LinearArgs args;
+};
+
+class LinearTest : public DeviceTest, public testing::WithParamInterface<int> {
+ protected:
+  int tile() const { return GetParam(); }
+  const LinearTile& shape() const { return linear_tiles()[static_cast<size_t>(tile())]; }
+};
+
+constexpr Case kCases[] = {
+    {196, 960, 320, true, false, false, true},  {196, 320, 320, false, false, true, true},
+    {49, 2048, 512, true, true, false, true},   {49, 512, 2048, false, false, true, true},
+    {131, 320, 1280, false, true, true, true},  {1, 64, 64, true, false, false, false},
+    {257, 200, 72, true, true, true, true},     {33, 8, 8, false, false, false, false},
+    {300, 1000, 512, false, false, false, true}};
+
+TEST_P(LinearTest, EveryEndInEveryType) {
+  for (const Element element : kElements)
+    for (const bool tf32 : {false, true}) {
+      if (tf32 && element != Element::Float32) continue;
+      for (const Case& c : kCases) {
+        Product product(c, element, tf32);
+        if (linear_refusal(product.args, tile(), compute_capability()) != nullptr) continue;
+        const Tolerance& bound = tf32 && tile() > 0 ? kCudaTf32 : tolerance_of(element);
+        expect_result(
+            fmt::format("{} {}{} m {} n {} k {}", shape().name, element_name(element),
+                        tf32 ? " tf32" : "", c.m, c.n, c.k),
+            product.y, [&](const Launch& launch) { linear(product.args, tile(), launch); },
+            product.reference(), bound);
+      }
+    }
+}
+
+TEST_P(LinearTest, ARowDoesNotDependOnTheOthers) {
+  for (const Element element : {Element::Float16, Element::Float32}) {
+    Product product({150, 320, 320, true, true, true, true}, element, true);
+    if (linear_refusal(product.args, tile(), compute_capability()) != nullptr) continue;
+    linear(product.args, tile(), {});
+    const std::vector<std::byte> all = product.y.download();
+    // The last rows alone land in other places of other blocks.
+    const int skipped = 77, left = 150 - skipped;
+    const size_t size = element_size(element), row_bytes = 320 * size;
+    LinearArgs args = product.args;
+    args.x = static_cast<const std::byte*>(args.x) + skipped * row_bytes;
+    args.residual = static_cast<const std::byte*>(args.residual) + skipped * row_bytes;
+    args.m = left;
+    DeviceTensor y(element, left * 320);
+    args.y = y.data();
+    linear(args, tile(), {});
+    const std::vector<std::byte> some = y.download();
+    EXPECT_TRUE(std::equal(some.begin(), some.end(),
+                           all.begin() + static_cast<int64_t>(skipped * row_bytes)));
+  }
+}
+
+TEST_P(LinearTest, TheResidualMayBeTheResult) {
+  Product product({196, 320, 1280, false, false, true, true}, Element::Float16, false);
+  if (linear_refusal(product.args, tile(), compute_capability()) != nullptr)
+    GTEST_SKIP() << "not for float16";
+  check_cuda(cudaMemcpy(product.y.data(), product.dresidual.data(), 196 * 320 * 2,
+                        cudaMemcpyDeviceToDevice),
+             "copy");
+  product.args.residual = product.y.data();
+  linear(product.args, tile(), {});
+  const std::vector<float> y = product.y.values();
+  const std::vector<double> reference = product.reference();
+  const Distance d = distance(std::span<const float>(y), std::span<const double>(reference));
+  EXPECT_TRUE(d.within(kCudaFloat16)) << report(d, kCudaFloat16);
+}
+
+INSTANTIATE_TEST_SUITE_P(Tiles, LinearTest,
+                         testing::Range(0, static_cast<int>(linear_tiles().size())),
+                         [](const auto& test) {
+                           return std::string(linear_tiles()[static_cast<size_t>(test.param)].name);
+                         });
+
+class LinearAnyTest : public DeviceTest {};
+
+TEST_F(LinearAnyTest, RefusedArgumentsThrow) {
+  EXPECT_THROW(linear(LinearArgs{}, 0, {}), std::invalid_argument);
+}
+
+TEST_F(LinearAnyTest, OddExtents) {
+  for (const Element element : kElements)
+    for (const Case& c :
+         {Case{7, 5, 3, true, true, true, true}, Case{65, 67, 131, true, false, false, true}}) {
+      Product product(c, element, false);
+      EXPECT_EQ(choose_linear_tile(product.args, 132, 90), 0);
+      expect_result(
+          fmt::format("{} m {} n {} k {}", element_name(element), c.m, c.n, c.k), product.y,
+          [&](const Launch& launch) { linear(product.args, 0, launch); }, product.reference(),
+          tolerance_of(element));
+    }
+}
+
+TEST_F(LinearAnyTest, RowsWithAMeanFarFromZero) {
+  Product product({64, 64, 320, true, false, false, true}, Element::Float16, false);
+  for (float& v : product.x) v = __half2float(__float2half_rn(v + 20.0f));
+  const DeviceTensor x(Element::Float16, product.x);
+  product.args.x = x.data();
+  const std::vector<double> reference = product.reference();
+  for (int tile = 0; tile < static_cast<int>(linear_tiles().size()); ++tile) {
+    SCOPED_TRACE(linear_tiles()[static_cast<size_t>(tile)].name);
+    if (linear_refusal(product.args, tile, compute_capability()) != nullptr) continue;
+    linear(product.args, tile, {});
+    const std::vector<float> y = product.y.values();
+    const Distance d = distance(std::span<const float>(y), std::span<const double>(reference));
+    EXPECT_TRUE(d.within(kCudaFloat16)) << report(d, kCudaFloat16);
+  }
+}
+
+// Without a GPU.
+TEST(LinearChoice, SmallTilesForSmallBatchesAndLargeForLarge) {
+  LinearArgs args;
+  args.m = 196, args.n = 960, args.k = 320;
+  const auto tile = [&](int capability) {
+    return linear_tiles()[static_cast<size_t>(choose_linear_tile(args, 132, capability))];
+  };
+  EXPECT_LE(tile(90).block_m, 32);
+  args.m = 128 * 196;
+  EXPECT_EQ(tile(90).kind, LinearKind::Wgmma);
+  EXPECT_EQ(tile(80).kind, LinearKind::Mma);
+  EXPECT_EQ(tile(80).block_m, 128);
+  args.k = 321;
+  EXPECT_EQ(tile(90).kind, LinearKind::Scalar);
+}
+
+TEST(LinearChoice, RefusalsSayWhy) {
+  LinearArgs args;
+  args.m = args.n = args.k = 64;
+  EXPECT_EQ(linear_refusal(args, 1, 90), nullptr);
+  args.element = Element::Float32;
+  EXPECT_STREQ(linear_refusal(args, 1, 90), "float32 without tf32 is multiplied by FFMA");
+  args.n = 0;
+  EXPECT_STREQ(linear_refusal(args, 0, 90), "an extent is below 1");
+  args.n = 64, args.k = 1024, args.layer_norm = true, args.element = Element::Float16;
+  EXPECT_STREQ(linear_refusal(args, 8, 86), "the rows to normalise do not fit shared memory");
+}
+
+}  // namespace
+}  // namespace vitro::cuda

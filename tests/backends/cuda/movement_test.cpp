@@ -1,0 +1,68 @@
+#include "backends/cuda/device_test.h"
+#include "backends/cuda/kernels/strided_copy.h"
+
+namespace vitro::cuda {
+namespace {
+
+using MovementTest = DeviceTest;
+
+std::vector<double> copied(const std::vector<float>& x, int64_t first,
+                           const StridedCopyArgs& args) {
+  std::vector<double> y;
+  for (int64_t i = 0; i < element_count(args.dims); ++i) {
+    int64_t rest = i, offset = first;
+    for (int d = args.dims.rank - 1; d >= 0; --d) {
+      offset += rest % args.dims.v[d] * args.x_strides.v[d];
+      rest /= args.dims.v[d];
+    }
+    y.push_back(x[static_cast<size_t>(offset)]);
+  }
+  return y;
+}
+
+TEST_F(MovementTest, Transposes) {
+  const std::vector<std::pair<Dims, Dims>> cases = {
+      {{2, 3, 20, 18}, {0, 2, 3, 1}}, {{2, 3, 16, 24}, {0, 2, 3, 1}},     {{3, 40}, {1, 0}},
+      {{2, 20, 18, 3}, {0, 3, 1, 2}}, {{3, 70, 45}, {0, 2, 1}},           {{33, 64}, {1, 0}},
+      {{2, 9, 4, 16}, {0, 2, 1, 3}},  {{2, 3, 4, 5, 6}, {4, 2, 0, 3, 1}}, {{5, 7}, {0, 1}},
+      {{1, 40, 1, 24}, {3, 2, 0, 1}}};
+  for (const Element element : {Element::Float32, Element::Float16})
+    for (const auto& [dims, perm] : cases) {
+      Random random(3);
+      const auto x = random.values(element, element_count(dims));
+      const DeviceTensor dx(element, x);
+      DeviceTensor dy(element, element_count(dims));
+      const StridedCopyArgs args =
+          transpose_args(static_cast<int>(element_size(element)), dx.data(), dims, perm, dy.data());
+      expect_result(
+          fmt::format("{} rank {} of {}", element_name(element), dims.rank, element_count(dims)),
+          dy, [&](const Launch& launch) { strided_copy(args, launch); }, copied(x, 0, args),
+          {0, 0});
+    }
+}
+
+TEST_F(MovementTest, Slices) {
+  const Dims dims{3, 10, 24};
+  for (const Element element : {Element::Float32, Element::Float16})
+    for (const auto& [axis, begin, end] :
+         {std::tuple{0, 1, 3}, {1, 2, 7}, {2, 8, 16}, {2, 3, 20}, {1, 0, 10}}) {
+      Random random(4);
+      const auto x = random.values(element, element_count(dims));
+      const DeviceTensor dx(element, x);
+      const int size = static_cast<int>(element_size(element));
+      StridedCopyArgs args = slice_args(size, dx.data(), dims, axis, begin, end, nullptr);
+      DeviceTensor dy(element, element_count(args.dims));
+      args.y = dy.data();
+      expect_result(fmt::format("{} axis {} [{}, {})", element_name(element), axis, begin, end), dy,
+                    [&](const Launch& launch) { strided_copy(args, launch); },
+                    copied(x, begin * args.x_strides.v[axis], args), {0, 0});
+    }
+}
+
+TEST(MovementArgsTest, RefusesByName) {
+  EXPECT_THROW(transpose_args(2, nullptr, {2, 3}, {0}, nullptr), std::invalid_argument);
+  EXPECT_THROW(strided_copy({3, nullptr, nullptr, {2}, {1}}, {}), std::invalid_argument);
+}
+
+}  // namespace
+}  // namespace vitro::cuda

@@ -1,0 +1,122 @@
+#include <gtest/gtest.h>
+
+#include <thread>
+
+#include "backends/backend.h"
+#include "backends/numbers.h"
+#include "floats.h"
+#include "metric.h"
+#include "models/models.h"
+#include "models/weights.h"
+#include "passes/pipeline.h"
+#include "runtime/small_plan.h"
+
+namespace vitro {
+namespace {
+
+constexpr Precision kPrecisions[] = {Precision::Float32, Precision::TensorFloat32,
+                                     Precision::Float16, Precision::BFloat16};
+
+/// Sessions on the GPU; skipped, with the reason, where there is none.
+class CudaSession : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    if (const auto refusal = find_backend_row().backend->available())
+      GTEST_SKIP() << refusal->reason;
+  }
+  static const BackendRow& find_backend_row() {
+    for (const BackendRow& row : backend_rows())
+      if (std::string(row.name) == "cuda") return row;
+    throw std::logic_error("no row for cuda");
+  }
+};
+
+TEST_F(CudaSession, EqualsReferenceAtEveryShapeAndPrecision) {
+  for (const DType weights : {DType::Float32, DType::BFloat16}) {
+    const Plan plan = test::small_plan(weights);
+    const Session reference(plan, {"reference", 1});
+    for (const Precision precision : kPrecisions) {
+      const Session cuda(plan, {.backend = "cuda", .precision = precision});
+      EXPECT_EQ(cuda.precision(), precision);
+      for (const Dims& dims : {Dims{1, 3, 8, 8}, {3, 3, 4, 4}, {2, 3, 20, 12}, {5, 3, 8, 64}}) {
+        const Tensor images = test::random_images(dims);
+        const Tensor b = reference.run(images);
+        for (int run = 0; run < 2; ++run) {  // launch by launch, then as a graph
+          const Tensor a = cuda.run(images);
+          const Distance d = distance(a.as<float>(), b.as<float>());
+          EXPECT_TRUE(d.within(model_tolerance(precision)))
+              << to_string(precision) << " " << to_string(dims) << ": "
+              << report(d, model_tolerance(precision));
+        }
+      }
+    }
+  }
+}
+
+TEST_F(CudaSession, EveryArchitectureAgreesWithTheCpu) {
+  const Tensor images = test::random_images({2, 3, 64, 96});
+  for (const UniFormerConfig& config : model_configs()) {
+    RandomWeights weights(7);
+    auto data = std::make_shared<PlanData>();
+    data->graph = build_uniformer(config, {.num_classes = 10}, weights);
+    run_passes(data->graph, {});
+    const Plan plan(data);
+    const Tensor expected = Session(plan, {"cpu", 2}).run(images);
+    for (const Precision precision : kPrecisions) {
+      const Tensor result = Session(plan, {.backend = "cuda", .precision = precision}).run(images);
+      const Distance d = distance(result.as<float>(), expected.as<float>());
+      EXPECT_TRUE(d.within(model_tolerance(precision)))
+          << config.name << ", " << to_string(precision) << ": "
+          << report(d, model_tolerance(precision));
+    }
+  }
+}
+
+TEST_F(CudaSession, AGraphGivesTheBitsOfTheFirstRun) {
+  const Plan plan = test::small_plan();
+  const Tensor images = test::random_images({4, 3, 16, 24});
+  for (const Precision precision : kPrecisions) {
+    const Session session(plan, {.backend = "cuda", .precision = precision});
+    const auto first = test::floats(session.run(images));
+    EXPECT_EQ(test::floats(session.run(images)), first) << to_string(precision);
+    session.run(test::random_images({16, 3, 32, 32}));  // the workspace moves
+    EXPECT_EQ(test::floats(session.run(images)), first) << to_string(precision);
+    EXPECT_EQ(test::floats(session.run(images)), first) << to_string(precision);
+  }
+}
+
+TEST_F(CudaSession, SixteenThreadsShareIt) {
+  const Plan plan = test::small_plan();
+  const Session session(plan, {.backend = "cuda", .streams = 3});
+  std::vector<Tensor> images;
+  std::vector<std::vector<float>> expected;
+  for (int64_t batch = 1; batch <= 4; ++batch) {
+    images.push_back(test::random_images({batch, 3, 16, 16}));
+    expected.push_back(test::floats(session.run(images.back())));
+  }
+  std::vector<std::thread> threads;
+  std::atomic<int> wrong = 0;
+  for (size_t t = 0; t < 16; ++t)
+    threads.emplace_back([&, t] {
+      for (size_t i = 0; i < 12; ++i) {
+        const size_t which = (t + i) % images.size();
+        if (test::floats(session.run(images[which])) != expected[which]) ++wrong;
+      }
+    });
+  for (std::thread& thread : threads) thread.join();
+  EXPECT_EQ(wrong, 0);
+}
+
+TEST_F(CudaSession, RefusesADeviceThatThereIsNot) {
+  const Plan plan = test::small_plan();
+  try {
+    Session(plan, {.backend = "cuda", .device = 99});
+    FAIL() << "no error";
+  } catch (const Error& error) {
+    EXPECT_EQ(error.code(), ErrorCode::InvalidArgument);
+    EXPECT_NE(std::string(error.what()).find("device 99"), std::string::npos) << error.what();
+  }
+}
+
+}  // namespace
+}  // namespace vitro
