@@ -88,7 +88,7 @@ TEST(CliUsage, ErrorsExitWithTwoAndSayWhatToDo) {
       {{"bench", "m.plan", "--threads", "1,0"}, "--threads: got '0'", "vitro bench"},
       {{"bench", "m.plan", "--backend", "cpu,gpu"}, "--backend: got 'gpu'", "vitro bench"},
       {{"bench", "m.plan", "--precision", "fp32,int4"},
-       "'int4', expected fp32 or bf16w",
+       "'int4', expected fp32, tf32, fp16, bf16 or bf16w",
        "vitro bench"},
       {{"bench", "m.plan", "m.plan"}, "MODEL: 'm.plan' occurs twice", "vitro bench"},
       {{"bench", "m.plan", "-o", "xml"}, "--format: got 'xml', expected csv|json", "vitro bench"},
