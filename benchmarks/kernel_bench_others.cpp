@@ -34,7 +34,7 @@ void run_patches(Context& context, const PatchCase& s) {
   const Timing t =
       time_calls([&] { context.table->gemm_tile(args, 0, args.m, 0, (args.n + 15) / 16); },
                  context.options.seconds);
-  report(context, {.op = "conv2d",
+  report(context, {.op = "conv",
                    .name = name,
                    .timing = t,
                    .flops = 2.0 * static_cast<double>(args.m * args.n * args.k),
