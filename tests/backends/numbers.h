@@ -41,6 +41,7 @@ inline Tolerance model_tolerance(Precision precision) {
 
 /// Rounds the elements to what a backend stores at that precision.
 inline void round_to(Precision precision, Tensor& tensor) {
+  if (tensor.dtype() != DType::Float32) return;
   for (float& value : tensor.as<float>()) {
     if (precision == Precision::Float16) value = static_cast<float>(static_cast<_Float16>(value));
     if (precision == Precision::BFloat16) value = bfloat16_to_float32(float32_to_bfloat16(value));

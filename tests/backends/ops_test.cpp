@@ -11,6 +11,7 @@
 #include "metric.h"
 #include "ops/cases.h"
 #include "ops/oracle.h"
+#include "vitro/error.h"
 
 namespace vitro {
 namespace {
@@ -33,6 +34,14 @@ class Ops : public ::testing::TestWithParam<std::tuple<Target, const OpCase*>> {
  protected:
   void SetUp() override {
     if (const auto refusal = why_unavailable(row())) GTEST_SKIP() << refusal->reason;
+    if (row().name != std::string("cuda")) return;
+    try {  // it has the ops of its models, not all
+      const Graph graph = op_case().build();
+      compile(graph, inputs_of(graph), 1);
+    } catch (const Error& error) {
+      if (error.code() != ErrorCode::Unsupported) throw;
+      GTEST_SKIP() << error.what();
+    }
   }
   const BackendRow& row() const { return *target().row; }
   const Target& target() const { return std::get<0>(GetParam()); }

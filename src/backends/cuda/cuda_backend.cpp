@@ -87,6 +87,9 @@ class CudaBackend final : public Backend {
     program.element = element_of(request.precision);
     program.weights = DeviceWeights::of(request.cache, request.device, request.precision);
     program.steps = compile_program(request, impls, name(), Outputs::Copied);
+    for (const TensorType& type : program.steps->output_types)
+      check(type.dtype == DType::Float32, ErrorCode::Unsupported,
+            "backend 'cuda' gives outputs of F32, not of {}", dtype_name(type.dtype));
     program.reads_images = merge_steps(*program.steps);
     return make_cuda_executable(std::move(program));
   }
