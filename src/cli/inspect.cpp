@@ -84,18 +84,28 @@ std::string exact_bytes(size_t bytes) {
                      bytes_text(static_cast<double>(bytes)));
 }
 
+/// Bytes of weights that were put into other forms than those of the plan.
+size_t repacked_bytes(const Session& session) {
+  size_t bytes = 0;
+  for (const PlanCache::Entry& entry : session.plan().data().cache->entries()) bytes += entry.bytes;
+  return bytes;
+}
+
 std::string memory_text(const Session& session, const Dims& dims) {
   const MemoryUse& memory = session.engine().program(dims)->memory();
   const auto weights = static_cast<size_t>(weight_bytes(session.plan()));
+  const size_t repacked = repacked_bytes(session);
   return fields_text(
       {{"input", fmt::format("{} on {}", to_string(dims), execution_text(session))},
        {"weights", exact_bytes(weights) + "  mapped from the plan, shared by all sessions"},
+       {"repacked", exact_bytes(repacked) + "  weights in other forms, shared by all sessions"},
        {"activations",
         exact_bytes(memory.activations) + "  if every result had a place of its own"},
        {"scratch", exact_bytes(memory.scratch) + "  if every kernel had a place of its own"},
        {"sharing", exact_bytes(memory.activations + memory.scratch - memory.arena) + "  saved"},
        {"arena", exact_bytes(memory.arena) + "  that a run works in; one for each concurrent run"},
-       {"session", exact_bytes(weights + memory.arena) + "  weights and one arena"}});
+       {"session",
+        exact_bytes(weights + repacked + memory.arena) + "  weights in all forms and one arena"}});
 }
 
 Json memory_json(const Session& session, const Dims& dims) {
@@ -105,11 +115,12 @@ Json memory_json(const Session& session, const Dims& dims) {
           {"backend", session.backend()},
           {"threads", session.threads()},
           {"weight_bytes", weights},
+          {"repacked_bytes", repacked_bytes(session)},
           {"activation_bytes", memory.activations},
           {"scratch_bytes", memory.scratch},
           {"arena_bytes", memory.arena},
           {"saved_bytes", memory.activations + memory.scratch - memory.arena},
-          {"session_bytes", weights + memory.arena}};
+          {"session_bytes", weights + repacked_bytes(session) + memory.arena}};
 }
 
 void print_sections(const Options& options, const Plan& plan, const Dims& dims) {

@@ -221,6 +221,15 @@ TEST(CliInspect, MemoryToTheByte) {
   EXPECT_EQ(bytes("saved_bytes"),
             bytes("activation_bytes") + bytes("scratch_bytes") - bytes("arena_bytes"));
   EXPECT_EQ(bytes("session_bytes"), bytes("weight_bytes") + bytes("arena_bytes"));
+  // A plan has the forms that the cpu backend reads; another backend makes its own.
+  EXPECT_EQ(bytes("repacked_bytes"), 0);
+  const nlohmann::json other =
+      run_vitro({"inspect", small_plan(), "--memory", "--backend", "reference", "--json"})
+          .json()["memory"];
+  EXPECT_GT(other["repacked_bytes"].get<int64_t>(), 40'000'000);
+  EXPECT_EQ(other["session_bytes"].get<int64_t>(), other["weight_bytes"].get<int64_t>() +
+                                                       other["repacked_bytes"].get<int64_t>() +
+                                                       other["arena_bytes"].get<int64_t>());
   const std::string text = run_vitro({"inspect", small_plan(), "--memory"}).out;
   EXPECT_TRUE(contains(text, fmt::format("{} bytes", fmt::group_digits(bytes("arena_bytes")))))
       << text;
