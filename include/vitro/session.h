@@ -21,6 +21,9 @@ struct SessionOptions {
   int streams = 0;  ///< at most this many runs at once; 0: as many as fit on the available cores
   Precision precision = Precision::Default;
   int device = 0;  ///< which GPU, as CUDA numbers them
+  /// What runs the ops that the backend refuses, and everything when the backend cannot be used
+  /// here: "cpu", or empty for nobody. Warns on standard error when it does.
+  std::string fallback = {};
 };
 
 struct RunOptions {
@@ -46,8 +49,11 @@ class Session {
  public:
   /// Throws NotFound for an unknown backend, Unsupported for one that was not built or has no
   /// device here and for a precision that the backend does not have, InvalidArgument for a number
-  /// of threads or streams outside 0 to 1024 and for a device that there is not.
+  /// of threads or streams outside 0 to 1024, for a device that there is not and for a fallback
+  /// other than "cpu".
   explicit Session(const Plan& plan, const SessionOptions& options = {});
+  /// For the tools of Vitro itself.
+  explicit Session(std::shared_ptr<Engine> engine) : engine_(std::move(engine)) {}
 
   /// What the model takes and gives, in order.
   std::span<const IoInfo> inputs() const;
@@ -71,7 +77,7 @@ class Session {
   void prepare(const Dims& dims) const;
 
   const Plan& plan() const;
-  /// The backend that "auto" stood for.
+  /// The backend that "auto" stood for; the fallback when that one runs everything.
   const char* backend() const;
   /// What it computes in, never Default.
   Precision precision() const;
@@ -79,7 +85,8 @@ class Session {
   int streams() const;
   /// Bytes of activations and scratch that one run of this shape works in; one input.
   size_t arena_bytes(const Dims& dims) const;
-  /// Which implementation every op got at this shape, and why others refused, as readable text.
+  /// Which implementation every op got at this shape, why others refused, and what is copied between
+  /// the backend and its fallback, as readable text.
   std::string explain(const Dims& dims) const;
 
   /// The implementation, for the tools of Vitro itself.

@@ -44,9 +44,12 @@ struct SectionInfo {
   bool layout;   ///< only moves data into another order
 };
 
+/// StepInfo::node of a step that belongs to no node: a copy between two backends.
+inline constexpr size_t kNoNode = SIZE_MAX;
+
 /// One kernel of a compiled graph and the work that its op defines.
 struct StepInfo {
-  size_t node;         ///< of the graph that was compiled; one inlined is several steps
+  size_t node;         ///< of the graph that was compiled, or kNoNode; one inlined is several steps
   std::string source;  ///< module path of the node
   const char* op;      ///< op_name()
   const char* impl;

@@ -32,8 +32,9 @@ const Backend& find_backend(std::string_view name, std::span<const BackendRow> r
     if (named || name == "auto") {
       const auto refusal = why_unavailable(row);
       if (!refusal) return *row.backend;
-      check(!named, ErrorCode::Unsupported, "backend '{}' is not available: {}", name,
-            refusal->reason);
+      if (named)
+        fail_hint(ErrorCode::Unsupported, "--fallback cpu runs the model on the host instead",
+                  "backend '{}' is not available: {}", name, refusal->reason);
     }
     known.emplace_back(row.name);
   }

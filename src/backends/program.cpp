@@ -1,5 +1,7 @@
 #include "backends/program.h"
 
+#include <fmt/ranges.h>
+
 #include <algorithm>
 #include <numeric>
 
@@ -70,7 +72,7 @@ class ProgramBuilder {
       if (is_idle(graph_.nodes[i]) || is_empty(graph_.nodes[i])) {
         choices_.emplace_back();
         ++i;
-      } else if (Choice choice = choose(graph_.nodes[i]); choice.kernel) {
+      } else if (Choice choice = choose(graph_.nodes[i]); choice.impl || !graph_.nodes[i].body) {
         choices_.push_back(std::move(choice));
         ++i;
       } else {
@@ -80,6 +82,18 @@ class ProgramBuilder {
         infer_values();
       }
     }
+    check_refusals();
+  }
+
+  /// Names every op that was refused, not only the first one.
+  void check_refusals() const {
+    constexpr size_t kMostNamed = 20;
+    if (refusals_.empty()) return;
+    const size_t named = std::min(refusals_.size(), kMostNamed);
+    std::string text = refusals_.size() == 1 ? "" : fmt::format("{} ops: ", refusals_.size());
+    text += fmt::format("{}", fmt::join(std::span(refusals_).first(named), "; "));
+    if (named < refusals_.size()) text += fmt::format("; and {} more", refusals_.size() - named);
+    fail(ErrorCode::Unsupported, "backend '{}' has no implementation of {}", backend_, text);
   }
 
   void infer_values() {
@@ -104,22 +118,24 @@ class ProgramBuilder {
   }
 
   Choice choose(const Node& node) {
-    const OpContext context{graph_,    node,       types_,  program_->threads, cache_,
-                            contents_, precision_, device_};
+    const OpContext context{graph_, node,      types_,     program_->threads,
+                            cache_, contents_, precision_, device_};
     const ImplList impls = impls_(node.kind);
     Dispatch dispatch = ask(context, impls, tactics_);
     Choice choice{dispatch.chosen, nullptr, {}};
-    if (dispatch.chosen) {
+    if (dispatch.chosen && refusals_.empty()) {
       context.taken.clear();  // what others took before they refused
       choice.kernel = find_impl(impls, dispatch.chosen)->make(context);
       choice.taken = context.taken;
     }
-    std::string refusals;
-    for (const auto& [impl, reason] : dispatch.refused)
-      refusals += fmt::format("; {}: {}", impl, reason);
-    check(choice.kernel || node.body, ErrorCode::Unsupported,
-          "backend '{}' has no implementation of {} '{}' with result {}{}", backend_, op_name(node),
-          node.source, to_string(context.output().dims), refusals);
+    if (!dispatch.chosen && !node.body) {
+      std::string reasons;
+      for (const auto& [impl, reason] : dispatch.refused)
+        reasons += fmt::format("{}{}: {}", reasons.empty() ? " (" : ", ", impl, reason);
+      refusals_.push_back(fmt::format("{} '{}' with result {}{}{}", op_name(node), node.source,
+                                      to_string(context.output().dims), reasons,
+                                      reasons.empty() ? "" : ")"));
+    }
     program_->dispatches.push_back(std::move(dispatch));
     return choice;
   }
@@ -352,6 +368,7 @@ class ProgramBuilder {
   std::vector<Contents> contents_;
   std::vector<Choice> choices_;  ///< by node
   std::vector<size_t> origins_;  ///< node of the graph given, by node
+  std::vector<std::string> refusals_;
   std::vector<ValueId> roots_;
   std::vector<int> last_use_, producer_, bound_output_, buffer_;  ///< by value
   std::vector<Buffer> buffers_;

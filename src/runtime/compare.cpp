@@ -189,6 +189,7 @@ class Recorder final : public RunObserver {
     for (const StepPair& pair : pairs) results_[pair.b] = {};
   }
   void after_step(size_t step, std::span<const std::byte* const> outputs) override {
+    if (executable_.steps()[step].node == kNoNode) return;
     const auto values = result_of(executable_.steps()[step], outputs);
     watch(non_finite_, executable_.steps()[step], values);
     if (const auto kept = results_.find(step); kept != results_.end())
@@ -212,6 +213,7 @@ class Comparer final : public RunObserver {
     for (const StepPair& pair : pairs) pairs_[pair.a] = &pair;
   }
   void after_step(size_t step, std::span<const std::byte* const> outputs) override {
+    if (executable_.steps()[step].node == kNoNode) return;
     const auto values = result_of(executable_.steps()[step], outputs);
     watch(non_finite_, executable_.steps()[step], values);
     const auto found = pairs_.find(step);
@@ -241,6 +243,7 @@ PlacedProgram placed_program(const Session& session, const Dims& dims) {
   const std::vector<TensorType> types = infer_types(graph, {&input, 1});
   const auto steps = program.executable->steps();
   for (size_t s = 0; s < steps.size(); ++s) {
+    if (steps[s].node == kNoNode) continue;  // makes no result
     const Node& node = graph.nodes[steps[s].node];
     if (s == 0 || steps[s].node != steps[s - 1].node)
       program.ops.push_back({&node, types[static_cast<size_t>(node.output())], s, 0, 0});

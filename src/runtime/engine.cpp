@@ -1,5 +1,7 @@
 #include "runtime/engine.h"
 
+#include <algorithm>
+
 #include "core/check.h"
 #include "core/log.h"
 #include "core/thread_team.h"
@@ -12,6 +14,7 @@ namespace {
 
 // A stream of ever new shapes must not fill the memory with compiled programs.
 constexpr size_t kMaxShapes = 32;
+constexpr const char* kFallback = "cpu";
 
 int resolve_threads(int threads) {
   check(threads >= 0 && threads <= kMaxThreads, ErrorCode::InvalidArgument,
@@ -26,14 +29,16 @@ int resolve_streams(int streams, int threads) {
   return streams == 0 ? std::max(1, available_cores() / threads) : streams;
 }
 
-LanePool make_lanes(const Backend& backend, const SessionOptions& options) {
+LanePool make_lanes(const Backend& backend, const Backend* fallback,
+                    const SessionOptions& options) {
   const int threads = resolve_threads(options.threads);
   check(options.device >= 0 && options.device < backend.num_devices(), ErrorCode::InvalidArgument,
         "session: device {}, expected one of the {} that backend '{}' has, from 0", options.device,
         backend.num_devices(), backend.name());
   return {backend,
           resolve_streams(options.streams, threads),
-          {threads, current_cores(), options.device}};
+          {threads, current_cores(), options.device},
+          fallback};
 }
 
 TacticSetting tactic_setting(const Backend& backend, int threads) {
@@ -65,27 +70,76 @@ std::string dims_text(std::span<const TensorType> inputs) {
 
 }  // namespace
 
-Engine::Engine(const Plan& plan, const SessionOptions& options)
+Engine::Choice Engine::choose(const SessionOptions& options, std::span<const BackendRow> rows) {
+  if (options.fallback.empty()) return {find_backend(options.backend, rows), nullptr, {}, options};
+  check(options.fallback == kFallback, ErrorCode::InvalidArgument,
+        "session: fallback '{}', expected '{}' or none", options.fallback, kFallback);
+  const Backend& fallback = find_backend(kFallback, rows);
+  const auto asked = std::ranges::find(rows, options.backend, &BackendRow::name);
+  if (asked != rows.end())
+    if (const auto refusal = why_unavailable(*asked)) {
+      SessionOptions instead = options;  // what only the other one has does not matter here
+      instead.precision = Precision::Default;
+      instead.device = 0;
+      const FallbackUse all{asked->name, fallback.name(), refusal->reason};
+      return {fallback, nullptr, all, instead};
+    }
+  const Backend& backend = find_backend(options.backend, rows);
+  return {backend, &backend == &fallback ? nullptr : &fallback, {}, options};
+}
+
+Engine::Engine(const Plan& plan, const SessionOptions& options, std::span<const BackendRow> rows)
+    : Engine(plan, choose(options, rows)) {}
+
+Engine::Engine(const Plan& plan, const Choice& choice)
     : plan_(plan),
-      backend_(find_backend(options.backend)),
-      precision_(backend_.precision(options.precision)),
+      backend_(choice.backend),
+      fallback_(choice.fallback),
+      all_on_fallback_(choice.all_on_fallback),
+      precision_(backend_.precision(choice.options.precision)),
       inputs_(input_infos(plan.data().graph)),
       outputs_(output_infos(plan.data().graph)),
-      lanes_(make_lanes(backend_, options)),
+      lanes_(make_lanes(backend_, fallback_, choice.options)),
       tactics_(find_tactics(plan_.data().tactics, backend_, threads())),
       programs_(
           kMaxShapes, [this](std::span<const TensorType> types) { return compile(types); },
-          [this] { lanes_.drop_evicted(); }) {}
+          [this] { lanes_.drop_evicted(); }) {
+  if (all_on_fallback_) log_warning("{}", fallback_warning(*all_on_fallback_));
+}
+
+std::unique_ptr<Executable> Engine::compile_for(const CompileRequest& request) const {
+  if (fallback_) return compile_with_fallback(request, backend_, *fallback_);
+  try {
+    return backend_.compile(request);
+  } catch (const Error& error) {
+    const bool helps = error.code() == ErrorCode::Unsupported && error.hint().empty() &&
+                       backend_.name() != std::string_view(kFallback);
+    if (!helps) throw;
+    throw Error(error.code(), error.what(), "--fallback cpu runs on the host what it refuses");
+  }
+}
 
 std::unique_ptr<const Executable> Engine::compile(std::span<const TensorType> inputs) const {
   const PlanData& data = plan_.data();
-  auto executable = backend_.compile(
-      {data.graph, inputs, *data.cache, threads(), tactics_, precision_, lanes_.options().device});
+  const CompileRequest request{
+      data.graph, inputs, *data.cache, threads(), tactics_, precision_, lanes_.options().device};
+  std::unique_ptr<const Executable> executable = compile_for(request);
+  warn_once(*executable);
   if (log_enabled(LogTopic::Dispatch))
     log_message(LogTopic::Dispatch,
                 fmt::format("input {} on {}, threads: {}\n{}", dims_text(inputs), backend_.name(),
                             threads(), explain(*executable)));
   return executable;
+}
+
+void Engine::warn_once(const Executable& executable) const {
+  const FallbackUse* use = vitro::fallback_use(executable);
+  if (use && !warned_.exchange(true)) log_warning("{}", fallback_warning(*use));
+}
+
+std::optional<FallbackUse> Engine::fallback_use(const Executable& executable) const {
+  const FallbackUse* use = vitro::fallback_use(executable);
+  return use ? *use : all_on_fallback_;
 }
 
 std::shared_ptr<const CompiledProgram> Engine::compiled(std::span<const TensorView> inputs) {
@@ -130,7 +184,8 @@ void Engine::prepare(std::span<const TensorView> inputs) {
 
 std::string Engine::explain(const Executable& executable) const {
   const Tactics& all = plan_.data().tactics;
-  const std::string text = dispatch_text(executable.dispatch());
+  std::string text = dispatch_text(executable.dispatch());
+  if (const auto use = fallback_use(executable)) text += fallback_text(*use);
   return all.empty()
              ? text
              : text + tactics_text(all, tactic_setting(backend_, threads()), executable.dispatch());

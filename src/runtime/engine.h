@@ -1,5 +1,8 @@
 #pragma once
 
+#include <atomic>
+
+#include "runtime/fallback.h"
 #include "runtime/program_cache.h"
 #include "vitro/session.h"
 
@@ -8,7 +11,8 @@ namespace vitro {
 /// What a Session is inside; for tools that look into runs.
 class Engine {
  public:
-  Engine(const Plan& plan, const SessionOptions& options);
+  Engine(const Plan& plan, const SessionOptions& options,
+         std::span<const BackendRow> rows = backend_rows());
 
   /// Session::run() under the eyes of an observer, which may be null.
   void run(std::span<const TensorView> inputs, std::span<const TensorView> outputs,
@@ -30,17 +34,34 @@ class Engine {
   int threads() const { return lanes_.options().threads; }
   int streams() const { return lanes_.limit(); }
   std::string explain(const Executable& executable) const;
+  /// What of a program, or all, runs on the fallback; nothing when all is as it was asked for.
+  std::optional<FallbackUse> fallback_use(const Executable& executable) const;
 
  private:
+  /// Who runs the plan.
+  struct Choice {
+    const Backend& backend;
+    const Backend* fallback;  ///< of single ops; may be null
+    std::optional<FallbackUse> all_on_fallback;
+    SessionOptions options;
+  };
+  static Choice choose(const SessionOptions& options, std::span<const BackendRow> rows);
+  Engine(const Plan& plan, const Choice& choice);
+
+  std::unique_ptr<Executable> compile_for(const CompileRequest& request) const;
   std::unique_ptr<const Executable> compile(std::span<const TensorType> inputs) const;
+  void warn_once(const Executable& executable) const;
   std::shared_ptr<const CompiledProgram> compiled(std::span<const TensorView> inputs);
 
   const Plan plan_;
   const Backend& backend_;
+  const Backend* const fallback_;
+  const std::optional<FallbackUse> all_on_fallback_;
   const Precision precision_;
   const std::vector<IoInfo> inputs_, outputs_;
   LanePool lanes_;
   const TacticTable* const tactics_;
+  mutable std::atomic<bool> warned_ = false;
   ProgramCache programs_;
 };
 

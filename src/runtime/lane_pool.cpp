@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "core/check.h"
+#include "runtime/fallback.h"
 
 namespace vitro {
 
@@ -17,9 +18,15 @@ void LaneSlot::drop_evicted() {
   std::erase_if(entries_, [](const Entry& entry) { return entry.program->evicted.load(); });
 }
 
-LanePool::LanePool(const Backend& backend, int limit, const LaneOptions& options)
-    : backend_(backend), limit_(limit), options_(options), free_(limit) {
+LanePool::LanePool(const Backend& backend, int limit, const LaneOptions& options,
+                   const Backend* fallback)
+    : backend_(backend), fallback_(fallback), limit_(limit), options_(options), free_(limit) {
   idle_.reserve(static_cast<size_t>(limit));
+}
+
+std::unique_ptr<Lane> LanePool::make_lane() const {
+  return fallback_ ? make_lane_with_fallback(backend_, *fallback_, options_)
+                   : backend_.make_lane(options_);
 }
 
 /// Takes a place. One that is given back goes to the first who waits, never to who comes later.
@@ -91,7 +98,7 @@ LanePool::Lease::Lease(LanePool& pool, const Deadline& deadline) : pool_(pool) {
     }
   }
   try {
-    slot_ = std::make_unique<LaneSlot>(pool.backend_.make_lane(pool.options_));
+    slot_ = std::make_unique<LaneSlot>(pool.make_lane());
   } catch (...) {
     pool.leave(nullptr);
     throw;

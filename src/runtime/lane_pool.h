@@ -41,7 +41,9 @@ class LanePool {
  public:
   using Deadline = std::optional<std::chrono::steady_clock::time_point>;
 
-  LanePool(const Backend& backend, int limit, const LaneOptions& options);
+  /// With a fallback the lanes are those of make_lane_with_fallback().
+  LanePool(const Backend& backend, int limit, const LaneOptions& options,
+           const Backend* fallback = nullptr);
 
   /// Holds a lane and gives it back.
   class Lease {
@@ -80,11 +82,14 @@ class LanePool {
   void leave_queue(Waiter& waiter);
   void leave(std::unique_ptr<LaneSlot> slot) noexcept;
 
+  std::unique_ptr<Lane> make_lane() const;
+
   const Backend& backend_;
+  const Backend* const fallback_;
   const int limit_;
   const LaneOptions options_;
   std::mutex mutex_;
-  int free_;                                     // places that nobody holds or waits for
+  int free_;  // places that nobody holds or waits for
   int made_ = 0;
   std::vector<std::unique_ptr<LaneSlot>> idle_;  // never grows beyond its first capacity
   Waiter* first_ = nullptr;                      // a queue through the stacks of those who wait
