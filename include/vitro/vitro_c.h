@@ -154,9 +154,12 @@ typedef struct vitro_session_options {
   const char* backend; /* "cpu" or "reference"; default: the best one here */
   int32_t threads;     /* per run; default: one for each available core */
   int32_t streams;     /* runs at once; default: as many as fit on the available cores */
+  /* "cpu": what runs the ops that the backend refuses, and everything when the backend cannot be
+   * used here; default: nothing does */
+  const char* fallback;
 } vitro_session_options;
 #define VITRO_SESSION_OPTIONS \
-  { sizeof(vitro_session_options), NULL, 0, 0 }
+  { sizeof(vitro_session_options), NULL, 0, 0, NULL }
 
 /* The extents that a dimension may have: multiples of `multiple` from `min` to `max`. */
 typedef struct vitro_dim_range {

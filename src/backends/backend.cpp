@@ -1,8 +1,13 @@
 #include "backends/backend.h"
 
+#include "core/aligned_memory.h"
 #include "core/check.h"
 
 namespace vitro {
+
+LaneMemory Lane::allocate(size_t bytes) {
+  return {allocate_aligned(bytes, "values between programs"), {}};
+}
 
 Precision Backend::precision(Precision asked) const {
   if (asked == Precision::Default || asked == Precision::Float32) return Precision::Float32;

@@ -86,6 +86,7 @@ vitro_code vitro_session_create(const vitro_plan* plan, const vitro_session_opti
     if (given.backend != nullptr) chosen.backend = given.backend;
     chosen.threads = given.threads;
     chosen.streams = given.streams;
+    if (given.fallback != nullptr) chosen.fallback = given.fallback;
     return new vitro_session(required(plan, "plan").plan, chosen);
   });
 }

@@ -143,7 +143,10 @@ Json sections_json(const Options& options, const Plan& plan, const Dims& dims) {
   if (options.graph) json["graph"] = plan.graph_text();
   if (!options.why && !options.memory) return json;
   const Session session(plan, options.session);
-  if (options.why) json["why"] = why_json(*session.engine().program(dims));
+  if (options.why) {
+    json["why"] = why_json(*session.engine().program(dims));
+    json["fallback"] = fallback_json(fallback_use(session, dims));
+  }
   if (options.memory) json["memory"] = memory_json(session, dims);
   return json;
 }

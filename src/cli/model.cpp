@@ -1,7 +1,8 @@
 #include "cli/model.h"
 
+#include <nlohmann/json.hpp>
+
 #include "cli/model_info.h"
-#include "cli/output.h"
 #include "core/check.h"
 #include "core/log.h"
 #include "core/thread_team.h"
@@ -49,6 +50,31 @@ std::string execution_text(const Session& session) {
   return fmt::format(
       "{}, {}", session.backend(),
       runs_on_host(session) ? threads_text(session.threads()) : to_string(session.precision()));
+}
+
+std::optional<FallbackUse> fallback_use(const Session& session, const Dims& dims) {
+  return session.engine().fallback_use(*session.engine().program(dims));
+}
+
+Json fallback_json(const std::optional<FallbackUse>& use) {
+  if (!use) return nullptr;
+  Json refused = Json::array(), copies = Json::array();
+  for (const RefusedOp& op : use->refused)
+    refused.push_back({{"op", op.op}, {"source", op.source}, {"reason", op.reason}});
+  for (const BorderCopy& copy : use->copies)
+    copies.push_back({{"source", copy.source},
+                      {"to", copy.to_fallback ? use->backend : use->asked},
+                      {"dtype", dtype_name(copy.type.dtype)},
+                      {"shape", copy.type.dims},
+                      {"bytes", copy.bytes}});
+  return {{"asked", use->asked},
+          {"backend", use->backend},
+          {"unavailable", use->unavailable.empty() ? Json(nullptr) : Json(use->unavailable)},
+          {"pieces", use->pieces},
+          {"fallback_pieces", use->fallback_pieces},
+          {"copied_bytes", use->copied_bytes()},
+          {"refused", refused},
+          {"copies", copies}};
 }
 
 std::string precision_name(const Session& session) {

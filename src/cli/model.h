@@ -3,6 +3,8 @@
 #include <optional>
 
 #include "cli/options.h"
+#include "cli/output.h"
+#include "runtime/fallback.h"
 
 namespace vitro::cli {
 
@@ -23,6 +25,10 @@ void prepare_checked(const Session& session, const Dims& dims, int streams = 1);
 
 /// "cpu, 2 threads" or "cuda, fp16": what runs the model.
 std::string execution_text(const Session& session);
+/// What of a run does not use the backend that was asked for.
+std::optional<FallbackUse> fallback_use(const Session& session, const Dims& dims);
+/// The object "fallback" of docs/cli.md; null when there is nothing to tell.
+Json fallback_json(const std::optional<FallbackUse>& use);
 /// What it computes in: "fp16"; on the host that of the plan.
 std::string precision_name(const Session& session);
 

@@ -104,6 +104,7 @@ void add_execution_options(CLI::App& verb, CommonOptions& options) {
       ->option_text(backend_names_text())
       ->check(backend_name())
       ->group(kExecutionGroup);
+  add_fallback_option(verb, options.session.fallback);
   verb.add_option("--threads", options.session.threads, "Threads; default: one for each core")
       ->option_text("N")
       ->check(thread_count())
@@ -136,6 +137,16 @@ CLI::Validator precision_text() {
   std::vector<std::string> names;
   for (const Precision precision : kPrecisions) names.push_back(to_string(precision));
   return name_of(names);
+}
+
+void add_fallback_option(CLI::App& verb, std::string& fallback) {
+  verb.add_option(
+          "--fallback", fallback,
+          "What runs the ops that the backend refuses, or everything when it cannot be used "
+          "here; default: nothing does")
+      ->option_text("cpu")
+      ->check(name_of({"cpu"}))
+      ->group(kExecutionGroup);
 }
 
 void add_device_option(CLI::App& verb, int& device) {

@@ -47,7 +47,7 @@ void add_model_options(CLI::App& verb, CommonOptions& options);
 void add_build_options(CLI::App& verb, BuildOptions& options);
 /// Declares --weights, for the verbs that store or run what they build.
 void add_weights_option(CLI::App& verb, BuildOptions& options);
-/// Declares --backend, --threads, --device, the flags of the precisions and --verbose.
+/// Declares --backend, --fallback, --threads, --device, the flags of the precisions and --verbose.
 void add_execution_options(CLI::App& verb, CommonOptions& options);
 /// Declares --fp32, --tf32, --fp16 and --bf16, of which one may be given.
 void add_precision_flags(CLI::App& verb, Precision& precision);
@@ -55,6 +55,8 @@ void add_precision_flags(CLI::App& verb, Precision& precision);
 std::optional<Precision> parse_precision(std::string_view text);
 /// Accepts what parse_precision() does.
 CLI::Validator precision_text();
+/// Declares --fallback.
+void add_fallback_option(CLI::App& verb, std::string& fallback);
 /// Declares --device.
 void add_device_option(CLI::App& verb, int& device);
 /// Declares --verbose.

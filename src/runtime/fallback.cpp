@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <map>
 
+#include "backends/memory_plan.h"
+#include "core/aligned_memory.h"
 #include "core/check.h"
 #include "runtime/parts.h"
 
@@ -26,11 +28,7 @@ class Joiner {
     program_.inputs.assign(request.inputs.begin(), request.inputs.end());
     program_.outputs.resize(request.graph.outputs.size());
     program_.use = {first.name(), fallback.name(), {}, partition_.refused, 0, 0, {}};
-    std::vector<BufferLife> lives;
-    for (const Border& border : partition_.borders)
-      lives.push_back({dense_bytes(border.type), static_cast<int>(border.maker),
-                       static_cast<int>(border.last_reader)});
-    program_.border_memory = plan_memory(lives);
+    place_borders();
   }
 
   PartsProgram run() {
@@ -40,6 +38,22 @@ class Joiner {
   }
 
  private:
+  /// Those of each memory share an arena, by the pieces that they live through.
+  void place_borders() {
+    program_.borders.resize(partition_.borders.size());
+    for (bool on_first : {false, true}) {
+      std::vector<BufferLife> lives;
+      for (const Border& border : partition_.borders)
+        lives.push_back({border.on_first == on_first ? dense_bytes(border.type) : 0,
+                         static_cast<int>(border.maker), static_cast<int>(border.last_reader)});
+      const MemoryPlan plan = plan_memory(lives);
+      program_.border_bytes[on_first] = plan.arena_bytes;
+      for (size_t i = 0; i < lives.size(); ++i)
+        if (partition_.borders[i].on_first == on_first)
+          program_.borders[i] = {on_first, plan.offsets[i]};
+    }
+  }
+
   void add(const Piece& piece) {
     Part part{piece.fallback, piece.inputs, piece.outputs, compile(piece), {}, {}, num_steps()};
     ++program_.use.pieces;
@@ -89,7 +103,7 @@ class Joiner {
     StepInfo step{};
     size_t count = 0;
     for (const Piece::Port& port : ports) {
-      if (!port.border) continue;
+      if (!port.border || partition_.borders[port.index].on_first) continue;
       const Border& border = partition_.borders[port.index];
       if (count++ == 0) {
         step.source = border.source;
@@ -101,12 +115,12 @@ class Joiner {
     }
     if (count == 0) return false;
     const Backend& target = to_fallback ? *program_.fallback : *program_.first;
-    step.source = fmt::format("copy to {}: {}", target.name(), step.source);
-    if (count > 1) step.source += fmt::format(" and {} more", count - 1);
+    std::string name = fmt::format("copy to {}: {}", target.name(), step.source);
+    if (count > 1) name += fmt::format(" and {} more", count - 1);
     step.node = kNoNode;
     step.op = "copy";
     step.impl = to_fallback ? "copy:to_host" : "copy:from_host";
-    step.sections.push_back({step.source, "", 0, step.output_bytes, false, true});
+    step.sections.push_back({name, "", 0, step.output_bytes, false, true});
     program_.steps.push_back(std::move(step));
     return true;
   }
@@ -121,7 +135,7 @@ class Joiner {
       memory.scratch += own.scratch;
       arena[part.fallback] = std::max(arena[part.fallback], aligned(own.arena));
     }
-    memory.arena = arena[0] + arena[1] + program_.border_memory.arena_bytes;
+    memory.arena = arena[0] + arena[1] + program_.border_bytes[0] + program_.border_bytes[1];
     for (const Part& part : program_.parts)
       for (ArenaBuffer buffer : part.executable->arena_buffers()) {
         if (part.fallback) buffer.offset += arena[0];
@@ -133,8 +147,9 @@ class Joiner {
       const Border& border = partition_.borders[i];
       const size_t bytes = dense_bytes(border.type);
       memory.activations += aligned(bytes);
-      program_.buffers.push_back({arena[0] + arena[1] + program_.border_memory.offsets[i], bytes,
-                                  program_.parts[border.maker].first_step,
+      const auto [on_first, offset] = program_.borders[i];
+      const size_t begin = arena[0] + arena[1] + (on_first ? program_.border_bytes[0] : 0);
+      program_.buffers.push_back({begin + offset, bytes, program_.parts[border.maker].first_step,
                                   program_.parts[border.last_reader].end() - 1, border.source,
                                   false});
     }
@@ -183,11 +198,15 @@ std::string fallback_warning(const FallbackUse& use) {
                      copies_text(use));
 }
 
+std::string fallback_summary(const FallbackUse& use) {
+  if (!use.unavailable.empty()) return fallback_warning(use);
+  return fmt::format("{} pieces, {} on {} and {} on {}; {}", use.pieces,
+                     use.pieces - use.fallback_pieces, use.asked, use.fallback_pieces, use.backend,
+                     copies_text(use));
+}
+
 std::string fallback_text(const FallbackUse& use) {
-  if (!use.unavailable.empty()) return fallback_warning(use) + '\n';
-  std::string text = fmt::format("{} pieces, {} on {} and {} on {}; {}\n", use.pieces,
-                                 use.pieces - use.fallback_pieces, use.asked, use.fallback_pieces,
-                                 use.backend, copies_text(use));
+  std::string text = fallback_summary(use) + '\n';
   for (const BorderCopy& copy : use.copies)
     text += fmt::format("  copy to {}, {} bytes: result of '{}', {} {}\n",
                         copy.to_fallback ? use.backend : use.asked, fmt::group_digits(copy.bytes),

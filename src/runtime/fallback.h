@@ -25,7 +25,9 @@ struct FallbackUse {
 
 /// "backend 'cuda' refuses 2 ops, which run on cpu: softmax 'a', 'b'; ...": one line.
 std::string fallback_warning(const FallbackUse& use);
-/// Pieces and copies, line by line.
+/// "3 pieces, 2 on cuda and 1 on cpu; ...": one line without names.
+std::string fallback_summary(const FallbackUse& use);
+/// The same, and a line for each copy.
 std::string fallback_text(const FallbackUse& use);
 
 /// A lane of both backends, for what compile_with_fallback() makes. That of `fallback` is made when

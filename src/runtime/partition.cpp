@@ -1,6 +1,7 @@
 #include "runtime/partition.h"
 
 #include <algorithm>
+#include <array>
 #include <numeric>
 #include <optional>
 
@@ -135,12 +136,15 @@ class Cutter {
         if (!needs_[piece][id] || root(value) != value) continue;
         const size_t made_in = maker(value);
         if (made_in == kNoPiece || made_in == piece) continue;
-        if (!border_of_[id]) {
-          border_of_[id] = partition_.borders.size();
+        const bool on_first = !is_fallback(made_in) && !is_fallback(piece);
+        auto& border = border_of_[id][on_first];
+        if (!border) {
+          border = partition_.borders.size();
           const Node& node = graph_.nodes[static_cast<size_t>(producer(value))];
-          partition_.borders.push_back({node.source, assigned_.known.types[id], made_in, piece});
+          partition_.borders.push_back(
+              {node.source, assigned_.known.types[id], made_in, piece, on_first});
         }
-        partition_.borders[*border_of_[id]].last_reader = piece;
+        partition_.borders[*border].last_reader = piece;
       }
   }
 
@@ -161,15 +165,15 @@ class Cutter {
     for (size_t k = 0; k < graph_.outputs.size(); ++k)
       if (writer(graph_.outputs[k].value) == index) add_output(graph_.outputs[k].value, {false, k});
     for (size_t id = 0; id < border_of_.size(); ++id)
-      if (border_of_[id] && partition_.borders[*border_of_[id]].maker == index)
-        add_output(static_cast<ValueId>(id), {true, *border_of_[id]});
+      for (const auto& border : border_of_[id])
+        if (border && partition_.borders[*border].maker == index)
+          add_output(static_cast<ValueId>(id), {true, *border});
     partition_.pieces.push_back(std::move(piece));
   }
 
   /// A value that no node of the piece makes: fixed, an input, or from another piece.
   void add_operand(Piece& piece, size_t index, ValueId id, std::vector<ValueId>& local) const {
     const size_t at = static_cast<size_t>(id);
-    const TensorType& type = assigned_.known.types[at];
     if (is_fixed(id)) {
       local[at] = add_value(piece, id);
       piece.graph.values.back().constant = assigned_.constant(id);
@@ -177,14 +181,16 @@ class Cutter {
     }
     const auto input = std::find_if(graph_.inputs.begin(), graph_.inputs.end(),
                                     [&](const vitro::Port& port) { return port.value == id; });
-    const bool border = border_of_[at] && partition_.borders[*border_of_[at]].maker != index;
-    if (input == graph_.inputs.end() && !border) return;
+    const bool is_input = input != graph_.inputs.end();
+    const bool crosses = !is_input && root(id) == id && maker(id) != index;
+    if (!is_input && !crosses) return;
     local[at] = add_value(piece, id);
     piece.graph.inputs.push_back({graph_.value(id).name, local[at], {}});
-    piece.input_types.push_back(type);
-    piece.inputs.push_back(
-        border ? Piece::Port{true, *border_of_[at]}
-               : Piece::Port{false, static_cast<size_t>(input - graph_.inputs.begin())});
+    piece.input_types.push_back(assigned_.known.types[at]);
+    if (is_input)
+      piece.inputs.push_back({false, static_cast<size_t>(input - graph_.inputs.begin())});
+    else
+      piece.inputs.push_back({true, *border_of_[at][!piece.fallback && !is_fallback(maker(id))]});
   }
 
   ValueId add_value(Piece& piece, ValueId id) const {
@@ -219,9 +225,9 @@ class Cutter {
   const std::vector<int> producers_;
   Owner first_ = Owner::Primary;
   size_t num_pieces_ = 0;
-  std::vector<size_t> piece_of_;                  // by node
-  std::vector<std::vector<bool>> needs_;          // by piece and value
-  std::vector<std::optional<size_t>> border_of_;  // by value
+  std::vector<size_t> piece_of_;                                 // by node
+  std::vector<std::vector<bool>> needs_;                         // by piece and value
+  std::vector<std::array<std::optional<size_t>, 2>> border_of_;  // by value and Border::on_first
   Partition partition_;
 };
 

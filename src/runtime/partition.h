@@ -14,12 +14,14 @@ struct RefusedOp {
   std::string reason;
 };
 
-/// A value that one piece makes and others read. It lies in memory of the host between them.
+/// A value that one piece makes and others read. Between them it lies in memory of the host, or in
+/// that of the first backend when this makes and reads it; twice when the other reads it as well.
 struct Border {
   std::string source;  ///< of the node that makes it
   TensorType type;
   size_t maker;        ///< piece
   size_t last_reader;  ///< piece
+  bool on_first;       ///< in memory of the first backend; else it is copied from or to that
 };
 
 /// A part of a graph that one backend runs. Its graph has the types of the shape that is compiled.

@@ -51,7 +51,7 @@ class PartsContext final : public Context {
       inputs_.push_back(views_of(part.executable->inputs()));
       outputs_.push_back(views_of(part.executable->outputs()));
     }
-    lane.borders(program.border_memory.arena_bytes);
+    for (bool on_first : {false, true}) lane.borders(on_first, program.border_bytes[on_first]);
   }
 
   void run(std::span<const TensorView> inputs, std::span<const TensorView> outputs,
@@ -83,8 +83,10 @@ class PartsContext final : public Context {
   void place(TensorView& view, const Part& part, const Piece::Port& port,
              std::span<const TensorView> given) {
     if (port.border) {
-      view.data = lane_.borders(program_.border_memory.arena_bytes) +
-                  program_.border_memory.offsets[port.index];
+      const auto [on_first, offset] = program_.borders[port.index];
+      const LaneMemory& memory = lane_.borders(on_first, program_.border_bytes[on_first]);
+      view.data = memory.data.get() + offset;
+      view.device = memory.device;
       return;
     }
     const TensorView& caller = given[port.index];

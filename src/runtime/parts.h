@@ -1,12 +1,10 @@
 #pragma once
 
-#include "backends/memory_plan.h"
-#include "core/aligned_memory.h"
 #include "runtime/fallback.h"
 
 namespace vitro {
 
-/// A lane of each backend and the memory of the borders.
+/// A lane of each backend, and memory for values that wait between pieces.
 class TwoLanes final : public Lane {
  public:
   TwoLanes(const Backend& first, const Backend& fallback, const LaneOptions& options)
@@ -19,22 +17,24 @@ class TwoLanes final : public Lane {
     if (!fallback_) fallback_ = fallback_backend_.make_lane(options_);
     return *fallback_;
   }
-  /// At least so many bytes; what was in them may be lost.
-  std::byte* borders(size_t bytes) {
-    if (bytes > border_bytes_ || !borders_) {
-      borders_.reset();
-      borders_ = allocate_aligned(bytes, "borders between backends");
-      border_bytes_ = bytes;
+  /// At least so many bytes near one of them; what was in them may be lost.
+  const LaneMemory& borders(bool on_first, size_t bytes) {
+    Borders& borders = borders_[on_first];
+    if (bytes > borders.bytes) {
+      borders = {};  // before the new one is asked for: both at once may not fit
+      borders = {(on_first ? first() : fallback()).allocate(bytes), bytes};
     }
-    return borders_.get();
+    return borders.memory;
   }
 
  private:
   const Backend& fallback_backend_;
   LaneOptions options_;
   std::unique_ptr<Lane> first_, fallback_;
-  AlignedMemory borders_;
-  size_t border_bytes_ = 0;
+  struct Borders {
+    LaneMemory memory;
+    size_t bytes = 0;
+  } borders_[2];  // by Border::on_first
 };
 
 /// A compiled piece and its place in the run.
@@ -58,7 +58,13 @@ struct PartsProgram {
   const Backend* first = nullptr;
   const Backend* fallback = nullptr;
   std::vector<TensorType> inputs, outputs;
-  MemoryPlan border_memory;
+  /// Where a border lies among those of its memory.
+  struct Place {
+    bool on_first;
+    size_t offset;
+  };
+  std::vector<Place> borders;
+  size_t border_bytes[2] = {0, 0};  ///< by Border::on_first
   FallbackUse use;
   std::vector<StepInfo> steps;
   std::vector<Dispatch> dispatch;

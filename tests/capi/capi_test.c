@@ -313,6 +313,10 @@ static void test_sessions(vitro_plan* plan) {
   options.backend = "tpu";
   EXPECT_FAILURE(vitro_session_create(plan, &options, &session), VITRO_NOT_FOUND, "tpu");
   options.backend = "cpu";
+  options.fallback = "tpu";
+  EXPECT_FAILURE(vitro_session_create(plan, &options, &session), VITRO_INVALID_ARGUMENT,
+                 "fallback 'tpu'");
+  options.fallback = "cpu";
   options.threads = -1;
   EXPECT_FAILURE(vitro_session_create(plan, &options, &session), VITRO_INVALID_ARGUMENT, "-1");
   options.threads = 2;

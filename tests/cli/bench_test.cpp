@@ -34,13 +34,15 @@ TEST(CliBench, JsonRowsHaveTheDocumentedKeys) {
   const nlohmann::json rows = result.json();
   ASSERT_EQ(rows.size(), 4u);
   for (const auto& row : rows) {
-    for (const char* key : {"model",      "backend",      "precision",    "batch",
-                            "shape",      "threads",      "streams",      "threads_per_stream",
-                            "run_batch",  "median_ms",    "p90_ms",       "p99_ms",
-                            "min_ms",     "images_per_s", "mean_ms",      "stddev_ms",
-                            "iterations", "cpu",          "cores",        "isa",
-                            "version",    "compiler",     "load_average", "busy_elsewhere_percent",
-                            "error"})
+    for (const char* key :
+         {"model",      "backend",      "precision",       "batch",
+          "shape",      "threads",      "streams",         "threads_per_stream",
+          "run_batch",  "median_ms",    "p90_ms",          "p99_ms",
+          "min_ms",     "images_per_s", "mean_ms",         "stddev_ms",
+          "iterations", "cpu",          "cores",           "isa",
+          "version",    "compiler",     "load_average",    "busy_elsewhere_percent",
+          "fallback",   "fallback_ops", "fallback_copies", "fallback_bytes",
+          "error"})
       EXPECT_TRUE(row.contains(key)) << key;
     EXPECT_EQ(row["iterations"], 2);
     EXPECT_EQ(row["threads"], 1);

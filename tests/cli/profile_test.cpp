@@ -55,6 +55,7 @@ TEST(CliProfile, JsonHasTheDocumentedKeysAndAddsUp) {
                           "median_ms",
                           "min_ms",
                           "notes",
+                          "fallback",
                           "busy_elsewhere_percent",
                           "profiled_ms",
                           "overhead_percent",

@@ -8,6 +8,7 @@
 #include "backends/count_allocations.h"
 #include "floats.h"
 #include "runtime/engine.h"
+#include "runtime/picky_backend.h"
 #include "runtime/small_plan.h"
 
 namespace {
@@ -33,8 +34,7 @@ void operator delete(void* memory, size_t, std::align_val_t) noexcept { std::fre
 namespace vitro {
 namespace {
 
-TEST(SessionAllocation, RunsAreFreeOfItAfterTheFirstOfAShape) {
-  const Session session(test::small_plan(), {"cpu", 2});
+void expect_free_runs(const Session& session) {
   const Dims shapes[] = {{1, 3, 8, 8}, {2, 3, 16, 8}};
   const Tensor images = test::random_images(shapes[1]);
   const Tensor logits({2, 5});
@@ -53,6 +53,17 @@ TEST(SessionAllocation, RunsAreFreeOfItAfterTheFirstOfAShape) {
   EXPECT_EQ(num_allocations() - before, 0u);
   const auto counted = std::make_unique<int>(1);
   EXPECT_GT(num_allocations(), before) << "the counter does not count" << *counted;
+}
+
+TEST(SessionAllocation, RunsAreFreeOfItAfterTheFirstOfAShape) {
+  expect_free_runs(Session(test::small_plan(), {"cpu", 2}));
+}
+
+TEST(SessionAllocation, RunsInPiecesAreFreeOfItToo) {
+  const test::PickyBackend picky({OpKind::Softmax, OpKind::Reduce});
+  SessionOptions options{.threads = 2};
+  options.fallback = "cpu";
+  expect_free_runs(picky.session(test::small_plan(), find_backend("cpu"), options));
 }
 
 /// Does something else before the first step of a run.

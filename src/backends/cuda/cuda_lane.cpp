@@ -21,6 +21,12 @@ std::byte* CudaLane::workspace(size_t bytes) {
   return memory_.data();
 }
 
+LaneMemory CudaLane::allocate(size_t bytes) {
+  const DeviceScope scope(device_);
+  const auto memory = std::make_shared<DeviceMemory>(bytes);
+  return {{memory, memory->data()}, {DeviceType::Cuda, device_}};
+}
+
 void CudaLane::wait() const { check_cuda(cudaStreamSynchronize(stream_), "a run on the GPU"); }
 
 void CudaLane::begin_section(int section) {

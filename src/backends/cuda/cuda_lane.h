@@ -18,6 +18,7 @@ class CudaLane final : public Lane {
   cudaStream_t stream() const { return stream_; }
   /// At least so many bytes, 256-byte aligned; what was in them may be lost. Throws OutOfMemory.
   std::byte* workspace(size_t bytes);
+  LaneMemory allocate(size_t bytes) override;
   /// Waits for all work; throws DeviceError with what it did wrong.
   void wait() const;
 

@@ -22,8 +22,9 @@ namespace vitro::cli {
 namespace {
 
 SessionOptions session_options(const BenchCase& asked, const StreamSetup& setup) {
-  return {asked.backend, setup.threads, setup.streams,
-          parse_precision(asked.precision).value_or(Precision::Default), asked.device};
+  return {asked.backend, setup.threads,
+          setup.streams, parse_precision(asked.precision).value_or(Precision::Default),
+          asked.device,  asked.fallback};
 }
 
 /// A session with input and outputs, ready to be timed.
@@ -132,6 +133,7 @@ class Bench {
     row.backend = target.session().backend();
     row.precision = precision_name(target.session());
     row.isa = find_backend(row.backend).instruction_set();
+    row.fallback = fallback_use(target.session(), row.shape);
     return target;
   }
 

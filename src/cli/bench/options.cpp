@@ -113,6 +113,7 @@ void add_lists(CLI::App& verb, BenchOptions& options) {
   add_list(verb, "--backend", options.backends, backend_name(), text_of,
            "What runs the model (" + backend_names_text() + "); default: auto")
       ->option_text("NAME,...");
+  add_fallback_option(verb, options.session.fallback);
   add_list(
       verb, "--precision", options.precisions, precision_name(), text_of,
       "What to compute in, or bf16w: weights of bf16 in fp32 arithmetic; default: fp16 on cuda, "
@@ -234,8 +235,8 @@ std::vector<BenchCase> sweep(const BenchOptions& options) {
         for (int count : threads)
           for (int64_t batch : options.batches)
             for (const auto& size : options.sizes)
-              cases.push_back(
-                  {model, backend, precision, count, batch, size, options.session.device});
+              cases.push_back({model, backend, precision, count, batch, size,
+                               options.session.device, options.session.fallback});
   return cases;
 }
 

@@ -32,6 +32,8 @@ void add_ratio(Json& json, const BenchRow& row) {
 /// Every row has the same keys; what is not known is null.
 Json row_json(const BenchRow& row, const BenchMachine& machine, bool with_ratio) {
   const bool done = row.error.empty();
+  const FallbackUse fallback = row.fallback.value_or(FallbackUse{});
+  const bool in_part = row.fallback && fallback.unavailable.empty();
   Json json{
       {"model", row.asked.model},
       {"backend", row.backend},
@@ -58,6 +60,10 @@ Json row_json(const BenchRow& row, const BenchMachine& machine, bool with_ratio)
       {"load_average", or_null(machine.load_average.has_value(), machine.load_average.value_or(0))},
       {"busy_elsewhere_percent",
        or_null(row.busy_elsewhere.has_value(), 100 * row.busy_elsewhere.value_or(0))},
+      {"fallback", or_null(row.fallback.has_value(), fallback.backend)},
+      {"fallback_ops", or_null(in_part, fallback.refused.size())},
+      {"fallback_copies", or_null(in_part, fallback.copies.size())},
+      {"fallback_bytes", or_null(in_part, fallback.copied_bytes())},
       {"error", or_null(!done, row.error)}};
   if (with_ratio) add_ratio(json, row);
   return json;
@@ -94,6 +100,13 @@ bool several_models(const std::vector<BenchRow>& rows) {
                      [&](const BenchRow& row) { return row.asked.model != rows[0].asked.model; });
 }
 
+/// "cuda + cpu" where one runs what the other refuses.
+std::string backend_text(const BenchRow& row) {
+  return row.fallback && row.fallback->unavailable.empty()
+             ? row.backend + " + " + row.fallback->backend
+             : row.backend;
+}
+
 /// The heading and a line for each row; columns in which all rows are equal may be left out.
 std::vector<Cells> grid(const std::vector<BenchRow>& rows) {
   const auto any = [&rows](auto&& holds) { return std::any_of(rows.begin(), rows.end(), holds); };
@@ -118,7 +131,7 @@ std::vector<Cells> grid(const std::vector<BenchRow>& rows) {
       return done ? fmt::format("{:.{}f}", value, digits) : std::string("-");
     };
     add(row.asked.model,
-        {row.backend, row.precision, std::to_string(row.asked.batch),
+        {backend_text(row), row.precision, std::to_string(row.asked.batch),
          row.shape.empty() ? "-" : to_string(row.shape),
          done ? fmt::format("{}x{}", row.setup.streams, row.setup.threads)
               : std::to_string(row.asked.threads),

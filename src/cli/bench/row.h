@@ -8,6 +8,7 @@
 #include "measure/measure.h"
 #include "measure/statistics.h"
 #include "measure/throughput.h"
+#include "runtime/fallback.h"
 
 namespace vitro::cli {
 
@@ -20,6 +21,7 @@ struct BenchCase {
   int64_t batch = 1;
   std::optional<Size> size;  ///< the model's when empty
   int device = 0;
+  std::string fallback = {};  ///< of ops that the backend refuses; may be empty
 };
 
 /// One combination against another, of `bench --compare`.
@@ -32,10 +34,11 @@ struct BenchRatio {
 /// The result of a case. After an error, what could not be measured is empty.
 struct BenchRow {
   BenchCase asked;
-  std::string backend;    ///< the one that "auto" stood for
-  std::string isa;        ///< the instruction set of the backend
-  std::string precision;  ///< of the plan
-  Dims shape;             ///< of the whole batch
+  std::string backend;                  ///< the one that "auto" stood for
+  std::string isa;                      ///< the instruction set of the backend
+  std::optional<FallbackUse> fallback;  ///< what does not run as it was asked for
+  std::string precision;                ///< of the plan
+  Dims shape;                           ///< of the whole batch
   StreamSetup setup;
   Summary ms;  ///< of one run
   double images_per_s = 0;

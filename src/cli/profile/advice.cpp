@@ -109,6 +109,9 @@ std::string next_step(const Spot& spot, const std::vector<Spot>& spots,
   if (spot.impl.starts_with("reference:"))
     return "No kernel of the cpu backend took it: 'vitro inspect MODEL --why' says what each "
            "refused.";
+  if (spot.op == "copy")
+    return "It moves values between two backends, and what these do at their ends: 'vitro inspect "
+           "MODEL --why' shows which op was refused.";
   if (spot.all.waiting_ms > spot.gain_ms() / 2)
     return fmt::format(
         "Mostly waiting: its loops are too short or too uneven for {}. Compare --threads 1 and "

@@ -80,7 +80,8 @@ ProfileReport measure(const Options& options, const Plan& plan) {
                        .threads = session.threads(),
                        .peaks = {},
                        .profile = {},
-                       .busy_elsewhere = {}};
+                       .busy_elsewhere = {},
+                       .fallback = fallback_use(session, dims)};
   const MachineLoad load;
   report.profile = profile(session, synthetic_input(dims), {options.iterations, show});
   report.busy_elsewhere = load.busy_elsewhere();
@@ -119,13 +120,16 @@ void print_header(const ProfileReport& report) {
   const Profile& profile = report.profile;
   print("{} ({}), {} on {}, {}\n", printable(report.model), printable(report.architecture),
         to_string(report.dims), report.backend, threads_text(report.threads));
-  write_stdout(fields_text(
-      {{"run time", fmt::format("{:.2f} ms, median of {}; fastest {:.2f} ms", profile.median_ms,
-                                profile.runs, profile.min_ms)},
-       {"profiling costs",
-        fmt::format("{:.1f} % (95 % interval {:.1f} to {:.1f} %)", 100 * profile.overhead,
-                    100 * profile.overhead_low, 100 * profile.overhead_high)},
-       {"measured peaks", peaks_text(report.peaks)}}));
+  std::vector<std::pair<std::string, std::string>> fields{
+      {"run time", fmt::format("{:.2f} ms, median of {}; fastest {:.2f} ms", profile.median_ms,
+                               profile.runs, profile.min_ms)},
+      {"profiling costs",
+       fmt::format("{:.1f} % (95 % interval {:.1f} to {:.1f} %)", 100 * profile.overhead,
+                   100 * profile.overhead_low, 100 * profile.overhead_high)},
+      {"measured peaks", peaks_text(report.peaks)}};
+  if (const auto& use = report.fallback)
+    fields.insert(fields.begin() + 1, {"fallback", fallback_summary(*use)});
+  write_stdout(fields_text(fields));
 }
 
 void print_table(const Options& options, const ProfileReport& report) {

@@ -4,6 +4,7 @@
 #include <map>
 #include <nlohmann/json.hpp>
 
+#include "cli/model.h"
 #include "cli/profile/advice.h"
 #include "core/thread_team.h"
 #include "measure/interleave.h"
@@ -197,6 +198,7 @@ Json profile_json(const ProfileReport& report, ProfileGroup group) {
           {"busy_elsewhere_percent",
            report.busy_elsewhere ? Json(100 * *report.busy_elsewhere) : Json(nullptr)},
           {"notes", profile_notes(report)},
+          {"fallback", fallback_json(report.fallback)},
           {"iterations", profile.runs},
           {"median_ms", profile.median_ms},
           {"min_ms", profile.min_ms},

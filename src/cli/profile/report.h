@@ -19,7 +19,8 @@ struct ProfileReport {
   int threads = 1;
   Peaks peaks;
   Profile profile;
-  std::optional<double> busy_elsewhere;  ///< share of the cores that others used meanwhile
+  std::optional<double> busy_elsewhere;      ///< share of the cores that others used meanwhile
+  std::optional<FallbackUse> fallback = {};  ///< what does not run on the backend asked for
 };
 
 /// What the lines of a table stand for.

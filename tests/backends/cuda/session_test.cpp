@@ -1,14 +1,18 @@
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <thread>
 
 #include "backends/backend.h"
 #include "backends/numbers.h"
 #include "floats.h"
+#include "ir/builder.h"
 #include "metric.h"
 #include "models/models.h"
 #include "models/weights.h"
+#include "ops/random.h"
 #include "passes/pipeline.h"
+#include "runtime/engine.h"
 #include "runtime/small_plan.h"
 
 namespace vitro {
@@ -51,6 +55,39 @@ TEST_F(CudaSession, EqualsReferenceAtEveryShapeAndPrecision) {
       }
     }
   }
+}
+
+TEST_F(CudaSession, OpsThatItRefusesRunOnTheCpu) {
+  GraphBuilder builder;
+  const ValueId x = builder.input("x", {3, 16});
+  const auto linear = [&](ValueId in, const std::string& name) {
+    return builder.op(OpKind::Linear, {},
+                      {in, builder.constant(name, Random(name).constant({16, 16}, -1, 1))}, name);
+  };
+  const ValueId first = linear(x, "first");
+  const auto top = builder.ops(OpKind::TopK, TopKAttrs{-1, 16, true}, {first}, 2, "top");
+  const ValueId sum = builder.op(BinaryFunction::Add, linear(top[0], "second"), first, "sum");
+  auto data = std::make_shared<PlanData>();
+  data->graph = builder.finish({sum, top[1], first});
+  const Plan plan(std::move(data));
+  const std::vector<Tensor> inputs{test::random_images({3, 16})};
+  const auto expected = Session(plan, {"cpu", 1}).run(inputs);
+  SessionOptions options{.backend = "cuda", .precision = Precision::Float32};
+  EXPECT_THROW(Session(plan, options).run(inputs), Error);
+  options.fallback = "cpu";
+  const Session session(plan, options);
+  for (int run = 0; run < 2; ++run) {  // launch by launch, then as graphs
+    const auto results = session.run(inputs);
+    for (const size_t i : {0, 2}) {
+      const Distance d = distance(results[i].as<float>(), expected[i].as<float>());
+      EXPECT_TRUE(d.within(kFloat32Model)) << report(d, kFloat32Model);
+    }
+    EXPECT_TRUE(std::ranges::equal(results[1].bytes(), expected[1].bytes())) << "the indices";
+  }
+  const auto use = session.engine().fallback_use(*session.engine().program(Dims{3, 16}));
+  ASSERT_TRUE(use);
+  EXPECT_EQ(use->pieces, 3u);
+  EXPECT_EQ(use->copies.size(), 2u) << "what it makes and reads itself stays on the GPU";
 }
 
 TEST_F(CudaSession, EveryArchitectureAgreesWithTheCpu) {

@@ -42,6 +42,22 @@ TEST(CliBenchReport, RatiosAreShownOnlyOfAQuietMachine) {
   }
 }
 
+TEST(CliBenchReport, AFallbackIsCounted) {
+  std::vector<BenchRow> rows{measured_row(), measured_row()};
+  rows[1].fallback = FallbackUse{.asked = "reference", .backend = "cpu", .unavailable = ""};
+  rows[1].fallback->refused.resize(2);
+  rows[1].fallback->copies = {{"a", {DType::Float32, {2, 3}}, 24, true},
+                              {"b", {DType::Int64, {2}}, 16, false}};
+  const auto json = nlohmann::json::parse(bench_text(rows, kMachine, BenchFormat::Json));
+  EXPECT_TRUE(json[0]["fallback"].is_null() && json[0]["fallback_bytes"].is_null());
+  EXPECT_EQ(json[1]["fallback"], "cpu");
+  EXPECT_EQ(json[1]["fallback_ops"], 2);
+  EXPECT_EQ(json[1]["fallback_copies"], 2);
+  EXPECT_EQ(json[1]["fallback_bytes"], 40);
+  const std::string table = bench_text(rows, kMachine, BenchFormat::Table);
+  EXPECT_NE(table.find("reference + cpu"), std::string::npos) << table;
+}
+
 TEST(CliBenchReport, CsvQuotesWhatNeedsIt) {
   const std::string csv = bench_text({measured_row()}, kMachine, BenchFormat::Csv);
   EXPECT_NE(csv.find("\n\"a,\"\"b\"\".plan\",reference,fp32,8,8x3x224x224,2,2,1,4,10.0,"),

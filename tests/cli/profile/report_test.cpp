@@ -98,6 +98,9 @@ TEST(ProfileAdvice, NamesTheCause) {
   expect_part(advice_on({"n", "layer_norm", "cpu:x", 0, 0, 50'000'000, {20, 0}}).next, "fusing");
   expect_part(advice_on({"images", "transpose", "cpu:x", 0, 0, 1000, {20, 0}}).next,
               "only moves data");
+  const Advice copy = advice_on({"blocks1.0.n", "copy", "copy:to_host", 0, 0, 1000, {20, 15}});
+  EXPECT_EQ(copy.title, "copy in blocks1");
+  expect_part(copy.next, "which op was refused");
   expect_part(advice_on({"n", "softmax", "reference:softmax", 0, 0, 1, {20, 0}}).next, "--why");
 }
 
