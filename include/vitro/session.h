@@ -85,8 +85,8 @@ class Session {
   int streams() const;
   /// Bytes of activations and scratch that one run of this shape works in; one input.
   size_t arena_bytes(const Dims& dims) const;
-  /// Which implementation every op got at this shape, why others refused, and what is copied between
-  /// the backend and its fallback, as readable text.
+  /// Which implementation every op got at this shape, why others refused, and what is copied
+  /// between the backend and its fallback, as readable text.
   std::string explain(const Dims& dims) const;
 
   /// The implementation, for the tools of Vitro itself.

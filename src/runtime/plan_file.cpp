@@ -111,8 +111,8 @@ void save(const Plan& plan, const std::filesystem::path& path) {
     if (!value.constant) continue;
     check(names.insert(value.name).second, ErrorCode::Internal, "plan: two weights are named '{}'",
           value.name);
-    tensors.push_back({value.name, value.type.dtype, stored_dims(*value.constant, *data.cache),
-                       value.constant->bytes});
+    tensors.push_back(
+        {value.name, value.type.dtype, stored_dims(*value.constant, *data.cache), value.constant->bytes});
   }
   Metadata metadata{
       {"format", std::string(kPlanFormat)},   {"plan_version", kPlanVersion},
