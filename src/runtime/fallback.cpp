@@ -164,7 +164,11 @@ class Joiner {
 std::string refused_text(std::span<const RefusedOp> refused) {
   constexpr size_t kMostNamed = 3;
   std::map<std::string, std::vector<std::string>> sources;
-  for (const RefusedOp& op : refused) sources[op.op].push_back(fmt::format("'{}'", op.source));
+  for (const RefusedOp& op : refused) {
+    auto& list = sources[op.op];
+    const std::string source = fmt::format("'{}'", op.source);
+    if (list.empty() || list.back() != source) list.push_back(source);  // parts of a body share it
+  }
   std::vector<std::string> texts;
   for (auto& [op, list] : sources) {
     const size_t named = std::min(list.size(), kMostNamed);

@@ -11,6 +11,8 @@
 #include "floats.h"
 #include "ir/builder.h"
 #include "metric.h"
+#include "models/models.h"
+#include "passes/pipeline.h"
 #include "runtime/compare.h"
 #include "runtime/picky_backend.h"
 #include "runtime/profile.h"
@@ -61,6 +63,29 @@ TEST(Fallback, AModelInPiecesHasTheBitsOfItsBackend) {
     const Session session = exact(picky, plan);
     EXPECT_EQ(test::floats(session.run(images)), expected) << static_cast<int>(kind);
     EXPECT_FALSE(use_of(session, kImages).refused.empty());
+  }
+}
+
+TEST(Fallback, AUniFormerRunsInPiecesWithAndWithoutPasses) {
+  const UniFormerConfig config{.name = "tiny",
+                               .depth = {1, 2, 2, 1},
+                               .width = {16, 32, 32, 64},
+                               .head_dim = 16,
+                               .conv_stem = true,
+                               .global_layer_scale = true};
+  const Tensor images = test::random_images({1, 3, 64, 32});
+  for (const bool passes : {false, true}) {
+    RandomWeights weights;
+    Graph graph = build_uniformer(config, {.num_classes = 7, .height = 64, .width = 64}, weights);
+    if (passes) run_passes(graph);
+    const Plan plan = plan_of(std::move(graph));
+    const auto expected = test::floats(Session(plan, {"reference", 1}).run(images));
+    const PickyBackend picky({OpKind::Softmax, OpKind::DepthwiseConv2d});
+    const Session session = exact(picky, plan);
+    EXPECT_EQ(test::floats(session.run(images)), expected) << passes;
+    const FallbackUse& use = use_of(session, images.dims());
+    EXPECT_GE(use.pieces, 12u) << "one after the other in every block";
+    EXPECT_GE(use.refused.size(), 3u * 2 + 6) << "of local blocks and of global ones";
   }
 }
 
