@@ -21,6 +21,7 @@ namespace vitro::cuda {
 namespace {
 
 constexpr int kNodes = 16, kWeightSets = 8;
+constexpr int kRowParts = 5;  // that whatever made the rows of a norm has left sums of
 
 /// Device memory of values in [-0.5, 0.5), so that multipliers toggle as they do on data.
 class Noise {
@@ -117,13 +118,14 @@ void time_linear(Report& report, const Product& p, int batch, const Noise& weigh
   a.weight_sums = vectors.floats() + 4096;
   const size_t x_bytes = 2ull * a.m * a.k, y_bytes = 2ull * a.m * a.n;
   const Noise x(2 * x_bytes), y(2 * y_bytes), residual(2 * y_bytes);
+  const Noise row_sums(8ull * kRowParts * a.m, true);
   a.x = x.data(), a.weight = weights.data(), a.y = y.data(),
   a.residual = p.residual ? residual.data() : nullptr;
+  if (p.layer_norm)
+    a.row_sums = reinterpret_cast<const float2*>(row_sums.data()), a.row_parts = kRowParts;
   const int chosen = choose_linear_tile(a, report.num_sms, 90), slabs = (a.k + 63) / 64;
   const auto cycles = [&](int i) {
-    const LinearTile& t = linear_tiles()[static_cast<size_t>(i)];
-    return expected_cycles({t.kind, t.block_m, t.block_n, t.stages}, a.m, a.n, slabs,
-                           report.num_sms);
+    return expected_cycles(linear_tiles()[static_cast<size_t>(i)], a.m, a.n, slabs, report.num_sms);
   };
   double best = 1e30, at_chosen = 1e30;
   for (int tile = 1; tile < static_cast<int>(linear_tiles().size()); ++tile) {
@@ -157,10 +159,10 @@ void time_embedding(Report& report, const Embedding& e, int batch, const Noise& 
   a.bias = vectors.floats(), a.gamma = vectors.floats() + 4096, a.beta = vectors.floats() + 8192;
   const int chosen = choose_conv2d_tile(a, report.num_sms, 90);
   double best = 1e30, at_chosen = 1e30;
-  for (int tile = 0; tile < kMmaTileCount; ++tile) {
+  for (int tile = 1; tile < static_cast<int>(linear_tiles().size()); ++tile) {
     if (conv2d_refusal(a, tile, compute_capability()) != nullptr) continue;
     report.time(
-        e.name, kMmaTiles[tile].name, tile == chosen, batch,
+        e.name, linear_tiles()[static_cast<size_t>(tile)].name, tile == chosen, batch,
         2e-9 * batch * a.oh * a.ow * e.o * e.c * e.stride * e.stride,
         [&](int i, const Launch& launch) {
           Conv2dArgs b = a;
@@ -209,7 +211,7 @@ void time_mlp(Report& report, const Mlp& p, int batch, const Noise& weights, con
 void time_block(Report& report, const char* name, int tokens, int c, int batch,
                 const Noise& weights, const Noise& vectors) {
   const int m = batch * tokens;
-  const Noise x(2ull * m * c), wide(8ull * m * c);
+  const Noise x(2ull * m * c), wide(8ull * m * c), row_sums(8ull * kRowParts * m, true);
   LinearArgs a[4];
   const int n[4] = {3 * c, c, 4 * c, c}, k[4] = {c, c, c, 4 * c};
   int tiles[4];
@@ -220,6 +222,8 @@ void time_block(Report& report, const char* name, int tokens, int c, int batch,
     a[j].layer_norm = j % 2 == 0, a[j].gelu = j == 2, a[j].weight = weights.data();
     a[j].x = j % 2 == 0 ? x.data() : wide.data(), a[j].y = j % 2 == 0 ? wide.data() : x.data();
     a[j].residual = j % 2 == 0 ? nullptr : x.data();
+    if (j % 2 == 0)
+      a[j].row_sums = reinterpret_cast<const float2*>(row_sums.data()), a[j].row_parts = kRowParts;
     tiles[j] = choose_linear_tile(a[j], report.num_sms, 90);
     at[j + 1] = at[j] + 2ull * n[j] * k[j];
   }

@@ -44,7 +44,19 @@ Plan open(const std::string& model) {
   return load_or_build(model, {});
 }
 
-nlohmann::ordered_json measure_case(const Plan& plan, int64_t batch, const std::string& precision) {
+nlohmann::ordered_json measure_steps(const Executable& executable, Context& context) {
+  nlohmann::ordered_json rows = nlohmann::ordered_json::array();
+  const std::vector<double> us = cuda::step_microseconds(context, 200);
+  for (size_t s = 0; s < us.size(); ++s) {
+    const StepInfo& info = executable.steps()[s];
+    fmt::print("  {:8.2f} us  {:<32} {}\n", us[s], info.impl, info.source);
+    rows.push_back({{"source", info.source}, {"impl", info.impl}, {"us", us[s]}});
+  }
+  return rows;
+}
+
+nlohmann::ordered_json measure_case(const Plan& plan, int64_t batch, const std::string& precision,
+                                    bool steps) {
   const Backend& backend = *cuda_backend();
   const Preprocessing& size = plan.info().preprocessing;
   const TensorType type{DType::Float32, {batch, 3, size.height, size.width}};
@@ -70,14 +82,17 @@ nlohmann::ordered_json measure_case(const Plan& plan, int64_t batch, const std::
   fmt::print("{}, batch {:4} {}  {:9.1f} us a replay, {:9.1f} us a call, {} steps\n",
              plan.info().architecture, batch, precision, median(replay_us), median(call_us),
              executable->steps().size());
-  return {{"model", plan.info().architecture},
-          {"batch", batch},
-          {"precision", precision},
-          {"replay_us", median(replay_us)},
-          {"replay_min_us", *std::min_element(replay_us.begin(), replay_us.end())},
-          {"call_us", median(call_us)},
-          {"steps", executable->steps().size()},
-          {"arena_bytes", executable->memory().arena}};
+  nlohmann::ordered_json row{
+      {"model", plan.info().architecture},
+      {"batch", batch},
+      {"precision", precision},
+      {"replay_us", median(replay_us)},
+      {"replay_min_us", *std::min_element(replay_us.begin(), replay_us.end())},
+      {"call_us", median(call_us)},
+      {"steps", executable->steps().size()},
+      {"arena_bytes", executable->memory().arena}};
+  if (steps) row["step_us"] = measure_steps(*executable, *context);
+  return row;
 }
 
 int run(int argc, char** argv) {
@@ -89,6 +104,8 @@ int run(int argc, char** argv) {
   app.add_option("MODEL", models, "Plans, checkpoints or architectures")->required();
   app.add_option("--batch", batches)->delimiter(',');
   app.add_option("--precision", precisions)->delimiter(',');
+  bool steps = false;
+  app.add_flag("--steps", steps, "Also what each step adds to a graph");
   app.add_option("--json", json, "File to write");
   CLI11_PARSE(app, argc, argv);
   if (const auto refusal = cuda_backend()->available()) {
@@ -99,7 +116,8 @@ int run(int argc, char** argv) {
   for (const std::string& model : models) {
     const Plan plan = open(model);
     for (const std::string& precision : precisions)
-      for (const int64_t batch : batches) rows.push_back(measure_case(plan, batch, precision));
+      for (const int64_t batch : batches)
+        rows.push_back(measure_case(plan, batch, precision, steps));
   }
   const nlohmann::ordered_json report{{"machine", cuda_backend()->machine()}, {"rows", rows}};
   if (!json.empty()) std::ofstream(json) << report.dump(1) << "\n";

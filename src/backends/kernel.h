@@ -48,12 +48,18 @@ struct Section {
   bool product = false;          ///< a matrix product: compared with the peak of those
 };
 
+/// Bytes rounded up, so that what lies behind them is aligned for every kernel.
+constexpr size_t aligned_bytes(size_t bytes) { return (bytes + 63) / 64 * 64; }
+
 /// One op at one shape, ready to run: everything that can be decided has been decided. Immutable,
 /// so that threads may share it; run() neither allocates nor throws.
 class Kernel {
  public:
   virtual ~Kernel() = default;
   virtual size_t scratch_bytes() const { return 0; }
+  /// Bytes that it may write from aligned_bytes() of its first result on: they live as long as the
+  /// result, for kernels of the same backend that read it.
+  virtual size_t tail_bytes() const { return 0; }
   /// The operand whose memory the first result may take when nobody else reads it, or -1.
   virtual int in_place_operand() const { return -1; }
   /// The phases that run() marks on its team, by number; empty when it is all one. The last one

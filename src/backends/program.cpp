@@ -186,6 +186,8 @@ class ProgramBuilder {
           choices_[i].kernel ? shareable_buffer(node, *choices_[i].kernel, step) : -1;
       for (size_t k = 0; k < node.outputs.size(); ++k)
         if (node.outputs[k] != kAbsent) assign_buffer(node.outputs[k], step, k == 0 ? shared : -1);
+      if (choices_[i].kernel && choices_[i].kernel->tail_bytes() > 0)
+        add_tail(node.outputs[0], choices_[i].kernel->tail_bytes());
     }
   }
 
@@ -203,6 +205,11 @@ class ProgramBuilder {
     buffers_.push_back({{type_bytes(types_[out]), step, last},
                         external,
                         external ? static_cast<size_t>(bound_output_[out]) : 0});
+  }
+
+  void add_tail(ValueId id, size_t tail) {
+    size_t& bytes = buffers_[static_cast<size_t>(buffer_[static_cast<size_t>(id)])].life.bytes;
+    bytes = std::max(bytes, aligned_bytes(type_bytes(types_[static_cast<size_t>(id)])) + tail);
   }
 
   int shareable_buffer(const Node& node, const Kernel& kernel, int step) const {

@@ -2,6 +2,7 @@
 
 #include "backends/cuda/impls.h"
 #include "backends/cuda/product.h"
+#include "backends/cuda/row_sums.h"
 
 namespace vitro::cuda {
 namespace {
@@ -29,7 +30,7 @@ std::optional<Refusal> can_run(const OpContext& op) {
 }
 
 /// y = x + proj(attention(qkv(layer_norm(x)))) in three launches.
-class AttentionBlockLaunches final : public Kernel {
+class AttentionBlockLaunches final : public Kernel, public LeavesRowSums, public ReadsRowSums {
  public:
   enum Phase { kQkv, kCore, kProj };
   explicit AttentionBlockLaunches(const OpContext& op)
@@ -39,6 +40,10 @@ class AttentionBlockLaunches final : public Kernel {
                               {true, op.node.as<AttentionBlockAttrs>().eps, false})),
         proj_(op, product_args(op, 3, 4, num_rows(op.input(0)))) {}
   int in_place_operand() const override { return 0; }
+  int row_parts() const override { return proj_.result_parts(); }
+  void leave_row_sums() override { leaves_row_sums_ = true; }
+  void read_row_sums(int parts) override { qkv_.read_row_sums(parts); }
+  size_t tail_bytes() const override { return proj_.result_sums_bytes(); }
   size_t scratch_bytes() const override {
     return aligned_bytes(qkv_.result_bytes()) + proj_.result_bytes();
   }
@@ -52,20 +57,23 @@ class AttentionBlockLaunches final : public Kernel {
     const Launch launch = launch_of(args);
     std::byte* context = args.scratch + aligned_bytes(qkv_.result_bytes());
     lane_of(args).begin_section(kQkv);
-    qkv_.run(args.inputs[0], nullptr, args.scratch, launch);
+    qkv_.run(args.inputs[0], nullptr, args.scratch, launch,
+             row_sums_behind(args.inputs[0], proj_.result_bytes()));
     lane_of(args).begin_section(kCore);
     AttentionArgs core = core_;
     core.qkv = args.scratch;
     core.context = context;
     attention(core, variant_, launch);
     lane_of(args).begin_section(kProj);
-    proj_.run(context, args.inputs[0], args.outputs[0], launch);
+    proj_.run(context, args.inputs[0], args.outputs[0], launch, nullptr,
+              leaves_row_sums_ ? row_sums_behind(args.outputs[0], proj_.result_bytes()) : nullptr);
   }
 
  private:
   AttentionArgs core_;
   AttentionVariant variant_;
   Product qkv_, proj_;
+  bool leaves_row_sums_ = false;
 };
 
 }  // namespace

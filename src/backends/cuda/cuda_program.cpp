@@ -133,13 +133,30 @@ class CudaContext final : public Context {
     if (!graph_ || moved) graph_.capture(lane_.stream(), [this] { enqueue(); });
   }
 
-  double replay_microseconds(int replays) {
+  double replay_microseconds(int replays) { return microseconds(graph_, replays); }
+
+  std::vector<double> step_microseconds(int replays) {
+    const DeviceScope scope(program_.device);
+    std::vector<double> marginal;
+    double before = 0;
+    for (size_t steps = 1; steps <= program_.steps->sequence.size(); ++steps) {
+      Graph graph;
+      graph.capture(lane_.stream(), [&] { enqueue(steps); });
+      microseconds(graph, 2);
+      const double all = microseconds(graph, replays);
+      marginal.push_back(all - std::exchange(before, all));
+    }
+    return marginal;
+  }
+
+ private:
+  double microseconds(const Graph& graph, int replays) {
     const DeviceScope scope(program_.device);
     cudaEvent_t begin = nullptr, end = nullptr;
     check_cuda(cudaEventCreate(&begin), "an event");
     check_cuda(cudaEventCreate(&end), "an event");
     check_cuda(cudaEventRecord(begin, lane_.stream()), "an event");
-    for (int i = 0; i < replays; ++i) graph_.launch(lane_.stream());
+    for (int i = 0; i < replays; ++i) graph.launch(lane_.stream());
     check_cuda(cudaEventRecord(end, lane_.stream()), "an event");
     lane_.wait();
     float milliseconds = 0;
@@ -149,7 +166,6 @@ class CudaContext final : public Context {
     return 1000.0 * milliseconds / replays;
   }
 
- private:
   Launch launch() const { return {lane_.stream(), true}; }
 
   /// Between any two kinds of memory.
@@ -161,9 +177,13 @@ class CudaContext final : public Context {
   }
 
   void enqueue() {
-    cast_inputs();
-    for (size_t s = 0; s < program_.steps->sequence.size(); ++s) run_step(s);
+    enqueue(program_.steps->sequence.size());
     cast_outputs();
+  }
+  /// The first steps alone.
+  void enqueue(size_t steps) {
+    cast_inputs();
+    for (size_t s = 0; s < steps; ++s) run_step(s);
   }
 
   void cast_inputs() const {
@@ -276,6 +296,10 @@ std::unique_ptr<Executable> make_cuda_executable(CudaProgram program) {
 
 double replay_microseconds(Context& context, int replays) {
   return static_cast<CudaContext&>(context).replay_microseconds(replays);
+}
+
+std::vector<double> step_microseconds(Context& context, int replays) {
+  return static_cast<CudaContext&>(context).step_microseconds(replays);
 }
 
 }  // namespace vitro::cuda

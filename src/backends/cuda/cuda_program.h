@@ -22,4 +22,7 @@ std::unique_ptr<Executable> make_cuda_executable(CudaProgram program);
 /// of an executable of this backend, has run, and nobody uses it.
 double replay_microseconds(Context& context, int replays);
 
+/// The same by step: what each adds to a graph of the steps before it.
+std::vector<double> step_microseconds(Context& context, int replays);
+
 }  // namespace vitro::cuda

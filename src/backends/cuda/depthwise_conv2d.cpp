@@ -2,11 +2,12 @@
 
 #include "backends/cuda/impls.h"
 #include "backends/cuda/operands.h"
+#include "backends/cuda/row_sums.h"
 
 namespace vitro::cuda {
 namespace {
 
-class DepthwiseConv2dKernel final : public Kernel {
+class DepthwiseConv2dKernel final : public Kernel, public LeavesRowSums {
  public:
   explicit DepthwiseConv2dKernel(const OpContext& op) {
     const auto& attrs = op.node.as<Conv2dAttrs>();
@@ -22,15 +23,29 @@ class DepthwiseConv2dKernel final : public Kernel {
     args_.pad_top = static_cast<int>(attrs.pad[0]);
     args_.pad_left = static_cast<int>(attrs.pad[1]);
   }
+  int row_parts() const override { return depthwise_conv2d_result_parts(args_); }
+  void leave_row_sums() override { leaves_row_sums_ = true; }
+  size_t tail_bytes() const override {
+    return pixels() * static_cast<size_t>(row_parts()) * sizeof(float2);
+  }
   void run(const KernelArgs& args) const override {
     DepthwiseConv2dArgs conv_args = args_;
+    if (leaves_row_sums_)
+      conv_args.result_sums = row_sums_behind(
+          args.outputs[0], pixels() * static_cast<size_t>(args_.c) * element_size(args_.element));
     conv_args.x = args.inputs[0];
     conv_args.y = args.outputs[0];
     depthwise_conv2d(conv_args, launch_of(args));
   }
 
  private:
+  size_t pixels() const {
+    return static_cast<size_t>(args_.n) * static_cast<size_t>(args_.oh) *
+           static_cast<size_t>(args_.ow);
+  }
+
   DepthwiseConv2dArgs args_;
+  bool leaves_row_sums_ = false;
 };
 
 }  // namespace

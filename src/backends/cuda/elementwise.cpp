@@ -63,7 +63,9 @@ class BinaryKernel final : public Kernel {
 }  // namespace
 
 const Impl kGelu{"cuda:gelu", is_gelu, make_kernel<GeluKernel>};
-const Impl kAdd{"cuda:add", is_binary<BinaryFunction::Add>, make_kernel<BinaryKernel<BinaryOp::Add>>};
-const Impl kMul{"cuda:mul", is_binary<BinaryFunction::Mul>, make_kernel<BinaryKernel<BinaryOp::Mul>>};
+const Impl kAdd{"cuda:add", is_binary<BinaryFunction::Add>,
+                make_kernel<BinaryKernel<BinaryOp::Add>>};
+const Impl kMul{"cuda:mul", is_binary<BinaryFunction::Mul>,
+                make_kernel<BinaryKernel<BinaryOp::Mul>>};
 
 }  // namespace vitro::cuda

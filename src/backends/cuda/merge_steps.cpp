@@ -6,6 +6,7 @@
 #include "backends/cuda/conv2d.h"
 #include "backends/cuda/impls.h"
 #include "backends/cuda/movement.h"
+#include "backends/cuda/row_sums.h"
 
 namespace vitro::cuda {
 namespace {
@@ -61,6 +62,19 @@ bool merge_norm(Program& program, size_t step) {
   return true;
 }
 
+/// A norm in the step behind `step` reads the sums that `step` leaves of its rows.
+void link_row_sums(Program& program, size_t step) {
+  if (step + 1 >= program.sequence.size()) return;
+  Step &first = program.sequence[step], &second = program.sequence[step + 1];
+  auto* leaves = dynamic_cast<LeavesRowSums*>(first.kernel.get());
+  auto* reads = dynamic_cast<ReadsRowSums*>(second.kernel.get());
+  if (!leaves || !reads || leaves->row_parts() == 0 ||
+      !same_place(first.outputs[0], second.inputs[0]))
+    return;
+  leaves->leave_row_sums();
+  reads->read_row_sums(leaves->row_parts());
+}
+
 }  // namespace
 
 bool only_next_reads(const Program& program, size_t step) {
@@ -106,6 +120,7 @@ std::vector<bool> merge_steps(Program& program) {
     reads_images.push_back(merge_transpose(program, step));
     merge_norm(program, step);
   }
+  for (size_t step = 0; step < program.sequence.size(); ++step) link_row_sums(program, step);
   return reads_images;
 }
 

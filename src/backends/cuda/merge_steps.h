@@ -10,9 +10,9 @@ bool only_next_reads(const Program& program, size_t step);
 /// Removes a step whose work another one has taken over, and what the arena held for it alone.
 void erase_step(Program& program, size_t step);
 
-/// Lets convolutions do what is around them: the transpose of the images before the first one, and
-/// a layer norm of the result. Returns by step whether it reads the caller's images as they are,
-/// float32 [n, c, h, w].
+/// Lets convolutions do what is around them, the transpose of the images before the first one and a
+/// layer norm of the result, and norms read what the steps before them know (row_sums.h). Returns
+/// by step whether it reads the caller's images as they are, float32 [n, c, h, w].
 std::vector<bool> merge_steps(Program& program);
 
 }  // namespace vitro::cuda

@@ -2,6 +2,7 @@
 
 #include "backends/cuda/impls.h"
 #include "backends/cuda/product.h"
+#include "backends/cuda/row_sums.h"
 
 namespace vitro::cuda {
 namespace {
@@ -59,7 +60,7 @@ class MlpFused final : public Kernel {
 };
 
 /// y = x + fc2(hidden), hidden = gelu(fc1(x')): norm, activation and sum inside of the products.
-class MlpProducts final : public Kernel {
+class MlpProducts final : public Kernel, public LeavesRowSums, public ReadsRowSums {
  public:
   enum Phase { kFc1, kFc2 };
   explicit MlpProducts(const OpContext& op)
@@ -69,18 +70,25 @@ class MlpProducts final : public Kernel {
         fc2_(op, product_args(op, 3, 4, num_rows(op.input(0)))) {}
   int in_place_operand() const override { return 0; }
   size_t scratch_bytes() const override { return fc1_.result_bytes(); }
+  int row_parts() const override { return fc2_.result_parts(); }
+  void leave_row_sums() override { leaves_row_sums_ = true; }
+  void read_row_sums(int parts) override { fc1_.read_row_sums(parts); }
+  size_t tail_bytes() const override { return fc2_.result_sums_bytes(); }
   std::vector<Section> sections() const override {
     return {{"fc1", fc1_.flops(), {0, 1, 2}, true}, {"fc2", fc2_.flops(), {3, 4}, true}};
   }
   void run(const KernelArgs& args) const override {
     lane_of(args).begin_section(kFc1);
-    fc1_.run(args.inputs[0], nullptr, args.scratch, launch_of(args));
+    fc1_.run(args.inputs[0], nullptr, args.scratch, launch_of(args),
+             row_sums_behind(args.inputs[0], fc2_.result_bytes()));
     lane_of(args).begin_section(kFc2);
-    fc2_.run(args.scratch, args.inputs[0], args.outputs[0], launch_of(args));
+    fc2_.run(args.scratch, args.inputs[0], args.outputs[0], launch_of(args), nullptr,
+             leaves_row_sums_ ? row_sums_behind(args.outputs[0], fc2_.result_bytes()) : nullptr);
   }
 
  private:
   Product fc1_, fc2_;
+  bool leaves_row_sums_ = false;
 };
 
 }  // namespace

@@ -21,8 +21,17 @@ LinearArgs product_args(const OpContext& op, size_t weight, size_t bias, int m,
   return args;
 }
 
-Product::Product(const OpContext& op, LinearArgs args)
-    : args_(args),
-      tile_(choose_linear_tile(args, device_of(op).num_sms, device_of(op).capability)) {}
+Product::Product(const OpContext& op, LinearArgs args) : args_(args), device_(device_of(op)) {
+  choose_tile();
+}
+
+void Product::choose_tile() {
+  tile_ = choose_linear_tile(args_, device_.num_sms, device_.capability);
+}
+
+void Product::read_row_sums(int parts) {
+  args_.row_parts = parts;
+  choose_tile();
+}
 
 }  // namespace vitro::cuda

@@ -21,12 +21,24 @@ class Product {
  public:
   explicit Product(const OpContext& op, LinearArgs args);
 
-  void run(const void* x, const void* residual, void* y, const Launch& launch) const {
+  /// `row_sums` of x after read_row_sums(); `result_sums` of y, or null.
+  void run(const void* x, const void* residual, void* y, const Launch& launch,
+           const float2* row_sums = nullptr, float2* result_sums = nullptr) const {
     LinearArgs args = args_;
     args.x = x;
     args.residual = residual;
     args.y = y;
+    args.row_sums = row_sums;
+    args.result_sums = result_sums;
     linear(args, tile_, launch);
+  }
+  /// From here on run() is given the sums of so many parts of each row of x.
+  void read_row_sums(int parts);
+  /// Parts of each row of y that it can leave sums of; 0: none.
+  int result_parts() const { return linear_result_parts(args_.n, tile_); }
+  /// Bytes of those sums.
+  size_t result_sums_bytes() const {
+    return static_cast<size_t>(args_.m) * static_cast<size_t>(result_parts()) * sizeof(float2);
   }
   double flops() const { return 2.0 * args_.m * args_.n * args_.k; }
   /// Bytes of y.
@@ -36,11 +48,11 @@ class Product {
   }
 
  private:
+  void choose_tile();
+
   LinearArgs args_;
+  const DeviceInfo& device_;
   int tile_;
 };
-
-/// Bytes rounded up, so that what lies behind them in a scratch is aligned for every kernel.
-inline size_t aligned_bytes(size_t bytes) { return (bytes + 63) / 64 * 64; }
 
 }  // namespace vitro::cuda

@@ -40,7 +40,9 @@ class ReduceKernel final : public Kernel {
 
 }  // namespace
 
-const Impl kReduceMean{"cuda:reduce_mean", can_run<ReduceFunction::Mean>, make_kernel<ReduceKernel<ReduceOp::Mean>>};
-const Impl kReduceMax{"cuda:reduce_max", can_run<ReduceFunction::Max>, make_kernel<ReduceKernel<ReduceOp::Max>>};
+const Impl kReduceMean{"cuda:reduce_mean", can_run<ReduceFunction::Mean>,
+                       make_kernel<ReduceKernel<ReduceOp::Mean>>};
+const Impl kReduceMax{"cuda:reduce_max", can_run<ReduceFunction::Max>,
+                      make_kernel<ReduceKernel<ReduceOp::Max>>};
 
 }  // namespace vitro::cuda

@@ -1,7 +1,7 @@
 #include "backends/cuda/kernels/conv2d.h"
 
 #include "backends/cuda/device_test.h"
-#include "backends/cuda/kernels/linear_mma.h"
+#include "backends/cuda/kernels/linear.h"
 #include "backends/cuda/product_reference.h"
 
 namespace vitro::cuda {
@@ -61,15 +61,15 @@ int expect_conv2d(Conv2dArgs a, Element element, bool tf32, bool norm) {
   if (norm) a.gamma = dgamma.floats(), a.beta = dbeta.floats();
   const std::vector<double> expected = reference(a, x, weight, bias, gamma, beta);
   int ran = 0;
-  for (int tile = -1; tile < kMmaTileCount; ++tile) {
+  for (int tile = 0; tile < static_cast<int>(linear_tiles().size()); ++tile) {
     if (conv2d_refusal(a, tile, compute_capability()) != nullptr) continue;
-    ran += tile >= 0;
+    ran += tile > 0;
     expect_result(
         fmt::format("{} {}{} c {} o {} kernel {} norm {}",
-                    tile < 0 ? "scalar" : kMmaTiles[tile].name, element_name(element),
+                    linear_tiles()[static_cast<size_t>(tile)].name, element_name(element),
                     tf32 ? " tf32" : "", a.c, a.o, a.kh, norm),
         y, [&](const Launch& launch) { conv2d(a, tile, launch); }, expected,
-        tf32 && tile >= 0 ? kCudaTf32 : tolerance_of(element));
+        tf32 && tile > 0 ? kCudaTf32 : tolerance_of(element));
   }
   return ran;
 }
@@ -105,9 +105,9 @@ TEST_F(Conv2dTest, AnyKernelStrideAndPadding) {
 // Without a GPU.
 TEST(Conv2dChoice, TilesWhereWindowsDoNotOverlap) {
   Conv2dArgs a = patches(true, 1, 224, 3, 64, 4);
-  EXPECT_GE(choose_conv2d_tile(a, 132, 90), 0);
+  EXPECT_GT(choose_conv2d_tile(a, 132, 90), 0);
   a.kh = 3;
-  EXPECT_EQ(choose_conv2d_tile(a, 132, 90), -1);
+  EXPECT_EQ(choose_conv2d_tile(a, 132, 90), 0);
 }
 
 }  // namespace

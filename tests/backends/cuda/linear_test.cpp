@@ -83,6 +83,21 @@ TEST_P(LinearTest, EveryEndInEveryType) {
     }
 }
 
+/// Blocks that take several tiles, of the same rows and of others.
+TEST_P(LinearTest, MoreTilesThanMultiprocessors) {
+  if (shape().kind != LinearKind::Wgmma) GTEST_SKIP() << "a block of these has one tile";
+  for (const Case& c : {Case{17000, 136, 192, false, true, true, true},
+                        Case{120000, 64, 256, false, false, false, true},
+                        Case{3000, 960, 64, false, false, false, true}}) {
+    Product product(c, Element::Float16, false);
+    if (linear_refusal(product.args, tile(), compute_capability()) != nullptr) continue;
+    expect_result(
+        fmt::format("{} m {} n {} k {} norm {}", shape().name, c.m, c.n, c.k, c.layer_norm),
+        product.y, [&](const Launch& launch) { linear(product.args, tile(), launch); },
+        product.reference(), kCudaFloat16);
+  }
+}
+
 TEST_P(LinearTest, ARowDoesNotDependOnTheOthers) {
   for (const Element element : {Element::Float16, Element::Float32}) {
     Product product({150, 320, 320, true, true, true, true}, element, true);
@@ -125,6 +140,37 @@ INSTANTIATE_TEST_SUITE_P(Tiles, LinearTest,
                          [](const auto& test) {
                            return std::string(linear_tiles()[static_cast<size_t>(test.param)].name);
                          });
+
+/// A norm from sums that another product left, and that one's sums.
+TEST_P(LinearTest, SumsOfRows) {
+  for (const Element element : {Element::Float16, Element::BFloat16, Element::Float32})
+    for (const Case& c : {Case{197, 136, 320, true, true, false, true},
+                          Case{17000, 64, 72, true, false, true, true}}) {
+      Product product(c, element, true);
+      // What leaves them: x = x * identity, so that its rows are those of the product.
+      LinearArgs identity = product.args;
+      std::vector<float> ones(static_cast<size_t>(c.k) * c.k, 0.0f);
+      for (int i = 0; i < c.k; ++i) ones[static_cast<size_t>(i) * c.k + i] = 1.0f;
+      const DeviceTensor weight(element, ones);
+      DeviceTensor x(element, int64_t{c.m} * c.k);
+      identity.layer_norm = identity.gelu = false, identity.residual = nullptr;
+      identity.bias = nullptr, identity.weight = weight.data(), identity.y = x.data();
+      identity.n = c.k;
+      const int parts = linear_result_parts(c.k, tile());
+      if (parts == 0 || linear_refusal(identity, tile(), compute_capability()) != nullptr) continue;
+      DeviceTensor sums(Element::Float32, int64_t{c.m} * parts * 2);
+      identity.result_sums = reinterpret_cast<float2*>(sums.data());
+      linear(identity, tile(), {});
+      product.args.x = x.data();
+      product.args.row_sums = reinterpret_cast<const float2*>(sums.data());
+      product.args.row_parts = parts;
+      ASSERT_EQ(linear_refusal(product.args, tile(), compute_capability()), nullptr);
+      expect_result(
+          fmt::format("{} {} m {} n {} k {}", shape().name, element_name(element), c.m, c.n, c.k),
+          product.y, [&](const Launch& launch) { linear(product.args, tile(), launch); },
+          product.reference(), element == Element::Float32 ? kCudaTf32 : tolerance_of(element));
+    }
+}
 
 class LinearAnyTest : public DeviceTest {};
 

@@ -8,6 +8,7 @@
 #include "backends/cuda/kernels/linear_cost.h"
 #include "backends/cuda/kernels/linear_mma.h"
 #include "backends/cuda/kernels/linear_scalar.cuh"
+#include "backends/cuda/kernels/linear_wgmma.h"
 
 namespace vitro::cuda {
 namespace {
@@ -36,12 +37,60 @@ struct WindowReader {
 
 /// True when a cluster of at most eight blocks holds whole rows of results and normalises them;
 /// else a kernel of its own does.
-bool holds_rows(const Conv2dArgs& a, const MmaTile& tile, int capability) {
+bool holds_rows(const Conv2dArgs& a, const LinearTile& tile, int capability) {
   const int blocks = a.o / tile.block_n;
-  return a.o % tile.block_n == 0 && blocks <= (capability >= 90 ? 8 : 1);
+  return tile.kind == LinearKind::Mma && a.o % tile.block_n == 0 &&
+         blocks <= (capability >= 90 ? 8 : 1);
 }
 
 RowSource source_of(const Conv2dArgs& a) { return a.image ? RowSource::Image : RowSource::Patches; }
+
+const LinearTile& tile_of(int tile) { return linear_tiles()[static_cast<size_t>(tile)]; }
+
+WgmmaWindows windows_of(const Conv2dArgs& a) {
+  return {a.n, a.h, a.w, a.c, a.oh, a.ow, a.stride_x};
+}
+
+const char* wgmma_conv_refusal(const Conv2dArgs& a, int capability) {
+  if (capability != 90) return "wgmma asks for sm_90";
+  if (a.element == Element::Float32) return "wgmma tiles are for 16 bits";
+  if (a.image) return "wgmma tiles do not read images";
+  return wgmma_refusal(windows_of(a));
+}
+
+void conv2d_scalar(const Conv2dArgs& a, const Launch& launch) {
+  LinearArgs p;
+  p.element = a.element;
+  p.weight = a.weight, p.bias = a.bias, p.y = a.y;
+  p.m = a.n * a.oh * a.ow, p.n = a.o, p.k = a.kh * a.kw * a.c;
+  with_element(a.element, [&](auto tag) {
+    using T = typename decltype(tag)::type;
+    launch_scalar<T>(p, WindowReader<T>{a}, launch);
+  });
+}
+
+void conv2d_wgmma(const Conv2dArgs& a, int tile, const Launch& launch) {
+  LinearArgs p;
+  p.element = a.element;
+  p.x = a.x, p.weight = a.weight, p.bias = a.bias, p.y = a.y;
+  p.m = a.n * a.oh * a.ow, p.n = a.o, p.k = a.kh * a.kw * a.c;
+  const WgmmaWindows windows = windows_of(a);
+  linear_wgmma(p, tile - kFirstWgmmaTile, launch, &windows);
+}
+
+/// With the norm of the results in the same launch, or without.
+void conv2d_mma(const Conv2dArgs& a, int tile, bool norm, const Launch& launch) {
+  MmaArgs p{};
+  p.x = a.x, p.weight = a.weight, p.bias = a.bias, p.y = a.y;
+  if (norm) p.gamma = a.gamma, p.beta = a.beta;
+  p.m = a.n * a.oh * a.ow, p.n = a.o, p.k = a.kh * a.kw * a.c;
+  p.eps = a.eps;
+  p.out_h = a.oh, p.out_w = a.ow, p.stride = a.stride_x;
+  p.image_size = static_cast<int64_t>(a.h) * a.w * a.c;
+  p.line_size = static_cast<int64_t>(a.w) * (a.image ? 1 : a.c);
+  p.channels = a.c;
+  launch_mma(a.element, tile - kFirstMmaTile, source_of(a), p, launch);
+}
 
 void normalize_result(const Conv2dArgs& a, const Launch& launch) {
   layer_norm(
@@ -52,10 +101,12 @@ void normalize_result(const Conv2dArgs& a, const Launch& launch) {
 }  // namespace
 
 const char* conv2d_refusal(const Conv2dArgs& a, int tile, int capability) {
-  if (tile < -1 || tile >= kMmaTileCount) return "there is no tile of this index";
+  if (tile < 0 || tile >= static_cast<int>(linear_tiles().size()))
+    return "there is no tile of this index";
   if (a.n < 1 || a.h < 1 || a.w < 1 || a.c < 1 || a.oh < 1 || a.ow < 1 || a.o < 1)
     return "an extent is below 1";
-  if (tile < 0) return nullptr;
+  const LinearKind kind = tile_of(tile).kind;
+  if (kind == LinearKind::Scalar) return nullptr;
   if (capability < 80) return "the tensor cores' tiles ask for sm_80";
   if (a.kh != a.stride_y || a.kw != a.stride_x || a.kh != a.kw || a.pad_top != 0 || a.pad_left != 0)
     return "tiles are for square kernel = stride without padding";
@@ -72,22 +123,22 @@ const char* conv2d_refusal(const Conv2dArgs& a, int tile, int capability) {
        {a.x, a.weight, static_cast<const void*>(a.y), static_cast<const void*>(a.bias),
         static_cast<const void*>(a.gamma), static_cast<const void*>(a.beta)})
     if (!aligned_16(pointer)) return "a pointer is not 16-byte aligned";
-  if (mma_shared_bytes(a.element, tile, source_of(a), a.kh * a.kw * a.c) >
+  if (kind == LinearKind::Wgmma) return wgmma_conv_refusal(a, capability);
+  if (mma_shared_bytes(a.element, tile - kFirstMmaTile, source_of(a), a.kh * a.kw * a.c) >
       shared_memory_limit(capability))
     return "the windows do not fit shared memory";
   return nullptr;
 }
 
 int choose_conv2d_tile(const Conv2dArgs& a, int num_sms, int capability) {
-  int best = -1;
+  int best = 0;
   double least = std::numeric_limits<double>::infinity();
   const int slabs = (a.kh * a.kw * a.c * (a.element == Element::Float32 ? 4 : 2) + 127) / 128;
-  for (int i = 0; i < kMmaTileCount; ++i) {
+  for (int i = 1; i < static_cast<int>(linear_tiles().size()); ++i) {
     if (conv2d_refusal(a, i, capability) != nullptr) continue;
-    const MmaTile& tile = kMmaTiles[i];
+    const LinearTile& tile = tile_of(i);
     const int m = a.n * a.oh * a.ow;
-    double cycles = expected_cycles({LinearKind::Mma, tile.block_m, tile.block_n, tile.stages}, m,
-                                    a.o, slabs, num_sms);
+    double cycles = expected_cycles(tile, m, a.o, slabs, num_sms);
     if (a.gamma != nullptr) {
       // Two barriers of a cluster, or one kernel more that reads and writes the results.
       const bool there = holds_rows(a, tile, capability);
@@ -100,37 +151,25 @@ int choose_conv2d_tile(const Conv2dArgs& a, int num_sms, int capability) {
 }
 
 void conv2d(const Conv2dArgs& a, int tile, const Launch& launch) {
-  if (const char* refusal = conv2d_refusal(a, tile, compute_capability()))
+  const int capability = compute_capability();
+  if (const char* refusal = conv2d_refusal(a, tile, capability))
     throw std::invalid_argument("conv2d of kernel " + std::to_string(a.kh) + "x" +
                                 std::to_string(a.kw) + ", " + std::to_string(a.c) + " to " +
                                 std::to_string(a.o) + " channels on tile " + std::to_string(tile) +
                                 ": " + refusal);
-  const int m = a.n * a.oh * a.ow, k = a.kh * a.kw * a.c;
-  if (tile < 0) {
-    LinearArgs p;
-    p.element = a.element;
-    p.weight = a.weight, p.bias = a.bias, p.y = a.y;
-    p.m = m, p.n = a.o, p.k = k;
-    with_element(a.element, [&](auto tag) {
-      using T = typename decltype(tag)::type;
-      launch_scalar<T>(p, WindowReader<T>{a}, launch);
-    });
-    if (a.gamma != nullptr) normalize_result(a, launch);
-    return;
+  const bool norm_there = a.gamma != nullptr && holds_rows(a, tile_of(tile), capability);
+  switch (tile_of(tile).kind) {
+    case LinearKind::Scalar:
+      conv2d_scalar(a, launch);
+      break;
+    case LinearKind::Mma:
+      conv2d_mma(a, tile, norm_there, launch);
+      break;
+    case LinearKind::Wgmma:
+      conv2d_wgmma(a, tile, launch);
+      break;
   }
-  const bool normalize_there =
-      a.gamma != nullptr && holds_rows(a, kMmaTiles[tile], compute_capability());
-  MmaArgs p{};
-  p.x = a.x, p.weight = a.weight, p.bias = a.bias, p.y = a.y;
-  if (normalize_there) p.gamma = a.gamma, p.beta = a.beta;
-  p.m = m, p.n = a.o, p.k = k;
-  p.eps = a.eps;
-  p.out_h = a.oh, p.out_w = a.ow, p.stride = a.stride_x;
-  p.image_size = static_cast<int64_t>(a.h) * a.w * a.c;
-  p.line_size = static_cast<int64_t>(a.w) * (a.image ? 1 : a.c);
-  p.channels = a.c;
-  launch_mma(a.element, tile, source_of(a), p, launch);
-  if (a.gamma != nullptr && !normalize_there) normalize_result(a, launch);
+  if (a.gamma != nullptr && !norm_there) normalize_result(a, launch);
 }
 
 }  // namespace vitro::cuda

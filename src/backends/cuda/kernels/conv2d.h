@@ -25,9 +25,9 @@ struct Conv2dArgs {
   int kh = 1, kw = 1, stride_y = 1, stride_x = 1, pad_top = 0, pad_left = 0;
 };
 
-/// The tile of tensor-core products (an index of kMmaTiles, linear_mma.h) that a model of the time
-/// expects to be fastest, or -1 for the product on FFMA that takes any kernel, stride and padding.
-/// Tiles are for windows that do not overlap (kernel = stride, no padding).
+/// The tile of linear_tiles() that a model of the time expects to be fastest. The first, on FFMA,
+/// takes any kernel, stride and padding; the others windows that do not overlap (kernel = stride,
+/// no padding).
 int choose_conv2d_tile(const Conv2dArgs& args, int num_sms, int capability);
 
 /// Why `tile` cannot run these arguments on a GPU of compute capability `capability` (90 for 9.0),

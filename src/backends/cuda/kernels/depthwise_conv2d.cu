@@ -1,5 +1,7 @@
 #include "backends/cuda/kernels/depthwise_conv2d.h"
 
+#include <stdexcept>
+
 #include "backends/cuda/kernels/element.cuh"
 #include "backends/cuda/kernels/ptx.cuh"
 
@@ -46,14 +48,14 @@ __global__ void __launch_bounds__(kMaxThreads, kMinCtas)
   __syncthreads();
   wait_for_previous();
   allow_next();
-  if (!active) return;
+  if (!active && args.result_sums == nullptr) return;
 
   const T* x = static_cast<const T*>(args.x) +
                static_cast<int64_t>(image) * args.h * args.w * args.c + group * 8;
 #pragma unroll
   for (int a = 0; a < K; ++a) {
     const int row = y + a - args.pad_top;
-    const bool row_inside = row >= 0 && row < args.h;
+    const bool row_inside = active && row >= 0 && row < args.h;
     Eight<T> pixels[P + K - 1];
 #pragma unroll
     for (int i = 0; i < P + K - 1; ++i) {
@@ -83,8 +85,18 @@ __global__ void __launch_bounds__(kMaxThreads, kMinCtas)
   T* out = static_cast<T*>(args.y) +
            ((static_cast<int64_t>(image) * args.oh + y) * args.ow + x0) * args.c + group * 8;
 #pragma unroll
-  for (int p = 0; p < P; ++p)
-    if (x0 + p < args.ow) Eight<T>::store(out + static_cast<int64_t>(p) * args.c, acc[p]);
+  for (int p = 0; p < P; ++p) {
+    const bool inside = active && x0 + p < args.ow;
+    if (inside) Eight<T>::store(out + static_cast<int64_t>(p) * args.c, acc[p]);
+    if (args.result_sums == nullptr) continue;
+    float2 all{};
+    if (inside)
+#pragma unroll
+      for (int e = 0; e < 8; ++e) all.x += acc[p][e], all.y = fmaf(acc[p][e], acc[p][e], all.y);
+    all.x = sum_lanes<kGroups>(all.x), all.y = sum_lanes<kGroups>(all.y);
+    const int64_t pixel = (static_cast<int64_t>(image) * args.oh + y) * args.ow + x0 + p;
+    if (inside && lane_group == 0) args.result_sums[pixel * gridDim.y + blockIdx.y] = all;
+  }
 }
 
 template <typename T>
@@ -136,14 +148,25 @@ void launch_longest_strips(const DepthwiseConv2dArgs& args, const Launch& launch
   launch_strips<T, K, 1>(args, launch);
 }
 
+bool is_strip_shape(const DepthwiseConv2dArgs& a) {
+  return a.kh == a.kw && (a.kh == 3 || a.kh == 5) && a.stride_y == 1 && a.stride_x == 1;
+}
+
 }  // namespace
+
+int depthwise_conv2d_result_parts(const DepthwiseConv2dArgs& args) {
+  return args.c % 8 == 0 && is_strip_shape(args) ? (args.c / 8 + kGroups - 1) / kGroups : 0;
+}
 
 void depthwise_conv2d(const DepthwiseConv2dArgs& args, const Launch& launch) {
   const int64_t count = static_cast<int64_t>(args.n) * args.oh * args.ow * args.c;
   if (count == 0) return;
   const bool eights = args.c % 8 == 0 && aligned_16(args.x) && aligned_16(args.y) &&
                       aligned_16(args.weight) && aligned_16(args.bias);
-  const bool strips = eights && args.kh == args.kw && args.stride_y == 1 && args.stride_x == 1;
+  const bool strips = eights && is_strip_shape(args);
+  if (!strips && args.result_sums != nullptr)
+    throw std::invalid_argument(
+        "depthwise_conv2d leaves sums of rows only where it works on strips");
   with_element(args.element, [&](auto tag) {
     using T = typename decltype(tag)::type;
     if (strips && args.kh == 3) return launch_longest_strips<T, 3>(args, launch);

@@ -9,10 +9,10 @@ namespace vitro::cuda {
 void check_cuda(cudaError_t status, const char* what) {
   if (status == cudaSuccess) return;
   const bool memory = status == cudaErrorMemoryAllocation;
-  fail_hint(memory ? ErrorCode::OutOfMemory : ErrorCode::DeviceError,
-            memory ? "try a smaller batch or size, or see 'nvidia-smi' for what else is on the GPU"
-                   : "",
-            "{}: {}: {}", what, cudaGetErrorName(status), cudaGetErrorString(status));
+  fail_hint(
+      memory ? ErrorCode::OutOfMemory : ErrorCode::DeviceError,
+      memory ? "try a smaller batch or size, or see 'nvidia-smi' for what else is on the GPU" : "",
+      "{}: {}: {}", what, cudaGetErrorName(status), cudaGetErrorString(status));
 }
 
 namespace {

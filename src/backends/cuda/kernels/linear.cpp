@@ -14,19 +14,18 @@
 namespace vitro::cuda {
 namespace {
 
-constexpr int kTileCount = 1 + kMmaTileCount + kWgmmaTileCount;
-constexpr int kFirstWgmma = 1 + kMmaTileCount;
+constexpr int kTileCount = kFirstWgmmaTile + kWgmmaTileCount;
 
 constexpr auto kTiles = [] {
   std::array<LinearTile, kTileCount> tiles{};
   tiles[0] = {"scalar_64x64", LinearKind::Scalar, 64, 64, 1};
   for (int i = 0; i < kMmaTileCount; ++i) {
     const MmaTile& t = kMmaTiles[i];
-    tiles[1 + i] = {t.name, LinearKind::Mma, t.block_m, t.block_n, t.stages};
+    tiles[kFirstMmaTile + i] = {t.name, LinearKind::Mma, t.block_m, t.block_n, t.stages};
   }
   for (int i = 0; i < kWgmmaTileCount; ++i) {
     const WgmmaTile& t = kWgmmaTiles[i];
-    tiles[kFirstWgmma + i] = {t.name, LinearKind::Wgmma, t.block_m, t.block_n, t.stages};
+    tiles[kFirstWgmmaTile + i] = {t.name, LinearKind::Wgmma, t.block_m, t.block_n, 0};
   }
   return tiles;
 }();
@@ -34,7 +33,7 @@ constexpr auto kTiles = [] {
 bool aligned(const void* pointer) { return reinterpret_cast<uintptr_t>(pointer) % 16 == 0; }
 
 RowSource source_of(const LinearArgs& a) {
-  return a.layer_norm ? RowSource::NormedRows : RowSource::Rows;
+  return a.layer_norm && a.row_parts == 0 ? RowSource::NormedRows : RowSource::Rows;
 }
 
 }  // namespace
@@ -45,7 +44,10 @@ const char* linear_refusal(const LinearArgs& a, int tile, int capability) {
   if (tile < 0 || tile >= kTileCount) return "there is no tile of this index";
   if (a.m < 1 || a.n < 1 || a.k < 1) return "an extent is below 1";
   const LinearKind kind = kTiles[static_cast<size_t>(tile)].kind;
-  if (kind == LinearKind::Scalar) return nullptr;
+  if (a.layer_norm && a.row_parts > 0 && a.weight_sums == nullptr)
+    return "row_sums come without weight_sums";
+  if (kind == LinearKind::Scalar)
+    return a.result_sums != nullptr ? "the scalar tile leaves no sums of rows" : nullptr;
   if (capability < 80) return "the tensor cores' tiles ask for sm_80";
   if (a.element == Element::Float32 && !a.tf32) return "float32 without tf32 is multiplied by FFMA";
   const bool wide = a.element == Element::Float32;
@@ -58,11 +60,10 @@ const char* linear_refusal(const LinearArgs& a, int tile, int capability) {
   if (kind == LinearKind::Wgmma) {
     if (capability != 90) return "wgmma asks for sm_90";
     if (wide) return "wgmma tiles are for 16 bits";
-    if (a.layer_norm && a.weight_sums == nullptr)
-      return "wgmma with layer_norm asks for weight_sums";
-    return nullptr;
+    return a.layer_norm && a.row_parts == 0 ? "wgmma with layer_norm asks for row_sums" : nullptr;
   }
-  if (mma_shared_bytes(a.element, tile - 1, source_of(a), a.k) > shared_memory_limit(capability))
+  if (mma_shared_bytes(a.element, tile - kFirstMmaTile, source_of(a), a.k) >
+      shared_memory_limit(capability))
     return "the rows to normalise do not fit shared memory";
   return nullptr;
 }
@@ -74,11 +75,15 @@ int choose_linear_tile(const LinearArgs& a, int num_sms, int capability) {
   for (int i = 0; i < kTileCount; ++i) {
     const LinearTile& tile = kTiles[static_cast<size_t>(i)];
     if (linear_refusal(a, i, capability) != nullptr) continue;
-    const double cycles = expected_cycles({tile.kind, tile.block_m, tile.block_n, tile.stages}, a.m,
-                                          a.n, slabs, num_sms);
+    const double cycles = expected_cycles(tile, a.m, a.n, slabs, num_sms);
     if (cycles < least) best = i, least = cycles;
   }
   return best;
+}
+
+int linear_result_parts(int n, int tile) {
+  const LinearTile& shape = kTiles[static_cast<size_t>(tile)];
+  return shape.kind == LinearKind::Scalar ? 0 : (n + shape.block_n - 1) / shape.block_n;
 }
 
 void linear(const LinearArgs& a, int tile, const Launch& launch) {
@@ -90,7 +95,7 @@ void linear(const LinearArgs& a, int tile, const Launch& launch) {
     case LinearKind::Scalar:
       return linear_scalar(a, launch);
     case LinearKind::Wgmma:
-      return linear_wgmma(a, tile - kFirstWgmma, launch);
+      return linear_wgmma(a, tile - kFirstWgmmaTile, launch);
     case LinearKind::Mma:
       break;
   }
@@ -98,7 +103,10 @@ void linear(const LinearArgs& a, int tile, const Launch& launch) {
   p.x = a.x, p.weight = a.weight, p.bias = a.bias, p.residual = a.residual, p.y = a.y;
   p.m = a.m, p.n = a.n, p.k = a.k;
   p.eps = a.eps, p.gelu = a.gelu;
-  launch_mma(a.element, tile - 1, source_of(a), p, launch);
+  if (a.layer_norm && a.row_parts > 0)
+    p.row_sums = a.row_sums, p.weight_sums = a.weight_sums, p.row_parts = a.row_parts;
+  p.result_sums = a.result_sums;
+  launch_mma(a.element, tile - kFirstMmaTile, source_of(a), p, launch);
 }
 
 }  // namespace vitro::cuda

@@ -20,9 +20,16 @@ struct LinearArgs {
   bool layer_norm = false;  // norm(x) = (x - mean) / sqrt(variance + eps) of each row, else x
   float eps = 1e-6f;
   bool gelu = false;  // act = GELU in its erf form, else nothing
-  /// [n]: the sum of each row of weight as stored (linear_weight_sums), or null. The Wgmma tiles
-  /// ask for it when layer_norm is set: they normalise sums of products instead of rows.
+  /// With layer_norm: the sum and the sum of squares of each of row_parts parts of every row of x,
+  /// [m, row_parts], as whatever made x may leave them; row_parts is 0 where it
+  /// has not. Sums of products are then
+  /// normalised instead of rows, which is faster and asks for weight_sums [n], the sum of each row
+  /// of weight as stored (linear_weight_sums). The Wgmma tiles normalise only so.
+  const float2* row_sums = nullptr;
+  int row_parts = 0;
   const float* weight_sums = nullptr;
+  /// Where to leave the same of y, [m, linear_result_parts()], or null. Not on the Scalar tile.
+  float2* result_sums = nullptr;
 };
 
 enum class LinearKind {
@@ -36,7 +43,7 @@ struct LinearTile {
   const char* name;
   LinearKind kind;
   int block_m, block_n;
-  int stages;  // slabs of 128 bytes of k kept in shared memory
+  int stages;  // slabs of 128 bytes of k kept in shared memory; Wgmma: as many as fit
 };
 
 /// All of them; a tile is named by its index.
@@ -49,6 +56,9 @@ const char* linear_refusal(const LinearArgs& args, int tile, int capability);
 /// The tile that a model of the time expects to be fastest on a GPU of `num_sms` multiprocessors.
 /// Depends on extents, types, flags and alignment alone.
 int choose_linear_tile(const LinearArgs& args, int num_sms, int capability);
+
+/// Parts of each row of results that a tile leaves sums of; 0: it leaves none.
+int linear_result_parts(int n, int tile);
 
 /// Throws std::invalid_argument when linear_refusal does. For one tile the result of a row has the
 /// same bits whatever the other rows are.

@@ -6,6 +6,7 @@
 
 #include "backends/cuda/kernels/mma_epilogue.cuh"
 #include "backends/cuda/kernels/mma_slab.cuh"
+#include "backends/cuda/kernels/row_norm.cuh"
 
 // Products on mma.sync. Weights are on their way before the kernel waits for the one ahead of it.
 // Warps split a block by rows, columns and, for latency, k; their sums meet in shared memory in
@@ -103,6 +104,7 @@ __global__ void __launch_bounds__(Shape::threads)
   constexpr int kSlabA = Shape::block_m * kSlabBytes, kSlabB = Shape::block_n * kSlabBytes;
   const int slabs = (p.k + kColumns - 1) / kColumns, stages = min(Shape::stages, slabs);
   const bool all_fit = slabs <= Shape::stages;
+  const int first_half = (slabs + 1) / 2;
   char* const slabs_a = shared;
   char* const slabs_b = shared + (is_resident(kSource) ? slabs : stages) * kSlabA;
   const int first_row = blockIdx.x / p.columns * Shape::block_m,
@@ -124,6 +126,7 @@ __global__ void __launch_bounds__(Shape::threads)
   cp_async_commit();
   Epilogue<T, Shape> end(first_row, first_column);
   end.load_vector(p.bias, p, end.bias);
+  if (p.row_sums != nullptr) end.load_vector(p.weight_sums, p, end.total);
 
   SlabLoader<T, Shape::block_m, Shape::threads> load_a;
   const int run = kSource == RowSource::Patches ? p.k / p.stride : p.k;
@@ -147,14 +150,21 @@ __global__ void __launch_bounds__(Shape::threads)
     const int now = is_resident(kSource) ? slabs : ahead;
     for (int s = 0; s < now; ++s) {
       fetch_a(s);
-      if (!is_resident(kSource)) cp_async_commit();
+      // Of slabs that all fit the first half is multiplied while the others arrive.
+      if (!is_resident(kSource) && (!all_fit || s + 1 == first_half)) cp_async_commit();
     }
-    if (is_resident(kSource)) cp_async_commit();
+    if (is_resident(kSource) || all_fit) cp_async_commit();
   }
   end.prefetch(p);
+  float2* norms = nullptr;
+  if (kSource == RowSource::Rows && p.row_sums != nullptr) {
+    norms = reinterpret_cast<float2*>(shared + p.norms_offset);
+    load_norms<Shape::block_m, Shape::threads>(p.row_sums, p.row_parts, first_row, p.m, p.k, p.eps,
+                                               threadIdx.x, norms);
+  }
 
   Sums<Shape> sums{};
-  if (is_resident(kSource) || all_fit) {
+  if (is_resident(kSource)) {
     cp_async_wait<0>();
     __syncthreads();
   }
@@ -163,10 +173,22 @@ __global__ void __launch_bounds__(Shape::threads)
     __syncthreads();
   }
   if (all_fit) {
+    auto multiply_slabs = [&](int from, int to) {
 #pragma unroll 4
-    for (int s = 0; s < slabs; ++s)
-      multiply_slab<T, Shape>(sums, slabs_a + s * kSlabA, slabs_b + s * kSlabB, warp_m, warp_n,
-                              warp_k);
+      for (int s = from; s < to; ++s)
+        multiply_slab<T, Shape>(sums, slabs_a + s * kSlabA, slabs_b + s * kSlabB, warp_m, warp_n,
+                                warp_k);
+    };
+    if (is_resident(kSource)) {
+      multiply_slabs(0, slabs);
+    } else {
+      cp_async_wait<1>();
+      __syncthreads();
+      multiply_slabs(0, first_half);
+      cp_async_wait<0>();
+      __syncthreads();
+      multiply_slabs(first_half, slabs);
+    }
   } else {
     for (int s = 0; s < slabs; ++s) {
       cp_async_wait<Shape::stages - 2>();
@@ -193,20 +215,26 @@ __global__ void __launch_bounds__(Shape::threads)
 #pragma unroll
     for (int i = 0; i < Epilogue<T, Shape>::kShare; ++i) {
       float v[8];
-      end.gather(results, i, v);
+      end.gather(results, norms, i, v);
       end.finish(p, i, v);
     }
   }
 }
 
+/// Without the norms, which lie behind.
 template <typename T, class Shape>
-size_t shared_bytes(RowSource source, int k) {
+size_t operand_bytes(RowSource source, int k) {
   const int slabs = (k + kSlabColumns<T> - 1) / kSlabColumns<T>,
             stages = std::min(Shape::stages, slabs);
   const size_t operands =
       static_cast<size_t>(is_resident(source) ? slabs : stages) * Shape::block_m * kSlabBytes +
       static_cast<size_t>(stages) * Shape::block_n * kSlabBytes;
   return std::max(operands, Shape::sum_bytes + Shape::block_m * sizeof(float2));
+}
+template <typename T, class Shape>
+size_t shared_bytes(RowSource source, int k) {
+  const bool norms = source == RowSource::Rows;
+  return operand_bytes<T, Shape>(source, k) + (norms ? Shape::block_m * sizeof(float2) : 0);
 }
 
 template <typename T, class Shape, RowSource kSource, bool kNormResult>
@@ -216,6 +244,7 @@ void launch_shape(const MmaArgs& args, const Launch& launch) {
   const int blocks = p.columns * ((args.m + Shape::block_m - 1) / Shape::block_m);
   const Residency residency = residency_of(blocks, shared_bytes<T, Shape>(kSource, args.k));
   p.next_early = residency.next_early;
+  p.norms_offset = static_cast<int>(operand_bytes<T, Shape>(kSource, args.k));
   launch_cluster("linear_mma", linear_mma_kernel<T, Shape, kSource, kNormResult>, blocks,
                  Shape::threads, kNormResult ? p.columns : 1, residency.shared_bytes, launch, p);
 }

@@ -22,14 +22,20 @@ struct MmaArgs {
   const float* beta;     // [n]
   void* y;               // [m, n]
   int m, n, k;
-  float eps;  // of either norm
+  const float* weight_sums;  // [n], with row_sums
+  const float2* row_sums;    // [m, row_parts]: of the rows to normalise, or null; as in LinearArgs
+  float2* result_sums;       // [m, columns] or null
+  int row_parts;
+  float eps;  // of any norm
   bool gelu;
   int out_h, out_w;  // of Patches and Image: m = (image, row, column)
   int stride;
   int64_t image_size;  // elements of an image
   int64_t line_size;   // elements of a line of pixels; of Image: of a channel's line
   int channels;        // of Image
-  int columns;         // blocks beside each other; set by launch_mma, as next_early
+  // Set by launch_mma:
+  int columns;       // blocks beside each other
+  int norms_offset;  // in shared memory, of what load_norms makes
   bool next_early;
 };
 
@@ -42,6 +48,8 @@ inline constexpr MmaTile kMmaTiles[] = {{"mma_16x16", 16, 16, 32},  {"mma_16x32"
                                         {"mma_16x64", 16, 64, 8},   {"mma_32x32", 32, 32, 8},
                                         {"mma_32x64", 32, 64, 8},   {"mma_64x64", 64, 64, 5},
                                         {"mma_128x64", 128, 64, 4}, {"mma_128x128", 128, 128, 3}};
+/// In linear_tiles() they follow the one on FFMA.
+inline constexpr int kFirstMmaTile = 1;
 inline constexpr int kMmaTileCount = static_cast<int>(sizeof(kMmaTiles) / sizeof(kMmaTiles[0]));
 
 /// Bytes of shared memory that a product of `k` columns takes.

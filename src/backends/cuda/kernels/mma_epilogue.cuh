@@ -18,7 +18,7 @@ struct Epilogue {
   static constexpr bool kPrefetch = kShare <= 2;  // residuals wait in registers
   const int row0 = threadIdx.x / kLanes, column = threadIdx.x % kLanes * 8;
   const int first_row, first_column;
-  float bias[8];
+  float bias[8], total[8];  // total: the sums of the weights' rows, where rows are normalised
   Eight<T> residual[kPrefetch ? kShare : 1];
 
   __device__ __forceinline__ Epilogue(int row, int column) : first_row(row), first_column(column) {}
@@ -47,9 +47,11 @@ struct Epilogue {
 #pragma unroll
       for (int i = 0; i < kShare; ++i) residual[i] = load_residual(p, i);
   }
-  __device__ __forceinline__ void gather(const float* sums, int i, float (&v)[8]) const {
+  /// Row i's results before what finish() does; `norms` as load_norms leaves it, or null.
+  __device__ __forceinline__ void gather(const float* sums, const float2* norms, int i,
+                                         float (&v)[8]) const {
 #pragma unroll
-    for (int e = 0; e < 8; ++e) v[e] = bias[e];
+    for (int e = 0; e < 8; ++e) v[e] = norms != nullptr ? 0.0f : bias[e];
     if (!mine(i)) return;
 #pragma unroll
     for (int part = 0; part < Shape::warps_k; ++part) {
@@ -60,9 +62,14 @@ struct Epilogue {
 #pragma unroll
       for (int e = 0; e < 8; ++e) v[e] += s[e];
     }
+    if (norms == nullptr) return;
+    const float2 norm = norms[row0 + i * kRowStep];
+#pragma unroll
+    for (int e = 0; e < 8; ++e) v[e] = fmaf(v[e], norm.x, fmaf(norm.y, total[e], bias[e]));
   }
   __device__ __forceinline__ void finish(const MmaArgs& p, int i, float (&v)[8]) const {
-    if (!inside(p, i)) return;
+    if (!mine(i)) return;
+    const bool there = inside(p, i);
     if (p.gelu)
 #pragma unroll
       for (int e = 0; e < 8; ++e) v[e] = gelu<T>(v[e]);
@@ -72,7 +79,20 @@ struct Epilogue {
 #pragma unroll
       for (int e = 0; e < 8; ++e) v[e] += r[e];
     }
-    Eight<T>::store(static_cast<T*>(p.y) + offset(p, i), v);
+    if (there) Eight<T>::store(static_cast<T*>(p.y) + offset(p, i), v);
+    if (p.result_sums != nullptr) leave_sums(p, i, first_column + column < p.n, v);
+  }
+  /// The sum and the sum of squares of a row's results in this block.
+  __device__ __forceinline__ void leave_sums(const MmaArgs& p, int i, bool inside_row,
+                                             const float (&v)[8]) const {
+    float2 all{};
+    if (inside_row)
+#pragma unroll
+      for (int e = 0; e < 8; ++e) all.x += v[e], all.y = fmaf(v[e], v[e], all.y);
+    all.x = sum_lanes<kLanes>(all.x), all.y = sum_lanes<kLanes>(all.y);
+    const int row = first_row + row0 + i * kRowStep;
+    if (column == 0 && row < p.m)
+      p.result_sums[static_cast<int64_t>(row) * p.columns + first_column / Shape::block_n] = all;
   }
 };
 
@@ -86,7 +106,7 @@ __device__ __forceinline__ void finish_normalized(const MmaArgs& p, const Epilog
   float v[End::kShare][8], mean[End::kShare], squares[End::kShare];
 #pragma unroll
   for (int i = 0; i < End::kShare; ++i) {
-    end.gather(sums, i, v[i]);
+    end.gather(sums, nullptr, i, v[i]);
     float sum = 0;
 #pragma unroll
     for (int e = 0; e < 8; ++e) sum += v[i][e];

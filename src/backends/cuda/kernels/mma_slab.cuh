@@ -74,8 +74,14 @@ __device__ __forceinline__ void load_image(char* slabs, const MmaArgs& p, int fi
                         oy * p.stride * p.line_size + ox * p.stride;
 #pragma unroll 4
   for (int group = threadIdx.x / Shape::block_m; group < kGroups * slab_count; group += kStep) {
-    const int column = group * 4, line = column / p.stride, kx = column % p.stride;
-    const int channel = line / p.stride, ky = line % p.stride;
+    const int column = group * 4;
+    int channel, ky, kx;
+    if (p.stride == 4) {  // the usual one, without divisions
+      channel = group / 4, ky = group % 4, kx = 0;
+    } else {
+      const int line = column / p.stride;
+      kx = column % p.stride, channel = line / p.stride, ky = line % p.stride;
+    }
     float4 v{};
     if (m < p.m && column < p.k)
       v = __ldcg(
