@@ -14,6 +14,7 @@
 #include "models/models.h"
 #include "models/weights.h"
 #include "passes/pipeline.h"
+#include "runtime/interface.h"
 #include "runtime/plan_data.h"
 #include "vitro/vitro.h"
 
@@ -46,8 +47,7 @@ Plan open(const std::string& model) {
 
 nlohmann::ordered_json measure_case(const Plan& plan, int64_t batch, const std::string& precision) {
   const Backend& backend = *cuda_backend();
-  const Preprocessing& size = plan.info().preprocessing;
-  const TensorType type{DType::Float32, {batch, 3, size.height, size.width}};
+  const TensorType type{DType::Float32, default_dims(plan.data().graph, batch)};
   const auto executable = backend.compile({.graph = plan.data().graph,
                                            .inputs = {&type, 1},
                                            .cache = *plan.data().cache,

@@ -123,17 +123,23 @@ Json memory_json(const Session& session, const Dims& dims) {
           {"session_bytes", weights + repacked_bytes(session) + memory.arena}};
 }
 
-void print_sections(const Options& options, const Plan& plan, const Dims& dims) {
+/// The shape that --why and --memory are about.
+Dims section_dims(const Options& options, const Plan& plan) {
+  return input_dims(plan, options.batch, parse_size(options.size));
+}
+
+void print_sections(const Options& options, const Plan& plan) {
   if (!options.any_section()) print_summary(plan);
   if (options.weights) print_weights(plan);
   if (options.graph) write_stdout(printable(plan.graph_text()));
   if (!options.why && !options.memory) return;
   const Session session(plan, options.session);
+  const Dims dims = section_dims(options, plan);
   if (options.why) write_stdout(printable(session.explain(dims)));
   if (options.memory) write_stdout(memory_text(session, dims));
 }
 
-Json sections_json(const Options& options, const Plan& plan, const Dims& dims) {
+Json sections_json(const Options& options, const Plan& plan) {
   Json json;
   json["model"] = options.model;
   json.update(plan_json(plan));
@@ -143,6 +149,7 @@ Json sections_json(const Options& options, const Plan& plan, const Dims& dims) {
   if (options.graph) json["graph"] = plan.graph_text();
   if (!options.why && !options.memory) return json;
   const Session session(plan, options.session);
+  const Dims dims = section_dims(options, plan);
   if (options.why) json["why"] = why_json(*session.engine().program(dims));
   if (options.memory) json["memory"] = memory_json(session, dims);
   return json;
@@ -150,11 +157,10 @@ Json sections_json(const Options& options, const Plan& plan, const Dims& dims) {
 
 int run_inspect(const Options& options) {
   const Plan plan = open_model(options);
-  const Dims dims = input_dims(plan, options.batch, parse_size(options.size));
   if (options.json)
-    print_json(sections_json(options, plan, dims));
+    print_json(sections_json(options, plan));
   else
-    print_sections(options, plan, dims);
+    print_sections(options, plan);
   return kSuccess;
 }
 

@@ -7,6 +7,8 @@
 #include "core/thread_team.h"
 #include "measure/system_info.h"
 #include "runtime/engine.h"
+#include "runtime/interface.h"
+#include "runtime/plan_data.h"
 
 namespace vitro::cli {
 namespace {
@@ -25,9 +27,14 @@ Plan open_model(const CommonOptions& options) {
 }
 
 Dims input_dims(const Plan& plan, int64_t batch, std::optional<Size> size) {
-  const Preprocessing& preprocessing = plan.info().preprocessing;
-  return {batch, 3, size ? size->height : preprocessing.height,
-          size ? size->width : preprocessing.width};
+  Dims dims = default_dims(plan.data().graph, batch);
+  if (!size) return dims;
+  check(dims.size() == 4, ErrorCode::InvalidArgument,
+        "size {}x{}: the input is {}, expected images [batch, channels, height, width]",
+        size->height, size->width, to_string(dims));
+  dims[2] = size->height;
+  dims[3] = size->width;
+  return dims;
 }
 
 void check_memory(double needed, const Dims& dims) {

@@ -7,36 +7,16 @@
 #include "vitro/vitro.h"
 
 namespace vitro {
-namespace {
-
-PlanInfo plan_info(const ImportedModel& model) {
-  PlanInfo info;
-  info.architecture = model.config.name;
-  info.head_dim = model.config.head_dim;
-  info.num_classes = model.num_classes;
-  for (const WeightRecord& entry : model.ledger)
-    if (!entry.name.ends_with("num_batches_tracked"))
-      info.num_parameters += num_elements(entry.dims);
-  info.preprocessing = model.preprocessing;
-  info.label_ids = model.label_ids;
-  info.labels = model.labels;
-  info.source = model.source_name;
-  info.source_checksum = model.source_checksum;
-  info.vitro_version = version();
-  info.notes = model.notes;
-  return info;
-}
-
-}  // namespace
 
 Plan build(const std::filesystem::path& checkpoint, const BuildOptions& options) {
   check(options.weights == DType::Float32 || options.weights == DType::BFloat16,
         ErrorCode::InvalidArgument, "build: weights as {}, expected F32 or BF16",
         dtype_name(options.weights));
   ImportedModel model = import_checkpoint(
-      checkpoint, {options.arch, options.head_dim, options.height, options.width, false});
+      checkpoint, {options.arch, options.arch_params, options.height, options.width, false});
   auto plan = std::make_shared<PlanData>();
-  plan->info = plan_info(model);
+  plan->info = std::move(model.info);
+  plan->info.vitro_version = version();
   plan->weights = std::move(model.ledger);
   plan->graph = std::move(model.graph);
   run_passes(plan->graph, {options.dump_ir, options.weights});

@@ -260,9 +260,9 @@ LayerErrors compare_layers(const Session& a, const Session& b, const Tensor& ima
   const std::vector<StepPair> pairs = step_pairs(program_a, program_b);
   LayerErrors errors;
   Recorder recorder(*program_b.executable, pairs);
-  errors.logits_b = b.engine().run(images, &recorder);
+  errors.output_b = b.engine().run(images, &recorder);
   Comparer comparer(*program_a.executable, pairs, recorder);
-  errors.logits_a = a.engine().run(images, &comparer);
+  errors.output_a = a.engine().run(images, &comparer);
   errors.layers = std::move(comparer.layers());
   errors.a = comparer.non_finite();
   errors.b = recorder.non_finite();

@@ -9,6 +9,7 @@
 #include "core/log.h"
 #include "core/thread_team.h"
 #include "runtime/explain.h"
+#include "runtime/interface.h"
 #include "runtime/plan_data.h"
 
 namespace vitro {
@@ -152,13 +153,12 @@ class ProgramBench final : public TuningBench {
 
 Tactics tune(const Plan& plan, const TuneOptions& options) {
   const Backend& backend = find_backend(options.backend);
-  const Preprocessing& size = plan.info().preprocessing;
   Tactics tactics;
   Schedule schedule{options, options.threads.size() * options.batches.size()};
   for (int64_t batch : options.batches) {
     for (int threads : options.threads) {
       const int team = threads == 0 ? available_cores() : threads;
-      ProgramBench bench(plan, backend, {batch, 3, size.height, size.width}, team, schedule);
+      ProgramBench bench(plan, backend, default_dims(plan.data().graph, batch), team, schedule);
       const TacticTable table = choose_tactics(bench.ops(), bench);
       if (table.empty() && !bench.ops().empty() && !options.stop())
         log_warning("tuning: no time to measure anything for batch {} with threads: {}", batch,

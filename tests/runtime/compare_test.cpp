@@ -90,7 +90,7 @@ TEST(Compare, EveryOpOfOnePlanIsComparableOnAnyBackends) {
   })) << "something must have been compared";
   EXPECT_EQ(errors.a.steps, 0);
   EXPECT_EQ(errors.b.steps, 0);
-  EXPECT_EQ(errors.logits_a.dims(), (Dims{2, 7}));
+  EXPECT_EQ(errors.output_a.dims(), (Dims{2, 7}));
 }
 
 TEST(Compare, AFusedOpStandsForThePlainOnesOfTheOtherSide) {
