@@ -15,6 +15,7 @@
 #include "models/weights.h"
 #include "passes/pipeline.h"
 #include "runtime/interface.h"
+#include "runtime/internals.h"
 #include "runtime/plan_data.h"
 #include "vitro/vitro.h"
 
@@ -40,17 +41,17 @@ Plan open(const std::string& model) {
     data->info.architecture = model;
     data->graph = build_uniformer(config, {}, weights);
     run_passes(data->graph, {});
-    return Plan(std::move(data));
+    return Internals::plan(std::move(data));
   }
   return load_or_build(model, {});
 }
 
 nlohmann::ordered_json measure_case(const Plan& plan, int64_t batch, const std::string& precision) {
   const Backend& backend = *cuda_backend();
-  const TensorType type{DType::Float32, default_dims(plan.data().graph, batch)};
-  const auto executable = backend.compile({.graph = plan.data().graph,
+  const TensorType type{DType::Float32, default_dims(Internals::data(plan).graph, batch)};
+  const auto executable = backend.compile({.graph = Internals::data(plan).graph,
                                            .inputs = {&type, 1},
-                                           .cache = *plan.data().cache,
+                                           .cache = *Internals::data(plan).cache,
                                            .precision = precision_of(precision)});
   const auto lane = backend.make_lane({});
   const auto context = executable->on(*lane);

@@ -44,14 +44,13 @@ struct WeightRecord {
   std::string checksum;          ///< XXH3-64 of the stored bytes, 16 hex digits
 };
 
+struct Internals;  // not part of the API
 struct PlanData;
 
 /// A compiled model: graph, weights and what they are for, immutable and cheap to copy (copies
 /// share the weights). One plan serves every batch and every input size that its strides divide.
 class Plan {
  public:
-  explicit Plan(std::shared_ptr<const PlanData> data) : data_(std::move(data)) {}
-
   const PlanInfo& info() const;
   /// That of info(). Throws Unsupported when the model is not a classifier.
   const Classifier& classifier() const;
@@ -60,9 +59,10 @@ class Plan {
   /// The optimised graph as readable text.
   std::string graph_text() const;
 
-  const PlanData& data() const { return *data_; }
-
  private:
+  friend struct Internals;
+  explicit Plan(std::shared_ptr<const PlanData> data) : data_(std::move(data)) {}
+
   std::shared_ptr<const PlanData> data_;
 };
 

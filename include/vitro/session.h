@@ -13,7 +13,7 @@
 
 namespace vitro {
 
-class Engine;
+class Engine;  // not part of the API
 
 struct SessionOptions {
   std::string backend = "auto";  ///< "auto", "cuda", "cpu" or "reference"
@@ -82,10 +82,9 @@ class Session {
   /// Which implementation every op got at this shape, and why others refused, as readable text.
   std::string explain(const Dims& dims) const;
 
-  /// The implementation, for the tools of Vitro itself.
-  Engine& engine() const { return *engine_; }
-
  private:
+  friend struct Internals;
+
   std::shared_ptr<Engine> engine_;
 };
 

@@ -8,13 +8,14 @@
 #include "measure/system_info.h"
 #include "runtime/engine.h"
 #include "runtime/interface.h"
+#include "runtime/internals.h"
 #include "runtime/plan_data.h"
 
 namespace vitro::cli {
 namespace {
 
 bool runs_on_host(const Session& session) {
-  return session.engine().backend().precision(Precision::Default) == Precision::Float32;
+  return Internals::engine(session).backend().precision(Precision::Default) == Precision::Float32;
 }
 
 }  // namespace
@@ -27,7 +28,7 @@ Plan open_model(const CommonOptions& options) {
 }
 
 Dims input_dims(const Plan& plan, int64_t batch, std::optional<Size> size) {
-  Dims dims = default_dims(plan.data().graph, batch);
+  Dims dims = default_dims(Internals::data(plan).graph, batch);
   if (!size) return dims;
   check(dims.size() == 4, ErrorCode::InvalidArgument,
         "size {}x{}: the input is {}, expected images [batch, channels, height, width]",

@@ -8,6 +8,7 @@
 
 #include "cli/output.h"
 #include "image/names.h"
+#include "runtime/internals.h"
 #include "runtime/plan_data.h"
 
 namespace vitro::cli {
@@ -79,7 +80,7 @@ Json tactics_json(const Tactics& tactics) {
 
 std::vector<std::pair<std::string, std::string>> plan_fields(const Plan& plan) {
   const PlanInfo& info = plan.info();
-  const Graph& graph = plan.data().graph;
+  const Graph& graph = Internals::data(plan).graph;
   const size_t tensors = plan.weights().size();
   std::vector<std::pair<std::string, std::string>> fields{{"architecture", info.architecture}};
   for (const auto& [name, value] : info.arch_params)
@@ -98,14 +99,14 @@ std::vector<std::pair<std::string, std::string>> plan_fields(const Plan& plan) {
     fields.emplace_back("classes", "none: not a classifier");
   fields.emplace_back("source", fmt::format("{} (xxh3 {})", info.source, info.source_checksum));
   fields.emplace_back("built by", "vitro " + info.vitro_version);
-  if (!plan.data().tactics.empty())
-    fields.emplace_back("tactics", tactics_summary(plan.data().tactics));
+  if (!Internals::data(plan).tactics.empty())
+    fields.emplace_back("tactics", tactics_summary(Internals::data(plan).tactics));
   return fields;
 }
 
 Json plan_json(const Plan& plan) {
   const PlanInfo& info = plan.info();
-  const Graph& graph = plan.data().graph;
+  const Graph& graph = Internals::data(plan).graph;
   Json classes, labels, preprocessing;  // null unless it is a classifier
   if (const auto& classifier = info.classifier) {
     classes = classifier->num_classes;
@@ -125,17 +126,17 @@ Json plan_json(const Plan& plan) {
           {"source", info.source},
           {"source_checksum", info.source_checksum},
           {"vitro_version", info.vitro_version},
-          {"tactics", tactics_json(plan.data().tactics)},
+          {"tactics", tactics_json(Internals::data(plan).tactics)},
           {"notes", info.notes}};
 }
 
 const char* precision_name(const Plan& plan) {
-  return weights_dtype(plan.data().graph) == DType::BFloat16 ? "bf16w" : "fp32";
+  return weights_dtype(Internals::data(plan).graph) == DType::BFloat16 ? "bf16w" : "fp32";
 }
 
 int64_t weight_bytes(const Plan& plan) {
   int64_t bytes = 0;
-  for (const Value& value : plan.data().graph.values) {
+  for (const Value& value : Internals::data(plan).graph.values) {
     if (value.constant) bytes += static_cast<int64_t>(value.constant->bytes.size());
   }
   return bytes;

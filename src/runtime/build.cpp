@@ -3,6 +3,7 @@
 #include "core/check.h"
 #include "frontend/checkpoint/checkpoint.h"
 #include "passes/pipeline.h"
+#include "runtime/internals.h"
 #include "runtime/plan_data.h"
 #include "vitro/vitro.h"
 
@@ -21,13 +22,14 @@ Plan build(const std::filesystem::path& checkpoint, const BuildOptions& options)
   plan->graph = std::move(model.graph);
   run_passes(plan->graph, {options.dump_ir, options.weights});
   pack_weights(*plan);
-  return Plan(std::move(plan));
+  return Internals::plan(std::move(plan));
 }
 
 Plan load_or_build(const std::filesystem::path& model, const BuildOptions& options) {
   if (!is_plan_file(model)) return build(model, options);
   Plan plan = load(model);
-  if (options.weights == DType::BFloat16 && weights_dtype(plan.data().graph) != DType::BFloat16)
+  if (options.weights == DType::BFloat16 &&
+      weights_dtype(Internals::data(plan).graph) != DType::BFloat16)
     fail_hint(ErrorCode::InvalidArgument,
               fmt::format("rebuild it: vitro build {} --weights bf16 -o {}", plan.info().source,
                           model.string()),

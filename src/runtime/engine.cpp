@@ -5,6 +5,7 @@
 #include "core/thread_team.h"
 #include "runtime/explain.h"
 #include "runtime/interface.h"
+#include "runtime/internals.h"
 #include "runtime/plan_data.h"
 
 namespace vitro {
@@ -69,16 +70,16 @@ Engine::Engine(const Plan& plan, const SessionOptions& options)
     : plan_(plan),
       backend_(find_backend(options.backend)),
       precision_(backend_.precision(options.precision)),
-      inputs_(input_infos(plan.data().graph)),
-      outputs_(output_infos(plan.data().graph)),
+      inputs_(input_infos(Internals::data(plan).graph)),
+      outputs_(output_infos(Internals::data(plan).graph)),
       lanes_(make_lanes(backend_, options)),
-      tactics_(find_tactics(plan_.data().tactics, backend_, threads())),
+      tactics_(find_tactics(Internals::data(plan_).tactics, backend_, threads())),
       programs_(
           kMaxShapes, [this](std::span<const TensorType> types) { return compile(types); },
           [this] { lanes_.drop_evicted(); }) {}
 
 std::unique_ptr<const Executable> Engine::compile(std::span<const TensorType> inputs) const {
-  const PlanData& data = plan_.data();
+  const PlanData& data = Internals::data(plan_);
   auto executable = backend_.compile(
       {data.graph, inputs, *data.cache, threads(), tactics_, precision_, lanes_.options().device});
   if (log_enabled(LogTopic::Dispatch))
@@ -129,7 +130,7 @@ void Engine::prepare(std::span<const TensorView> inputs) {
 }
 
 std::string Engine::explain(const Executable& executable) const {
-  const Tactics& all = plan_.data().tactics;
+  const Tactics& all = Internals::data(plan_).tactics;
   const std::string text = dispatch_text(executable.dispatch());
   return all.empty()
              ? text

@@ -3,6 +3,7 @@
 
 #include "cli/subprocess.h"
 #include "formats/npy.h"
+#include "runtime/internals.h"
 #include "runtime/plan_data.h"
 
 namespace vitro::test {
@@ -10,10 +11,10 @@ namespace {
 
 const std::string& plain_plan() {
   static const std::string path = [] {
-    auto data = std::make_shared<PlanData>(load(small_plan()).data());
+    auto data = std::make_shared<PlanData>(Internals::data(load(small_plan())));
     data->info.classifier.reset();
     const std::string file = scratch_file("plain.plan");
-    save(Plan(std::move(data)), file);
+    save(Internals::plan(std::move(data)), file);
     return file;
   }();
   return path;

@@ -8,6 +8,7 @@
 
 #include "models/models.h"
 #include "passes/pipeline.h"
+#include "runtime/internals.h"
 #include "runtime/plan_data.h"
 #include "runtime/small_plan.h"
 #include "tolerances.h"
@@ -52,7 +53,7 @@ Plan tiny_plan(Passes passes = Passes::All, const std::string& mutated = "", flo
   auto plan = std::make_shared<PlanData>();
   plan->graph = build_uniformer(kTiny, {.num_classes = 7, .height = 64, .width = 64}, weights);
   if (passes == Passes::All) run_passes(plan->graph);
-  return Plan(std::move(plan));
+  return Internals::plan(std::move(plan));
 }
 
 LayerErrors compare(const Session& a, const Session& b) {

@@ -7,6 +7,7 @@
 #include "core/temporary_directory.h"
 #include "floats.h"
 #include "formats/safetensors.h"
+#include "runtime/internals.h"
 #include "runtime/small_plan.h"
 
 namespace vitro {
@@ -46,9 +47,9 @@ TEST(Plan, RoundTripKeepsEverything) {
 TEST(Plan, ThatIsNoClassifierRunsAndSaysSo) {
   const TemporaryDirectory directory;
   const Plan classifier = test::small_plan();
-  auto data = std::make_shared<PlanData>(classifier.data());
+  auto data = std::make_shared<PlanData>(Internals::data(classifier));
   data->info.classifier.reset();
-  save(Plan(std::move(data)), directory / "plain.plan");
+  save(Internals::plan(std::move(data)), directory / "plain.plan");
   const Plan loaded = load(directory / "plain.plan");
   EXPECT_FALSE(loaded.info().classifier);
   expect_error(ErrorCode::Unsupported, "the model of 'small.safetensors' is not a classifier",

@@ -4,6 +4,7 @@
 #include "models/models.h"
 #include "models/weights.h"
 #include "passes/pipeline.h"
+#include "runtime/internals.h"
 
 namespace vitro::test {
 namespace {
@@ -73,7 +74,7 @@ Plan small_plan(DType weights) {
   plan->info.source = "small.safetensors";
   plan->info.notes = {"made for a test"};
   plan->weights = {{"embed.weight", {16, 3, 4, 4}, DType::BFloat16, "embed", "0123456789abcdef"}};
-  return Plan(std::move(plan));
+  return Internals::plan(std::move(plan));
 }
 
 Tensor random_images(const Dims& dims) {

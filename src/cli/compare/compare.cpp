@@ -12,6 +12,7 @@
 #include "core/error_norms.h"
 #include "eval/prediction.h"
 #include "measure/synthetic_input.h"
+#include "runtime/internals.h"
 #include "runtime/plan_data.h"
 
 namespace vitro::cli {
@@ -77,8 +78,8 @@ double rounding_of(Precision precision) {
 
 /// What the coarser arithmetic explains, or weights that one side alone has rounded.
 double default_bound(const Session& a, const Session& b) {
-  const bool same_weights =
-      weights_dtype(a.plan().data().graph) == weights_dtype(b.plan().data().graph);
+  const bool same_weights = weights_dtype(Internals::data(a.plan()).graph) ==
+                            weights_dtype(Internals::data(b.plan()).graph);
   return std::max(
       {rounding_of(a.precision()), rounding_of(b.precision()), same_weights ? 0.0 : 2.5e-4});
 }

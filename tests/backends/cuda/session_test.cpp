@@ -9,6 +9,7 @@
 #include "models/models.h"
 #include "models/weights.h"
 #include "passes/pipeline.h"
+#include "runtime/internals.h"
 #include "runtime/small_plan.h"
 
 namespace vitro {
@@ -60,7 +61,7 @@ TEST_F(CudaSession, EveryArchitectureAgreesWithTheCpu) {
     auto data = std::make_shared<PlanData>();
     data->graph = build_uniformer(config, {.num_classes = 10}, weights);
     run_passes(data->graph, {});
-    const Plan plan(data);
+    const Plan plan = Internals::plan(data);
     const Tensor expected = Session(plan, {"cpu", 2}).run(images);
     for (const Precision precision : kPrecisions) {
       const Tensor result = Session(plan, {.backend = "cuda", .precision = precision}).run(images);
