@@ -10,6 +10,7 @@
 
 #include "core/check.h"
 #include "core/dtype.h"
+#include "core/expect.h"
 #include "core/json.h"
 #include "image/names.h"
 
@@ -19,11 +20,7 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-template <typename... Args>
-void expect(bool condition, fmt::format_string<Args...> format, Args&&... args) {
-  check(condition, ErrorCode::CorruptFile, "plan: {}",
-        fmt::format(format, std::forward<Args>(args)...));
-}
+constexpr Expect expect{"plan"};
 
 template <std::integral T>
 void read_field(const char* name, const Json& json, T& field) {
