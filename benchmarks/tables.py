@@ -3,9 +3,10 @@
 
 A table stands between `<!-- begin: NAME -->` and `<!-- end: NAME -->`. NAME is one of
 
-    peers    peers_*.json, of benchmarks/peers/run
-    ops      profile_*.json, of `vitro profile --group op --json`, beside tried.json
-    kernels  kernels_*.json, of kernel_benchmark --json
+    peers        peers_*.json, of benchmarks/peers/run
+    peers_short  those of HEADLINES alone
+    ops          profile_*.json, of `vitro profile --group op --json`, beside tried.json
+    kernels      kernels_*.json, of kernel_benchmark --json
 
     python3 benchmarks/tables.py            rewrite the tables
     python3 benchmarks/tables.py --check    exit 3 if a table is not what the files say
@@ -25,6 +26,9 @@ MODELS = {"uniformer_small": "UniFormer-S", "uniformer_base": "UniFormer-B"}
 ENGINES = {"vitro": "Vitro", "openvino": "OpenVINO", "onnxruntime": "ONNX Runtime"}
 PEERS = ("openvino", "onnxruntime")
 ISAS = {"avx2": "AVX2", "avx2-switches": "AVX2 by switches", "avx512": "AVX-512"}
+# What README.md shows: the usual case, the largest batch, and machines without AMX.
+HEADLINES = tuple(f"peers_uniformer_small_tiny200_{case}"
+                  for case in ("b1_t2", "b8_t2", "b1_t2_avx512", "b1_t2_avx2"))
 FAILED, GATE_FAILED = 1, 3
 
 
@@ -83,8 +87,9 @@ def peers_captions(loaded):
     return [f"{machine}; {', '.join(seen)}." for machine, seen in versions.items()]
 
 
-def peers_table(results, link):
-    loaded = sorted(load(results, "peers_*.json"), key=lambda item: peers_order(item[1]))
+def peers_table(results, link, shown=lambda path: True):
+    loaded = sorted((item for item in load(results, "peers_*.json") if shown(item[0])),
+                    key=lambda item: peers_order(item[1]))
     rows = []
     for path, result in loaded:
         cells = [cell for peer in PEERS for cell in peer_cells(result, peer)]
@@ -97,6 +102,10 @@ def peers_table(results, link):
     for peer in PEERS:
         header += [ENGINES[peer], "ratio (95 % interval)"]
     return [*table([*header, "raw"], rows), "", *peers_captions(loaded)]
+
+
+def peers_short_table(results, link):
+    return peers_table(results, link, lambda path: path.stem in HEADLINES)
 
 
 def load_tried(results):
@@ -177,7 +186,7 @@ def kernels_table(results, link):
     return lines[1:] or ["No results yet; `kernel_benchmark --json FILE` makes them."]
 
 
-TABLES = {"peers": peers_table, "ops": ops_table, "kernels": kernels_table}
+TABLES = {"peers": peers_table, "peers_short": peers_short_table, "ops": ops_table, "kernels": kernels_table}
 
 
 def rewrite(text, results, link):

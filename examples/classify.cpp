@@ -14,7 +14,7 @@ int main(int argc, char** argv) {
     const vitro::Plan plan = vitro::load_or_build(argv[1]);
     const vitro::Session session(plan);
 
-    const vitro::Preprocessing& preprocessing = plan.info().preprocessing;
+    const vitro::Preprocessing& preprocessing = plan.classifier().preprocessing;
     vitro::Tensor input({1, 3, preprocessing.height, preprocessing.width});
     vitro::preprocess(vitro::load_image(argv[2]), preprocessing, input.as<float>());
     const vitro::Tensor output = session.run(input);  // [1, classes]
@@ -24,7 +24,7 @@ int main(int argc, char** argv) {
     double sum = 0;
     for (float logit : logits) sum += std::exp(logit - *best);
     const auto index = static_cast<size_t>(best - logits.begin());
-    const auto& labels = plan.info().labels;
+    const auto& labels = plan.classifier().labels;
     std::printf("%s: class %zu, %s, %.2f %%\n", argv[2], index,
                 index < labels.size() ? labels[index].c_str() : "no label", 100 / sum);
   } catch (const vitro::Error& error) {

@@ -17,7 +17,7 @@ int main(int argc, char** argv) {
     for (const vitro::Dims& dims : {vitro::Dims{1, 3, 224, 224}, vitro::Dims{2, 3, 64, 96}}) {
       session.prepare(dims);  // from here on run() allocates nothing
       const vitro::Tensor images(dims);
-      const vitro::Tensor logits({dims[0], plan.info().num_classes});
+      const vitro::Tensor logits({dims[0], plan.classifier().num_classes});
       session.run({&images.view(), 1}, {&logits.view(), 1});
       std::printf("%s -> %s, %zu bytes of working memory\n", vitro::to_string(dims).c_str(),
                   vitro::to_string(logits.dims()).c_str(), session.arena_bytes(dims));

@@ -16,7 +16,7 @@ struct Result {
 
 Result classify(const vitro::Session& session, const char* path) {
   try {
-    const vitro::Preprocessing& preprocessing = session.plan().info().preprocessing;
+    const vitro::Preprocessing& preprocessing = session.plan().classifier().preprocessing;
     vitro::Tensor input({1, 3, preprocessing.height, preprocessing.width});
     vitro::preprocess(vitro::load_image(path), preprocessing, input.as<float>());
     const vitro::Tensor output = session.run(input);

@@ -14,6 +14,8 @@
 #include "models/models.h"
 #include "models/weights.h"
 #include "passes/pipeline.h"
+#include "runtime/interface.h"
+#include "runtime/internals.h"
 #include "runtime/plan_data.h"
 #include "vitro/vitro.h"
 
@@ -39,7 +41,7 @@ Plan open(const std::string& model) {
     data->info.architecture = model;
     data->graph = build_uniformer(config, {}, weights);
     run_passes(data->graph, {});
-    return Plan(std::move(data));
+    return Internals::plan(std::move(data));
   }
   return load_or_build(model, {});
 }
@@ -58,11 +60,10 @@ nlohmann::ordered_json measure_steps(const Executable& executable, Context& cont
 nlohmann::ordered_json measure_case(const Plan& plan, int64_t batch, const std::string& precision,
                                     bool steps) {
   const Backend& backend = *cuda_backend();
-  const Preprocessing& size = plan.info().preprocessing;
-  const TensorType type{DType::Float32, {batch, 3, size.height, size.width}};
-  const auto executable = backend.compile({.graph = plan.data().graph,
+  const TensorType type{DType::Float32, default_dims(Internals::data(plan).graph, batch)};
+  const auto executable = backend.compile({.graph = Internals::data(plan).graph,
                                            .inputs = {&type, 1},
-                                           .cache = *plan.data().cache,
+                                           .cache = *Internals::data(plan).cache,
                                            .precision = precision_of(precision)});
   const auto lane = backend.make_lane({});
   const auto context = executable->on(*lane);

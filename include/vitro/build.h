@@ -9,7 +9,7 @@ namespace vitro {
 
 struct BuildOptions {
   std::string arch;               ///< empty: from the metadata, else from the tensors
-  int64_t head_dim = 0;           ///< 0: that of the architecture
+  ArchParams arch_params;         ///< in place of the usual ones of the architecture
   int64_t height = 0, width = 0;  ///< default input size; 0: from the metadata, else 224
   std::filesystem::path dump_ir;  ///< directory for the graph after each pass; empty: none
   /// How the matrices of products are stored: Float32, or BFloat16 for half the memory. Everything

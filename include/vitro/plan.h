@@ -1,7 +1,9 @@
 #pragma once
 
 #include <filesystem>
+#include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -10,19 +12,27 @@
 
 namespace vitro {
 
-/// What a plan says about itself.
-struct PlanInfo {
-  std::string architecture;  ///< "uniformer_small"
-  int64_t head_dim = 0;      ///< not derivable from the weights, so always stated
+/// How a model that tells the class of a picture is fed and read.
+struct Classifier {
+  Preprocessing preprocessing;  ///< from a picture to the input of the model
   int64_t num_classes = 0;
-  int64_t num_parameters = 0;          ///< of the checkpoint
-  Preprocessing preprocessing;         ///< also holds the default input size
   std::vector<std::string> label_ids;  ///< folder names of the classes; may be empty
   std::vector<std::string> labels;     ///< text of the classes; may be empty
-  std::string source;                  ///< file name of the checkpoint
-  std::string source_checksum;         ///< XXH3-64 of the checkpoint's bytes, 16 hex digits
-  std::string vitro_version;           ///< that built it
-  std::vector<std::string> notes;      ///< what the build had to guess or wants to warn about
+};
+
+/// Parameters of an architecture that its weights do not tell, by name: {"head_dim", 64}.
+using ArchParams = std::map<std::string, int64_t>;
+
+/// What a plan says about itself.
+struct PlanInfo {
+  std::string architecture;              ///< "uniformer_small"
+  ArchParams arch_params;                ///< that it was built with
+  int64_t num_parameters = 0;            ///< of the checkpoint
+  std::string source;                    ///< file name of the checkpoint
+  std::string source_checksum;           ///< XXH3-64 of the checkpoint's bytes, 16 hex digits
+  std::string vitro_version;             ///< that built it
+  std::vector<std::string> notes;        ///< what the build had to guess or wants to warn about
+  std::optional<Classifier> classifier;  ///< none: the model gives something else than classes
 };
 
 /// One tensor of the checkpoint and the op that consumed it.
@@ -34,23 +44,25 @@ struct WeightRecord {
   std::string checksum;          ///< XXH3-64 of the stored bytes, 16 hex digits
 };
 
+struct Internals;  // not part of the API
 struct PlanData;
 
-/// A compiled model: graph, weights, preprocessing and labels, immutable and cheap to copy (copies
+/// A compiled model: graph, weights and what they are for, immutable and cheap to copy (copies
 /// share the weights). One plan serves every batch and every input size that its strides divide.
 class Plan {
  public:
-  explicit Plan(std::shared_ptr<const PlanData> data) : data_(std::move(data)) {}
-
   const PlanInfo& info() const;
+  /// That of info(). Throws Unsupported when the model is not a classifier.
+  const Classifier& classifier() const;
   /// Every tensor of the checkpoint, in the order in which the model consumed them.
   const std::vector<WeightRecord>& weights() const;
   /// The optimised graph as readable text.
   std::string graph_text() const;
 
-  const PlanData& data() const { return *data_; }
-
  private:
+  friend struct Internals;
+  explicit Plan(std::shared_ptr<const PlanData> data) : data_(std::move(data)) {}
+
   std::shared_ptr<const PlanData> data_;
 };
 

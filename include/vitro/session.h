@@ -13,7 +13,7 @@
 
 namespace vitro {
 
-class Engine;
+class Engine;  // not part of the API
 
 struct SessionOptions {
   std::string backend = "auto";  ///< "auto", "cuda", "cpu" or "reference"
@@ -89,10 +89,9 @@ class Session {
   /// between the backend and its fallback, as readable text.
   std::string explain(const Dims& dims) const;
 
-  /// The implementation, for the tools of Vitro itself.
-  Engine& engine() const { return *engine_; }
-
  private:
+  friend struct Internals;
+
   std::shared_ptr<Engine> engine_;
 };
 

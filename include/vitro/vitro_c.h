@@ -110,16 +110,16 @@ vitro_code vitro_tensor_to_dlpack_versioned(const vitro_tensor* tensor,
 
 /* Zero or NULL in a field stands for its default. Begin with VITRO_BUILD_OPTIONS. */
 typedef struct vitro_build_options {
-  size_t size;         /* sizeof(vitro_build_options) */
-  const char* arch;    /* architecture; default: from the checkpoint */
-  int64_t head_dim;    /* default: that of the architecture */
-  int64_t height;      /* default input size; default: from the checkpoint, else 224 */
-  int64_t width;       /* as height */
-  const char* dump_ir; /* folder for the graph after each pass; default: none */
-  vitro_dtype weights; /* matrices are stored as VITRO_FLOAT32 or VITRO_BFLOAT16 */
+  size_t size;             /* sizeof(vitro_build_options) */
+  const char* arch;        /* architecture; default: from the checkpoint */
+  const char* arch_params; /* what the tensors do not tell: "head_dim=32" */
+  int64_t height;          /* default input size; default: from the checkpoint, else 224 */
+  int64_t width;           /* as height */
+  const char* dump_ir;     /* folder for the graph after each pass; default: none */
+  vitro_dtype weights;     /* matrices are stored as VITRO_FLOAT32 or VITRO_BFLOAT16 */
 } vitro_build_options;
 #define VITRO_BUILD_OPTIONS \
-  { sizeof(vitro_build_options), NULL, 0, 0, 0, NULL, VITRO_FLOAT32 }
+  { sizeof(vitro_build_options), NULL, NULL, 0, 0, NULL, VITRO_FLOAT32 }
 
 /* A plan file. Every byte is checked. */
 vitro_code vitro_plan_load(const char* path, vitro_plan** plan);
@@ -133,8 +133,9 @@ vitro_code vitro_plan_load_or_build(const char* model, const vitro_build_options
 vitro_code vitro_plan_save(const vitro_plan* plan, const char* path);
 void vitro_plan_free(vitro_plan* plan);
 
-/* Of a classifier: the number of classes, and the text and the id of one, which are empty when the
- * plan has none. */
+/* These are of classifiers; for other models they return VITRO_UNSUPPORTED. */
+
+/* The number of classes, and the text and the id of one, which are empty when the plan has none. */
 vitro_code vitro_plan_num_classes(const vitro_plan* plan, int64_t* count);
 vitro_code vitro_plan_label(const vitro_plan* plan, int64_t class_index, const char** label);
 vitro_code vitro_plan_label_id(const vitro_plan* plan, int64_t class_index, const char** id);

@@ -2,6 +2,7 @@
 
 #include "capi/status.h"
 #include "capi/tensor.h"
+#include "models/models.h"
 #include "vitro/build.h"
 
 using namespace vitro::capi;
@@ -12,7 +13,8 @@ vitro::BuildOptions build_options(const vitro_build_options* given) {
   const vitro_build_options options = read_options(given, "vitro_build_options");
   vitro::BuildOptions result;
   if (options.arch != nullptr) result.arch = options.arch;
-  result.head_dim = options.head_dim;
+  if (options.arch_params != nullptr)
+    result.arch_params = vitro::parse_arch_params(options.arch_params);
   result.height = options.height;
   result.width = options.width;
   if (options.dump_ir != nullptr) result.dump_ir = options.dump_ir;
@@ -20,19 +22,21 @@ vitro::BuildOptions build_options(const vitro_build_options* given) {
   return result;
 }
 
-const vitro::PlanInfo& info(const vitro_plan* plan) { return required(plan, "plan").plan.info(); }
+const vitro::Classifier& classifier(const vitro_plan* plan) {
+  return required(plan, "plan").plan.classifier();
+}
 
 /// Lists of labels are empty or have one for each class.
 const char* label_of(const vitro_plan* plan, int64_t index,
                      const std::vector<std::string>& labels) {
-  const int64_t classes = info(plan).num_classes;
+  const int64_t classes = classifier(plan).num_classes;
   vitro::check(index >= 0 && index < classes, vitro::ErrorCode::NotFound,
                "class {}, the model has {}", index, classes);
   return labels.empty() ? "" : labels[static_cast<size_t>(index)].c_str();
 }
 
 vitro_tensor* preprocessed(const vitro_plan* plan, const vitro::Image& image) {
-  const vitro::Preprocessing& preprocessing = info(plan).preprocessing;
+  const vitro::Preprocessing& preprocessing = classifier(plan).preprocessing;
   vitro::Tensor tensor({1, 3, preprocessing.height, preprocessing.width});
   vitro::preprocess(image, preprocessing, tensor.as<float>());
   return new vitro_tensor{std::move(tensor)};
@@ -70,17 +74,17 @@ vitro_code vitro_plan_save(const vitro_plan* plan, const char* path) {
 void vitro_plan_free(vitro_plan* plan) { delete plan; }
 
 vitro_code vitro_plan_num_classes(const vitro_plan* plan, int64_t* count) {
-  return guarded_result(count, "count", [&] { return info(plan).num_classes; });
+  return guarded_result(count, "count", [&] { return classifier(plan).num_classes; });
 }
 
 vitro_code vitro_plan_label(const vitro_plan* plan, int64_t class_index, const char** label) {
   return guarded_result(label, "label",
-                        [&] { return label_of(plan, class_index, info(plan).labels); });
+                        [&] { return label_of(plan, class_index, classifier(plan).labels); });
 }
 
 vitro_code vitro_plan_label_id(const vitro_plan* plan, int64_t class_index, const char** id) {
   return guarded_result(id, "id",
-                        [&] { return label_of(plan, class_index, info(plan).label_ids); });
+                        [&] { return label_of(plan, class_index, classifier(plan).label_ids); });
 }
 
 vitro_code vitro_plan_preprocess_file(const vitro_plan* plan, const char* path,

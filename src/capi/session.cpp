@@ -6,6 +6,7 @@
 #include "capi/status.h"
 #include "capi/tensor.h"
 #include "runtime/engine.h"
+#include "runtime/internals.h"
 
 using namespace vitro::capi;
 
@@ -123,8 +124,7 @@ vitro_code vitro_session_output(const vitro_session* session, size_t index,
 vitro_code vitro_session_prepare(const vitro_session* session, const vitro_view* inputs,
                                  size_t num_inputs) {
   return guarded([&] {
-    required(session, "session")
-        .session.engine()
+    vitro::Internals::engine(required(session, "session").session)
         .prepare(views_from_c(inputs, num_inputs, "inputs"));
   });
 }

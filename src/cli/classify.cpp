@@ -53,11 +53,10 @@ std::vector<std::byte> read_stdin() {
 }
 
 Classification classify(const Session& session, const std::string& path) {
-  const Preprocessing& preprocessing = session.plan().info().preprocessing;
   auto start = Clock::now();
   const Image image = path == "-" ? decode_image(read_stdin(), "standard input") : load_image(path);
   Tensor input(input_dims(session.plan(), 1, std::nullopt));
-  preprocess(image, preprocessing, input.as<float>());
+  preprocess(image, session.plan().classifier().preprocessing, input.as<float>());
   Classification result;
   result.preprocess_ms = milliseconds_since(start);
   start = Clock::now();
@@ -67,7 +66,7 @@ Classification classify(const Session& session, const std::string& path) {
   return result;
 }
 
-void print_text(const PlanInfo& info, const std::string& path, const Classification& result,
+void print_text(const Classifier& classifier, const std::string& path, const Classification& result,
                 int64_t top) {
   print("{}  (preprocess {:.1f} ms, inference {:.1f} ms)\n", printable_line(path),
         result.preprocess_ms, result.inference_ms);
@@ -76,20 +75,20 @@ void print_text(const PlanInfo& info, const std::string& path, const Classificat
   for (int64_t index : top_indices(result.logits, top)) {
     const std::string line =
         fmt::format("  {:6.2f} %  {}", 100 * probabilities[static_cast<size_t>(index)],
-                    printable_line(class_label(info, index)));
+                    printable_line(class_label(classifier, index)));
     print("{}\n", first ? bold(line) : line);
     first = false;
   }
 }
 
-Json image_json(const PlanInfo& info, const std::string& path, const Classification& result,
+Json image_json(const Classifier& classifier, const std::string& path, const Classification& result,
                 int64_t top) {
   const std::vector<double> probabilities = softmax(result.logits);
   Json predictions = Json::array();
   for (int64_t index : top_indices(result.logits, top))
     predictions.push_back({{"class", index},
-                           {"id", class_id(info, index)},
-                           {"label", class_label(info, index)},
+                           {"id", class_id(classifier, index)},
+                           {"label", class_label(classifier, index)},
                            {"probability", probabilities[static_cast<size_t>(index)]}});
   return {{"path", path},
           {"predictions", predictions},
@@ -99,6 +98,7 @@ Json image_json(const PlanInfo& info, const std::string& path, const Classificat
 
 int run_classify(const Options& options) {
   const Plan plan = open_model(options);
+  const Classifier& classifier = plan.classifier();
   const Session session(plan, options.session);
   prepare_checked(session, input_dims(plan, 1, std::nullopt));
   if (!options.json)
@@ -116,9 +116,9 @@ int run_classify(const Options& options) {
       if (!all_finite(result.logits))
         log_warning("'{}': the model's logits are not all finite", printable_line(path));
       if (options.json)
-        images.push_back(image_json(plan.info(), path, result, options.top));
+        images.push_back(image_json(classifier, path, result, options.top));
       else
-        print_text(plan.info(), path, result, options.top);
+        print_text(classifier, path, result, options.top);
     } catch (const Error& error) {
       progress.clear();
       report_error(error.what(), error.hint());

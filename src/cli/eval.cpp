@@ -29,15 +29,15 @@ struct Options : CommonOptions {
   int64_t batch = 8;
 };
 
-ImageFolder read_folder(const Options& options, const PlanInfo& info) {
-  std::vector<std::string> ids = info.label_ids;
+ImageFolder read_folder(const Options& options, const Classifier& classifier) {
+  std::vector<std::string> ids = classifier.label_ids;
   if (!options.classes.empty()) ids = read_class_list(options.classes).ids;
   ImageFolder folder = scan_image_folder(options.folder, ids);
   const auto classes = static_cast<int64_t>(folder.classes.size());
-  if (classes != info.num_classes)
+  if (classes != classifier.num_classes)
     fail_hint(ErrorCode::InvalidArgument, "--classes FILE gives the class of each output, in order",
               "'{}' has {} classes, the model {}", ids.empty() ? options.folder : options.classes,
-              classes, info.num_classes);
+              classes, classifier.num_classes);
   return folder;
 }
 
@@ -170,7 +170,7 @@ int conclude(const Options& options, const Evaluation& evaluation) {
 
 int run_eval(Options options) {
   const Plan plan = open_model(options);
-  ImageFolder folder = read_folder(options, plan.info());
+  ImageFolder folder = read_folder(options, plan.classifier());
   keep_evenly(folder.images, options.limit);
   check_writable(options);
 

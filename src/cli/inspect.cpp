@@ -11,6 +11,7 @@
 #include "ir/op_info.h"
 #include "runtime/engine.h"
 #include "runtime/explain.h"
+#include "runtime/internals.h"
 #include "runtime/plan_data.h"
 
 namespace vitro::cli {
@@ -26,7 +27,7 @@ struct Options : CommonOptions {
 
 std::map<std::string, int64_t> count_ops(const Plan& plan) {
   std::map<std::string, int64_t> counts;
-  for (const Node& node : plan.data().graph.nodes) ++counts[op_name(node)];
+  for (const Node& node : Internals::data(plan).graph.nodes) ++counts[op_name(node)];
   return counts;
 }
 
@@ -87,12 +88,13 @@ std::string exact_bytes(size_t bytes) {
 /// Bytes of weights that were put into other forms than those of the plan.
 size_t repacked_bytes(const Session& session) {
   size_t bytes = 0;
-  for (const PlanCache::Entry& entry : session.plan().data().cache->entries()) bytes += entry.bytes;
+  for (const PlanCache::Entry& entry : Internals::data(session.plan()).cache->entries())
+    bytes += entry.bytes;
   return bytes;
 }
 
 std::string memory_text(const Session& session, const Dims& dims) {
-  const MemoryUse& memory = session.engine().program(dims)->memory();
+  const MemoryUse& memory = Internals::engine(session).program(dims)->memory();
   const auto weights = static_cast<size_t>(weight_bytes(session.plan()));
   const size_t repacked = repacked_bytes(session);
   return fields_text(
@@ -109,7 +111,7 @@ std::string memory_text(const Session& session, const Dims& dims) {
 }
 
 Json memory_json(const Session& session, const Dims& dims) {
-  const MemoryUse& memory = session.engine().program(dims)->memory();
+  const MemoryUse& memory = Internals::engine(session).program(dims)->memory();
   const auto weights = static_cast<size_t>(weight_bytes(session.plan()));
   return {{"shape", dims},
           {"backend", session.backend()},
@@ -123,17 +125,23 @@ Json memory_json(const Session& session, const Dims& dims) {
           {"session_bytes", weights + repacked_bytes(session) + memory.arena}};
 }
 
-void print_sections(const Options& options, const Plan& plan, const Dims& dims) {
+/// The shape that --why and --memory are about.
+Dims section_dims(const Options& options, const Plan& plan) {
+  return input_dims(plan, options.batch, parse_size(options.size));
+}
+
+void print_sections(const Options& options, const Plan& plan) {
   if (!options.any_section()) print_summary(plan);
   if (options.weights) print_weights(plan);
   if (options.graph) write_stdout(printable(plan.graph_text()));
   if (!options.why && !options.memory) return;
   const Session session(plan, options.session);
+  const Dims dims = section_dims(options, plan);
   if (options.why) write_stdout(printable(session.explain(dims)));
   if (options.memory) write_stdout(memory_text(session, dims));
 }
 
-Json sections_json(const Options& options, const Plan& plan, const Dims& dims) {
+Json sections_json(const Options& options, const Plan& plan) {
   Json json;
   json["model"] = options.model;
   json.update(plan_json(plan));
@@ -143,8 +151,9 @@ Json sections_json(const Options& options, const Plan& plan, const Dims& dims) {
   if (options.graph) json["graph"] = plan.graph_text();
   if (!options.why && !options.memory) return json;
   const Session session(plan, options.session);
+  const Dims dims = section_dims(options, plan);
   if (options.why) {
-    json["why"] = why_json(*session.engine().program(dims));
+    json["why"] = why_json(*Internals::engine(session).program(dims));
     json["fallback"] = fallback_json(fallback_use(session, dims));
   }
   if (options.memory) json["memory"] = memory_json(session, dims);
@@ -153,11 +162,10 @@ Json sections_json(const Options& options, const Plan& plan, const Dims& dims) {
 
 int run_inspect(const Options& options) {
   const Plan plan = open_model(options);
-  const Dims dims = input_dims(plan, options.batch, parse_size(options.size));
   if (options.json)
-    print_json(sections_json(options, plan, dims));
+    print_json(sections_json(options, plan));
   else
-    print_sections(options, plan, dims);
+    print_sections(options, plan);
   return kSuccess;
 }
 

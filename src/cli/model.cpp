@@ -8,12 +8,15 @@
 #include "core/thread_team.h"
 #include "measure/system_info.h"
 #include "runtime/engine.h"
+#include "runtime/interface.h"
+#include "runtime/internals.h"
+#include "runtime/plan_data.h"
 
 namespace vitro::cli {
 namespace {
 
 bool runs_on_host(const Session& session) {
-  return session.engine().backend().precision(Precision::Default) == Precision::Float32;
+  return Internals::engine(session).backend().precision(Precision::Default) == Precision::Float32;
 }
 
 }  // namespace
@@ -26,9 +29,14 @@ Plan open_model(const CommonOptions& options) {
 }
 
 Dims input_dims(const Plan& plan, int64_t batch, std::optional<Size> size) {
-  const Preprocessing& preprocessing = plan.info().preprocessing;
-  return {batch, 3, size ? size->height : preprocessing.height,
-          size ? size->width : preprocessing.width};
+  Dims dims = default_dims(Internals::data(plan).graph, batch);
+  if (!size) return dims;
+  check(dims.size() == 4, ErrorCode::InvalidArgument,
+        "size {}x{}: the input is {}, expected images [batch, channels, height, width]",
+        size->height, size->width, to_string(dims));
+  dims[2] = size->height;
+  dims[3] = size->width;
+  return dims;
 }
 
 void check_memory(double needed, const Dims& dims) {
@@ -53,7 +61,7 @@ std::string execution_text(const Session& session) {
 }
 
 std::optional<FallbackUse> fallback_use(const Session& session, const Dims& dims) {
-  return session.engine().fallback_use(*session.engine().program(dims));
+  return Internals::engine(session).fallback_use(*Internals::engine(session).program(dims));
 }
 
 Json fallback_json(const std::optional<FallbackUse>& use) {

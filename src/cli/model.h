@@ -12,7 +12,9 @@ namespace vitro::cli {
 /// standard error as warnings.
 Plan open_model(const CommonOptions& options);
 
-/// [batch, 3, height, width], with the plan's default size when none is given.
+/// The extents of a model's one input: its default ones but for the batch, which comes first, and
+/// for the size in pixels, which ends images [batch, channels, height, width]. Throws Unsupported
+/// for several inputs, and InvalidArgument for the size of what are no images.
 Dims input_dims(const Plan& plan, int64_t batch, std::optional<Size> size);
 
 /// Throws OutOfMemory when less memory than `needed` bytes is available: the system would end the

@@ -8,6 +8,7 @@
 
 #include "cli/output.h"
 #include "image/names.h"
+#include "runtime/internals.h"
 #include "runtime/plan_data.h"
 
 namespace vitro::cli {
@@ -19,6 +20,43 @@ std::array<double, 3> decimals(const std::array<float, 3>& values) {
   for (size_t i = 0; i < values.size(); ++i)
     result[i] = std::strtod(fmt::format("{}", values[i]).c_str(), nullptr);
   return result;
+}
+
+/// The inputs or outputs at the default shape: "images 1x3x224x224 F32".
+std::string ports_text(const Graph& graph, const std::vector<Port>& ports) {
+  std::string text;
+  for (const Port& port : ports) {
+    const TensorType& type = graph.value(port.value).type;
+    text += fmt::format("{}{} {} {}", text.empty() ? "" : "\n", port.name, to_string(type.dims),
+                        dtype_name(type.dtype));
+  }
+  return text;
+}
+
+Json ports_json(const Graph& graph, const std::vector<Port>& ports) {
+  Json json = Json::array();
+  for (const Port& port : ports) {
+    const TensorType& type = graph.value(port.value).type;
+    json.push_back({{"name", port.name}, {"shape", type.dims}, {"dtype", dtype_name(type.dtype)}});
+  }
+  return json;
+}
+
+std::string preprocessing_text(const Preprocessing& pre) {
+  return fmt::format("{}x{} pixels, {}, crop {} {:g}\nmean {:g}, std {:g}", pre.height, pre.width,
+                     name_in(kInterpolations, pre.interpolation),
+                     name_in(kCropModes, pre.crop_mode), pre.crop_pct, fmt::join(pre.mean, " "),
+                     fmt::join(pre.std, " "));
+}
+
+Json preprocessing_json(const Preprocessing& pre) {
+  return {{"height", pre.height},
+          {"width", pre.width},
+          {"interpolation", name_in(kInterpolations, pre.interpolation)},
+          {"crop_pct", pre.crop_pct},
+          {"crop_mode", name_in(kCropModes, pre.crop_mode)},
+          {"mean", decimals(pre.mean)},
+          {"std", decimals(pre.std)}};
 }
 
 /// What the tactics hold for, and of how many ops.
@@ -42,59 +80,63 @@ Json tactics_json(const Tactics& tactics) {
 
 std::vector<std::pair<std::string, std::string>> plan_fields(const Plan& plan) {
   const PlanInfo& info = plan.info();
-  const Preprocessing& pre = info.preprocessing;
+  const Graph& graph = Internals::data(plan).graph;
   const size_t tensors = plan.weights().size();
-  std::vector<std::pair<std::string, std::string>> fields{
-      {"architecture", info.architecture},
-      {"head_dim", std::to_string(info.head_dim)},
-      {"classes", fmt::format("{} ({} labels)", info.num_classes, info.labels.size())},
-      {"parameters", fmt::format("{}", fmt::group_digits(info.num_parameters))},
-      {"precision", precision_name(plan)},
-      {"tensors", fmt::format("{}/{} consumed", tensors, tensors)},
-      {"input", fmt::format("{}x{} pixels by default", pre.height, pre.width)},
-      {"preprocessing",
-       fmt::format("{}, crop {} {:g}\nmean {:g}, std {:g}",
-                   name_in(kInterpolations, pre.interpolation), name_in(kCropModes, pre.crop_mode),
-                   pre.crop_pct, fmt::join(pre.mean, " "), fmt::join(pre.std, " "))},
-      {"source", fmt::format("{} (xxh3 {})", info.source, info.source_checksum)},
-      {"built by", "vitro " + info.vitro_version}};
-  if (!plan.data().tactics.empty())
-    fields.emplace_back("tactics", tactics_summary(plan.data().tactics));
+  std::vector<std::pair<std::string, std::string>> fields{{"architecture", info.architecture}};
+  for (const auto& [name, value] : info.arch_params)
+    fields.emplace_back(name, std::to_string(value));
+  fields.insert(fields.end(),
+                {{"parameters", fmt::format("{}", fmt::group_digits(info.num_parameters))},
+                 {"precision", precision_name(plan)},
+                 {"tensors", fmt::format("{}/{} consumed", tensors, tensors)},
+                 {"inputs", ports_text(graph, graph.inputs)},
+                 {"outputs", ports_text(graph, graph.outputs)}});
+  if (const auto& classifier = info.classifier)
+    fields.insert(fields.end(), {{"classes", fmt::format("{} ({} labels)", classifier->num_classes,
+                                                         classifier->labels.size())},
+                                 {"preprocessing", preprocessing_text(classifier->preprocessing)}});
+  else
+    fields.emplace_back("classes", "none: not a classifier");
+  fields.emplace_back("source", fmt::format("{} (xxh3 {})", info.source, info.source_checksum));
+  fields.emplace_back("built by", "vitro " + info.vitro_version);
+  if (!Internals::data(plan).tactics.empty())
+    fields.emplace_back("tactics", tactics_summary(Internals::data(plan).tactics));
   return fields;
 }
 
 Json plan_json(const Plan& plan) {
   const PlanInfo& info = plan.info();
-  const Preprocessing& pre = info.preprocessing;
+  const Graph& graph = Internals::data(plan).graph;
+  Json classes, labels, preprocessing;  // null unless it is a classifier
+  if (const auto& classifier = info.classifier) {
+    classes = classifier->num_classes;
+    labels = classifier->labels.size();
+    preprocessing = preprocessing_json(classifier->preprocessing);
+  }
   return {{"architecture", info.architecture},
-          {"head_dim", info.head_dim},
-          {"classes", info.num_classes},
-          {"labels", info.labels.size()},
+          {"arch_params", Json(info.arch_params)},
+          {"inputs", ports_json(graph, graph.inputs)},
+          {"outputs", ports_json(graph, graph.outputs)},
+          {"classes", classes},
+          {"labels", labels},
           {"parameters", info.num_parameters},
           {"precision", precision_name(plan)},
           {"tensors", plan.weights().size()},
-          {"preprocessing",
-           {{"height", pre.height},
-            {"width", pre.width},
-            {"interpolation", name_in(kInterpolations, pre.interpolation)},
-            {"crop_pct", pre.crop_pct},
-            {"crop_mode", name_in(kCropModes, pre.crop_mode)},
-            {"mean", decimals(pre.mean)},
-            {"std", decimals(pre.std)}}},
+          {"preprocessing", preprocessing},
           {"source", info.source},
           {"source_checksum", info.source_checksum},
           {"vitro_version", info.vitro_version},
-          {"tactics", tactics_json(plan.data().tactics)},
+          {"tactics", tactics_json(Internals::data(plan).tactics)},
           {"notes", info.notes}};
 }
 
 const char* precision_name(const Plan& plan) {
-  return weights_dtype(plan.data().graph) == DType::BFloat16 ? "bf16w" : "fp32";
+  return weights_dtype(Internals::data(plan).graph) == DType::BFloat16 ? "bf16w" : "fp32";
 }
 
 int64_t weight_bytes(const Plan& plan) {
   int64_t bytes = 0;
-  for (const Value& value : plan.data().graph.values) {
+  for (const Value& value : Internals::data(plan).graph.values) {
     if (value.constant) bytes += static_cast<int64_t>(value.constant->bytes.size());
   }
   return bytes;

@@ -13,6 +13,7 @@
 #include "core/check.h"
 #include "core/log.h"
 #include "core/thread_team.h"
+#include "models/models.h"
 
 namespace vitro::cli {
 namespace {
@@ -55,6 +56,19 @@ CLI::Validator topic_name() {
       "TOPIC");
 }
 
+CLI::Validator arch_params_text() {
+  return CLI::Validator(
+      [](std::string& text) {
+        try {
+          parse_arch_params(text);
+          return std::string();
+        } catch (const Error& error) {
+          return std::string(error.what());
+        }
+      },
+      "NAME=N");
+}
+
 }  // namespace
 
 std::optional<Size> parse_size(std::string_view text) {
@@ -80,10 +94,12 @@ void add_build_options(CLI::App& verb, BuildOptions& options) {
                   "Architecture of a checkpoint, e.g. uniformer_small; default: from the file")
       ->option_text("NAME")
       ->group(kModelGroup);
-  verb.add_option("--head-dim", options.head_dim,
-                  "Channels of an attention head; default: that of the architecture")
-      ->option_text("N")
-      ->check(integer_between(1, 4096))
+  verb.add_option_function<std::string>(
+          "--arch-params",
+          [&options](const std::string& text) { options.arch_params = parse_arch_params(text); },
+          "What the tensors do not tell, e.g. head_dim=32; default: as usual for the architecture")
+      ->option_text("NAME=N,...")
+      ->check(arch_params_text())
       ->group(kModelGroup);
 }
 

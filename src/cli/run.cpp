@@ -52,12 +52,12 @@ Action add_run(CLI::App& verb) {
   add_model_options(verb, *options);
   add_weights_option(verb, options->build);
   verb.add_option("-i,--input", options->input,
-                  "Preprocessed images (required): .npy of shape [batch, 3, height, width]")
+                  "Input of the model (required): .npy, e.g. images [batch, 3, height, width]")
       ->option_text("FILE")
       ->required()
       ->group(kModelGroup);
   verb.add_option("-o,--output", options->output,
-                  "Logits to write (required): float32 .npy of shape [batch, classes]")
+                  "What the model gives, to write (required): float32 .npy, e.g. [batch, classes]")
       ->option_text("FILE")
       ->required()
       ->group(kOutputGroup);

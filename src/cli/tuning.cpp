@@ -1,5 +1,6 @@
 #include "cli/tuning.h"
 #include "cli/model.h"
+#include "runtime/internals.h"
 
 #include <CLI/CLI.hpp>
 #include <csignal>
@@ -98,7 +99,7 @@ Plan tuned(const Plan& plan, const TuningOptions& options, bool quiet) {
       file->commit();
     }
   }
-  Tactics all = plan.data().tactics;
+  Tactics all = Internals::data(plan).tactics;
   merge_tactics(all, tactics);
   return with_tactics(plan, std::move(all));
 }

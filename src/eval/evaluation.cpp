@@ -116,7 +116,7 @@ Evaluation evaluate(const Session& session, const Session* reference,
   Evaluation evaluation;
   LogitErrors errors;
   batch = std::min(batch, static_cast<int64_t>(images.size()));
-  const Preprocessing& preprocessing = session.plan().info().preprocessing;
+  const Preprocessing& preprocessing = session.plan().classifier().preprocessing;
   Tensor input({batch, 3, preprocessing.height, preprocessing.width});
   BatchReader reader(preprocessing, images, session.threads(), hooks);
   while (true) {

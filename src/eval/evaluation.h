@@ -44,8 +44,8 @@ struct EvaluationHooks {
 };
 
 /// Runs the images in batches of `batch`. Images are decoded on as many threads as the session has.
-/// `reference` may be nullptr; it gets the same tensors. Throws InvalidArgument when the two have
-/// different numbers of classes.
+/// `reference` may be nullptr; it gets the same tensors. Throws Unsupported when the model is not a
+/// classifier, and InvalidArgument when the two have different numbers of classes.
 Evaluation evaluate(const Session& session, const Session* reference,
                     std::span<const LabelledImage> images, int64_t batch,
                     const EvaluationHooks& hooks);

@@ -39,16 +39,16 @@ std::vector<int64_t> top_indices(std::span<const float> values, int64_t count) {
   return order;
 }
 
-std::string class_label(const PlanInfo& info, int64_t index) {
+std::string class_label(const Classifier& classifier, int64_t index) {
   const auto i = static_cast<size_t>(index);
-  if (i < info.labels.size() && !info.labels[i].empty()) return info.labels[i];
-  const std::string id = class_id(info, index);
+  if (i < classifier.labels.size() && !classifier.labels[i].empty()) return classifier.labels[i];
+  const std::string id = class_id(classifier, index);
   return id.empty() ? fmt::format("class {}", index) : id;
 }
 
-std::string class_id(const PlanInfo& info, int64_t index) {
+std::string class_id(const Classifier& classifier, int64_t index) {
   const auto i = static_cast<size_t>(index);
-  return i < info.label_ids.size() ? info.label_ids[i] : std::string();
+  return i < classifier.label_ids.size() ? classifier.label_ids[i] : std::string();
 }
 
 }  // namespace vitro

@@ -19,9 +19,9 @@ bool all_finite(std::span<const float> values);
 /// there are fewer values.
 std::vector<int64_t> top_indices(std::span<const float> values, int64_t count);
 
-/// The text of a class for people; its id, or "class 7", when the plan has none.
-std::string class_label(const PlanInfo& info, int64_t index);
-/// The id of a class; empty when the plan has none.
-std::string class_id(const PlanInfo& info, int64_t index);
+/// The text of a class for people; its id, or "class 7", when there is none.
+std::string class_label(const Classifier& classifier, int64_t index);
+/// The id of a class; empty when there is none.
+std::string class_id(const Classifier& classifier, int64_t index);
 
 }  // namespace vitro

@@ -2,7 +2,7 @@
 
 #include <nlohmann/json.hpp>
 
-#include "core/check.h"
+#include "core/expect.h"
 #include "core/json.h"
 #include "ir/attrs.h"
 
@@ -10,12 +10,7 @@ namespace vitro {
 
 using Json = nlohmann::ordered_json;
 
-/// Throws CorruptFile.
-template <typename... Args>
-void expect_in_file(bool condition, fmt::format_string<Args...> format, Args&&... args) {
-  check(condition, ErrorCode::CorruptFile, "plan graph: {}",
-        fmt::format(format, std::forward<Args>(args)...));
-}
+inline constexpr Expect expect_in_file{"plan graph"};
 
 /// An integer of the file, which T can hold.
 template <typename T>

@@ -7,30 +7,6 @@
 namespace vitro {
 namespace {
 
-/// softmax(scale * q k^T) v for qkv packed as [n, tokens, 3 * heads * head_dim].
-ValueId attention_core(GraphBuilder& builder, ValueId qkv, int64_t heads, int64_t head_dim,
-                       float scale) {
-  const int64_t channels = heads * head_dim;
-  const auto split_heads = [&](int64_t part) {
-    const ValueId slice = builder.op(
-        OpKind::Slice, slice_of(2, part * channels, (part + 1) * channels), {qkv}, "split");
-    const ValueId split =
-        builder.op(OpKind::Reshape, ReshapeAttrs{{0, 0, heads, head_dim}}, {slice}, "heads");
-    return builder.op(OpKind::Transpose, TransposeAttrs{{0, 2, 1, 3}}, {split}, "heads");
-  };
-  const ValueId q = split_heads(0), k = split_heads(1), v = split_heads(2);
-  ValueId scores = builder.op(OpKind::MatMul, MatMulAttrs{true}, {q, k}, "scores");
-  if (scale != 1.0f) {
-    const ValueId factor = builder.constant("scale", make_constant({1}, {&scale, 1}));
-    scores = builder.op(BinaryFunction::Mul, scores, factor, "scale");
-  }
-  const ValueId weights = builder.op(OpKind::Softmax, {}, {scores}, "softmax");
-  const ValueId context = builder.op(OpKind::MatMul, MatMulAttrs{false}, {weights, v}, "context");
-  const ValueId rows =
-      builder.op(OpKind::Transpose, TransposeAttrs{{0, 2, 1, 3}}, {context}, "merge");
-  return builder.op(OpKind::Reshape, ReshapeAttrs{{0, 0, channels}}, {rows}, "merge");
-}
-
 ValueId build_attention_block(GraphBuilder& builder, const AttentionBlockAttrs& attrs,
                               const std::vector<ValueId>& in) {
   const ValueId norm = builder.op(OpKind::LayerNorm, NormAttrs{attrs.eps}, {in[0]}, "norm");
@@ -66,6 +42,33 @@ ValueId build_local_mixer(GraphBuilder& builder, const std::vector<ValueId>& in)
 
 }  // namespace
 
+ValueId build_attention(GraphBuilder& builder, ValueId qkv, const AttentionAttrs& attrs,
+                        const std::string& module) {
+  const int64_t channels = attrs.heads * attrs.head_dim;
+  const auto op = [&](OpKind kind, Attrs of, std::vector<ValueId> in, const char* part) {
+    return builder.op(kind, std::move(of), std::move(in), module.empty() ? part : module);
+  };
+  const TransposeAttrs swap_tokens_and_heads{{0, 2, 1, 3}};
+  const auto split = [&](int64_t part) {
+    const ValueId slice =
+        op(OpKind::Slice, slice_of(2, part * channels, (part + 1) * channels), {qkv}, "split");
+    const ValueId heads =
+        op(OpKind::Reshape, ReshapeAttrs{{0, 0, attrs.heads, attrs.head_dim}}, {slice}, "heads");
+    return op(OpKind::Transpose, swap_tokens_and_heads, {heads}, "heads");
+  };
+  const ValueId q = split(0), k = split(1), v = split(2);
+  ValueId scores = op(OpKind::MatMul, MatMulAttrs{true}, {q, k}, "scores");
+  if (attrs.scale != 1.0f) {
+    const ValueId factor = builder.constant(module.empty() ? "scale" : module + ".scale",
+                                            make_constant({1}, {&attrs.scale, 1}));
+    scores = op(OpKind::Binary, BinaryAttrs{BinaryFunction::Mul}, {scores, factor}, "scale");
+  }
+  const ValueId weights = op(OpKind::Softmax, {}, {scores}, "softmax");
+  const ValueId context = op(OpKind::MatMul, MatMulAttrs{false}, {weights, v}, "context");
+  const ValueId rows = op(OpKind::Transpose, swap_tokens_and_heads, {context}, "merge");
+  return op(OpKind::Reshape, ReshapeAttrs{{0, 0, channels}}, {rows}, "merge");
+}
+
 Conv2dAttrs same_padding(const Dims& weight) {
   const int64_t y = weight[0] / 2, x = weight[1] / 2;
   return {{1, 1}, {y, x, y, x}};
@@ -78,10 +81,8 @@ Graph fused_body(OpKind kind, const Attrs& attrs, std::span<const TensorType> in
     in.push_back(builder.input("in" + std::to_string(i), inputs[i].dims, inputs[i].dtype));
   // A body is a row of op_info() that says fused; each has its branch here.
   const auto build = [&]() -> ValueId {
-    if (kind == OpKind::Attention) {
-      const auto& a = std::get<AttentionAttrs>(attrs);
-      return attention_core(builder, in[0], a.heads, a.head_dim, a.scale);
-    }
+    if (kind == OpKind::Attention)
+      return build_attention(builder, in[0], std::get<AttentionAttrs>(attrs));
     if (kind == OpKind::AttentionBlock)
       return build_attention_block(builder, std::get<AttentionBlockAttrs>(attrs), in);
     if (kind == OpKind::Mlp) return build_mlp(builder, std::get<MlpAttrs>(attrs), in);

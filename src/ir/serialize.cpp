@@ -13,11 +13,6 @@ namespace {
 constexpr size_t kMaxValues = 1 << 16;
 constexpr size_t kMaxPorts = 1 << 10;
 
-template <typename... Args>
-void expect(bool condition, fmt::format_string<Args...> format, Args&&... args) {
-  expect_in_file(condition, format, std::forward<Args>(args)...);
-}
-
 Json value_to_json(const Value& value) {
   Json json{{"name", value.name}, {"dims", value.type.dims}};
   if (value.type.dtype != DType::Float32) json["dtype"] = dtype_name(value.type.dtype);
@@ -37,10 +32,10 @@ Value value_from_json(const Json& json) {
   value.constant = Constant{value.type, json.at("constant").get<std::string>(), {}, nullptr};
   if (!json.contains("contents")) return value;
   const auto contents = integers_from_json<int64_t>(json.at("contents"));
-  expect(num_elements(value.type.dims) == static_cast<int64_t>(contents.size()) &&
-             value.constant->storage.empty(),
-         "constant '{}' has {} contents for {}", value.name, contents.size(),
-         to_string(value.type.dims));
+  expect_in_file(num_elements(value.type.dims) == static_cast<int64_t>(contents.size()) &&
+                     value.constant->storage.empty(),
+                 "constant '{}' has {} contents for {}", value.name, contents.size(),
+                 to_string(value.type.dims));
   value.constant = make_constant(value.type.dims, contents, value.type.dtype);
   return value;
 }
@@ -56,7 +51,7 @@ Json node_to_json(const Node& node) {
 Node node_from_json(const Json& json, const Graph& graph) {
   const auto name = json.at("op").get<std::string>();
   auto op = find_op(name);
-  expect(op.has_value(), "unknown op '{}'", name);
+  expect_in_file(op.has_value(), "unknown op '{}'", name);
   attrs_from_json(json.at("attrs"), op->attrs);
   Node node{op->kind,
             std::move(op->attrs),
@@ -70,12 +65,12 @@ Node node_from_json(const Json& json, const Graph& graph) {
   };
   std::vector<TensorType> types;
   for (ValueId id : node.inputs) {
-    expect(is_value(id), "operand {} of '{}'", id, name);
+    expect_in_file(is_value(id), "operand {} of '{}'", id, name);
     types.push_back(graph.value(id).type);
   }
   std::vector<Operand> operands(static_cast<size_t>(op_info(node.kind).max_inputs));
-  expect(types.size() == operands.size() && node.outputs.size() == 1,
-         "{} operands and {} results of '{}'", types.size(), node.outputs.size(), name);
+  expect_in_file(types.size() == operands.size() && node.outputs.size() == 1,
+                 "{} operands and {} results of '{}'", types.size(), node.outputs.size(), name);
   for (size_t i = 0; i < types.size(); ++i) operands[i].type = &types[i];
   infer_results(node, operands);  // the body may rely on operands that fit
   node.body = std::make_shared<Graph>(fused_body(node.kind, node.attrs, types));
@@ -94,13 +89,14 @@ Json ports_to_json(const std::vector<Port>& ports) {
 }
 
 DimRange range_from_json(const Json& json) {
-  expect(json.is_array() && json.size() == 4, "a range of {} entries, expected 4", json.size());
+  expect_in_file(json.is_array() && json.size() == 4, "a range of {} entries, expected 4",
+                 json.size());
   return {json[0].get<std::string>(), integer_from_json<int64_t>(json[1]),
           integer_from_json<int64_t>(json[2]), integer_from_json<int64_t>(json[3])};
 }
 
 std::vector<Port> ports_from_json(const Json& json) {
-  expect(json.is_array() && json.size() <= kMaxPorts, "{} inputs or outputs", json.size());
+  expect_in_file(json.is_array() && json.size() <= kMaxPorts, "{} inputs or outputs", json.size());
   std::vector<Port> ports;
   for (const Json& entry : json) {
     ports.push_back(
@@ -123,10 +119,11 @@ std::string graph_to_json(const Graph& graph) {
 }
 
 Graph graph_from_json(std::string_view text) try {
-  expect(text.size() <= kMaxJsonBytes, "{} bytes, at most {} are read", text.size(), kMaxJsonBytes);
+  expect_in_file(text.size() <= kMaxJsonBytes, "{} bytes, at most {} are read", text.size(),
+                 kMaxJsonBytes);
   const Json json = Json::parse(text);
-  expect(json.at("values").size() <= kMaxValues && json.at("nodes").size() <= kMaxValues,
-         "{} values and {} nodes", json.at("values").size(), json.at("nodes").size());
+  expect_in_file(json.at("values").size() <= kMaxValues && json.at("nodes").size() <= kMaxValues,
+                 "{} values and {} nodes", json.at("values").size(), json.at("nodes").size());
   Graph graph;
   for (const Json& value : json.at("values")) graph.values.push_back(value_from_json(value));
   for (const Json& node : json.at("nodes")) graph.nodes.push_back(node_from_json(node, graph));

@@ -1,6 +1,7 @@
 #include "models/models.h"
 
 #include <algorithm>
+#include <charconv>
 
 #include <fmt/ranges.h>
 
@@ -88,6 +89,37 @@ const UniFormerConfig& find_model(std::string_view name) {
   for (const UniFormerConfig& c : kConfigs) known += (known.empty() ? "" : ", ") + c.name;
   fail_hint(ErrorCode::NotFound, "known architectures: " + known, "unknown architecture '{}'",
             name);
+}
+
+ArchParams arch_params(const UniFormerConfig& config) { return {{"head_dim", config.head_dim}}; }
+
+void set_arch_params(UniFormerConfig& config, const ArchParams& params) {
+  for (const auto& [name, value] : params) {
+    check(name == "head_dim", ErrorCode::InvalidArgument,
+          "{} has no parameter '{}', expected head_dim", config.name, name);
+    check(value > 0 && config.width[2] % value == 0 && config.width[3] % value == 0,
+          ErrorCode::InvalidArgument,
+          "head_dim {} does not divide the widths {} and {} of stages 3 and 4 of {}", value,
+          config.width[2], config.width[3], config.name);
+    config.head_dim = value;
+  }
+}
+
+ArchParams parse_arch_params(std::string_view text) {
+  ArchParams params;
+  while (!text.empty()) {
+    const std::string_view entry = text.substr(0, text.find(','));
+    text.remove_prefix(std::min(text.size(), entry.size() + 1));
+    const size_t equals = std::min(entry.find('='), entry.size());
+    const char* const end = entry.data() + entry.size();
+    const char* const number = std::min(entry.data() + equals + 1, end);
+    int64_t value = 0;
+    const auto parsed = std::from_chars(number, end, value);
+    check(equals > 0 && parsed.ec == std::errc() && parsed.ptr == end, ErrorCode::InvalidArgument,
+          "got '{}', expected a parameter of the architecture like head_dim=32", entry);
+    params[std::string(entry.substr(0, equals))] = value;
+  }
+  return params;
 }
 
 Identification identify_model(const TensorShapes& tensors) {

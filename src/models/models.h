@@ -6,6 +6,7 @@
 #include <string>
 
 #include "models/weights.h"
+#include "vitro/plan.h"
 
 namespace vitro {
 
@@ -34,6 +35,14 @@ struct ModelOptions {
 std::span<const UniFormerConfig> model_configs();
 /// Throws NotFound, listing the known names.
 const UniFormerConfig& find_model(std::string_view name);
+
+/// The parameters of an architecture that shapes of weights do not tell: head_dim.
+ArchParams arch_params(const UniFormerConfig& config);
+/// Changes them. Throws InvalidArgument for an unknown name, listing the known ones, and for a
+/// value that does not fit.
+void set_arch_params(UniFormerConfig& config, const ArchParams& params);
+/// From "name=number,..."; throws InvalidArgument for other text.
+ArchParams parse_arch_params(std::string_view text);
 
 /// The names and PyTorch shapes of the tensors of a checkpoint.
 using TensorShapes = std::map<std::string, Dims>;

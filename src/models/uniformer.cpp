@@ -2,6 +2,7 @@
 
 #include "core/check.h"
 #include "ir/builder.h"
+#include "ir/fused_ops.h"
 #include "models/models.h"
 
 namespace vitro {
@@ -142,24 +143,9 @@ class UniFormerBuilder {
 
   /// softmax(q k^T / sqrt(head_dim)) v over the tokens of qkv [n, tokens, 3 * c].
   ValueId attention(ValueId qkv, const std::string& name) {
-    const int64_t c = channels(qkv) / 3, head_dim = config_.head_dim;
-    const auto split = [&](int64_t part) {
-      const ValueId slice =
-          builder_.op(OpKind::Slice, slice_of(2, part * c, (part + 1) * c), {qkv}, name);
-      const ValueId heads =
-          builder_.op(OpKind::Reshape, ReshapeAttrs{{0, 0, c / head_dim, head_dim}}, {slice}, name);
-      return builder_.op(OpKind::Transpose, TransposeAttrs{{0, 2, 1, 3}}, {heads}, name);
-    };
-    const ValueId q = split(0), k = split(1), v = split(2);
+    const int64_t head_dim = config_.head_dim;
     const float scale = 1.0f / std::sqrt(static_cast<float>(head_dim));
-    const ValueId factor = builder_.constant(name + ".scale", make_constant({1}, {&scale, 1}));
-    ValueId scores = builder_.op(OpKind::MatMul, MatMulAttrs{true}, {q, k}, name);
-    scores = builder_.op(BinaryFunction::Mul, scores, factor, name);
-    const ValueId weights = builder_.op(OpKind::Softmax, {}, {scores}, name);
-    const ValueId context = builder_.op(OpKind::MatMul, MatMulAttrs{false}, {weights, v}, name);
-    const ValueId rows =
-        builder_.op(OpKind::Transpose, TransposeAttrs{{0, 2, 1, 3}}, {context}, name);
-    return builder_.op(OpKind::Reshape, ReshapeAttrs{{0, 0, c}}, {rows}, name);
+    return build_attention(builder_, qkv, {channels(qkv) / 3 / head_dim, head_dim, scale}, name);
   }
 
   ValueId global_block(ValueId x, const std::string& name) {

@@ -4,21 +4,12 @@
 namespace vitro {
 namespace {
 
-/// The op before the batch_norm, if it can take it and nothing else reads its result.
-Node* preceding_op(const Matcher& matcher, const Node& batch_norm) {
-  for (OpKind kind : {OpKind::Conv, OpKind::DepthwiseConv2d, OpKind::Linear}) {
-    Node* node = matcher.sole_producer(batch_norm.inputs[0], kind);
-    if (node && has_weights(matcher.graph(), *node)) return node;
-  }
-  return nullptr;
-}
-
 bool fold_norm(const Matcher& matcher, Node& batch_norm) {
   if (batch_norm.kind != OpKind::BatchNorm) return false;
   Graph& graph = matcher.graph();
   const auto affine = batch_norm_affine(graph, batch_norm);
   if (!affine) return false;
-  if (Node* before = preceding_op(matcher, batch_norm)) {
+  if (Node* before = matcher.absorber(batch_norm.inputs[0])) {
     fold_affine_after(graph, *before, *affine);
     replace_uses(graph, batch_norm.output(), before->output());
     return true;

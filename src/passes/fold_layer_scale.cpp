@@ -20,14 +20,10 @@ bool commutes(const Graph& graph, const Node& node, bool positive) {
 
 /// The op with weights that makes `id`, every op between them commuting with the factors.
 Node* scaled_op(const Matcher& matcher, ValueId id, bool positive) {
-  const Graph& graph = matcher.graph();
-  for (OpKind kind : {OpKind::Linear, OpKind::Conv, OpKind::DepthwiseConv2d}) {
-    Node* node = matcher.sole_producer(id, kind);
-    if (node && has_weights(graph, *node)) return node;
-  }
+  if (Node* node = matcher.absorber(id)) return node;
   for (OpKind kind : {OpKind::Reshape, OpKind::ReshapeLike, OpKind::Reduce}) {
     const Node* node = matcher.sole_producer(id, kind);
-    if (node && commutes(graph, *node, positive))
+    if (node && commutes(matcher.graph(), *node, positive))
       return scaled_op(matcher, node->inputs[0], positive);
   }
   return nullptr;

@@ -16,8 +16,7 @@ bool worth_commuting(const Matcher& matcher, const Node& batch_norm) {
   const std::vector<Node*> readers = matcher.readers(batch_norm.output());
   if (readers.size() != matcher.num_uses(batch_norm.output())) return false;  // a graph output
   // fold_batch_norm folds it into the op before it, whoever reads it.
-  for (OpKind kind : {OpKind::Conv, OpKind::DepthwiseConv2d, OpKind::Linear})
-    if (matcher.sole_producer(batch_norm.inputs[0], kind)) return false;
+  if (matcher.absorber(batch_norm.inputs[0])) return false;
   return std::all_of(readers.begin(), readers.end(), [&](const Node* reader) {
     return pools(matcher.graph(), *reader) ||
            (reader->kind == OpKind::Linear && reader->inputs[0] == batch_norm.output() &&

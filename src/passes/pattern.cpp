@@ -35,6 +35,13 @@ bool Matcher::same_types(ValueId a, ValueId b) const {
   return std::all_of(corners.begin(), corners.end(), same);
 }
 
+Node* Matcher::absorber(ValueId id) const {
+  Node* node = num_uses(id) == 1 ? producer(id) : nullptr;
+  const bool linear = node && (node->kind == OpKind::Conv || node->kind == OpKind::Linear ||
+                               node->kind == OpKind::DepthwiseConv2d);
+  return linear && has_weights(graph_, *node) ? node : nullptr;
+}
+
 std::vector<Node*> Matcher::readers(ValueId id) const {
   std::vector<Node*> nodes;
   for (int index : consumers_[static_cast<size_t>(id)])

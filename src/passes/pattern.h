@@ -27,6 +27,9 @@ class Matcher {
   Node* sole_producer(ValueId id, What what) const {
     return num_uses(id) == 1 ? producer(id, what) : nullptr;
   }
+  /// The conv, depthwise_conv2d or linear with weights that makes a value which nothing else reads:
+  /// it can absorb a factor or an addend of each channel. Else nullptr.
+  Node* absorber(ValueId id) const;
   /// The nodes that read a value, once per operand.
   std::vector<Node*> readers(ValueId id) const;
   /// Operands that read a value, and graph outputs that are it.

@@ -13,9 +13,8 @@ namespace vitro {
 namespace {
 
 constexpr std::array<Pass, 11> kPasses{{
-    // Leaves the depthwise_conv2d as the only reader of the value before it, so that a batch_norm
-    // in
-    // front of the pair has one reader and later patterns see no residual.
+    // Leaves the depthwise_conv2d as the only reader of the value before it: a batch_norm in front
+    // of the pair then has one reader, and later patterns see no residual.
     {"fold_depthwise_residual", fold_depthwise_residual},
     // Before the norms: a factor between a linear and a batch_norm would hide them from each other.
     {"fold_layer_scale", fold_layer_scale},

@@ -8,6 +8,7 @@
 #include "core/error_norms.h"
 #include "ir/op_info.h"
 #include "runtime/engine.h"
+#include "runtime/internals.h"
 #include "runtime/plan_data.h"
 
 namespace vitro {
@@ -237,8 +238,8 @@ class Comparer final : public RunObserver {
 }  // namespace
 
 PlacedProgram placed_program(const Session& session, const Dims& dims) {
-  PlacedProgram program{session.plan(), session.engine().program(dims), {}};
-  const Graph& graph = program.plan.data().graph;
+  PlacedProgram program{session.plan(), Internals::engine(session).program(dims), {}};
+  const Graph& graph = Internals::data(program.plan).graph;
   const TensorType input{DType::Float32, dims};
   const std::vector<TensorType> types = infer_types(graph, {&input, 1});
   const auto steps = program.executable->steps();
@@ -263,9 +264,9 @@ LayerErrors compare_layers(const Session& a, const Session& b, const Tensor& ima
   const std::vector<StepPair> pairs = step_pairs(program_a, program_b);
   LayerErrors errors;
   Recorder recorder(*program_b.executable, pairs);
-  errors.logits_b = b.engine().run(images, &recorder);
+  errors.output_b = Internals::engine(b).run(images, &recorder);
   Comparer comparer(*program_a.executable, pairs, recorder);
-  errors.logits_a = a.engine().run(images, &comparer);
+  errors.output_a = Internals::engine(a).run(images, &comparer);
   errors.layers = std::move(comparer.layers());
   errors.a = comparer.non_finite();
   errors.b = recorder.non_finite();

@@ -66,7 +66,7 @@ struct NonFinite {
 struct LayerErrors {
   std::vector<LayerError> layers;  ///< of what is comparable, in execution order
   NonFinite a, b;
-  Tensor logits_a, logits_b;
+  Tensor output_a, output_b;
 };
 
 /// Runs both, B first, and compares results while they are in memory; fusions stay as they are. An

@@ -7,6 +7,7 @@
 #include "core/thread_team.h"
 #include "runtime/explain.h"
 #include "runtime/interface.h"
+#include "runtime/internals.h"
 #include "runtime/plan_data.h"
 
 namespace vitro {
@@ -97,10 +98,10 @@ Engine::Engine(const Plan& plan, const Choice& choice)
       fallback_(choice.fallback),
       all_on_fallback_(choice.all_on_fallback),
       precision_(backend_.precision(choice.options.precision)),
-      inputs_(input_infos(plan.data().graph)),
-      outputs_(output_infos(plan.data().graph)),
+      inputs_(input_infos(Internals::data(plan).graph)),
+      outputs_(output_infos(Internals::data(plan).graph)),
       lanes_(make_lanes(backend_, fallback_, choice.options)),
-      tactics_(find_tactics(plan_.data().tactics, backend_, threads())),
+      tactics_(find_tactics(Internals::data(plan_).tactics, backend_, threads())),
       programs_(
           kMaxShapes, [this](std::span<const TensorType> types) { return compile(types); },
           [this] { lanes_.drop_evicted(); }) {
@@ -120,7 +121,7 @@ std::unique_ptr<Executable> Engine::compile_for(const CompileRequest& request) c
 }
 
 std::unique_ptr<const Executable> Engine::compile(std::span<const TensorType> inputs) const {
-  const PlanData& data = plan_.data();
+  const PlanData& data = Internals::data(plan_);
   const CompileRequest request{
       data.graph, inputs, *data.cache, threads(), tactics_, precision_, lanes_.options().device};
   std::unique_ptr<const Executable> executable = compile_for(request);
@@ -183,7 +184,7 @@ void Engine::prepare(std::span<const TensorView> inputs) {
 }
 
 std::string Engine::explain(const Executable& executable) const {
-  const Tactics& all = plan_.data().tactics;
+  const Tactics& all = Internals::data(plan_).tactics;
   std::string text = dispatch_text(executable.dispatch());
   if (const auto use = fallback_use(executable)) text += fallback_text(*use);
   return all.empty()

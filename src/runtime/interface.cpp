@@ -22,7 +22,8 @@ std::vector<DimRange> ranges_of(const Graph& graph, const Port& port) {
 std::vector<Dims> output_dims(const Graph& graph, std::span<const TensorType> inputs) {
   const std::vector<TensorType> types = infer_types(graph, inputs);
   std::vector<Dims> dims;
-  for (const Port& port : graph.outputs) dims.push_back(types[static_cast<size_t>(port.value)].dims);
+  for (const Port& port : graph.outputs)
+    dims.push_back(types[static_cast<size_t>(port.value)].dims);
   return dims;
 }
 
@@ -100,8 +101,8 @@ std::vector<IoInfo> output_infos(const Graph& graph) {
       std::vector<TensorType> changed = types;
       int64_t& extent = changed[i].dims[axis];
       const int64_t before = extent;
-      extent = before + range.multiple <= range.max ? before + range.multiple
-                                                    : before - range.multiple;
+      extent =
+          before + range.multiple <= range.max ? before + range.multiple : before - range.multiple;
       const std::vector<Dims> moved = output_dims(graph, changed);
       for (size_t k = 0; k < moved.size(); ++k)
         for (size_t a = 0; a < moved[k].size(); ++a) {
@@ -112,6 +113,14 @@ std::vector<IoInfo> output_infos(const Graph& graph) {
     }
   }
   return infos;
+}
+
+Dims default_dims(const Graph& graph, int64_t batch) {
+  check(graph.inputs.size() == 1, ErrorCode::Unsupported,
+        "the model has {} inputs, expected 1 for a synthetic run", graph.inputs.size());
+  Dims dims = graph.value(graph.inputs[0].value).type.dims;
+  if (!dims.empty()) dims[0] = batch;
+  return dims;
 }
 
 std::string to_string(std::span<const DimRange> dims) {
@@ -127,8 +136,8 @@ std::string to_string(std::span<const DimRange> dims) {
 }
 
 void check_inputs(std::span<const IoInfo> infos, std::span<const TensorView> inputs) {
-  check(inputs.size() == infos.size(), ErrorCode::InvalidArgument,
-        "{} inputs, the model has {}", inputs.size(), infos.size());
+  check(inputs.size() == infos.size(), ErrorCode::InvalidArgument, "{} inputs, the model has {}",
+        inputs.size(), infos.size());
   for (size_t i = 0; i < infos.size(); ++i) check_input(infos[i], inputs[i]);
 }
 

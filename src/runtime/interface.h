@@ -13,6 +13,10 @@ std::vector<IoInfo> input_infos(const Graph& graph);
 /// inputs; it has the name of an input's extent that it always equals.
 std::vector<IoInfo> output_infos(const Graph& graph);
 
+/// The extents of the only input at the default shape, with `batch` as the first. Throws
+/// Unsupported for a model of several inputs.
+Dims default_dims(const Graph& graph, int64_t batch);
+
 /// "1x3x224x224", with names and ranges: "batch x 3 x height x width".
 std::string to_string(std::span<const DimRange> dims);
 

@@ -1,10 +1,21 @@
 #include "vitro/plan.h"
+
 #include "backends/backend.h"
+#include "core/check.h"
 #include "runtime/plan_data.h"
 
 namespace vitro {
 
 const PlanInfo& Plan::info() const { return data_->info; }
+
+const Classifier& Plan::classifier() const {
+  if (!info().classifier)
+    fail_hint(ErrorCode::Unsupported, "give it a tensor: vitro run, or Session::run()",
+              "the model of '{}' is not a classifier: its plan has no classes and no preprocessing",
+              info().source);
+  return *info().classifier;
+}
+
 const std::vector<WeightRecord>& Plan::weights() const { return data_->weights; }
 std::string Plan::graph_text() const { return print(data_->graph); }
 

@@ -7,6 +7,7 @@
 #include "core/check.h"
 #include "core/checksum.h"
 #include "formats/safetensors.h"
+#include "runtime/internals.h"
 #include "runtime/plan_data.h"
 #include "runtime/plan_json.h"
 #include "vitro/vitro.h"
@@ -104,15 +105,15 @@ bool is_plan_file(const std::filesystem::path& path) {
 }
 
 void save(const Plan& plan, const std::filesystem::path& path) {
-  const PlanData& data = plan.data();
+  const PlanData& data = Internals::data(plan);
   std::vector<TensorEntry> tensors;
   std::set<std::string> names;
   for (const Value& value : data.graph.values) {
     if (!value.constant) continue;
     check(names.insert(value.name).second, ErrorCode::Internal, "plan: two weights are named '{}'",
           value.name);
-    tensors.push_back(
-        {value.name, value.type.dtype, stored_dims(*value.constant, *data.cache), value.constant->bytes});
+    tensors.push_back({value.name, value.type.dtype, stored_dims(*value.constant, *data.cache),
+                       value.constant->bytes});
   }
   Metadata metadata{
       {"format", std::string(kPlanFormat)},   {"plan_version", kPlanVersion},
@@ -147,7 +148,7 @@ Plan load(const std::filesystem::path& path) {
   if (stored != actual)
     fail_hint(ErrorCode::CorruptFile, "copy it again, or rebuild it with vitro build",
               "plan '{}': checksum {}, its bytes have {}", path.string(), stored, actual);
-  return Plan(plan_from_tensors(tensors, file, path.string()));
+  return Internals::plan(plan_from_tensors(tensors, file, path.string()));
 }
 
 }  // namespace vitro

@@ -5,10 +5,12 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <concepts>
 #include <nlohmann/json.hpp>
 
 #include "core/check.h"
 #include "core/dtype.h"
+#include "core/expect.h"
 #include "core/json.h"
 #include "image/names.h"
 
@@ -18,11 +20,7 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-template <typename... Args>
-void expect(bool condition, fmt::format_string<Args...> format, Args&&... args) {
-  check(condition, ErrorCode::CorruptFile, "plan: {}",
-        fmt::format(format, std::forward<Args>(args)...));
-}
+constexpr Expect expect{"plan"};
 
 template <std::integral T>
 void read_field(const char* name, const Json& json, T& field) {
@@ -43,6 +41,11 @@ void read_field(const char* name, const Json& json, std::array<float, 3>& field)
            kMost);
     field[i] = static_cast<float>(values[i]);
   }
+}
+
+void read_field(const char*, const Json& json, ArchParams& field) {
+  for (const auto& [name, value] : json.get_ref<const Json::object_t&>())
+    read_field(name.c_str(), value, field[name]);
 }
 
 template <typename T>
@@ -71,26 +74,62 @@ const T& json_value(const T& field) {
 const char* json_value(CropMode field) { return name_in(kCropModes, field); }
 const char* json_value(Interpolation field) { return name_in(kInterpolations, field); }
 
-/// Calls visit(name, field) for each field of PlanInfo: the writer and the reader share this list.
-template <typename Info, typename Visitor>
-void visit_info(Info& info, Visitor&& visit) {
+/// Calls visit(name, field) for each field: the writer and the reader share these lists.
+template <typename Self, typename Visitor>
+requires std::same_as<std::remove_const_t<Self>, Classifier>
+void visit_fields(Self& classifier, Visitor&& visit) {
+  visit("num_classes", classifier.num_classes);
+  visit("width", classifier.preprocessing.width);
+  visit("height", classifier.preprocessing.height);
+  visit("crop_pct", classifier.preprocessing.crop_pct);
+  visit("crop_mode", classifier.preprocessing.crop_mode);
+  visit("interpolation", classifier.preprocessing.interpolation);
+  visit("mean", classifier.preprocessing.mean);
+  visit("std", classifier.preprocessing.std);
+  visit("label_ids", classifier.label_ids);
+  visit("labels", classifier.labels);
+}
+/// All but the classifier, which may be absent.
+template <typename Self, typename Visitor>
+requires std::same_as<std::remove_const_t<Self>, PlanInfo>
+void visit_fields(Self& info, Visitor&& visit) {
   visit("architecture", info.architecture);
-  visit("head_dim", info.head_dim);
-  visit("num_classes", info.num_classes);
+  visit("arch_params", info.arch_params);
   visit("num_parameters", info.num_parameters);
-  visit("width", info.preprocessing.width);
-  visit("height", info.preprocessing.height);
-  visit("crop_pct", info.preprocessing.crop_pct);
-  visit("crop_mode", info.preprocessing.crop_mode);
-  visit("interpolation", info.preprocessing.interpolation);
-  visit("mean", info.preprocessing.mean);
-  visit("std", info.preprocessing.std);
-  visit("label_ids", info.label_ids);
-  visit("labels", info.labels);
   visit("source", info.source);
   visit("source_checksum", info.source_checksum);
   visit("vitro_version", info.vitro_version);
   visit("notes", info.notes);
+}
+
+template <typename T>
+Json fields_to_json(const T& from) {
+  Json json;
+  visit_fields(from, [&](const char* name, const auto& field) { json[name] = json_value(field); });
+  return json;
+}
+template <typename T>
+T fields_from_json(const Json& json) {
+  T result;
+  visit_fields(result,
+               [&](const char* name, auto& field) { read_field(name, json.at(name), field); });
+  return result;
+}
+
+Classifier classifier_from_json(const Json& json) {
+  const auto classifier = fields_from_json<Classifier>(json);
+  const Preprocessing& p = classifier.preprocessing;
+  expect(p.width > 0 && p.height > 0 && p.width <= 65536 && p.height <= 65536 && p.crop_pct > 0 &&
+             p.crop_pct <= 1,
+         "input size {}x{} or crop_pct {}", p.height, p.width, p.crop_pct);
+  expect(std::all_of(p.std.begin(), p.std.end(), [](float deviation) { return deviation > 0; }),
+         "std is {}, expected positive numbers", fmt::join(p.std, " "));
+  const size_t labels = classifier.labels.size();
+  expect(labels == classifier.label_ids.size() &&
+             (labels == 0 || static_cast<int64_t>(labels) == classifier.num_classes),
+         "{} labels and {} ids for {} classes", labels, classifier.label_ids.size(),
+         classifier.num_classes);
+  return classifier;
 }
 
 template <typename Read>
@@ -117,27 +156,15 @@ WeightRecord weight_from_json(const Json& row) {
 }  // namespace
 
 std::string plan_info_to_json(const PlanInfo& info) {
-  Json json;
-  visit_info(info, [&](const char* name, const auto& field) { json[name] = json_value(field); });
+  Json json = fields_to_json(info);
+  if (info.classifier) json["classifier"] = fields_to_json(*info.classifier);
   return json.dump();
 }
 
 PlanInfo plan_info_from_json(std::string_view text) {
   return read_json("info", text, [](const Json& json) {
-    PlanInfo info;
-    visit_info(info,
-               [&](const char* name, auto& field) { read_field(name, json.at(name), field); });
-    const Preprocessing& p = info.preprocessing;
-    check(p.width > 0 && p.height > 0 && p.width <= 65536 && p.height <= 65536 && p.crop_pct > 0 &&
-              p.crop_pct <= 1,
-          ErrorCode::CorruptFile, "plan info: input size {}x{} or crop_pct {}", p.height, p.width,
-          p.crop_pct);
-    expect(std::all_of(p.std.begin(), p.std.end(), [](float deviation) { return deviation > 0; }),
-           "std is {}, expected positive numbers", fmt::join(p.std, " "));
-    check(info.labels.size() == info.label_ids.size() &&
-              (info.labels.empty() || static_cast<int64_t>(info.labels.size()) == info.num_classes),
-          ErrorCode::CorruptFile, "plan info: {} labels for {} classes", info.labels.size(),
-          info.num_classes);
+    auto info = fields_from_json<PlanInfo>(json);
+    if (json.contains("classifier")) info.classifier = classifier_from_json(json["classifier"]);
     return info;
   });
 }

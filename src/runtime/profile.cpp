@@ -6,6 +6,7 @@
 
 #include "core/check.h"
 #include "measure/statistics.h"
+#include "runtime/internals.h"
 
 namespace vitro {
 namespace {
@@ -203,7 +204,7 @@ class Runner {
   /// Begin and end.
   std::pair<int64_t, int64_t> run(RunObserver* observer) {
     const int64_t begin = Timeline::now_ns();
-    session_.engine().run({&input_.view(), 1}, {&output_.view(), 1}, {}, observer);
+    Internals::engine(session_).run({&input_.view(), 1}, {&output_.view(), 1}, {}, observer);
     return {begin, Timeline::now_ns()};
   }
   double plain_ms() {
@@ -252,7 +253,7 @@ std::vector<std::vector<SectionTime>> attribute(const RunTrace& trace,
 }
 
 Profile profile(const Session& session, const Tensor& input, const ProfileOptions& options) {
-  const auto program = session.engine().program(input.dims());
+  const auto program = Internals::engine(session).program(input.dims());
   Runner runner(session, input, *program);
   double run_ms = 0;
   for (int i = 0; i < kWarmUpRuns; ++i) run_ms = runner.plain_ms();

@@ -4,6 +4,7 @@
 #include <nlohmann/json.hpp>
 
 #include "core/check.h"
+#include "core/expect.h"
 #include "core/file_io.h"
 #include "core/json.h"
 #include "core/thread_team.h"
@@ -18,11 +19,7 @@ constexpr int kVersion = 1;
 constexpr size_t kMaxText = 4096;
 constexpr size_t kMaxSettings = 1024, kMaxOps = 1 << 16, kMaxTimings = 256;
 
-template <typename... Args>
-void expect(bool condition, fmt::format_string<Args...> format, Args&&... args) {
-  check(condition, ErrorCode::CorruptFile, "tactics: {}",
-        fmt::format(format, std::forward<Args>(args)...));
-}
+constexpr Expect expect{"tactics"};
 
 std::string text_of(const char* name, const Json& json) {
   expect(json.is_string(), "'{}' is {}, expected a text", name, json.type_name());

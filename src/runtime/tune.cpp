@@ -9,6 +9,8 @@
 #include "core/log.h"
 #include "core/thread_team.h"
 #include "runtime/explain.h"
+#include "runtime/interface.h"
+#include "runtime/internals.h"
 #include "runtime/plan_data.h"
 
 namespace vitro {
@@ -109,7 +111,7 @@ class ProgramBench final : public TuningBench {
 
  private:
   std::unique_ptr<Executable> compile(const TacticTable& tactics) const {
-    const PlanData& data = plan_.data();
+    const PlanData& data = Internals::data(plan_);
     return backend_.compile({data.graph, {&input_type_, 1}, *data.cache, threads_, &tactics});
   }
 
@@ -152,13 +154,13 @@ class ProgramBench final : public TuningBench {
 
 Tactics tune(const Plan& plan, const TuneOptions& options) {
   const Backend& backend = find_backend(options.backend);
-  const Preprocessing& size = plan.info().preprocessing;
   Tactics tactics;
   Schedule schedule{options, options.threads.size() * options.batches.size()};
   for (int64_t batch : options.batches) {
     for (int threads : options.threads) {
       const int team = threads == 0 ? available_cores() : threads;
-      ProgramBench bench(plan, backend, {batch, 3, size.height, size.width}, team, schedule);
+      ProgramBench bench(plan, backend, default_dims(Internals::data(plan).graph, batch), team,
+                         schedule);
       const TacticTable table = choose_tactics(bench.ops(), bench);
       if (table.empty() && !bench.ops().empty() && !options.stop())
         log_warning("tuning: no time to measure anything for batch {} with threads: {}", batch,
@@ -171,9 +173,9 @@ Tactics tune(const Plan& plan, const TuneOptions& options) {
 }
 
 Plan with_tactics(const Plan& plan, Tactics tactics) {
-  auto data = std::make_shared<PlanData>(plan.data());
+  auto data = std::make_shared<PlanData>(Internals::data(plan));
   data->tactics = std::move(tactics);
-  return Plan(std::move(data));
+  return Internals::plan(std::move(data));
 }
 
 }  // namespace vitro

@@ -60,6 +60,13 @@ class Tables(unittest.TestCase):
                       "| **1.40** (1.39 to 1.42) |  |  | [json](peers_a.json) |",
                       self.table("peers"))
 
+    def test_the_short_table_has_the_headlines_alone(self):
+        self.write(tables.HEADLINES[0] + ".json", PEERS)
+        self.write("peers_other.json", {**PEERS, "batch": 8})
+        self.assertIn("batch 1, 2 threads", self.table("peers_short"))
+        self.assertNotIn("batch 8", self.table("peers_short"))
+        self.assertLessEqual(len(tables.HEADLINES), 4)
+
     def test_a_ratio_from_a_noisy_machine_is_not_quoted(self):
         self.write("peers_a.json", {**PEERS, "noise": ["other processes"]})
         self.assertIn("too noisy to quote", self.table("peers"))

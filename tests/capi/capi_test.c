@@ -168,7 +168,7 @@ static vitro_plan* build_and_load(const char* models, const char* scratch) {
   options.size = 0;
   EXPECT_FAILURE(vitro_plan_build(checkpoint, &options, &built), VITRO_INVALID_ARGUMENT,
                  "a size of 0");
-  options.size = offsetof(vitro_build_options, head_dim); /* of a version long gone */
+  options.size = offsetof(vitro_build_options, arch_params); /* of a version long gone */
   options.arch = "uniformer_small";
   options.weights = (vitro_dtype)99;
   require_ok(vitro_plan_build(checkpoint, &options, &built));

@@ -22,7 +22,7 @@ TEST(CliBuild, SaysWhatWasBuilt) {
   EXPECT_EQ(json["classes"], 200);
   EXPECT_EQ(json["labels"], 200);
   EXPECT_EQ(json["tensors"], 316);
-  EXPECT_EQ(json["head_dim"], 64);
+  EXPECT_EQ(json["arch_params"]["head_dim"], 64);
   EXPECT_EQ(json["preprocessing"]["interpolation"], "bicubic");
   EXPECT_EQ(json["bytes"], std::filesystem::file_size(output));
   EXPECT_GT(json["parameters"].get<int64_t>(), 20'000'000);

@@ -28,13 +28,13 @@ TEST(Prediction, TopIndicesBreakTiesByIndexAndPutNanLast) {
 }
 
 TEST(Prediction, LabelsFallBackToIdsAndNumbers) {
-  PlanInfo info;
-  info.label_ids = {"n01"};
-  info.labels = {""};
-  EXPECT_EQ(class_label(info, 0), "n01");
-  EXPECT_EQ(class_label(info, 7), "class 7");
-  info.labels = {"goldfish"};
-  EXPECT_EQ(class_label(info, 0), "goldfish");
+  Classifier classifier;
+  classifier.label_ids = {"n01"};
+  classifier.labels = {""};
+  EXPECT_EQ(class_label(classifier, 0), "n01");
+  EXPECT_EQ(class_label(classifier, 7), "class 7");
+  classifier.labels = {"goldfish"};
+  EXPECT_EQ(class_label(classifier, 0), "goldfish");
 }
 
 }  // namespace

@@ -73,19 +73,21 @@ std::string joined(const std::vector<std::string>& notes) {
 TEST(ImportCheckpoint, TheShippedModel) {
   const ImportedModel model = import_checkpoint(shipped_path());
   verify(model.graph);
-  EXPECT_EQ(model.config.name, "uniformer_small");
-  EXPECT_EQ(model.config.head_dim, 64);
-  EXPECT_EQ(model.num_classes, 200);
-  EXPECT_EQ(model.preprocessing.crop_pct, 1.0);
-  EXPECT_EQ(model.preprocessing.height, 224);
-  ASSERT_EQ(model.labels.size(), 200u);
-  ASSERT_EQ(model.label_ids.size(), 200u);
-  EXPECT_EQ(model.label_ids[0], "n01443537");
-  EXPECT_NE(model.labels[0].find("goldfish"), std::string::npos) << model.labels[0];
+  EXPECT_EQ(model.info.architecture, "uniformer_small");
+  EXPECT_EQ(model.info.arch_params.at("head_dim"), 64);
+  EXPECT_EQ(model.info.classifier->num_classes, 200);
+  EXPECT_EQ(model.info.classifier->preprocessing.crop_pct, 1.0);
+  EXPECT_EQ(model.info.classifier->preprocessing.height, 224);
+  ASSERT_EQ(model.info.classifier->labels.size(), 200u);
+  ASSERT_EQ(model.info.classifier->label_ids.size(), 200u);
+  EXPECT_EQ(model.info.classifier->label_ids[0], "n01443537");
+  EXPECT_NE(model.info.classifier->labels[0].find("goldfish"), std::string::npos)
+      << model.info.classifier->labels[0];
   EXPECT_EQ(model.ledger.size(), 316u);
-  EXPECT_TRUE(model.notes.empty()) << joined(model.notes);
-  EXPECT_EQ(model.source_name, "uniformer_small_tiny200.safetensors");
-  EXPECT_EQ(model.source_checksum.size(), 16u);
+  EXPECT_EQ(model.info.num_parameters, 21138696);
+  EXPECT_TRUE(model.info.notes.empty()) << joined(model.info.notes);
+  EXPECT_EQ(model.info.source, "uniformer_small_tiny200.safetensors");
+  EXPECT_EQ(model.info.source_checksum.size(), 16u);
   ASSERT_EQ(model.graph.outputs.size(), 1u);
   EXPECT_EQ(model.graph.value(model.graph.outputs[0].value).type.dims, (Dims{1, 200}));
   EXPECT_EQ(model.graph.value(model.graph.inputs[0].value).type.dims, (Dims{1, 3, 224, 224}));
@@ -99,11 +101,11 @@ TEST(ImportCheckpoint, WithoutMetadataBesideItTheHeaderServes) {
   options.width = 352;
   options.stage_outputs = true;
   const ImportedModel model = import_checkpoint(folder / "moved.safetensors", options);
-  EXPECT_EQ(model.num_classes, 200);
-  EXPECT_EQ(model.preprocessing.crop_pct, 1.0);
-  EXPECT_EQ(model.preprocessing.height, 288);
-  EXPECT_EQ(model.preprocessing.width, 352);
-  EXPECT_TRUE(model.labels.empty());
+  EXPECT_EQ(model.info.classifier->num_classes, 200);
+  EXPECT_EQ(model.info.classifier->preprocessing.crop_pct, 1.0);
+  EXPECT_EQ(model.info.classifier->preprocessing.height, 288);
+  EXPECT_EQ(model.info.classifier->preprocessing.width, 352);
+  EXPECT_TRUE(model.info.classifier->labels.empty());
   EXPECT_EQ(model.graph.value(model.graph.inputs[0].value).type.dims, (Dims{1, 3, 288, 352}));
   ASSERT_EQ(model.graph.outputs.size(), 5u);
   EXPECT_EQ(model.graph.value(model.graph.outputs[4].value).type.dims, (Dims{1, 9, 11, 512}));
@@ -126,32 +128,32 @@ TEST(ImportTensors, NarrowTypesGiveTheWeightsTheyHold) {
 
 TEST(ImportTensors, WithoutMetadataTheTensorsAndThePaperDecide) {
   const ImportedModel model = import(shipped_tensors());
-  EXPECT_EQ(model.config.name, "uniformer_small");
-  EXPECT_EQ(model.num_classes, 200);
-  EXPECT_EQ(model.preprocessing, default_preprocessing());
-  EXPECT_TRUE(model.notes.empty()) << joined(model.notes);
+  EXPECT_EQ(model.info.architecture, "uniformer_small");
+  EXPECT_EQ(model.info.classifier->num_classes, 200);
+  EXPECT_EQ(model.info.classifier->preprocessing, default_preprocessing());
+  EXPECT_TRUE(model.info.notes.empty()) << joined(model.info.notes);
 }
 
 TEST(ImportTensors, SaysWhichHeadDimItTook) {
   TensorFile file = shipped_tensors();
   add_aux_head(file);
   const ImportedModel guessed = import(file);
-  EXPECT_EQ(guessed.config.name, "uniformer_small_tl");
-  EXPECT_EQ(guessed.config.head_dim, 32);
-  ASSERT_EQ(guessed.notes.size(), 1u);
-  EXPECT_NE(guessed.notes[0].find("uniformer_small_dim64_tl"), std::string::npos);
+  EXPECT_EQ(guessed.info.architecture, "uniformer_small_tl");
+  EXPECT_EQ(guessed.info.arch_params.at("head_dim"), 32);
+  ASSERT_EQ(guessed.info.notes.size(), 1u);
+  EXPECT_NE(guessed.info.notes[0].find("uniformer_small_dim64_tl"), std::string::npos);
 
   ModelMetadata metadata;
   metadata.architecture = "uniformer_small_dim64_tl.in1k";
   const ImportedModel named = import(file, metadata);
-  EXPECT_EQ(named.config.head_dim, 64);
-  EXPECT_TRUE(named.notes.empty()) << joined(named.notes);
+  EXPECT_EQ(named.info.arch_params.at("head_dim"), 64);
+  EXPECT_TRUE(named.info.notes.empty()) << joined(named.info.notes);
 
   CheckpointOptions options;
-  options.head_dim = 64;
+  options.arch_params = {{"head_dim", 64}};
   const ImportedModel told = import(file, {}, options);
-  EXPECT_EQ(told.config.head_dim, 64);
-  EXPECT_TRUE(told.notes.empty()) << joined(told.notes);
+  EXPECT_EQ(told.info.arch_params.at("head_dim"), 64);
+  EXPECT_TRUE(told.info.notes.empty()) << joined(told.info.notes);
 }
 
 TEST(ImportTensors, TheUserOverrulesTheMetadata) {
@@ -159,7 +161,7 @@ TEST(ImportTensors, TheUserOverrulesTheMetadata) {
   metadata.architecture = "uniformer_base";
   CheckpointOptions options;
   options.arch = "uniformer_small";
-  EXPECT_EQ(import(shipped_tensors(), metadata, options).config.name, "uniformer_small");
+  EXPECT_EQ(import(shipped_tensors(), metadata, options).info.architecture, "uniformer_small");
 }
 
 TEST(ImportTensors, AnUnknownNameFallsBackToTheTensors) {
@@ -167,9 +169,10 @@ TEST(ImportTensors, AnUnknownNameFallsBackToTheTensors) {
   metadata.architecture = "my_finetuned_model";
   metadata.source_path = "config.json";
   const ImportedModel model = import(shipped_tensors(), metadata);
-  EXPECT_EQ(model.config.name, "uniformer_small");
-  ASSERT_EQ(model.notes.size(), 1u);
-  EXPECT_NE(model.notes[0].find("unknown architecture 'my_finetuned_model'"), std::string::npos);
+  EXPECT_EQ(model.info.architecture, "uniformer_small");
+  ASSERT_EQ(model.info.notes.size(), 1u);
+  EXPECT_NE(model.info.notes[0].find("unknown architecture 'my_finetuned_model'"),
+            std::string::npos);
 }
 
 TEST(ImportTensors, ListsEveryTensorThatDoesNotFit) {
@@ -214,10 +217,10 @@ TEST(ImportTensors, WarnsOfNan) {
   std::erase_if(file.tensors, [](const TensorEntry& tensor) { return tensor.name == "head.bias"; });
   add_tensor(file, "head.bias", DType::Float16, {200}, bias);
   const ImportedModel model = import(std::move(file));
-  ASSERT_EQ(model.notes.size(), 1u);
-  EXPECT_NE(model.notes[0].find("not finite in 1 tensors: head.bias (1 NaN, 1 infinite)"),
+  ASSERT_EQ(model.info.notes.size(), 1u);
+  EXPECT_NE(model.info.notes[0].find("not finite in 1 tensors: head.bias (1 NaN, 1 infinite)"),
             std::string::npos)
-      << model.notes[0];
+      << model.info.notes[0];
 }
 
 TEST(ImportTensors, BatchNormCountersAreInTheLedger) {
@@ -231,18 +234,19 @@ TEST(ImportTensors, LabelsOfAnotherModelAreDropped) {
   metadata.num_classes = 2;
   metadata.labels = metadata.label_ids = {"cat", "dog"};
   const ImportedModel model = import(shipped_tensors(), metadata);
-  EXPECT_TRUE(model.labels.empty());
-  EXPECT_TRUE(model.label_ids.empty());
-  EXPECT_EQ(model.num_classes, 200);
-  EXPECT_EQ(model.notes.size(), 2u) << joined(model.notes);
+  EXPECT_TRUE(model.info.classifier->labels.empty());
+  EXPECT_TRUE(model.info.classifier->label_ids.empty());
+  EXPECT_EQ(model.info.classifier->num_classes, 200);
+  EXPECT_EQ(model.info.notes.size(), 2u) << joined(model.info.notes);
 }
 
 TEST(ImportTensors, RefusesOptionsThatCannotWork) {
   const auto expect_refused = [](const char* text, const CheckpointOptions& options) {
     expect_error(ErrorCode::InvalidArgument, text, [&] { import(shipped_tensors(), {}, options); });
   };
-  expect_refused("head_dim 48 does not divide", {.head_dim = 48});
-  expect_refused("head_dim -64", {.head_dim = -64});
+  expect_refused("head_dim 48 does not divide", {.arch_params = {{"head_dim", 48}}});
+  expect_refused("head_dim -64", {.arch_params = {{"head_dim", -64}}});
+  expect_refused("has no parameter 'depth', expected head_dim", {.arch_params = {{"depth", 3}}});
   expect_refused("input height 225", {.height = 225});
   expect_refused("input width -32", {.width = -32});
   expect_refused("input width 1000000000", {.width = 1'000'000'000});

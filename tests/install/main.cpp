@@ -5,7 +5,7 @@ int main(int argc, char** argv) try {
   const vitro::Session session(vitro::build(argc > 1 ? argv[1] : "model.safetensors"));
   const vitro::Image gray{8, 8, std::vector<uint8_t>(8 * 8 * 3, 128)};
   vitro::Tensor images({1, 3, 224, 224});
-  vitro::preprocess(gray, session.plan().info().preprocessing, images.as<float>());
+  vitro::preprocess(gray, session.plan().classifier().preprocessing, images.as<float>());
   const vitro::Tensor logits = session.run(images);
   std::printf("%s %s\n", vitro::version(), vitro::to_string(logits.dims()).c_str());
 } catch (const vitro::Error& error) {

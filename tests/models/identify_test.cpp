@@ -63,5 +63,14 @@ TEST(BuildUniFormer, RefusesSizesThatStridesDoNotDivide) {
                      [&] { build_uniformer(find_model("uniformer_small"), options, weights); });
 }
 
+TEST(ArchParams, AreReadFromText) {
+  EXPECT_EQ(parse_arch_params("head_dim=32"), (ArchParams{{"head_dim", 32}}));
+  EXPECT_EQ(parse_arch_params("a=1,b=-2"), (ArchParams{{"a", 1}, {"b", -2}}));
+  EXPECT_TRUE(parse_arch_params("").empty());
+  for (const char* bad : {"head_dim", "head_dim=", "=3", "head_dim=3x", ",", "a=1,,b=2"})
+    test::expect_error(ErrorCode::InvalidArgument, "expected a parameter of the architecture",
+                       [&] { parse_arch_params(bad); });
+}
+
 }  // namespace
 }  // namespace vitro

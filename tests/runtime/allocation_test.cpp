@@ -8,6 +8,7 @@
 #include "backends/count_allocations.h"
 #include "floats.h"
 #include "runtime/engine.h"
+#include "runtime/internals.h"
 #include "runtime/picky_backend.h"
 #include "runtime/small_plan.h"
 
@@ -87,8 +88,8 @@ TEST(SessionAllocation, TheArenaHasTheBytesThatMemoryUseSays) {
     session.prepare(dims);
     const size_t before = aligned_bytes;
     Interruption second_run([&] { session.run({&images.view(), 1}, {&second.view(), 1}); });
-    session.engine().run({&images.view(), 1}, {&first.view(), 1}, {}, &second_run);
-    EXPECT_EQ(aligned_bytes - before, session.engine().program(dims)->memory().arena)
+    Internals::engine(session).run({&images.view(), 1}, {&first.view(), 1}, {}, &second_run);
+    EXPECT_EQ(aligned_bytes - before, Internals::engine(session).program(dims)->memory().arena)
         << backend << ": the second run at the same time needs an arena of its own";
     EXPECT_EQ(test::floats(first), test::floats(second));
   }
@@ -114,7 +115,7 @@ TEST(SessionAllocation, RecordingATimelineIsFreeOfItToo) {
   for (size_t capacity : {10, 100'000}) {  // too small, and large enough
     Recorder recorder(capacity);
     const size_t before = num_allocations();
-    session.engine().run({&images.view(), 1}, {&logits.view(), 1}, {}, &recorder);
+    Internals::engine(session).run({&images.view(), 1}, {&logits.view(), 1}, {}, &recorder);
     EXPECT_EQ(num_allocations() - before, 0u);
     EXPECT_EQ(recorder.timeline()->lost() > 0, capacity == 10);
   }

@@ -8,6 +8,7 @@
 
 #include "models/models.h"
 #include "passes/pipeline.h"
+#include "runtime/internals.h"
 #include "runtime/plan_data.h"
 #include "runtime/small_plan.h"
 #include "tolerances.h"
@@ -52,7 +53,7 @@ Plan tiny_plan(Passes passes = Passes::All, const std::string& mutated = "", flo
   auto plan = std::make_shared<PlanData>();
   plan->graph = build_uniformer(kTiny, {.num_classes = 7, .height = 64, .width = 64}, weights);
   if (passes == Passes::All) run_passes(plan->graph);
-  return Plan(std::move(plan));
+  return Internals::plan(std::move(plan));
 }
 
 LayerErrors compare(const Session& a, const Session& b) {
@@ -90,7 +91,7 @@ TEST(Compare, EveryOpOfOnePlanIsComparableOnAnyBackends) {
   })) << "something must have been compared";
   EXPECT_EQ(errors.a.steps, 0);
   EXPECT_EQ(errors.b.steps, 0);
-  EXPECT_EQ(errors.logits_a.dims(), (Dims{2, 7}));
+  EXPECT_EQ(errors.output_a.dims(), (Dims{2, 7}));
 }
 
 TEST(Compare, AFusedOpStandsForThePlainOnesOfTheOtherSide) {

@@ -14,6 +14,7 @@
 #include "models/models.h"
 #include "passes/pipeline.h"
 #include "runtime/compare.h"
+#include "runtime/internals.h"
 #include "runtime/picky_backend.h"
 #include "runtime/profile.h"
 #include "runtime/small_plan.h"
@@ -38,7 +39,7 @@ Session exact(const PickyBackend& picky, const Plan& plan) {
 }
 
 const FallbackUse& use_of(const Session& session, const Dims& dims) {
-  const FallbackUse* use = fallback_use(*session.engine().program(dims));
+  const FallbackUse* use = fallback_use(*Internals::engine(session).program(dims));
   return use ? *use : throw std::runtime_error("nothing fell back");
 }
 
@@ -100,7 +101,7 @@ TEST(Fallback, KernelsOfTheFallbackAreAsCloseAsEver) {
       const Tensor logits = session.run(images);
       const Distance d = distance(logits.as<float>(), expected.as<float>());
       EXPECT_TRUE(d.within(kFloat32Model)) << report(d, kFloat32Model);
-      EXPECT_EQ(session.engine().program(kImages)->threads(), threads);
+      EXPECT_EQ(Internals::engine(session).program(kImages)->threads(), threads);
     }
   }
 }
@@ -128,8 +129,9 @@ TEST(Fallback, WhatTheBackendTakesWholeRunsAsWithoutFallback) {
   const Session plain = picky.session(plan, cpu()), session = exact(picky, plan);
   const Tensor images = test::random_images(kImages);
   EXPECT_EQ(test::floats(session.run(images)), test::floats(plain.run(images)));
-  EXPECT_EQ(fallback_use(*session.engine().program(kImages)), nullptr);
-  EXPECT_FALSE(session.engine().fallback_use(*session.engine().program(kImages)));
+  EXPECT_EQ(fallback_use(*Internals::engine(session).program(kImages)), nullptr);
+  EXPECT_FALSE(
+      Internals::engine(session).fallback_use(*Internals::engine(session).program(kImages)));
   EXPECT_EQ(session.explain(kImages), plain.explain(kImages));
   EXPECT_EQ(session.arena_bytes(kImages), plain.arena_bytes(kImages));
 }
@@ -178,7 +180,7 @@ TEST(Fallback, BordersHaveAnyTypeAndNodesManyResults) {
   session.run(given);
   std::set<DType> types;
   const std::vector<TensorView> views{given[0].view(), given[1].view()};
-  for (const BorderCopy& copy : fallback_use(*session.engine().program(views))->copies)
+  for (const BorderCopy& copy : fallback_use(*Internals::engine(session).program(views))->copies)
     types.insert(copy.type.dtype);
   EXPECT_EQ(types, (std::set{DType::Float32, DType::Int64, DType::Bool}));
 }
@@ -236,7 +238,7 @@ TEST(Fallback, CopiesAreStepsOfAProfile) {
 TEST(Fallback, ArenaBuffersOfAllPiecesFillOneArena) {
   const PickyBackend picky({OpKind::Softmax, OpKind::Transpose});
   const Session session = picky.session(test::small_plan(), cpu(), with_fallback());
-  const auto program = session.engine().program(kImages);
+  const auto program = Internals::engine(session).program(kImages);
   size_t end = 0;
   for (const ArenaBuffer& a : program->arena_buffers()) {
     end = std::max(end, a.offset + a.bytes);
@@ -318,7 +320,8 @@ TEST(Fallback, RunsEverythingWhenTheBackendIsUnavailable) {
   EXPECT_STREQ(session.backend(), "cpu");
   const Tensor images = test::random_images(kImages);
   EXPECT_EQ(test::floats(session.run(images)), test::floats(Session(plan, {"cpu", 1}).run(images)));
-  const auto use = session.engine().fallback_use(*session.engine().program(kImages));
+  const auto use =
+      Internals::engine(session).fallback_use(*Internals::engine(session).program(kImages));
   ASSERT_TRUE(use);
   EXPECT_EQ(use->unavailable, "no such device");
   EXPECT_NE(session.explain(kImages).find("all runs on cpu"), std::string::npos);

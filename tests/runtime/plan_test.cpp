@@ -7,6 +7,7 @@
 #include "core/temporary_directory.h"
 #include "floats.h"
 #include "formats/safetensors.h"
+#include "runtime/internals.h"
 #include "runtime/small_plan.h"
 
 namespace vitro {
@@ -30,14 +31,32 @@ TEST(Plan, RoundTripKeepsEverything) {
   const Plan loaded = load(directory / "a.plan");
   EXPECT_EQ(loaded.graph_text(), plan.graph_text());
   EXPECT_EQ(loaded.info().architecture, plan.info().architecture);
-  EXPECT_EQ(loaded.info().preprocessing, plan.info().preprocessing);
-  EXPECT_EQ(loaded.info().labels, plan.info().labels);
+  EXPECT_EQ(loaded.info().arch_params, plan.info().arch_params);
+  EXPECT_EQ(loaded.classifier().preprocessing, plan.classifier().preprocessing);
+  EXPECT_EQ(loaded.classifier().num_classes, plan.classifier().num_classes);
+  EXPECT_EQ(loaded.classifier().label_ids, plan.classifier().label_ids);
+  EXPECT_EQ(loaded.classifier().labels, plan.classifier().labels);
   EXPECT_EQ(loaded.info().notes, plan.info().notes);
   ASSERT_EQ(loaded.weights().size(), 1u);
   EXPECT_EQ(loaded.weights()[0].dtype, DType::BFloat16);
   EXPECT_EQ(loaded.weights()[0].checksum, plan.weights()[0].checksum);
   const Tensor images = test::random_images({2, 3, 8, 12});
   EXPECT_EQ(test::floats(Session(loaded).run(images)), test::floats(Session(plan).run(images)));
+}
+
+TEST(Plan, ThatIsNoClassifierRunsAndSaysSo) {
+  const TemporaryDirectory directory;
+  const Plan classifier = test::small_plan();
+  auto data = std::make_shared<PlanData>(Internals::data(classifier));
+  data->info.classifier.reset();
+  save(Internals::plan(std::move(data)), directory / "plain.plan");
+  const Plan loaded = load(directory / "plain.plan");
+  EXPECT_FALSE(loaded.info().classifier);
+  expect_error(ErrorCode::Unsupported, "the model of 'small.safetensors' is not a classifier",
+               [&] { loaded.classifier(); });
+  const Tensor images = test::random_images({2, 3, 8, 12});
+  EXPECT_EQ(test::floats(Session(loaded).run(images)),
+            test::floats(Session(classifier).run(images)));
 }
 
 TEST(Plan, WeightsOfBFloat16AreStoredInHalfTheBytes) {
@@ -180,7 +199,10 @@ TEST(Plan, ValuesThatCannotBeAreRefused) {
   };
   refuse("info", "\"num_classes\":5", "\"num_classes\":1e300", "'num_classes' is 1e+300");
   refuse("info", "\"width\":8", "\"width\":4294967304", "'width' is 4294967304");
-  refuse("info", "\"head_dim\":0", "\"head_dim\":true", "'head_dim' is true");
+  refuse("info", "\"head_dim\":8", "\"head_dim\":true", "'head_dim' is true");
+  refuse("info", "{\"head_dim\":8}", "[1]", "plan info");
+  refuse("info", "\"classifier\":{", "\"classifier\":{}, \"x\":{", "num_classes");
+  refuse("info", "\"a\",", "", "5 labels and 4 ids for 5 classes");
   refuse("info", "\"std\":[", "\"std\":[0,", "'std' has 4 numbers");
   refuse("info", "\"std\":[0.", "\"std\":[-0.", "expected positive numbers");
   refuse("info", "\"mean\":[0.", "\"mean\":[9999999.", "'mean' has 9999999.");

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <numeric>
 
+#include "runtime/internals.h"
 #include "runtime/small_plan.h"
 
 namespace vitro {
@@ -113,7 +114,7 @@ TEST(Profile, ProgressCountsToTheEnd) {
 
 TEST(Sections, WorkAndTrafficAreThoseOfTheOp) {
   const Session session(test::small_plan(), {"cpu", 2});
-  const auto program = session.engine().program(Dims{2, 3, 16, 16});
+  const auto program = Internals::engine(session).program(Dims{2, 3, 16, 16});
   size_t fused = 0;
   for (const StepInfo& step : program->steps()) {
     double flops = 0;
@@ -131,7 +132,7 @@ TEST(Sections, WorkAndTrafficAreThoseOfTheOp) {
 
 TEST(ArenaBuffers, FillTheArenaWithoutOverlap) {
   const Session session(test::small_plan(), {"cpu", 2});
-  const auto program = session.engine().program(Dims{1, 3, 16, 16});
+  const auto program = Internals::engine(session).program(Dims{1, 3, 16, 16});
   size_t end = 0;
   const auto buffers = program->arena_buffers();
   for (const ArenaBuffer& a : buffers) {

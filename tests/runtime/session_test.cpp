@@ -10,6 +10,7 @@
 #include "floats.h"
 #include "metric.h"
 #include "runtime/engine.h"
+#include "runtime/internals.h"
 #include "runtime/small_plan.h"
 
 namespace vitro {
@@ -203,7 +204,7 @@ TEST(Session, ACallThatCannotBeginInTimeFails) {
       session.run({&images.view(), 1}, {&logits.view(), 1}, late);
     });
   };
-  session.engine().run({&images.view(), 1}, {&logits.view(), 1}, {}, &second);
+  Internals::engine(session).run({&images.view(), 1}, {&logits.view(), 1}, {}, &second);
 }
 
 TEST(Session, ExplainsEveryChoice) {
@@ -216,7 +217,7 @@ TEST(Session, MemoryUseIsWhatRunsNeed) {
   const Dims dims{2, 3, 8, 8};
   for (const char* backend : {"cpu", "reference"}) {
     const Session session(test::small_plan(), {backend, 2});
-    const auto program = session.engine().program(dims);
+    const auto program = Internals::engine(session).program(dims);
     size_t results = 0, scratch = 0;
     for (const StepInfo& step : program->steps()) {
       results += step.output_bytes;

@@ -4,6 +4,7 @@
 #include "models/models.h"
 #include "models/weights.h"
 #include "passes/pipeline.h"
+#include "runtime/internals.h"
 
 namespace vitro::test {
 namespace {
@@ -63,15 +64,17 @@ Plan small_plan(DType weights) {
   run_passes(plan->graph, {{}, weights});
   pack_weights(*plan);
   plan->info.architecture = "small";
-  plan->info.num_classes = kClasses;
-  plan->info.preprocessing.width = plan->info.preprocessing.height = 8;
-  plan->info.preprocessing.crop_pct = 0.875;
-  plan->info.label_ids = {"a", "b", "c", "d", "e"};
-  plan->info.labels = {"ant", "bee", "cat \"quoted\"", "d\xC3\xB6g", "eel"};
+  plan->info.arch_params = {{"head_dim", 8}};
+  Classifier& classifier = plan->info.classifier.emplace();
+  classifier.num_classes = kClasses;
+  classifier.preprocessing.width = classifier.preprocessing.height = 8;
+  classifier.preprocessing.crop_pct = 0.875;
+  classifier.label_ids = {"a", "b", "c", "d", "e"};
+  classifier.labels = {"ant", "bee", "cat \"quoted\"", "d\xC3\xB6g", "eel"};
   plan->info.source = "small.safetensors";
   plan->info.notes = {"made for a test"};
   plan->weights = {{"embed.weight", {16, 3, 4, 4}, DType::BFloat16, "embed", "0123456789abcdef"}};
-  return Plan(std::move(plan));
+  return Internals::plan(std::move(plan));
 }
 
 Tensor random_images(const Dims& dims) {

@@ -10,6 +10,7 @@
 #include "ir/builder.h"
 #include "runtime/engine.h"
 #include "runtime/explain.h"
+#include "runtime/internals.h"
 #include "runtime/small_plan.h"
 
 namespace vitro {
@@ -166,7 +167,7 @@ TEST(Tactics, WhatIsMalformedIsNamed) {
 
 /// The op of a kind as the session sees it, in some shape.
 Dispatch dispatch_of(const Session& session, std::string_view op) {
-  const auto program = session.engine().program(Dims{1, 3, 8, 8});
+  const auto program = Internals::engine(session).program(Dims{1, 3, 8, 8});
   for (const Dispatch& dispatch : program->dispatch())
     if (dispatch.op == op) return dispatch;
   ADD_FAILURE() << "no such op";
@@ -212,12 +213,12 @@ TEST(TunedPlan, RoundTripKeepsTacticsAndBytes) {
   const Plan plan = with_tactics(test::small_plan(), some_tactics());
   save(plan, directory / "a.plan");
   const Plan loaded = load(directory / "a.plan");
-  EXPECT_EQ(loaded.data().tactics, some_tactics());
+  EXPECT_EQ(Internals::data(loaded).tactics, some_tactics());
   save(with_tactics(test::small_plan(), tactics_from_json(tactics_to_json(some_tactics()))),
        directory / "b.plan");
   EXPECT_EQ(read_file(directory / "a.plan", 1 << 30), read_file(directory / "b.plan", 1 << 30));
   save(test::small_plan(), directory / "untuned.plan");
-  EXPECT_TRUE(load(directory / "untuned.plan").data().tactics.empty());
+  EXPECT_TRUE(Internals::data(load(directory / "untuned.plan")).tactics.empty());
 }
 
 // Whoever edits a plan can correct its checksum as well.

@@ -12,21 +12,18 @@ std::unique_ptr<Kernel> make_kernel(const OpContext& op) {
   return std::make_unique<K>(op);
 }
 
-template <auto can_run, Variant variant>
-std::optional<Refusal> can_vary(const OpContext& op) {
-  if (auto refusal = needs_amx(op.threads, variant)) return refusal;
-  return can_run(op);
-}
-
-template <typename K, Variant variant>
-std::unique_ptr<Kernel> make_variant(const OpContext& op) {
-  return std::make_unique<K>(op, variant);
-}
-
-/// A row for a variant: K is made with it where `can_run` accepts the op.
+/// A row for a variant of K, which tuning may choose where `can_run` accepts the op.
 template <typename K, auto can_run, Variant variant>
 constexpr Impl variant_of(const char* id) {
-  return {id, can_vary<can_run, variant>, make_variant<K, variant>, ImplUse::WhenTuned};
+  return {id,
+          [](const OpContext& op) {
+            auto refusal = needs_amx(op.threads, variant);
+            return refusal ? refusal : can_run(op);
+          },
+          [](const OpContext& op) -> std::unique_ptr<Kernel> {
+            return std::make_unique<K>(op, variant);
+          },
+          ImplUse::WhenTuned};
 }
 
 // The implementations; each is in the file named by its op.

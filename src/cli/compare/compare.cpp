@@ -12,6 +12,7 @@
 #include "core/error_norms.h"
 #include "eval/prediction.h"
 #include "measure/synthetic_input.h"
+#include "runtime/internals.h"
 #include "runtime/plan_data.h"
 
 namespace vitro::cli {
@@ -50,7 +51,7 @@ Dims comparison_dims(const Options& options, const Plan& plan) {
 
 /// A picture, preprocessed as the model of A says.
 Tensor picture_input(const Options& options, const Plan& plan) {
-  Preprocessing preprocessing = plan.info().preprocessing;
+  Preprocessing preprocessing = plan.classifier().preprocessing;
   if (const auto size = parse_size(options.size)) {
     preprocessing.height = static_cast<int>(size->height);
     preprocessing.width = static_cast<int>(size->width);
@@ -77,22 +78,15 @@ double rounding_of(Precision precision) {
 
 /// What the coarser arithmetic explains, or weights that one side alone has rounded.
 double default_bound(const Session& a, const Session& b) {
-  const bool same_weights =
-      weights_dtype(a.plan().data().graph) == weights_dtype(b.plan().data().graph);
+  const bool same_weights = weights_dtype(Internals::data(a.plan()).graph) ==
+                            weights_dtype(Internals::data(b.plan()).graph);
   return std::max(
       {rounding_of(a.precision()), rounding_of(b.precision()), same_weights ? 0.0 : 2.5e-4});
 }
 
-std::optional<OutputErrors> output_errors(const LayerErrors& errors) {
-  const Tensor &a = errors.logits_a, &b = errors.logits_b;
-  if (a.dims() != b.dims()) return std::nullopt;
+ClassErrors class_errors(const Tensor& a, const Tensor& b) {
   const auto values_a = a.as<float>(), values_b = b.as<float>();
-  OutputErrors result;
-  result.images = a.dims()[0];
-  ErrorNorms norms;
-  norms.add(values_a, values_b);
-  result.nmse = norms.nmse();
-  result.max_error = norms.max_error();
+  ClassErrors result;
   const size_t classes = values_a.size() / static_cast<size_t>(a.dims()[0]);
   for (size_t at = 0; at < values_a.size(); at += classes) {
     const auto row_a = values_a.subspan(at, classes);
@@ -106,20 +100,30 @@ std::optional<OutputErrors> output_errors(const LayerErrors& errors) {
   return result;
 }
 
-TimedRun timed_run(const Session& session, const Tensor& input, Tensor& logits) {
+std::optional<OutputErrors> output_errors(const LayerErrors& errors, bool classifiers) {
+  const Tensor &a = errors.output_a, &b = errors.output_b;
+  if (a.dims() != b.dims()) return std::nullopt;
+  ErrorNorms norms;
+  norms.add(a.as<float>(), b.as<float>());
+  OutputErrors result{a.dims().empty() ? 1 : a.dims()[0], norms.nmse(), norms.max_error(), {}};
+  if (classifiers) result.classes = class_errors(a, b);
+  return result;
+}
+
+TimedRun timed_run(const Session& session, const Tensor& input, Tensor& output) {
   return [&] {
     const auto start = std::chrono::steady_clock::now();
-    session.run({&input.view(), 1}, {&logits.view(), 1});
+    session.run({&input.view(), 1}, {&output.view(), 1});
     return std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - start)
         .count();
   };
 }
 
-/// The logits are overwritten: they have the shape that each side needs.
+/// The outputs are overwritten: they have the shape that each side needs.
 InterleavedResult measure_latency(const Options& options, const Contender& a, const Contender& b,
                                   const Tensor& input, LayerErrors errors) {
-  return interleaved(timed_run(a.session, input, errors.logits_a),
-                     timed_run(b.session, input, errors.logits_b),
+  return interleaved(timed_run(a.session, input, errors.output_a),
+                     timed_run(b.session, input, errors.output_b),
                      {.rounds = options.rounds, .duration = options.duration});
 }
 
@@ -166,7 +170,8 @@ int run_compare(const Options& options) {
   comparison.bound.max_error = 10 * std::sqrt(comparison.bound.nmse);
   comparison.ops = match_ops(a.program, b.program);
   comparison.errors = compare_layers(a.session, b.session, input);
-  comparison.outputs = output_errors(comparison.errors);
+  comparison.outputs = output_errors(comparison.errors, plan.info().classifier.has_value() &&
+                                                            plan_b.info().classifier.has_value());
   if (!options.no_latency)
     comparison.latency = measure_latency(options, a, b, input, comparison.errors);
   if (options.json)

@@ -7,6 +7,7 @@
 
 #include "cli/model_info.h"
 #include "ir/op_info.h"
+#include "runtime/internals.h"
 #include "runtime/plan_data.h"
 
 namespace vitro::cli {
@@ -20,7 +21,7 @@ void append(std::string& list, const std::string& text) {
 
 std::string weight_types(const PlacedProgram& program, const std::vector<size_t>& ops) {
   std::set<std::string> types;
-  const Graph& graph = program.plan.data().graph;
+  const Graph& graph = Internals::data(program.plan).graph;
   for (size_t index : ops)
     for (ValueId id : program.ops[index].node->inputs)
       if (const auto& constant = graph.value(id).constant;

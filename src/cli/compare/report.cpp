@@ -1,5 +1,5 @@
-#include "cli/model.h"
 #include "cli/compare/report.h"
+#include "cli/model.h"
 
 #include <algorithm>
 #include <limits>
@@ -126,12 +126,12 @@ std::string layers_text(const Comparison& comparison) {
 
 std::string outputs_text(const Comparison& comparison) {
   const auto& outputs = comparison.outputs;
-  if (!outputs) return "outputs: not comparable, the numbers of classes differ\n";
-  return fmt::format(
-      "outputs: same first class in {} of {}, its probability differs by at most {:.3g}; nmse "
-      "{:.3g}, max error {:.3g}\n",
-      outputs->same_class, outputs->images, outputs->top1_difference, outputs->nmse,
-      outputs->max_error);
+  if (!outputs) return "outputs: not comparable, their shapes differ\n";
+  std::string text = "outputs: ";
+  if (const auto& classes = outputs->classes)
+    text += fmt::format("same first class in {} of {}, its probability differs by at most {:.3g}; ",
+                        classes->same_class, outputs->images, classes->top1_difference);
+  return text + fmt::format("nmse {:.3g}, max error {:.3g}\n", outputs->nmse, outputs->max_error);
 }
 
 Json contender_json(const Contender& contender) {
@@ -207,9 +207,10 @@ Json non_finite_json(const NonFinite& found) {
 
 Json outputs_json(const std::optional<OutputErrors>& outputs) {
   if (!outputs) return nullptr;
+  const auto& classes = outputs->classes;
   return {{"images", outputs->images},
-          {"same_class", outputs->same_class},
-          {"top1_difference", outputs->top1_difference},
+          {"same_class", classes ? Json(classes->same_class) : Json(nullptr)},
+          {"top1_difference", classes ? Json(classes->top1_difference) : Json(nullptr)},
           {"nmse", outputs->nmse},
           {"max_error", outputs->max_error}};
 }

@@ -27,13 +27,18 @@ struct ErrorBound {
   double share(double nmse_found, double max_error_found) const;
 };
 
-/// How near the logits are.
+/// How near two classifiers are.
+struct ClassErrors {
+  int64_t same_class = 0;      ///< images with the same first class
+  double top1_difference = 0;  ///< largest, of the probability of A's first class
+};
+
+/// How near the outputs are.
 struct OutputErrors {
   int64_t images = 0;
-  int64_t same_class = 0;
-  double top1_difference = 0;  ///< largest, of the probability of A's first class
   double nmse = 0;
   double max_error = 0;
+  std::optional<ClassErrors> classes{};  ///< none when one side is not a classifier
 };
 
 struct Comparison {
@@ -42,7 +47,7 @@ struct Comparison {
   ErrorBound bound;
   std::vector<OpMatch> ops;
   LayerErrors errors;
-  std::optional<OutputErrors> outputs;  ///< none when the numbers of classes differ
+  std::optional<OutputErrors> outputs;  ///< none when their shapes differ
   std::optional<InterleavedResult> latency;
 };
 

@@ -48,17 +48,8 @@ UniFormerConfig choose_architecture(const TensorShapes& shapes, const ModelMetad
   if (!named.empty())
     notes.push_back(fmt::format("{}: unknown architecture '{}', took {} by the tensor shapes",
                                 metadata.source_path, named, found.config->name));
-  if (!found.note.empty() && options.head_dim == 0) notes.push_back(found.note);
+  if (!found.note.empty() && options.arch_params.empty()) notes.push_back(found.note);
   return *found.config;
-}
-
-void override_head_dim(UniFormerConfig& config, int64_t head_dim) {
-  if (head_dim == 0) return;
-  check(head_dim > 0 && config.width[2] % head_dim == 0 && config.width[3] % head_dim == 0,
-        ErrorCode::InvalidArgument,
-        "head_dim {} does not divide the widths {} and {} of stages 3 and 4 of {}", head_dim,
-        config.width[2], config.width[3], config.name);
-  config.head_dim = head_dim;
 }
 
 /// The rows of the head; when it is missing the ledger will say so, and any number will do.
@@ -82,20 +73,29 @@ int64_t input_side(const char* side, int64_t wanted, int from_metadata) {
   return pixels;
 }
 
-void take_labels(ImportedModel& model, const ModelMetadata& metadata) {
-  if (metadata.num_classes != 0 && metadata.num_classes != model.num_classes)
-    model.notes.push_back(fmt::format("{}: num_classes {} differs from the {} of head.weight",
-                                      metadata.source_path, metadata.num_classes,
-                                      model.num_classes));
+void take_labels(Classifier& classifier, const ModelMetadata& metadata,
+                 std::vector<std::string>& notes) {
+  if (metadata.num_classes != 0 && metadata.num_classes != classifier.num_classes)
+    notes.push_back(fmt::format("{}: num_classes {} differs from the {} of head.weight",
+                                metadata.source_path, metadata.num_classes,
+                                classifier.num_classes));
   const size_t count = metadata.labels.size();
   if (count == 0) return;
-  if (count == static_cast<size_t>(model.num_classes)) {
-    model.label_ids = metadata.label_ids;
-    model.labels = metadata.labels;
+  if (count == static_cast<size_t>(classifier.num_classes)) {
+    classifier.label_ids = metadata.label_ids;
+    classifier.labels = metadata.labels;
     return;
   }
-  model.notes.push_back(fmt::format("{}: {} label_names for {} classes: labels are ignored",
-                                    metadata.source_path, count, model.num_classes));
+  notes.push_back(fmt::format("{}: {} label_names for {} classes: labels are ignored",
+                              metadata.source_path, count, classifier.num_classes));
+}
+
+/// Counters of BatchNorm are not parameters.
+int64_t count_parameters(const std::vector<WeightRecord>& ledger) {
+  int64_t count = 0;
+  for (const WeightRecord& entry : ledger)
+    if (!entry.name.ends_with("num_batches_tracked")) count += num_elements(entry.dims);
+  return count;
 }
 
 /// The warning about NaN and infinity, if there is anything to warn of.
@@ -126,28 +126,33 @@ ImportedModel import_tensors(TensorFile file, const ModelMetadata& metadata,
                              std::shared_ptr<const MappedFile> map) {
   const TensorShapes shapes = shapes_of(file);
   ImportedModel model;
-  model.config = choose_architecture(shapes, metadata, source, options, model.notes);
-  override_head_dim(model.config, options.head_dim);
-  model.num_classes = count_classes(shapes, metadata, source);
-  model.preprocessing = metadata.preprocessing.value_or(default_preprocessing());
-  const int64_t height = input_side("height", options.height, model.preprocessing.height);
-  const int64_t width = input_side("width", options.width, model.preprocessing.width);
-  model.preprocessing.height = static_cast<int>(height);
-  model.preprocessing.width = static_cast<int>(width);
+  PlanInfo& info = model.info;
+  UniFormerConfig config = choose_architecture(shapes, metadata, source, options, info.notes);
+  set_arch_params(config, options.arch_params);
+  info.architecture = config.name;
+  info.arch_params = arch_params(config);
+  Classifier& classifier = info.classifier.emplace();
+  classifier.num_classes = count_classes(shapes, metadata, source);
+  classifier.preprocessing = metadata.preprocessing.value_or(default_preprocessing());
+  const int64_t height = input_side("height", options.height, classifier.preprocessing.height);
+  const int64_t width = input_side("width", options.width, classifier.preprocessing.width);
+  classifier.preprocessing.height = static_cast<int>(height);
+  classifier.preprocessing.width = static_cast<int>(width);
 
-  WeightLedger ledger(std::move(file), source, model.config.name, std::move(map));
-  model.graph = build_uniformer(model.config,
-                                {model.num_classes, height, width, options.stage_outputs}, ledger);
+  WeightLedger ledger(std::move(file), source, config.name, std::move(map));
+  model.graph = build_uniformer(
+      config, {classifier.num_classes, height, width, options.stage_outputs}, ledger);
   try {
     ledger.finish();
   } catch (const Error& e) {
-    const std::string better = better_architecture(shapes, model.config.name);
+    const std::string better = better_architecture(shapes, config.name);
     if (better.empty()) throw;
     throw Error(e.code(), e.what(), fmt::format("the tensors look like {0}: --arch {0}", better));
   }
   model.ledger = ledger.entries();
-  take_labels(model, metadata);
-  if (auto note = non_finite_note(ledger.non_finite())) model.notes.push_back(std::move(*note));
+  info.num_parameters = count_parameters(model.ledger);
+  take_labels(classifier, metadata, info.notes);
+  if (auto note = non_finite_note(ledger.non_finite())) info.notes.push_back(std::move(*note));
   return model;
 }
 
@@ -157,8 +162,8 @@ ImportedModel import_checkpoint(const std::filesystem::path& path,
   TensorFile file = read_checkpoint_file(map);
   const ModelMetadata metadata = read_model_metadata(path, file.metadata);
   ImportedModel model = import_tensors(std::move(file), metadata, path.string(), options, map);
-  model.source_name = path.filename().string();
-  model.source_checksum = checksum(*map);
+  model.info.source = path.filename().string();
+  model.info.source_checksum = checksum(*map);
   return model;
 }
 

@@ -13,6 +13,7 @@
 #include "ops/random.h"
 #include "passes/pipeline.h"
 #include "runtime/engine.h"
+#include "runtime/internals.h"
 #include "runtime/small_plan.h"
 
 namespace vitro {
@@ -84,7 +85,8 @@ TEST_F(CudaSession, OpsThatItRefusesRunOnTheCpu) {
     }
     EXPECT_TRUE(std::ranges::equal(results[1].bytes(), expected[1].bytes())) << "the indices";
   }
-  const auto use = session.engine().fallback_use(*session.engine().program(Dims{3, 16}));
+  const auto use =
+      Internals::engine(session).fallback_use(*Internals::engine(session).program(Dims{3, 16}));
   ASSERT_TRUE(use);
   EXPECT_EQ(use->pieces, 3u);
   EXPECT_EQ(use->copies.size(), 2u) << "what it makes and reads itself stays on the GPU";
@@ -97,7 +99,7 @@ TEST_F(CudaSession, EveryArchitectureAgreesWithTheCpu) {
     auto data = std::make_shared<PlanData>();
     data->graph = build_uniformer(config, {.num_classes = 10}, weights);
     run_passes(data->graph, {});
-    const Plan plan(data);
+    const Plan plan = Internals::plan(data);
     const Tensor expected = Session(plan, {"cpu", 2}).run(images);
     for (const Precision precision : kPrecisions) {
       const Tensor result = Session(plan, {.backend = "cuda", .precision = precision}).run(images);
