@@ -67,9 +67,8 @@ std::map<const std::byte*, Constant> PlanCache::storable() const {
   const std::lock_guard lock(mutex_);
   std::map<const std::byte*, Constant> result;
   for (const auto& [key, constant] : made_) {
-    const auto has_inverse = [&](const PackedForm* form) {
-      return form->id == key.second && form->unpack;
-    };
+    const std::string& id = key.second;
+    const auto has_inverse = [&](const PackedForm* form) { return form->id == id && form->unpack; };
     if (std::any_of(forms_.begin(), forms_.end(), has_inverse)) result.emplace(key.first, constant);
   }
   return result;

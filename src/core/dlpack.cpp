@@ -2,8 +2,6 @@
 
 #include <fmt/ranges.h>
 
-#include <algorithm>
-
 #include "core/check.h"
 #include "core/dlpack_abi.h"
 
@@ -78,12 +76,9 @@ DLDevice device_to_dlpack(Device device) {
 }
 
 Dims row_major_strides(const Dims& dims) {
-  Dims strides(dims.size());
-  int64_t stride = 1;
-  for (size_t i = dims.size(); i-- > 0;) {
-    strides[i] = stride;
-    stride *= std::max<int64_t>(dims[i], 1);
-  }
+  Dims strides(dims.size(), 1);
+  if (num_elements(dims) == 0) return strides;  // any will do; products of the extents may overflow
+  for (size_t i = dims.size(); i-- > 1;) strides[i - 1] = strides[i] * dims[i];
   return strides;
 }
 

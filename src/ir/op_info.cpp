@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <type_traits>
 
 #include "core/check.h"
 #include "ir/infer.h"
@@ -9,8 +10,14 @@
 namespace vitro {
 namespace {
 
+template <typename A, typename... Alternatives>
+constexpr size_t index_in(std::type_identity<std::variant<Alternatives...>>) {
+  constexpr std::array<bool, sizeof...(Alternatives)> kIsA{std::is_same_v<A, Alternatives>...};
+  return static_cast<size_t>(std::find(kIsA.begin(), kIsA.end(), true) - kIsA.begin());
+}
+/// Which alternative of Attrs A is.
 template <typename A>
-constexpr size_t kAttrs = Attrs(std::in_place_type<A>).index();
+constexpr size_t kAttrs = index_in<A>(std::type_identity<Attrs>());
 constexpr size_t kNone = 0;
 
 double count(const Dims& dims) { return static_cast<double>(num_elements(dims)); }
@@ -69,7 +76,7 @@ constexpr uint32_t kAllSame = ~uint32_t{0};
 constexpr DTypeRule kFloatOp{kFloats, kAllSame}, kNumberOp{kNumbers, kAllSame};
 // What float32 holds exactly is pooled in it.
 constexpr DTypeRule kPoolOp{kFloats | bits(DType::Int8, DType::UInt8), kAllSame};
-constexpr DTypeRule kAnyOp{kAnything, kAllSame}, kAnyFirst{kAnything, 1}, kFloatFirst{kFloats, 1};
+constexpr DTypeRule kAnyOp{kAnything, kAllSame}, kAnyFirst{kAnything, 1};
 
 constexpr std::array<size_t, 1> kSecond{1};
 constexpr std::array<size_t, 2> kSecondAndFourth{1, 3}, kMixing{3, 6};

@@ -62,9 +62,12 @@ ProgramCache::Program ProgramCache::compile(std::span<const TensorView> inputs,
     promise.set_value(program);
     return program;
   } catch (...) {
+    {
+      // First of all: evict_one() takes what is ready for a program.
+      const std::unique_lock lock(mutex_);
+      std::erase_if(entries_, [&](const Entry& entry) { return same_types(entry.inputs, inputs); });
+    }
     promise.set_exception(std::current_exception());
-    const std::unique_lock lock(mutex_);
-    std::erase_if(entries_, [&](const Entry& entry) { return same_types(entry.inputs, inputs); });
     throw;
   }
 }

@@ -26,6 +26,9 @@ class ProgramCache {
  private:
   using Program = std::shared_ptr<CompiledProgram>;
   struct Entry {
+    Entry(std::vector<TensorType> types, std::shared_future<Program> future, uint64_t use)
+        : inputs(std::move(types)), program(std::move(future)), last_use(use) {}
+
     std::vector<TensorType> inputs;
     std::shared_future<Program> program;
     std::atomic<uint64_t> last_use;

@@ -307,6 +307,44 @@ static void test_refused_runs(const vitro_session* session) {
   EXPECT(output == NULL);
 }
 
+/* One caller of a session that others call too; what it finds is looked at when it has ended. */
+struct caller {
+  const vitro_session* session;
+  pthread_t thread;
+  float logits[kBatch * kClasses];
+  int failed_runs;
+  char error[256]; /* of a run that is refused */
+};
+
+static void* call_session(void* argument) {
+  struct caller* self = argument;
+  const vitro_view images = image_view(), out = float_view(self->logits, logit_dims, 2);
+  for (int i = 0; i < 3; ++i) {
+    vitro_view wrong = images;
+    wrong.dtype = VITRO_UINT8;
+    if (vitro_session_run(self->session, &images, 1, &out, 1) != VITRO_OK ||
+        vitro_session_run(self->session, &wrong, 1, &out, 1) != VITRO_INVALID_ARGUMENT)
+      ++self->failed_runs;
+  }
+  snprintf(self->error, sizeof self->error, "%s", vitro_last_error());
+  return NULL;
+}
+
+static void test_callers(const vitro_session* session) {
+  static struct caller callers[4];
+  enum { kCallers = sizeof callers / sizeof callers[0] };
+  for (int i = 0; i < kCallers; ++i) {
+    callers[i].session = session;
+    EXPECT(pthread_create(&callers[i].thread, NULL, call_session, &callers[i]) == 0);
+  }
+  for (int i = 0; i < kCallers; ++i) {
+    EXPECT(pthread_join(callers[i].thread, NULL) == 0);
+    EXPECT(callers[i].failed_runs == 0 && callers[i].logits[0] != 0.0f);
+    EXPECT(memcmp(callers[i].logits, callers[0].logits, sizeof callers[0].logits) == 0);
+    EXPECT(strstr(callers[i].error, "are U8, not F32") != NULL);
+  }
+}
+
 static void test_sessions(vitro_plan* plan) {
   vitro_session* session = NULL;
   vitro_session_options options = VITRO_SESSION_OPTIONS;
@@ -320,11 +358,13 @@ static void test_sessions(vitro_plan* plan) {
   options.threads = -1;
   EXPECT_FAILURE(vitro_session_create(plan, &options, &session), VITRO_INVALID_ARGUMENT, "-1");
   options.threads = 2;
+  options.streams = 2;
   require_ok(vitro_session_create(plan, &options, &session));
   vitro_plan_free(plan); /* the session has what it needs */
   test_description(session);
   test_runs(session);
   test_refused_runs(session);
+  test_callers(session);
   vitro_session_free(session);
 }
 

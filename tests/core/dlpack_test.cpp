@@ -172,6 +172,14 @@ TYPED_TEST(Dlpack, ExportsStridesAndTheDevice) {
   EXPECT_EQ(owner.use_count(), 1) << "the deleter frees what was exported";
 }
 
+TYPED_TEST(Dlpack, ExportsNoElementsOfExtentsWhoseProductOverflows) {
+  TypeParam* exported =
+      TestFixture::export_tensor(Tensor(DType::Float32, {0, int64_t{1} << 40, int64_t{1} << 40}));
+  EXPECT_GT(exported->dl_tensor.strides[0], 0);
+  const Tensor back = from_dlpack(exported);  // takes it over
+  EXPECT_TRUE(back.bytes().empty());
+}
+
 TEST(DlpackVersion, IsOne) {
   Producer<DLManagedTensorVersioned> producer;
   producer.managed.version = {2, 0};

@@ -87,5 +87,21 @@ TEST(ProgramCache, TheShapeUsedLongestAgoMakesRoom) {
   EXPECT_EQ(counter.compiled, 4);
 }
 
+TEST(ProgramCache, AFailureIsNotTakenForAProgramThatMakesRoom) {
+  const auto compile = [](std::span<const TensorType> inputs) -> std::unique_ptr<const Executable> {
+    check(inputs[0].dims[0] != 0, ErrorCode::Unsupported, "never");
+    return nullptr;
+  };
+  ProgramCache cache(1, compile, [] {});
+  std::atomic<bool> done = false;
+  std::vector<std::jthread> failing;
+  for (int t = 0; t < 4; ++t)
+    failing.emplace_back([&] {
+      while (!done) EXPECT_THROW(get(cache, 0), Error);
+    });
+  for (int64_t i = 0; i < 100'000; ++i) EXPECT_NO_THROW(get(cache, 1 + i % 3));
+  done = true;
+}
+
 }  // namespace
 }  // namespace vitro

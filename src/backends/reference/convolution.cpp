@@ -80,7 +80,7 @@ struct Window {
 void conv_pixel(const Geometry& g, int64_t groups, int64_t pixel, const float* src,
                 const float* weight, const float* bias, float* dst) {
   const Window window(g, pixel);
-  const auto& [z, y, x] = g.axes;
+  const Axis &z = g.axes[0], &y = g.axes[1], &x = g.axes[2];
   const int64_t in = g.in_channels / groups, out = g.out_channels / groups;
   const int64_t num_taps = window.last[2] - window.first[2];
   // Without groups and dilation a row of taps is one run of memory in the input as in the weights.

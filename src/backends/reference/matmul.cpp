@@ -53,7 +53,8 @@ std::unique_ptr<Kernel> make_linear(const OpContext& op) {
 // dst[..., i, j] = sum over p of a[..., i, p] * b[..., p, j]; a and b may be given transposed, and
 // their batches broadcast
 std::unique_ptr<Kernel> make_matmul(const OpContext& op) {
-  const auto [transpose_b, transpose_a] = op.node.as<MatMulAttrs>();
+  const auto& attrs = op.node.as<MatMulAttrs>();
+  const bool transpose_a = attrs.transpose_a, transpose_b = attrs.transpose_b;
   const Dims &a = op.input(0).dims, &b = op.input(1).dims, &c = op.output().dims;
   const int64_t inner = transpose_a ? a[a.size() - 2] : a.back();
   const int64_t columns = c.back(), rows = c[c.size() - 2];

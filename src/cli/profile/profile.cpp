@@ -166,8 +166,8 @@ void print_table(const Options& options, const ProfileReport& report) {
 
 void print_advice(const ProfileReport& report) {
   const auto list = profile_advice(report);
-  if (list.empty()) return;
   print("\n{}\n", bold("Three things to look at"));
+  if (list.empty()) print("Nothing: every op is close to its roofline.\n");
   for (size_t i = 0; i < list.size(); ++i)
     print("{}. {}: at most {:.2f} ms to gain\n   {}.\n   {}\n", i + 1, printable(list[i].title),
           list[i].gain_ms, printable(list[i].evidence), printable(list[i].next));

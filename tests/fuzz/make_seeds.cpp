@@ -1,0 +1,139 @@
+// The seeds that follow a format of this project: they are written by the version that is built, so
+// that they are never out of date. usage: make_seeds FOLDER ONNX_VECTORS
+#include <fmt/format.h>
+
+#include <fstream>
+#include <nlohmann/json.hpp>
+#include <set>
+
+#include "core/mmap_file.h"
+#include "formats/npy.h"
+#include "formats/safetensors.h"
+#include "ir/builder.h"
+#include "ir/op_info.h"
+#include "runtime/small_plan.h"
+#include "runtime/tune.h"
+
+namespace vitro::fuzz {
+namespace {
+
+constexpr DType kDTypes[] = {DType::Float32, DType::Float16,    DType::BFloat16,  DType::Float64,
+                             DType::Int64,   DType::Int32,      DType::Int16,     DType::Int8,
+                             DType::UInt8,   DType::Bool,       DType::UInt16,    DType::UInt32,
+                             DType::UInt64,  DType::Float8E4M3, DType::Float8E5M2};
+
+class Folder {
+ public:
+  explicit Folder(std::filesystem::path root) : root_(std::move(root)) {}
+
+  /// The place of a seed of a target.
+  std::filesystem::path of(const std::string& target, const std::string& name) const {
+    const std::filesystem::path folder = root_ / (target + "_seeds");
+    std::filesystem::create_directories(folder);
+    return folder / name;
+  }
+  void write(const std::string& target, const std::string& name, const std::string& text) const {
+    std::ofstream(of(target, name), std::ios::binary) << text;
+  }
+
+ private:
+  std::filesystem::path root_;
+};
+
+Tactics tactics() {
+  return {{{"a machine", 1}, {{"an op", {"cpu:mlp_phased", {{"cpu:mlp_phased", 1.5}}}}}}};
+}
+
+/// Two inputs, one with ranges, and constants of integers and bytes, dense and with contents.
+Plan typed_plan() {
+  GraphBuilder builder;
+  const ValueId x =
+      builder.input("x", {2, 6}, DType::Float32, {{"batch", 1, kOpenExtent, 1}, {"", 6, 6, 1}});
+  const ValueId y = builder.input("y", {3}, DType::Int32);
+  const auto integers = [&](const char* name, const Dims& dims, std::vector<int64_t> values,
+                            DType dtype) {
+    return builder.constant(name, make_constant(dims, values, dtype));
+  };
+  const float step = 0.5f;
+  const ValueId scale = builder.constant("scale", make_constant({}, {&step, 1}));
+  const ValueId bytes =
+      builder.op(OpKind::DequantizeLinear, {},
+                 {integers("bytes", {1, 3}, {-7, 0, 9}, DType::Int8), scale}, "dequantize");
+  const ValueId columns = builder.op(
+      OpKind::Gather, AxisAttrs{1}, {x, integers("columns", {3}, {5, 0, 2}, DType::Int64)}, "take");
+  const ValueId sum = builder.op(BinaryFunction::Add, columns, bytes, "add");
+  auto plan = std::make_shared<PlanData>();
+  plan->graph = builder.finish({sum, y}, {"sum", "same"});
+  plan->info.preprocessing.width = plan->info.preprocessing.height = 8;
+  plan->info.preprocessing.crop_pct = 1;
+  return Plan(std::move(plan));
+}
+
+void write_plans(const Folder& folder) {
+  const std::string target = "fuzz_plan";
+  save(with_tactics(test::small_plan(), tactics()), folder.of(target, "tuned.plan"));
+  save(test::small_plan(DType::BFloat16), folder.of(target, "bf16.plan"));
+  save(typed_plan(), folder.of(target, "typed.plan"));
+}
+
+/// The models above, and a graph of each op from ONNX's vectors.
+void write_graphs(const Folder& folder, const std::filesystem::path& vectors) {
+  const auto write = [&](const std::string& name, const std::string& json) {
+    folder.write("fuzz_graph", name + ".json", json);
+  };
+  write("small", graph_to_json(test::small_plan().data().graph));
+  write("small_bf16", graph_to_json(test::small_plan(DType::BFloat16).data().graph));
+  write("typed", graph_to_json(typed_plan().data().graph));
+  const TensorFile file = read_safetensors(MappedFile::open(vectors));
+  std::set<std::string> ops;
+  for (const auto& json : nlohmann::json::parse(file.metadata.at("cases"))) {
+    const std::string text = json.at("graph").dump();
+    if (const std::string op = op_name(graph_from_json(text).nodes.at(0)); ops.insert(op).second)
+      write(op, text);
+  }
+}
+
+void write_arrays(const Folder& folder) {
+  std::vector<Tensor> tensors;
+  std::vector<TensorEntry> entries;
+  for (DType dtype : kDTypes) {
+    const Tensor& tensor = tensors.emplace_back(dtype, Dims{2, 3});
+    entries.push_back({dtype_name(dtype), dtype, tensor.dims(), tensor.bytes()});
+    try {
+      write_npy(folder.of("fuzz_npy", fmt::format("{}.npy", dtype_name(dtype))), tensor);
+    } catch (const Error& error) {
+      if (error.code() != ErrorCode::Unsupported) throw;  // numpy does not have it
+    }
+  }
+  write_safetensors(folder.of("fuzz_safetensors", "dtypes.safetensors"), entries, {{"a", "b"}});
+}
+
+/// In the order in which fuzz_capi.cpp takes them.
+void write_calls(const Folder& folder) {
+  const auto write = [&](const char* name, const std::vector<int>& bytes) {
+    folder.write("fuzz_capi", name, std::string(bytes.begin(), bytes.end()));
+  };
+  write("wrap", {0, 2, 3, 4, /*int64*/ 4, /*cpu*/ 0, 0});
+  write("wrap_scalar", {0, 0, 0, 0, 0});
+  write("wrap_empty", {0, 3, 0, 0xff, 0, 0, 0xff, 0, 0, 0, 0, 0, 0, 2, 0, 0, 0});
+  write("dlpack", {1, /*cpu*/ 1, 0, 2, /*float*/ 2, 32, 1, 3, 4, /*strides*/ 1, 4, 1});
+  write("dlpack_transposed", {1, 1, 0, 2, 2, 32, 1, 3, 4, 1, 1, 3});
+  write("dlpack_cuda", {1, 2, 0, 1, 2, 32, 1, 3, 0});
+  write("dlpack_versioned", {2, /*version*/ 1, 0, 1, 0, 1, /*bool*/ 6, 8, 1, 5, 0});
+  write("run", {3, 4, 1, 3, 8, 8, 0, 0, 0, 2, 1, 5, 0, 0, 0});
+  write("run_two", {3, 4, 2, 3, 8, 12, 0, 0, 0, 2, 2, 5, 0, 0, 0});
+  write("run_refused", {3, 4, 1, 3, 8, 9, 0, 0, 0, 2, 1, 5, 3, 0, 0});
+}
+
+}  // namespace
+}  // namespace vitro::fuzz
+
+int main(int argc, char** argv) {
+  if (argc != 3) return 2;
+  const vitro::fuzz::Folder folder(argv[1]);
+  vitro::fuzz::write_plans(folder);
+  vitro::fuzz::write_graphs(folder, argv[2]);
+  vitro::fuzz::write_arrays(folder);
+  vitro::fuzz::write_calls(folder);
+  folder.write("fuzz_tactics", "tactics.json", vitro::tactics_to_json(vitro::fuzz::tactics()));
+}
