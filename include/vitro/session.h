@@ -17,7 +17,9 @@ class Engine;
 
 struct SessionOptions {
   std::string backend = "auto";  ///< "auto", "cuda", "cpu" or "reference"
-  int threads = 0;               ///< exactly this many per run; 0: one for each available core
+  /// Exactly this many per run; 0: one for each available core. On a GPU up to eight of them copy
+  /// large tensors from and to memory of the host, and nothing else.
+  int threads = 0;
   int streams = 0;  ///< at most this many runs at once; 0: as many as fit on the available cores
   Precision precision = Precision::Default;
   int device = 0;  ///< which GPU, as CUDA numbers them

@@ -73,6 +73,7 @@ struct MemoryUse {
   size_t activations = 0;  ///< results of the steps, if each that is in the arena had its own place
   size_t scratch = 0;      ///< of all kernels, if each had its own place
   size_t arena = 0;        ///< that both take: what lives at different times shares its place
+  size_t staging = 0;      ///< page-locked memory of the host, for copies from and to a device
 };
 
 /// Watches a run from the thread that called it; steps are numbered as in Executable::steps().

@@ -68,7 +68,7 @@ class CudaBackend final : public Backend {
     return measure_peaks(0, max_buffer_bytes);
   }
   std::unique_ptr<Lane> make_lane(const LaneOptions& options) const override {
-    return std::make_unique<CudaLane>(options.device);
+    return std::make_unique<CudaLane>(options);
   }
   std::optional<Refusal> can_run(const OpContext& op) const override {
     return refusal_of(op, impls);

@@ -2,8 +2,8 @@
 
 namespace vitro::cuda {
 
-CudaLane::CudaLane(int device) : device_(device) {
-  const DeviceScope scope(device);
+CudaLane::CudaLane(const LaneOptions& options) : device_(options.device), staging_(options) {
+  const DeviceScope scope(device_);
   check_cuda(cudaStreamCreateWithFlags(&stream_, cudaStreamNonBlocking), "a CUDA stream");
 }
 

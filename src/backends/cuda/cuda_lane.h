@@ -1,8 +1,7 @@
 #pragma once
 
-#include "backends/cuda/device.h"
 #include "backends/cuda/kernels/launch.h"
-#include "backends/lane.h"
+#include "backends/cuda/staging.h"
 #include "core/timeline.h"
 
 namespace vitro::cuda {
@@ -11,13 +10,15 @@ namespace vitro::cuda {
 class CudaLane final : public Lane {
  public:
   /// Throws DeviceError when the driver refuses a stream.
-  explicit CudaLane(int device);
+  explicit CudaLane(const LaneOptions& options);
   ~CudaLane() override;
 
   int device() const { return device_; }
   cudaStream_t stream() const { return stream_; }
   /// At least so many bytes, 256-byte aligned; what was in them may be lost. Throws OutOfMemory.
   std::byte* workspace(size_t bytes);
+  /// For copies from and to memory of the caller.
+  Staging& staging() { return staging_; }
   /// Waits for all work; throws DeviceError with what it did wrong.
   void wait() const;
 
@@ -30,6 +31,7 @@ class CudaLane final : public Lane {
   int device_;
   cudaStream_t stream_ = nullptr;
   DeviceMemory memory_;
+  Staging staging_;
   Timeline* timeline_ = nullptr;
 };
 

@@ -4,6 +4,7 @@
 #include <cstring>
 
 #include "backends/cuda/cuda_lane.h"
+#include "backends/cuda/graph.h"
 #include "backends/cuda/kernels/elementwise.h"
 #include "core/check.h"
 
@@ -32,6 +33,16 @@ struct Layout {
     for (const TensorType& type : program.steps->output_types) outputs.push_back(port(type, !wide));
   }
 
+  /// For copies of the largest input or output.
+  size_t staging_bytes() const {
+    size_t most = 0;
+    for (const auto* ports : {&inputs, &outputs})
+      for (const PortMemory& port : *ports)
+        most =
+            std::max(most, Staging::locked_bytes(static_cast<size_t>(port.count) * sizeof(float)));
+    return most;
+  }
+
  private:
   size_t take(size_t size) {
     const size_t offset = (bytes + kAlignment - 1) / kAlignment * kAlignment;
@@ -54,46 +65,6 @@ struct Layout {
           return true;
     return false;
   }
-};
-
-/// A captured sequence of launches.
-class Graph {
- public:
-  Graph() = default;
-  Graph(const Graph&) = delete;
-  ~Graph() { reset(); }
-
-  explicit operator bool() const { return exec_ != nullptr; }
-  void launch(cudaStream_t stream) const {
-    check_cuda(cudaGraphLaunch(exec_, stream), "a CUDA graph");
-  }
-  void reset() {
-    if (exec_) cudaGraphExecDestroy(exec_);
-    exec_ = nullptr;
-  }
-
-  template <typename Enqueue>
-  void capture(cudaStream_t stream, const Enqueue& enqueue) {
-    reset();
-    // Other threads may allocate meanwhile.
-    check_cuda(cudaStreamBeginCapture(stream, cudaStreamCaptureModeThreadLocal),
-               "capturing a graph");
-    cudaGraph_t graph = nullptr;
-    try {
-      enqueue();
-    } catch (...) {
-      cudaStreamEndCapture(stream, &graph);
-      if (graph) cudaGraphDestroy(graph);
-      throw;
-    }
-    check_cuda(cudaStreamEndCapture(stream, &graph), "capturing a graph");
-    const cudaError_t status = cudaGraphInstantiate(&exec_, graph, 0);
-    cudaGraphDestroy(graph);
-    check_cuda(status, "making a CUDA graph");
-  }
-
- private:
-  cudaGraphExec_t exec_ = nullptr;
 };
 
 class CudaContext final : public Context {
@@ -154,10 +125,7 @@ class CudaContext final : public Context {
 
   /// Between any two kinds of memory.
   void copy(void* dst, const void* src, int64_t floats) const {
-    if (floats == 0) return;
-    check_cuda(cudaMemcpyAsync(dst, src, static_cast<size_t>(floats) * sizeof(float),
-                               cudaMemcpyDefault, lane_.stream()),
-               "copying inputs and outputs");
+    lane_.staging().copy(dst, src, static_cast<size_t>(floats) * sizeof(float), lane_.stream());
   }
 
   void enqueue() {
@@ -271,6 +239,7 @@ class CudaExecutable final : public Executable {
 }  // namespace
 
 std::unique_ptr<Executable> make_cuda_executable(CudaProgram program) {
+  program.steps->memory.staging = Layout(program).staging_bytes();
   return std::make_unique<CudaExecutable>(std::move(program));
 }
 

@@ -39,7 +39,7 @@ double fastest_seconds(const CudaLane& lane, const Enqueue& enqueue) {
 Peaks measure_peaks(int device, size_t max_buffer_bytes) {
   const DeviceScope scope(device);
   const DeviceInfo& info = device_info(device);
-  CudaLane lane(device);
+  CudaLane lane({.device = device});
   Peaks peaks;
   peaks.buffer_bytes = std::min(max_buffer_bytes, kBufferBytes) / 48 * 48;
   constexpr size_t kMatrixBytes = size_t{kSide} * kSide * sizeof(float);
