@@ -97,6 +97,10 @@ class Context {
   /// Inputs and outputs in the graph's order, of the executable's types. `observer` may be null.
   virtual void run(std::span<const TensorView> inputs, std::span<const TensorView> outputs,
                    RunObserver* observer) = 0;
+  /// The same on a stream of the caller (RunOptions::stream), not waited for. Throws Unsupported,
+  /// unless the backend has streams.
+  virtual void enqueue(std::span<const TensorView> inputs, std::span<const TensorView> outputs,
+                       void* stream);
 };
 
 /// A graph compiled for one input shape. Immutable: any number of lanes may run it at once.
@@ -145,8 +149,10 @@ class Backend {
   /// What measured choices hold for: processor and instruction set in force. Empty: nothing to
   /// choose.
   virtual std::string machine() const { return {}; }
-  /// Whether its programs take inputs and outputs in memory of that device.
-  virtual bool reaches(Device device) const { return device.type != DeviceType::Cuda; }
+  /// Whether its programs for `device` take inputs and outputs in that memory.
+  virtual bool reaches(Device memory, int /*device*/) const {
+    return memory.type != DeviceType::Cuda;
+  }
   /// The forms in which it may have stored constants in a plan.
   virtual std::span<const PackedForm* const> packed_forms() const { return {}; }
   /// Throws DeviceError or OutOfMemory when the system refuses one.

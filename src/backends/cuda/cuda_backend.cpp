@@ -67,6 +67,9 @@ class CudaBackend final : public Backend {
   Peaks peaks(int, size_t max_buffer_bytes) const override {
     return measure_peaks(0, max_buffer_bytes);
   }
+  bool reaches(Device memory, int device) const override {
+    return memory.type != DeviceType::Cuda || memory.index == device;
+  }
   std::unique_ptr<Lane> make_lane(const LaneOptions& options) const override {
     return std::make_unique<CudaLane>(options);
   }

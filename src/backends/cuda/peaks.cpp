@@ -15,7 +15,7 @@ constexpr size_t kBufferBytes = size_t{1} << 30;
 
 /// Seconds of the fastest of several launches.
 template <typename Enqueue>
-double fastest_seconds(const CudaLane& lane, const Enqueue& enqueue) {
+double fastest_seconds(CudaLane& lane, const Enqueue& enqueue) {
   cudaEvent_t begin = nullptr, end = nullptr;
   check_cuda(cudaEventCreate(&begin), "an event");
   check_cuda(cudaEventCreate(&end), "an event");

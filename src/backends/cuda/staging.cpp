@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cstring>
 
+#include "backends/cuda/tensor_memory.h"
+
 namespace vitro::cuda {
 namespace {
 
@@ -22,13 +24,6 @@ constexpr int kMaxThreads = 8;
 size_t num_pieces(size_t bytes) {
   const size_t piece = Staging::piece_bytes(bytes);
   return (bytes + piece - 1) / piece;
-}
-
-/// Memory of the host that is not page-locked.
-bool is_pageable(const void* data) {
-  cudaPointerAttributes attributes{};
-  check_cuda(cudaPointerGetAttributes(&attributes, data), "looking up memory of a tensor");
-  return attributes.type == cudaMemoryTypeUnregistered;
 }
 
 }  // namespace
