@@ -1,5 +1,6 @@
 #pragma once
 
+#include "backends/device_timer.h"
 #include "backends/lane.h"
 #include "backends/peaks.h"
 #include "backends/tactics.h"
@@ -101,6 +102,9 @@ class Context {
   /// unless the backend has streams.
   virtual void enqueue(std::span<const TensorView> inputs, std::span<const TensorView> outputs,
                        void* stream);
+  /// Times runs of this context, which has run and must outlive it; null: the only clock is that of
+  /// the host.
+  virtual std::unique_ptr<DeviceTimer> timer() { return nullptr; }
 };
 
 /// A graph compiled for one input shape. Immutable: any number of lanes may run it at once.
@@ -153,6 +157,8 @@ class Backend {
   virtual bool reaches(Device memory, int /*device*/) const {
     return memory.type != DeviceType::Cuda;
   }
+  /// Clock, power and the like of a device, for measurements; nothing when it has none of its own.
+  virtual std::optional<DeviceState> device_state(int /*device*/) const { return std::nullopt; }
   /// The forms in which it may have stored constants in a plan.
   virtual std::span<const PackedForm* const> packed_forms() const { return {}; }
   /// Throws DeviceError or OutOfMemory when the system refuses one.

@@ -98,10 +98,10 @@ void Engine::run(std::span<const TensorView> inputs, std::span<const TensorView>
                  const RunOptions& options, RunObserver* observer) {
   const auto program = compiled(inputs);
   check_outputs(outputs_, program->executable->outputs(), outputs);
-  const int device = lanes_.options().device;
-  for (size_t i = 0; i < inputs.size(); ++i) check_memory(backend_, device, inputs_[i], inputs[i]);
+  for (size_t i = 0; i < inputs.size(); ++i)
+    check_memory(backend_, device(), inputs_[i], inputs[i]);
   for (size_t i = 0; i < outputs.size(); ++i)
-    check_memory(backend_, device, outputs_[i], outputs[i]);
+    check_memory(backend_, device(), outputs_[i], outputs[i]);
   LanePool::Lease lease(lanes_, options.deadline);
   Context& context = lease.slot().context(program);
   if (options.stream)
@@ -128,6 +128,12 @@ std::shared_ptr<const Executable> Engine::program(std::span<const TensorView> in
 std::shared_ptr<const Executable> Engine::program(const Dims& dims) {
   const TensorView view{nullptr, inputs_[0].dtype, dims, {}};
   return program({&view, 1});
+}
+
+void Engine::with_context(std::span<const TensorView> inputs,
+                          const std::function<void(Context&)>& use) {
+  const auto program = compiled(inputs);
+  use(LanePool::Lease(lanes_).slot().context(program));
 }
 
 void Engine::prepare(std::span<const TensorView> inputs) {

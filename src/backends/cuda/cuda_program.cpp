@@ -4,6 +4,7 @@
 #include <cstring>
 
 #include "backends/cuda/cuda_lane.h"
+#include "backends/cuda/cuda_timer.h"
 #include "backends/cuda/graph.h"
 #include "backends/cuda/kernels/elementwise.h"
 #include "backends/cuda/layout.h"
@@ -70,20 +71,10 @@ class CudaContext final : public Context {
     if (!captured) capture();
   }
 
-  double replay_microseconds(int replays) {
-    const DeviceScope scope(program_.device);
-    cudaEvent_t begin = nullptr, end = nullptr;
-    check_cuda(cudaEventCreate(&begin), "an event");
-    check_cuda(cudaEventCreate(&end), "an event");
-    check_cuda(cudaEventRecord(begin, lane_.stream()), "an event");
-    for (int i = 0; i < replays; ++i) graph_.launch(lane_.stream());
-    check_cuda(cudaEventRecord(end, lane_.stream()), "an event");
-    lane_.wait();
-    float milliseconds = 0;
-    check_cuda(cudaEventElapsedTime(&milliseconds, begin, end), "an event");
-    cudaEventDestroy(begin);
-    cudaEventDestroy(end);
-    return 1000.0 * milliseconds / replays;
+  std::unique_ptr<DeviceTimer> timer() override {
+    return make_cuda_timer(lane_,
+                           {[this](auto inputs) { bring(inputs); }, [this] { compute(true); },
+                            [this](auto outputs) { take(outputs); }});
   }
 
  private:
@@ -237,10 +228,6 @@ class CudaExecutable final : public Executable {
 std::unique_ptr<Executable> make_cuda_executable(CudaProgram program) {
   program.steps->memory.staging = Layout(program).staging_bytes();
   return std::make_unique<CudaExecutable>(std::move(program));
-}
-
-double replay_microseconds(Context& context, int replays) {
-  return static_cast<CudaContext&>(context).replay_microseconds(replays);
 }
 
 }  // namespace vitro::cuda

@@ -18,8 +18,4 @@ struct CudaProgram {
 /// them; later runs replay it.
 std::unique_ptr<Executable> make_cuda_executable(CudaProgram program);
 
-/// Microseconds of a run without its transfers, `replays` of them back to back. The context is one
-/// of an executable of this backend, has run, and nobody uses it.
-double replay_microseconds(Context& context, int replays);
-
 }  // namespace vitro::cuda

@@ -8,6 +8,7 @@
 #include "measure/measure.h"
 #include "measure/statistics.h"
 #include "measure/throughput.h"
+#include "runtime/device_timing.h"
 
 namespace vitro::cli {
 
@@ -42,6 +43,7 @@ struct BenchRow {
   std::vector<RunSpan> runs;
   int64_t iterations = 0;
   std::optional<double> busy_elsewhere;
+  std::optional<DeviceTiming> device;
   std::optional<BenchRatio> ratio;
   std::string error;
 };
