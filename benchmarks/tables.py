@@ -7,6 +7,8 @@ A table stands between `<!-- begin: NAME -->` and `<!-- end: NAME -->`. NAME is 
     peers_short  those of HEADLINES alone
     ops          profile_*.json, of `vitro profile --group op --json`, beside tried.json
     kernels      kernels_*.json, of kernel_benchmark --json
+    gpu_peers    GPU/peers_*.json, of scripts/gpu-bench peers
+    gpu_models   GPU/bench_*.json, of scripts/gpu-bench models
 
     python3 benchmarks/tables.py            rewrite the tables
     python3 benchmarks/tables.py --check    exit 3 if a table is not what the files say
@@ -25,6 +27,8 @@ DOCUMENTS = ("README.md", "docs/performance.md")
 MODELS = {"uniformer_small": "UniFormer-S", "uniformer_base": "UniFormer-B"}
 ENGINES = {"vitro": "Vitro", "openvino": "OpenVINO", "onnxruntime": "ONNX Runtime"}
 PEERS = ("openvino", "onnxruntime")
+GPU_PEERS = {"compile": "torch.compile", "max-autotune": "with max-autotune",
+             "graph": "eager in a CUDA graph", "eager": "eager"}
 ISAS = {"avx2": "AVX2", "avx2-switches": "AVX2 by switches", "avx512": "AVX-512"}
 # What README.md shows: the usual case, the largest batch, and machines without AMX.
 HEADLINES = tuple(f"peers_uniformer_small_tiny200_{case}"
@@ -53,10 +57,12 @@ def milliseconds(value):
     return f"{value:.1f} ms" if value < 100 else f"{value:.0f} ms"
 
 
+def model_title(model):
+    return next((title for name, title in MODELS.items() if model.startswith(name)), model)
+
+
 def configuration(result):
-    model = next((title for name, title in MODELS.items() if result["model"].startswith(name)),
-                 result["model"])
-    words = [model, f"batch {result['batch']}", plural(result["threads"], "thread")]
+    words = [model_title(result["model"]), f"batch {result['batch']}", plural(result["threads"], "thread")]
     return ", ".join(words + ([ISAS[result["isa"]]] if result["isa"] in ISAS else []))
 
 
@@ -186,7 +192,67 @@ def kernels_table(results, link):
     return lines[1:] or ["No results yet; `kernel_benchmark --json FILE` makes them."]
 
 
-TABLES = {"peers": peers_table, "peers_short": peers_short_table, "ops": ops_table, "kernels": kernels_table}
+def by_gpu(results, pattern):
+    """{"NVIDIA H100 80GB HBM3, driver 580.1": [(path, content)]}, smallest batches first."""
+    groups = {}
+    for path, content in load(results, f"*/{pattern}"):
+        of = content[0] if isinstance(content, list) else content
+        groups.setdefault(f"{of['gpu']}, driver {of['driver'] or 'unknown'}", []).append(
+            (path, content))
+    return groups
+
+
+def fine_ms(value):
+    return "" if value is None else f"{value:.3f} ms" if value < 10 else f"{value:.2f} ms"
+
+
+def gpu_peer_cells(result, way):
+    cells = [fine_ms(result[way]["vitro"]["median_ms"])]
+    for name in GPU_PEERS:
+        if name not in result[way]:
+            cells.append("")
+            continue
+        ratio = result["ratio"][way][name]
+        cells.append(f"{fine_ms(result[way][name]['median_ms'])} **{ratio['median']:.2f}**")
+    return cells
+
+
+def gpu_peers_table(results, link):
+    lines = []
+    for gpu, loaded in by_gpu(results, "peers_*.json").items():
+        loaded.sort(key=lambda item: item[1]["batch"])
+        lines += ["" if lines else None, f"UniFormer-S, float16, {gpu}, PyTorch "
+                  f"{loaded[0][1]['versions']['torch']}; bold: times as long as Vitro.", ""]
+        rows = [row(str(result["batch"]), title, *gpu_peer_cells(result, way),
+                    f"[json]({link(path)})")
+                for path, result in loaded
+                for way, title in (("back_to_back", "back to back"), ("sync", "one at a time"))]
+        lines += table(["batch", "", "Vitro", *GPU_PEERS.values(), "raw"], rows)
+    return ([line for line in lines if line is not None]
+            or ["No results yet; `scripts/gpu-bench peers` makes them."])
+
+
+def gpu_models_table(results, link):
+    lines = []
+    for gpu, loaded in by_gpu(results, "bench_*.json").items():
+        for path, result in loaded:
+            lines += ["" if lines else None,
+                      f"{model_title(path.stem.removeprefix('bench_'))}, {gpu}; "
+                      f"[json]({link(path)}).", ""]
+            rows = [row(str(line["batch"]), line["precision"], fine_ms(line["median_ms"]),
+                        *(fine_ms(line[key]) for key in ("h2d_ms", "compute_ms", "d2h_ms",
+                                                         "replay_ms", "cold_ms")),
+                        line["throttled"] or "no")
+                    for line in result if line["error"] is None]
+            lines += table(["batch", "precision", "call", "copy to", "compute", "copy back",
+                            "back to back", "L2 flushed", "throttled"], rows)
+    return ([line for line in lines if line is not None]
+            or ["No results yet; `scripts/gpu-bench models` makes them."])
+
+
+TABLES = {"peers": peers_table, "peers_short": peers_short_table, "ops": ops_table,
+          "kernels": kernels_table, "gpu_peers": gpu_peers_table,
+          "gpu_models": gpu_models_table}
 
 
 def rewrite(text, results, link):

@@ -8,7 +8,6 @@
 #include <nlohmann/json.hpp>
 
 #include "backends/cuda/cuda_backend.h"
-#include "backends/cuda/cuda_program.h"
 #include "measure/statistics.h"
 #include "measure/synthetic_input.h"
 #include "models/models.h"
@@ -76,10 +75,10 @@ nlohmann::ordered_json measure_case(const Plan& plan, int64_t batch, const std::
     const std::chrono::duration<double, std::micro> call = std::chrono::steady_clock::now() - start;
     if (i >= 2) call_us.push_back(call.count());
   }
-  const double once = cuda::replay_microseconds(*context, 3);
+  const auto timer = context->timer();
+  const double once = 1000 * timer->back_to_back(3);
   const int replays = std::max(3, static_cast<int>(1e6 * kSampleSeconds / once));
-  for (int i = 0; i < kSamples; ++i)
-    replay_us.push_back(cuda::replay_microseconds(*context, replays));
+  for (int i = 0; i < kSamples; ++i) replay_us.push_back(1000 * timer->back_to_back(replays));
   fmt::print("{}, batch {:4} {}  {:9.1f} us a replay, {:9.1f} us a call, {} steps\n",
              plan.info().architecture, batch, precision, median(replay_us), median(call_us),
              executable->steps().size());

@@ -17,7 +17,9 @@ class Engine;  // not part of the API
 
 struct SessionOptions {
   std::string backend = "auto";  ///< "auto", "cuda", "cpu" or "reference"
-  int threads = 0;               ///< exactly this many per run; 0: one for each available core
+  /// Exactly this many per run; 0: one for each available core. On a GPU up to eight of them copy
+  /// large tensors from and to memory of the host, and nothing else.
+  int threads = 0;
   int streams = 0;  ///< at most this many runs at once; 0: as many as fit on the available cores
   Precision precision = Precision::Default;
   int device = 0;  ///< which GPU, as CUDA numbers them
@@ -28,7 +30,15 @@ struct SessionOptions {
 
 struct RunOptions {
   /// A call that no stream is free for by then throws DeadlineExceeded; one that has begun ends.
-  std::optional<std::chrono::steady_clock::time_point> deadline;
+  std::optional<std::chrono::steady_clock::time_point> deadline = std::nullopt;
+  /// A cudaStream_t of the session's GPU, for backend "cuda"; null: a stream of the session, which
+  /// the call waits for. With a stream the call enqueues all its work there, behind what is in it,
+  /// and returns: results are there when the stream has come so far, and until then inputs and
+  /// outputs must stay as they are and the stream must exist. Tensors must be in memory of the GPU
+  /// or page-locked (DeviceType::CudaHost), and the stream must not be capturing a graph. What goes
+  /// wrong on the GPU is told by the stream. The first call for a shape may wait for the GPU. A
+  /// session that is destroyed waits for its work.
+  void* stream = nullptr;
 };
 
 /// Runs a plan. Any number of threads may call run() on one session at once; sessions of one plan
@@ -59,14 +69,16 @@ class Session {
   std::span<const IoInfo> inputs() const;
   std::span<const IoInfo> outputs() const;
 
-  /// Runs on memory of the caller, in the order of inputs() and outputs(). Allocates nothing,
-  /// except in the first call for a shape on each stream. Throws InvalidArgument, naming the
-  /// tensor, when one does not have the type and extents that the model takes, and
-  /// DeadlineExceeded.
+  /// Runs on memory of the caller, in the order of inputs() and outputs(). On backend "cuda" each
+  /// tensor may be in memory of the host or of the session's GPU, where it must be complete: the
+  /// call does not wait for other streams. Allocates nothing, except in the first call for a shape
+  /// on each stream. Throws InvalidArgument, naming the tensor, when one does not have the type and
+  /// extents that the model takes, and DeadlineExceeded.
   void run(std::span<const TensorView> inputs, std::span<const TensorView> outputs,
            const RunOptions& options = {}) const;
-  /// The same with results of its own. Inputs with names are taken by name, in any order; without
-  /// names by position. Also throws NotFound for a name that no input has.
+  /// The same with results of its own, in memory of the host; not for streams. Inputs with names
+  /// are taken by name, in any order; without names by position. Also throws NotFound for a name
+  /// that no input has.
   std::vector<Tensor> run(std::span<const Tensor> inputs, const RunOptions& options = {}) const;
   /// For a model of one input and one output.
   Tensor run(const Tensor& input) const;

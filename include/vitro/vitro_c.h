@@ -198,6 +198,21 @@ vitro_code vitro_session_prepare(const vitro_session* session, const vitro_view*
  * vitro_session_output(). The dims of outputs must be those that the inputs lead to. */
 vitro_code vitro_session_run(const vitro_session* session, const vitro_view* inputs,
                              size_t num_inputs, const vitro_view* outputs, size_t num_outputs);
+/* Zero or NULL in a field stands for its default. Begin with VITRO_RUN_OPTIONS. */
+typedef struct vitro_run_options {
+  size_t size;  /* sizeof(vitro_run_options) */
+  void* stream; /* a cudaStream_t of the session's GPU, where the run is enqueued and not waited
+                   for; default: a stream of the session, which the call waits for */
+} vitro_run_options;
+#define VITRO_RUN_OPTIONS \
+  { sizeof(vitro_run_options), NULL }
+
+/* As vitro_session_run(). With a stream, results are there when the stream has come so far; until
+ * then views must stay valid and unchanged and the stream must exist. They must be of
+ * VITRO_CUDA or VITRO_CUDA_HOST memory. `options` may be NULL. */
+vitro_code vitro_session_run_with(const vitro_session* session, const vitro_view* inputs,
+                                  size_t num_inputs, const vitro_view* outputs, size_t num_outputs,
+                                  const vitro_run_options* options);
 /* The same, in any order: input_names[i] says which input inputs[i] is. */
 vitro_code vitro_session_run_named(const vitro_session* session, const char* const* input_names,
                                    const vitro_view* inputs, size_t num_inputs,

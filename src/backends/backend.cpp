@@ -15,4 +15,9 @@ Precision Backend::precision(Precision asked) const {
             "backend '{}' computes in fp32, not in {}", name(), to_string(asked));
 }
 
+void Context::enqueue(std::span<const TensorView>, std::span<const TensorView>, void*) {
+  fail_hint(ErrorCode::Unsupported, "streams are for backend 'cuda': leave RunOptions::stream null",
+            "session: a run on a stream, which its backend does not have");
+}
+
 }  // namespace vitro

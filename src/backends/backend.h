@@ -1,5 +1,6 @@
 #pragma once
 
+#include "backends/device_timer.h"
 #include "backends/lane.h"
 #include "backends/peaks.h"
 #include "backends/tactics.h"
@@ -76,6 +77,7 @@ struct MemoryUse {
   size_t activations = 0;  ///< results of the steps, if each that is in the arena had its own place
   size_t scratch = 0;      ///< of all kernels, if each had its own place
   size_t arena = 0;        ///< that both take: what lives at different times shares its place
+  size_t staging = 0;      ///< page-locked memory of the host, for copies from and to a device
 };
 
 /// Watches a run from the thread that called it; steps are numbered as in Executable::steps().
@@ -99,6 +101,13 @@ class Context {
   /// Inputs and outputs in the graph's order, of the executable's types. `observer` may be null.
   virtual void run(std::span<const TensorView> inputs, std::span<const TensorView> outputs,
                    RunObserver* observer) = 0;
+  /// The same on a stream of the caller (RunOptions::stream), not waited for. Throws Unsupported,
+  /// unless the backend has streams.
+  virtual void enqueue(std::span<const TensorView> inputs, std::span<const TensorView> outputs,
+                       void* stream);
+  /// Times runs of this context, which has run and must outlive it; null: the only clock is that of
+  /// the host.
+  virtual std::unique_ptr<DeviceTimer> timer() { return nullptr; }
 };
 
 /// A graph compiled for one input shape. Immutable: any number of lanes may run it at once.
@@ -147,8 +156,12 @@ class Backend {
   /// What measured choices hold for: processor and instruction set in force. Empty: nothing to
   /// choose.
   virtual std::string machine() const { return {}; }
-  /// Whether its programs take inputs and outputs in memory of that device.
-  virtual bool reaches(Device device) const { return device.type != DeviceType::Cuda; }
+  /// Whether its programs for `device` take inputs and outputs in that memory.
+  virtual bool reaches(Device memory, int /*device*/) const {
+    return memory.type != DeviceType::Cuda;
+  }
+  /// Clock, power and the like of a device, for measurements; nothing when it has none of its own.
+  virtual std::optional<DeviceState> device_state(int /*device*/) const { return std::nullopt; }
   /// The forms in which it may have stored constants in a plan.
   virtual std::span<const PackedForm* const> packed_forms() const { return {}; }
   /// Throws DeviceError or OutOfMemory when the system refuses one.

@@ -13,7 +13,8 @@ namespace vitro {
 std::span<const BackendRow> backend_rows() {
   static const std::array<BackendRow, 3> rows{{
       {"cuda", cuda_backend(),
-       "built without CUDA: install the CUDA toolkit 12.4 or newer and build again"},
+       "built without CUDA: run scripts/setup cuda, or install the CUDA toolkit 12.4 or newer, and "
+       "build again"},
       {"cpu", &cpu_backend(), nullptr},
       {"reference", &reference_backend(), nullptr},
   }};

@@ -138,6 +138,19 @@ vitro_code vitro_session_run(const vitro_session* session, const vitro_view* inp
   });
 }
 
+vitro_code vitro_session_run_with(const vitro_session* session, const vitro_view* inputs,
+                                  size_t num_inputs, const vitro_view* outputs, size_t num_outputs,
+                                  const vitro_run_options* options) {
+  return guarded([&] {
+    const vitro_run_options given = read_options(options, "vitro_run_options");
+    vitro::RunOptions chosen;
+    chosen.stream = given.stream;
+    required(session, "session")
+        .session.run(views_from_c(inputs, num_inputs, "inputs"),
+                     views_from_c(outputs, num_outputs, "outputs"), chosen);
+  });
+}
+
 vitro_code vitro_session_run_named(const vitro_session* session, const char* const* input_names,
                                    const vitro_view* inputs, size_t num_inputs,
                                    const char* const* output_names, const vitro_view* outputs,

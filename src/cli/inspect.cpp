@@ -97,17 +97,21 @@ std::string memory_text(const Session& session, const Dims& dims) {
   const MemoryUse& memory = Internals::engine(session).program(dims)->memory();
   const auto weights = static_cast<size_t>(weight_bytes(session.plan()));
   const size_t repacked = repacked_bytes(session);
-  return fields_text(
-      {{"input", fmt::format("{} on {}", to_string(dims), execution_text(session))},
-       {"weights", exact_bytes(weights) + "  mapped from the plan, shared by all sessions"},
-       {"repacked", exact_bytes(repacked) + "  weights in other forms, shared by all sessions"},
-       {"activations",
-        exact_bytes(memory.activations) + "  if every result had a place of its own"},
-       {"scratch", exact_bytes(memory.scratch) + "  if every kernel had a place of its own"},
-       {"sharing", exact_bytes(memory.activations + memory.scratch - memory.arena) + "  saved"},
-       {"arena", exact_bytes(memory.arena) + "  that a run works in; one for each concurrent run"},
-       {"session",
-        exact_bytes(weights + repacked + memory.arena) + "  weights in all forms and one arena"}});
+  std::vector<std::pair<std::string, std::string>> fields{
+      {"input", fmt::format("{} on {}", to_string(dims), execution_text(session))},
+      {"weights", exact_bytes(weights) + "  mapped from the plan, shared by all sessions"},
+      {"repacked", exact_bytes(repacked) + "  weights in other forms, shared by all sessions"},
+      {"activations", exact_bytes(memory.activations) + "  if every result had a place of its own"},
+      {"scratch", exact_bytes(memory.scratch) + "  if every kernel had a place of its own"},
+      {"sharing", exact_bytes(memory.activations + memory.scratch - memory.arena) + "  saved"},
+      {"arena", exact_bytes(memory.arena) + "  that a run works in; one for each concurrent run"},
+      {"session",
+       exact_bytes(weights + repacked + memory.arena) + "  weights in all forms and one arena"}};
+  if (memory.staging > 0)
+    fields.push_back({"staging", exact_bytes(memory.staging) +
+                                     "  page-locked, for copies from and to memory of the host; "
+                                     "one for each concurrent run"});
+  return fields_text(fields);
 }
 
 Json memory_json(const Session& session, const Dims& dims) {
@@ -121,6 +125,7 @@ Json memory_json(const Session& session, const Dims& dims) {
           {"activation_bytes", memory.activations},
           {"scratch_bytes", memory.scratch},
           {"arena_bytes", memory.arena},
+          {"staging_bytes", memory.staging},
           {"saved_bytes", memory.activations + memory.scratch - memory.arena},
           {"session_bytes", weights + repacked_bytes(session) + memory.arena}};
 }

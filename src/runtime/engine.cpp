@@ -52,15 +52,16 @@ const TacticTable* find_tactics(const Tactics& tactics, const Backend& backend, 
   return found == tactics.end() ? nullptr : &found->second;
 }
 
-void check_memory(const Backend& backend, const IoInfo& info, const TensorView& view) {
+void check_memory(const Backend& backend, int device, const IoInfo& info, const TensorView& view) {
   check(view.data != nullptr || num_elements(view.dims) == 0, ErrorCode::InvalidArgument,
         "'{}': its data is NULL", info.name);
   const size_t size = dtype_size(view.dtype);
   check(reinterpret_cast<uintptr_t>(view.data) % size == 0, ErrorCode::InvalidArgument,
         "'{}': its data is not aligned to its elements of {} bytes", info.name, size);
-  if (!backend.reaches(view.device))
-    fail(ErrorCode::InvalidArgument, "'{}': memory of {}, which the {} backend cannot reach",
-         info.name, to_string(view.device), backend.name());
+  if (!backend.reaches(view.device, device))
+    fail(ErrorCode::InvalidArgument,
+         "'{}': memory of {}, which the {} backend cannot reach from device {}", info.name,
+         to_string(view.device), backend.name(), device);
 }
 
 std::string dims_text(std::span<const TensorType> inputs) {
@@ -152,10 +153,16 @@ void Engine::run(std::span<const TensorView> inputs, std::span<const TensorView>
                  const RunOptions& options, RunObserver* observer) {
   const auto program = compiled(inputs);
   check_outputs(outputs_, program->executable->outputs(), outputs);
-  for (size_t i = 0; i < inputs.size(); ++i) check_memory(backend_, inputs_[i], inputs[i]);
-  for (size_t i = 0; i < outputs.size(); ++i) check_memory(backend_, outputs_[i], outputs[i]);
+  for (size_t i = 0; i < inputs.size(); ++i)
+    check_memory(backend_, device(), inputs_[i], inputs[i]);
+  for (size_t i = 0; i < outputs.size(); ++i)
+    check_memory(backend_, device(), outputs_[i], outputs[i]);
   LanePool::Lease lease(lanes_, options.deadline);
-  lease.slot().context(program).run(inputs, outputs, observer);
+  Context& context = lease.slot().context(program);
+  if (options.stream)
+    context.enqueue(inputs, outputs, options.stream);
+  else
+    context.run(inputs, outputs, observer);
 }
 
 Tensor Engine::run(const Tensor& input, RunObserver* observer) {
@@ -176,6 +183,12 @@ std::shared_ptr<const Executable> Engine::program(std::span<const TensorView> in
 std::shared_ptr<const Executable> Engine::program(const Dims& dims) {
   const TensorView view{nullptr, inputs_[0].dtype, dims, {}};
   return program({&view, 1});
+}
+
+void Engine::with_context(std::span<const TensorView> inputs,
+                          const std::function<void(Context&)>& use) {
+  const auto program = compiled(inputs);
+  use(LanePool::Lease(lanes_).slot().context(program));
 }
 
 void Engine::prepare(std::span<const TensorView> inputs) {

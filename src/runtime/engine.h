@@ -1,6 +1,7 @@
 #pragma once
 
 #include <atomic>
+#include <functional>
 
 #include "runtime/fallback.h"
 #include "runtime/program_cache.h"
@@ -23,6 +24,8 @@ class Engine {
   /// one input may be given alone.
   std::shared_ptr<const Executable> program(std::span<const TensorView> inputs);
   std::shared_ptr<const Executable> program(const Dims& dims);
+  /// Lends what runs for these inputs, on a lane that nobody else has meanwhile.
+  void with_context(std::span<const TensorView> inputs, const std::function<void(Context&)>& use);
   /// Compiles and allocates the memory of one run.
   void prepare(std::span<const TensorView> inputs);
 
@@ -32,6 +35,7 @@ class Engine {
   std::span<const IoInfo> outputs() const { return outputs_; }
   Precision precision() const { return precision_; }
   int threads() const { return lanes_.options().threads; }
+  int device() const { return lanes_.options().device; }
   int streams() const { return lanes_.limit(); }
   std::string explain(const Executable& executable) const;
   /// What of a program, or all, runs on the fallback; nothing when all is as it was asked for.

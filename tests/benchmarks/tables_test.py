@@ -30,6 +30,17 @@ KERNELS = {
     "kernels": [{"op": "linear", "name": "gemm 1x2x3", "threads": 1, "best_us": 5,
                  "percent_of_peak": 91.6, "peer_us": 7, "peer_packed_us": 6}],
 }
+GPU_PEERS = {
+    "gpu": "Some GPU", "driver": "580.1", "batch": 8, "versions": {"torch": "2.11.0"},
+    "sync": {"vitro": {"median_ms": 1.0}, "compile": {"median_ms": 1.2014}},
+    "back_to_back": {"vitro": {"median_ms": 0.8}, "compile": {"median_ms": 1.0}},
+    "ratio": {"sync": {"compile": {"median": 1.2014}}, "back_to_back": {"compile": {"median": 1.25}}},
+}
+GPU_BENCH = {
+    "gpu": "Some GPU", "driver": None, "batch": 8, "precision": "fp16", "median_ms": 12.345,
+    "h2d_ms": 0.5, "compute_ms": 0.9, "d2h_ms": 0.01, "replay_ms": 0.8, "cold_ms": 0.95,
+    "throttled": "", "error": None,
+}
 DOCUMENT = "a\n<!-- begin: {0} -->\nold\n<!-- end: {0} -->\nz\n"
 
 
@@ -82,6 +93,29 @@ class Tables(unittest.TestCase):
         self.write("tried.json", {"mpl": []})
         with self.assertRaisesRegex(ValueError, "'mpl' is no op"):
             self.table("ops")
+
+    def write_of_gpu(self, name, content):
+        (self.results / "some_gpu").mkdir(exist_ok=True)
+        self.write(f"some_gpu/{name}", content)
+
+    def test_gpu_peers(self):
+        self.assertIn("No results yet", self.table("gpu_peers"))
+        self.write_of_gpu("peers_b8.json", GPU_PEERS)
+        text = self.table("gpu_peers")
+        self.assertIn("Some GPU, driver 580.1, PyTorch 2.11.0", text)
+        self.assertIn("| 8 | back to back | 0.800 ms | 1.000 ms **1.25** |  |  |  | "
+                      "[json](peers_b8.json) |", text)
+        self.assertIn("| 8 | one at a time | 1.000 ms | 1.201 ms **1.20** |", text)
+
+    def test_gpu_models(self):
+        self.assertIn("No results yet", self.table("gpu_models"))
+        self.write_of_gpu("bench_uniformer_small.json",
+                          [GPU_BENCH, {**GPU_BENCH, "batch": 999, "error": "out of memory"}])
+        text = self.table("gpu_models")
+        self.assertIn("UniFormer-S, Some GPU, driver unknown", text)
+        self.assertIn("| 8 | fp16 | 12.35 ms | 0.500 ms | 0.900 ms | 0.010 ms | 0.800 ms | "
+                      "0.950 ms | no |", text)
+        self.assertNotIn("999", text)
 
     def test_kernels(self):
         self.write("kernels_avx2.json", KERNELS)

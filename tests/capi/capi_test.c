@@ -256,6 +256,10 @@ static void test_runs(const vitro_session* session) {
   require_ok(vitro_session_run_named(session, &input_name, &images, 1, &output_name, &named, 1));
   EXPECT(by_position[0] != 0.0f);
   EXPECT(memcmp(by_position, by_name, sizeof by_name) == 0);
+  const vitro_run_options usual = VITRO_RUN_OPTIONS;
+  memset(by_name, 0, sizeof by_name);
+  require_ok(vitro_session_run_with(session, &images, 1, &named, 1, &usual));
+  EXPECT(memcmp(by_position, by_name, sizeof by_name) == 0);
 
   vitro_tensor *input = NULL, *output = NULL;
   require_ok(vitro_tensor_wrap(&images, NULL, NULL, &input));
@@ -302,6 +306,10 @@ static void test_refused_runs(const vitro_session* session) {
                  "'images' is given twice");
   EXPECT_FAILURE(vitro_session_run_named(session, names, &images, 1, NULL, NULL, 0), invalid,
                  "'logits' is missing");
+  vitro_run_options on_stream = VITRO_RUN_OPTIONS;
+  on_stream.stream = &on_stream;
+  EXPECT_FAILURE(vitro_session_run_with(session, &images, 1, &out, 1, &on_stream),
+                 VITRO_UNSUPPORTED, "stream");
   vitro_tensor* output = NULL;
   EXPECT_FAILURE(vitro_session_run_tensors(session, NULL, 0, &output, 1), invalid, "0 inputs");
   EXPECT(output == NULL);

@@ -218,6 +218,7 @@ TEST(CliInspect, MemoryToTheByte) {
   const auto bytes = [&](const char* key) { return memory[key].get<int64_t>(); };
   EXPECT_GT(bytes("weight_bytes"), 40'000'000);
   EXPECT_GT(bytes("arena_bytes"), 0);
+  EXPECT_EQ(bytes("staging_bytes"), 0u);
   EXPECT_EQ(bytes("saved_bytes"),
             bytes("activation_bytes") + bytes("scratch_bytes") - bytes("arena_bytes"));
   EXPECT_EQ(bytes("session_bytes"), bytes("weight_bytes") + bytes("arena_bytes"));

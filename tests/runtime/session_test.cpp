@@ -207,6 +207,16 @@ TEST(Session, ACallThatCannotBeginInTimeFails) {
   Internals::engine(session).run({&images.view(), 1}, {&logits.view(), 1}, {}, &second);
 }
 
+TEST(Session, OnlyBackendsWithStreamsRunOnOne) {
+  const Session session(test::small_plan(), {"cpu", 1});
+  const Tensor images = test::random_images({1, 3, 8, 8});
+  const Tensor logits({1, 5});
+  int stream = 0;
+  expect_error(ErrorCode::Unsupported, "a run on a stream", [&] {
+    session.run({&images.view(), 1}, {&logits.view(), 1}, {.stream = &stream});
+  });
+}
+
 TEST(Session, ExplainsEveryChoice) {
   const std::string text = Session(test::small_plan(), {"cpu", 2}).explain({1, 3, 8, 8});
   EXPECT_NE(text.find("cpu:mlp_banded: 4 rows"), std::string::npos) << text;

@@ -4,6 +4,7 @@
 
 #include "backends/cuda/cuda_lane.h"
 #include "backends/cuda/cuda_program.h"
+#include "backends/cuda/device_state.h"
 #include "backends/cuda/impls.h"
 #include "backends/cuda/merge_steps.h"
 #include "backends/cuda/peaks.h"
@@ -67,8 +68,14 @@ class CudaBackend final : public Backend {
   Peaks peaks(int, size_t max_buffer_bytes) const override {
     return measure_peaks(0, max_buffer_bytes);
   }
+  bool reaches(Device memory, int device) const override {
+    return memory.type != DeviceType::Cuda || memory.index == device;
+  }
+  std::optional<DeviceState> device_state(int device) const override {
+    return cuda::device_state(device);
+  }
   std::unique_ptr<Lane> make_lane(const LaneOptions& options) const override {
-    return std::make_unique<CudaLane>(options.device);
+    return std::make_unique<CudaLane>(options);
   }
   std::optional<Refusal> can_run(const OpContext& op) const override {
     return refusal_of(op, impls);

@@ -4,97 +4,15 @@
 #include <cstring>
 
 #include "backends/cuda/cuda_lane.h"
+#include "backends/cuda/cuda_timer.h"
+#include "backends/cuda/graph.h"
 #include "backends/cuda/kernels/elementwise.h"
+#include "backends/cuda/layout.h"
+#include "backends/cuda/tensor_memory.h"
 #include "core/check.h"
 
 namespace vitro::cuda {
 namespace {
-
-constexpr size_t kAlignment = 256;
-
-/// Where an input or output lies in the workspace.
-struct PortMemory {
-  size_t floats = 0;  ///< offset of its float32 elements, as the caller has them
-  size_t stored = 0;  ///< offset of the same in the storage type
-  int64_t count = 0;
-  bool cast = false;  ///< between the two
-};
-
-/// The workspace of a run: the arena, then the ports.
-struct Layout {
-  std::vector<PortMemory> inputs, outputs;
-  size_t bytes = 0;
-
-  explicit Layout(const CudaProgram& program) : bytes(program.steps->memory.arena) {
-    const bool wide = program.element == Element::Float32;
-    for (size_t i = 0; i < program.steps->input_types.size(); ++i)
-      inputs.push_back(port(program.steps->input_types[i], !wide && is_read(program, i)));
-    for (const TensorType& type : program.steps->output_types) outputs.push_back(port(type, !wide));
-  }
-
- private:
-  size_t take(size_t size) {
-    const size_t offset = (bytes + kAlignment - 1) / kAlignment * kAlignment;
-    bytes = offset + size;
-    return offset;
-  }
-
-  PortMemory port(const TensorType& type, bool cast) {
-    const int64_t count = num_elements(type.dims);
-    const size_t floats = take(static_cast<size_t>(count) * sizeof(float));
-    const size_t stored = cast ? take(static_cast<size_t>(count) * 2) : floats;
-    return {floats, stored, count, cast && count > 0};
-  }
-
-  /// Whether a step reads the input in the storage type.
-  static bool is_read(const CudaProgram& program, size_t input) {
-    for (size_t s = 0; s < program.steps->sequence.size(); ++s)
-      for (const Place& place : program.steps->sequence[s].inputs)
-        if (place.kind == Place::Kind::Input && place.index == input && !program.reads_images[s])
-          return true;
-    return false;
-  }
-};
-
-/// A captured sequence of launches.
-class Graph {
- public:
-  Graph() = default;
-  Graph(const Graph&) = delete;
-  ~Graph() { reset(); }
-
-  explicit operator bool() const { return exec_ != nullptr; }
-  void launch(cudaStream_t stream) const {
-    check_cuda(cudaGraphLaunch(exec_, stream), "a CUDA graph");
-  }
-  void reset() {
-    if (exec_) cudaGraphExecDestroy(exec_);
-    exec_ = nullptr;
-  }
-
-  template <typename Enqueue>
-  void capture(cudaStream_t stream, const Enqueue& enqueue) {
-    reset();
-    // Other threads may allocate meanwhile.
-    check_cuda(cudaStreamBeginCapture(stream, cudaStreamCaptureModeThreadLocal),
-               "capturing a graph");
-    cudaGraph_t graph = nullptr;
-    try {
-      enqueue();
-    } catch (...) {
-      cudaStreamEndCapture(stream, &graph);
-      if (graph) cudaGraphDestroy(graph);
-      throw;
-    }
-    check_cuda(cudaStreamEndCapture(stream, &graph), "capturing a graph");
-    const cudaError_t status = cudaGraphInstantiate(&exec_, graph, 0);
-    cudaGraphDestroy(graph);
-    check_cuda(status, "making a CUDA graph");
-  }
-
- private:
-  cudaGraphExec_t exec_ = nullptr;
-};
 
 class CudaContext final : public Context {
  public:
@@ -113,27 +31,45 @@ class CudaContext final : public Context {
     lane.workspace(layout_.bytes);
   }
 
+  ~CudaContext() override {
+    // The graph may still be running.
+    try {
+      lane_.wait();
+    } catch (const Error&) {  // was thrown, or is told by the stream of the caller
+    }
+  }
+
   void run(std::span<const TensorView> inputs, std::span<const TensorView> outputs,
            RunObserver* observer) override {
     const DeviceScope scope(program_.device);
-    std::byte* const base = lane_.workspace(layout_.bytes);
-    const bool moved =
-        base != std::exchange(base_, base);  // the lane has grown for another program
-    for (size_t i = 0; i < inputs.size(); ++i)
-      copy(base_ + layout_.inputs[i].floats, inputs[i].data, layout_.inputs[i].count);
+    check_tensors(inputs, "input", program_.device, false);
+    check_tensors(outputs, "output", program_.device, false);
+    lane_.settle();
+    const bool captured = has_graph();
+    bring(inputs);
     if (observer)
       observe(*observer);
-    else if (graph_ && !moved)
-      graph_.launch(lane_.stream());
     else
-      enqueue();
-    for (const OutputCopy& output : program_.steps->copies)
-      copy(outputs[output.output].data, result(output), layout_.outputs[output.output].count);
+      compute(captured);
+    take(outputs);
     lane_.wait();
-    if (!graph_ || moved) graph_.capture(lane_.stream(), [this] { enqueue(); });
+    if (!captured) capture();
   }
 
-  double replay_microseconds(int replays) { return microseconds(graph_, replays); }
+  void enqueue(std::span<const TensorView> inputs, std::span<const TensorView> outputs,
+               void* stream) override {
+    const DeviceScope scope(program_.device);
+    check_tensors(inputs, "input", program_.device, true);
+    check_tensors(outputs, "output", program_.device, true);
+    const bool captured = has_graph();
+    {
+      const StreamScope on(lane_, static_cast<cudaStream_t>(stream));
+      bring(inputs);
+      compute(captured);
+      take(outputs);
+    }
+    if (!captured) capture();
+  }
 
   std::vector<double> step_microseconds(int replays) {
     const DeviceScope scope(program_.device);
@@ -141,49 +77,66 @@ class CudaContext final : public Context {
     double before = 0;
     for (size_t steps = 1; steps <= program_.steps->sequence.size(); ++steps) {
       Graph graph;
-      graph.capture(lane_.stream(), [&] { enqueue(steps); });
-      microseconds(graph, 2);
-      const double all = microseconds(graph, replays);
+      graph.capture(lane_.stream(), [&] { launch_first(steps); });
+      const auto timer = make_cuda_timer(lane_, {{}, [&] { graph.launch(lane_.stream()); }, {}});
+      timer->back_to_back(2);
+      const double all = 1000 * timer->back_to_back(replays);
       marginal.push_back(all - std::exchange(before, all));
     }
     return marginal;
   }
 
- private:
-  double microseconds(const Graph& graph, int replays) {
-    const DeviceScope scope(program_.device);
-    cudaEvent_t begin = nullptr, end = nullptr;
-    check_cuda(cudaEventCreate(&begin), "an event");
-    check_cuda(cudaEventCreate(&end), "an event");
-    check_cuda(cudaEventRecord(begin, lane_.stream()), "an event");
-    for (int i = 0; i < replays; ++i) graph.launch(lane_.stream());
-    check_cuda(cudaEventRecord(end, lane_.stream()), "an event");
-    lane_.wait();
-    float milliseconds = 0;
-    check_cuda(cudaEventElapsedTime(&milliseconds, begin, end), "an event");
-    cudaEventDestroy(begin);
-    cudaEventDestroy(end);
-    return 1000.0 * milliseconds / replays;
+  std::unique_ptr<DeviceTimer> timer() override {
+    return make_cuda_timer(lane_,
+                           {[this](auto inputs) { bring(inputs); }, [this] { compute(true); },
+                            [this](auto outputs) { take(outputs); }});
   }
 
   Launch launch() const { return {lane_.stream(), true}; }
 
-  /// Between any two kinds of memory.
-  void copy(void* dst, const void* src, int64_t floats) const {
-    if (floats == 0) return;
-    check_cuda(cudaMemcpyAsync(dst, src, static_cast<size_t>(floats) * sizeof(float),
-                               cudaMemcpyDefault, lane_.stream()),
-               "copying inputs and outputs");
+  /// Finds the workspace, and whether there is a graph that works in it: it moves when the lane
+  /// grows for another program.
+  bool has_graph() {
+    std::byte* const base = lane_.workspace(layout_.bytes);
+    if (base != std::exchange(base_, base)) graph_.reset();
+    return static_cast<bool>(graph_);
   }
 
-  void enqueue() {
-    enqueue(program_.steps->sequence.size());
+  void capture() {
+    graph_.capture(lane_.stream(), [this] { launch_all(); });
+  }
+
+  /// A replay, or the same launches one by one.
+  void compute(bool captured) {
+    if (captured)
+      graph_.launch(lane_.stream());
+    else
+      launch_all();
+  }
+
+  void launch_all() {
+    launch_first(program_.steps->sequence.size());
     cast_outputs();
   }
   /// The first steps alone.
-  void enqueue(size_t steps) {
+  void launch_first(size_t steps) {
     cast_inputs();
     for (size_t s = 0; s < steps; ++s) run_step(s);
+  }
+
+  void bring(std::span<const TensorView> inputs) const {
+    for (size_t i = 0; i < inputs.size(); ++i)
+      copy(base_ + layout_.inputs[i].floats, inputs[i].data, layout_.inputs[i].count);
+  }
+
+  void take(std::span<const TensorView> outputs) const {
+    for (const OutputCopy& output : program_.steps->copies)
+      copy(outputs[output.output].data, result(output), layout_.outputs[output.output].count);
+  }
+
+  /// Between any two kinds of memory.
+  void copy(void* dst, const void* src, int64_t floats) const {
+    lane_.staging().copy(dst, src, static_cast<size_t>(floats) * sizeof(float), lane_.stream());
   }
 
   void cast_inputs() const {
@@ -291,11 +244,8 @@ class CudaExecutable final : public Executable {
 }  // namespace
 
 std::unique_ptr<Executable> make_cuda_executable(CudaProgram program) {
+  program.steps->memory.staging = Layout(program).staging_bytes();
   return std::make_unique<CudaExecutable>(std::move(program));
-}
-
-double replay_microseconds(Context& context, int replays) {
-  return static_cast<CudaContext&>(context).replay_microseconds(replays);
 }
 
 std::vector<double> step_microseconds(Context& context, int replays) {

@@ -15,7 +15,7 @@ constexpr size_t kBufferBytes = size_t{1} << 30;
 
 /// Seconds of the fastest of several launches.
 template <typename Enqueue>
-double fastest_seconds(const CudaLane& lane, const Enqueue& enqueue) {
+double fastest_seconds(CudaLane& lane, const Enqueue& enqueue) {
   cudaEvent_t begin = nullptr, end = nullptr;
   check_cuda(cudaEventCreate(&begin), "an event");
   check_cuda(cudaEventCreate(&end), "an event");
@@ -39,7 +39,7 @@ double fastest_seconds(const CudaLane& lane, const Enqueue& enqueue) {
 Peaks measure_peaks(int device, size_t max_buffer_bytes) {
   const DeviceScope scope(device);
   const DeviceInfo& info = device_info(device);
-  CudaLane lane(device);
+  CudaLane lane({.device = device});
   Peaks peaks;
   peaks.buffer_bytes = std::min(max_buffer_bytes, kBufferBytes) / 48 * 48;
   constexpr size_t kMatrixBytes = size_t{kSide} * kSide * sizeof(float);

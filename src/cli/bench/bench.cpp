@@ -41,6 +41,10 @@ class Target {
 
   const Session& session() const { return session_; }
 
+  std::optional<DeviceTiming> time_device() const {
+    return time_on_device(session_, input_.view(), outputs_[0].view());
+  }
+
   void run(int stream) {
     session_.run({&input_.view(), 1}, {&outputs_[static_cast<size_t>(stream)].view(), 1});
   }
@@ -151,6 +155,7 @@ class Bench {
     for (const RunSpan& run : measurement.runs) milliseconds.push_back(run.end - run.begin);
     row.ms = summarize(milliseconds);
     row.runs = std::move(measurement.runs);
+    row.device = target.time_device();
   }
 
   StreamSetup find_setup(const Plan& plan, const BenchCase& asked) const {

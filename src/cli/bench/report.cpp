@@ -29,6 +29,30 @@ void add_ratio(Json& json, const BenchRow& row) {
   json["noisy"] = or_null(!ratio.noisy.empty(), ratio.noisy);
 }
 
+template <typename T>
+Json or_null(const std::optional<T>& value) {
+  return value ? Json(*value) : Json();
+}
+
+void add_device(Json& json, const std::optional<DeviceTiming>& measured) {
+  const DeviceTiming timing = measured.value_or(DeviceTiming{});
+  const DeviceState state = timing.state.value_or(DeviceState{});
+  json.update({{"enqueue_ms", or_null(measured.has_value(), timing.enqueue.median)},
+               {"h2d_ms", or_null(measured.has_value(), timing.upload.median)},
+               {"compute_ms", or_null(measured.has_value(), timing.compute.median)},
+               {"d2h_ms", or_null(measured.has_value(), timing.download.median)},
+               {"replay_ms", or_null(measured.has_value(), timing.back_to_back)},
+               {"cold_ms", or_null(measured.has_value(), timing.cold)},
+               {"gpu", or_null(!state.name.empty(), state.name)},
+               {"driver", or_null(!state.driver.empty(), state.driver)},
+               {"clock_mhz", or_null(state.clock_mhz)},
+               {"max_clock_mhz", or_null(state.max_clock_mhz)},
+               {"memory_clock_mhz", or_null(state.memory_clock_mhz)},
+               {"power_w", or_null(state.power_w)},
+               {"temperature_c", or_null(state.temperature_c)},
+               {"throttled", or_null(state.throttled)}});
+}
+
 /// Every row has the same keys; what is not known is null.
 Json row_json(const BenchRow& row, const BenchMachine& machine, bool with_ratio) {
   const bool done = row.error.empty();
@@ -65,6 +89,7 @@ Json row_json(const BenchRow& row, const BenchMachine& machine, bool with_ratio)
       {"fallback_copies", or_null(in_part, fallback.copies.size())},
       {"fallback_bytes", or_null(in_part, fallback.copied_bytes())},
       {"error", or_null(!done, row.error)}};
+  add_device(json, row.device);
   if (with_ratio) add_ratio(json, row);
   return json;
 }
@@ -142,6 +167,41 @@ std::vector<Cells> grid(const std::vector<BenchRow>& rows) {
   return lines;
 }
 
+/// What devices took by their own clocks; nothing when there are none.
+std::vector<Cells> device_grid(const std::vector<BenchRow>& rows) {
+  std::vector<Cells> lines;
+  for (const BenchRow& row : rows) {
+    if (!row.device) continue;
+    const auto ms = [](double value) { return fmt::format("{:.3f}", value); };
+    const DeviceTiming& timing = *row.device;
+    lines.push_back({row.asked.model, row.backend, row.precision, std::to_string(row.setup.batch),
+                     ms(timing.enqueue.median), ms(timing.upload.median), ms(timing.compute.median),
+                     ms(timing.download.median), ms(timing.back_to_back), ms(timing.cold)});
+  }
+  if (!lines.empty())
+    lines.insert(lines.begin(), {"model", "device of", "precision", "batch", "enqueue ms", "h2d ms",
+                                 "compute ms", "d2h ms", "back to back ms", "L2 flushed ms"});
+  if (!several_models(rows))
+    for (Cells& line : lines) line.erase(line.begin());
+  return lines;
+}
+
+/// "NVIDIA H100 80GB HBM3, driver 580.159, 1980 of 1980 MHz, memory 2619 MHz, 350 W, 45 C, not
+/// throttled"
+std::string device_text(const DeviceState& state) {
+  std::string text = state.name;
+  if (!state.missing.empty()) return text + "; driver and clocks unknown: " + state.missing;
+  text += ", driver " + state.driver;
+  if (state.clock_mhz)
+    text += fmt::format(", {} of {} MHz", *state.clock_mhz, state.max_clock_mhz.value_or(0));
+  if (state.memory_clock_mhz) text += fmt::format(", memory {} MHz", *state.memory_clock_mhz);
+  if (state.power_w) text += fmt::format(", {:.0f} W", *state.power_w);
+  if (state.temperature_c) text += fmt::format(", {} C", *state.temperature_c);
+  if (state.throttled)
+    text += state.throttled->empty() ? ", not throttled" : ", throttled: " + *state.throttled;
+  return text;
+}
+
 /// What is below a table: ratio and machine.
 std::vector<std::string> facts(const std::vector<BenchRow>& rows, const BenchMachine& machine) {
   std::vector<std::string> lines;
@@ -167,14 +227,23 @@ std::vector<std::string> facts(const std::vector<BenchRow>& rows, const BenchMac
     line += fmt::format("; load average before {:.2f}", *machine.load_average);
   if (busy) line += fmt::format("; others used up to {:.0f} % of the cores", 100 * *busy);
   lines.push_back(line);
+  for (const BenchRow& row : rows)
+    if (row.device && row.device->state) {
+      const std::string text = device_text(*row.device->state);
+      if (std::find(lines.begin(), lines.end(), text) == lines.end()) lines.push_back(text);
+    }
   return lines;
 }
 
 std::string table_text(const std::vector<BenchRow>& rows, const BenchMachine& machine) {
-  const std::vector<Cells> lines = grid(rows);
-  Table table(lines[0]);
-  for (size_t i = 1; i < lines.size(); ++i) table.add_row(lines[i]);
-  return fmt::format("{}\n{}\n", table.text(), fmt::join(facts(rows, machine), "\n"));
+  std::string text;
+  for (const auto& lines : {grid(rows), device_grid(rows)}) {
+    if (lines.empty()) continue;
+    Table table(lines[0]);
+    for (size_t i = 1; i < lines.size(); ++i) table.add_row(lines[i]);
+    text += table.text() + "\n";
+  }
+  return fmt::format("{}{}\n", text, fmt::join(facts(rows, machine), "\n"));
 }
 
 std::string markdown_text(const std::vector<BenchRow>& rows, const BenchMachine& machine) {
@@ -187,10 +256,13 @@ std::string markdown_text(const std::vector<BenchRow>& rows, const BenchMachine&
     }
     text += fmt::format("| {} |\n", fmt::join(cells, " | "));
   };
-  const std::vector<Cells> lines = grid(rows);
-  add(lines[0]);
-  add(Cells(lines[0].size(), "---"));
-  for (size_t i = 1; i < lines.size(); ++i) add(lines[i]);
+  for (const auto& lines : {grid(rows), device_grid(rows)}) {
+    if (lines.empty()) continue;
+    if (!text.empty()) text += "\n";
+    add(lines[0]);
+    add(Cells(lines[0].size(), "---"));
+    for (size_t i = 1; i < lines.size(); ++i) add(lines[i]);
+  }
   for (const std::string& fact : facts(rows, machine)) text += "\n" + fact + "\n";
   return text;
 }

@@ -8,6 +8,7 @@
 #include "measure/measure.h"
 #include "measure/statistics.h"
 #include "measure/throughput.h"
+#include "runtime/device_timing.h"
 #include "runtime/fallback.h"
 
 namespace vitro::cli {
@@ -45,6 +46,7 @@ struct BenchRow {
   std::vector<RunSpan> runs;
   int64_t iterations = 0;
   std::optional<double> busy_elsewhere;
+  std::optional<DeviceTiming> device;
   std::optional<BenchRatio> ratio;
   std::string error;
 };

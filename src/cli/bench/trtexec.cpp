@@ -31,12 +31,14 @@ std::string trtexec_summary(const BenchRow& row) {
   std::string text = log_line("=== Performance summary ===");
   text += log_line(fmt::format("Throughput: {:g} qps", queries_per_s));
   text += log_line("Latency: " + distribution(row.ms));
-  text += log_line("Enqueue Time: " + distribution(row.ms));
-  text += log_line("H2D Latency: " + distribution({}));
-  text += log_line("GPU Compute Time: " + distribution(row.ms));
-  text += log_line("D2H Latency: " + distribution({}));
+  const DeviceTiming device = row.device.value_or(DeviceTiming{row.ms, {}, row.ms, {}});
+  text += log_line("Enqueue Time: " + distribution(device.enqueue));
+  text += log_line("H2D Latency: " + distribution(device.upload));
+  text += log_line("GPU Compute Time: " + distribution(device.compute));
+  text += log_line("D2H Latency: " + distribution(device.download));
   text += log_line(fmt::format("Total Host Walltime: {:g} s", queries / queries_per_s));
-  text += log_line(fmt::format("Total GPU Compute Time: {:g} s", queries * row.ms.mean / 1000));
+  text +=
+      log_line(fmt::format("Total GPU Compute Time: {:g} s", queries * device.compute.mean / 1000));
   return text;
 }
 

@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <thread>
 
-#include "backends/backend.h"
+#include "backends/cuda/cuda_session.h"
 #include "backends/numbers.h"
 #include "floats.h"
 #include "ir/builder.h"
@@ -21,20 +21,6 @@ namespace {
 
 constexpr Precision kPrecisions[] = {Precision::Float32, Precision::TensorFloat32,
                                      Precision::Float16, Precision::BFloat16};
-
-/// Sessions on the GPU; skipped, with the reason, where there is none.
-class CudaSession : public ::testing::Test {
- protected:
-  void SetUp() override {
-    if (const auto refusal = find_backend_row().backend->available())
-      GTEST_SKIP() << refusal->reason;
-  }
-  static const BackendRow& find_backend_row() {
-    for (const BackendRow& row : backend_rows())
-      if (std::string(row.name) == "cuda") return row;
-    throw std::logic_error("no row for cuda");
-  }
-};
 
 TEST_F(CudaSession, EqualsReferenceAtEveryShapeAndPrecision) {
   for (const DType weights : {DType::Float32, DType::BFloat16}) {
@@ -124,21 +110,33 @@ TEST_F(CudaSession, AGraphGivesTheBitsOfTheFirstRun) {
   }
 }
 
-TEST_F(CudaSession, SixteenThreadsShareIt) {
+TEST_F(CudaSession, AnObservedRunGivesTheBitsOfTheGraph) {
+  const Session session(test::small_plan(), {.backend = "cuda"});
+  const Tensor images = test::random_images({3, 3, 16, 24});
+  const auto first = test::floats(session.run(images));
+  RunObserver observer;
+  EXPECT_EQ(test::floats(session.engine().run(images, &observer)), first);
+  EXPECT_EQ(test::floats(session.run(images)), first);
+}
+
+TEST_F(CudaSession, SixteenThreadsShareSessions) {
   const Plan plan = test::small_plan();
-  const Session session(plan, {.backend = "cuda", .streams = 3});
+  std::vector<Session> sessions;
+  for (const int streams : {1, 3, 16})
+    sessions.push_back(Session(plan, {.backend = "cuda", .threads = 2, .streams = streams}));
   std::vector<Tensor> images;
   std::vector<std::vector<float>> expected;
   for (int64_t batch = 1; batch <= 4; ++batch) {
     images.push_back(test::random_images({batch, 3, 16, 16}));
-    expected.push_back(test::floats(session.run(images.back())));
+    expected.push_back(test::floats(sessions[0].run(images.back())));
   }
   std::vector<std::thread> threads;
   std::atomic<int> wrong = 0;
   for (size_t t = 0; t < 16; ++t)
     threads.emplace_back([&, t] {
-      for (size_t i = 0; i < 12; ++i) {
+      for (size_t i = 0; i < 1000; ++i) {
         const size_t which = (t + i) % images.size();
+        const Session& session = sessions[(t + i / 10) % sessions.size()];
         if (test::floats(session.run(images[which])) != expected[which]) ++wrong;
       }
     });

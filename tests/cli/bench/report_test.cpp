@@ -65,6 +65,50 @@ TEST(CliBenchReport, CsvQuotesWhatNeedsIt) {
       << csv;
 }
 
+TEST(CliBenchReport, ADeviceHasATableOfItsOwnAndKeysThatAreNullWithoutOne) {
+  std::vector<BenchRow> rows{measured_row(), measured_row()};
+  DeviceTiming& timing = rows[1].device.emplace();
+  timing.enqueue.median = 0.003;
+  timing.upload.median = 1.5;
+  timing.compute.median = 4.5;
+  timing.download.median = 0.02;
+  timing.back_to_back = 4.25;
+  timing.cold = 4.75;
+  timing.state = {.name = "Some GPU",
+                  .driver = "580.1",
+                  .clock_mhz = 1980,
+                  .max_clock_mhz = 2000,
+                  .memory_clock_mhz = std::nullopt,
+                  .temperature_c = 45,
+                  .power_w = 350.4,
+                  .throttled = "",
+                  .missing = ""};
+  const auto json = nlohmann::json::parse(bench_text(rows, kMachine, BenchFormat::Json));
+  for (const char* key : {"enqueue_ms", "h2d_ms", "compute_ms", "d2h_ms", "replay_ms", "cold_ms",
+                          "gpu", "driver", "clock_mhz", "power_w", "throttled"}) {
+    EXPECT_TRUE(json[0].at(key).is_null()) << key;
+    EXPECT_FALSE(json[1].at(key).is_null()) << key;
+  }
+  EXPECT_EQ(json[1]["h2d_ms"], 1.5);
+  EXPECT_EQ(json[1]["replay_ms"], 4.25);
+  EXPECT_TRUE(json[1]["memory_clock_mhz"].is_null());
+  for (BenchFormat format : {BenchFormat::Table, BenchFormat::Markdown}) {
+    const std::string text = bench_text(rows, kMachine, format);
+    EXPECT_NE(text.find("L2 flushed ms"), std::string::npos) << text;
+    EXPECT_NE(text.find("Some GPU, driver 580.1, 1980 of 2000 MHz, 350 W, 45 C, not throttled"),
+              std::string::npos)
+        << text;
+  }
+  EXPECT_EQ(bench_text({measured_row()}, kMachine, BenchFormat::Table).find("flushed"),
+            std::string::npos);
+  timing.state->missing = "no library";
+  EXPECT_NE(bench_text(rows, kMachine, BenchFormat::Table)
+                .find("Some GPU; driver and clocks unknown: no library"),
+            std::string::npos);
+  EXPECT_NE(bench_text(rows, kMachine, BenchFormat::Trtexec).find("median = 4.5 ms"),
+            std::string::npos);
+}
+
 TEST(CliBenchReport, PartsOfABatchAreAColumnWhenThereAreAny) {
   std::vector<BenchRow> rows{measured_row()};
   EXPECT_NE(bench_text(rows, kMachine, BenchFormat::Table).find("images/run"), std::string::npos);

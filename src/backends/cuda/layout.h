@@ -1,0 +1,66 @@
+#pragma once
+
+#include <algorithm>
+
+#include "backends/cuda/cuda_program.h"
+#include "backends/cuda/staging.h"
+
+namespace vitro::cuda {
+
+/// Where an input or output lies in the workspace.
+struct PortMemory {
+  size_t floats = 0;  ///< offset of its float32 elements, as the caller has them
+  size_t stored = 0;  ///< offset of the same in the storage type
+  int64_t count = 0;
+  bool cast = false;  ///< between the two
+};
+
+/// The workspace of a run: the arena, then the ports.
+struct Layout {
+  std::vector<PortMemory> inputs, outputs;
+  size_t bytes = 0;
+
+  explicit Layout(const CudaProgram& program) : bytes(program.steps->memory.arena) {
+    const bool wide = program.element == Element::Float32;
+    for (size_t i = 0; i < program.steps->input_types.size(); ++i)
+      inputs.push_back(port(program.steps->input_types[i], !wide && is_read(program, i)));
+    for (const TensorType& type : program.steps->output_types) outputs.push_back(port(type, !wide));
+  }
+
+  /// For copies of the largest input or output.
+  size_t staging_bytes() const {
+    size_t most = 0;
+    for (const auto* ports : {&inputs, &outputs})
+      for (const PortMemory& port : *ports)
+        most =
+            std::max(most, Staging::locked_bytes(static_cast<size_t>(port.count) * sizeof(float)));
+    return most;
+  }
+
+ private:
+  static constexpr size_t kAlignment = 256;
+
+  size_t take(size_t size) {
+    const size_t offset = (bytes + kAlignment - 1) / kAlignment * kAlignment;
+    bytes = offset + size;
+    return offset;
+  }
+
+  PortMemory port(const TensorType& type, bool cast) {
+    const int64_t count = num_elements(type.dims);
+    const size_t floats = take(static_cast<size_t>(count) * sizeof(float));
+    const size_t stored = cast ? take(static_cast<size_t>(count) * 2) : floats;
+    return {floats, stored, count, cast && count > 0};
+  }
+
+  /// Whether a step reads the input in the storage type.
+  static bool is_read(const CudaProgram& program, size_t input) {
+    for (size_t s = 0; s < program.steps->sequence.size(); ++s)
+      for (const Place& place : program.steps->sequence[s].inputs)
+        if (place.kind == Place::Kind::Input && place.index == input && !program.reads_images[s])
+          return true;
+    return false;
+  }
+};
+
+}  // namespace vitro::cuda
