@@ -8,6 +8,7 @@
 #include <nlohmann/json.hpp>
 
 #include "backends/cuda/cuda_backend.h"
+#include "backends/cuda/cuda_program.h"
 #include "measure/statistics.h"
 #include "measure/synthetic_input.h"
 #include "models/models.h"

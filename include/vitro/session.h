@@ -62,8 +62,6 @@ class Session {
   /// of threads or streams outside 0 to 1024, for a device that there is not and for a fallback
   /// other than "cpu".
   explicit Session(const Plan& plan, const SessionOptions& options = {});
-  /// For the tools of Vitro itself.
-  explicit Session(std::shared_ptr<Engine> engine) : engine_(std::move(engine)) {}
 
   /// What the model takes and gives, in order.
   std::span<const IoInfo> inputs() const;
@@ -103,6 +101,7 @@ class Session {
 
  private:
   friend struct Internals;
+  explicit Session(std::shared_ptr<Engine> engine) : engine_(std::move(engine)) {}
 
   std::shared_ptr<Engine> engine_;
 };

@@ -4,6 +4,7 @@
 #include <chrono>
 
 #include "runtime/engine.h"
+#include "runtime/internals.h"
 
 namespace vitro {
 namespace {
@@ -47,7 +48,7 @@ DeviceTiming measure_timer(DeviceTimer& timer, const TensorView& input, const Te
 
 std::optional<DeviceTiming> time_on_device(const Session& session, const TensorView& input,
                                            const TensorView& output) {
-  Engine& engine = session.engine();
+  Engine& engine = Internals::engine(session);
   std::optional<DeviceTiming> timing;
   engine.with_context({&input, 1}, [&](Context& context) {
     context.run({&input, 1}, {&output, 1}, nullptr);

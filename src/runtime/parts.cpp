@@ -90,7 +90,7 @@ class PartsContext final : public Context {
       return;
     }
     const TensorView& caller = given[port.index];
-    if (part.fallback && !program_.fallback->reaches(caller.device))
+    if (part.fallback && !program_.fallback->reaches(caller.device, 0))
       fail_hint(ErrorCode::InvalidArgument, "give memory of the host",
                 "memory of {}, which the {} backend cannot reach that runs a part of the model",
                 to_string(caller.device), program_.fallback->name());

@@ -11,6 +11,7 @@
 #include "formats/safetensors.h"
 #include "ir/builder.h"
 #include "ir/op_info.h"
+#include "runtime/internals.h"
 #include "runtime/small_plan.h"
 #include "runtime/tune.h"
 
@@ -64,9 +65,7 @@ Plan typed_plan() {
   const ValueId sum = builder.op(BinaryFunction::Add, columns, bytes, "add");
   auto plan = std::make_shared<PlanData>();
   plan->graph = builder.finish({sum, y}, {"sum", "same"});
-  plan->info.preprocessing.width = plan->info.preprocessing.height = 8;
-  plan->info.preprocessing.crop_pct = 1;
-  return Plan(std::move(plan));
+  return Internals::plan(std::move(plan));
 }
 
 void write_plans(const Folder& folder) {
@@ -81,9 +80,9 @@ void write_graphs(const Folder& folder, const std::filesystem::path& vectors) {
   const auto write = [&](const std::string& name, const std::string& json) {
     folder.write("fuzz_graph", name + ".json", json);
   };
-  write("small", graph_to_json(test::small_plan().data().graph));
-  write("small_bf16", graph_to_json(test::small_plan(DType::BFloat16).data().graph));
-  write("typed", graph_to_json(typed_plan().data().graph));
+  write("small", graph_to_json(Internals::data(test::small_plan()).graph));
+  write("small_bf16", graph_to_json(Internals::data(test::small_plan(DType::BFloat16)).graph));
+  write("typed", graph_to_json(Internals::data(typed_plan()).graph));
   const TensorFile file = read_safetensors(MappedFile::open(vectors));
   std::set<std::string> ops;
   for (const auto& json : nlohmann::json::parse(file.metadata.at("cases"))) {

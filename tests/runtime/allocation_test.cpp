@@ -14,13 +14,13 @@
 
 namespace {
 
-std::atomic<size_t> aligned_bytes{0};
+std::atomic<size_t> bytes_of_aligned{0};
 
 }  // namespace
 
 // Of allocate_aligned(), which gives a run nothing but its arena.
 void* operator new(size_t bytes, std::align_val_t alignment, const std::nothrow_t&) noexcept {
-  aligned_bytes += bytes;
+  bytes_of_aligned += bytes;
   return std::aligned_alloc(static_cast<size_t>(alignment), bytes);
 }
 // Its memory goes to the same delete.
@@ -107,10 +107,10 @@ TEST(SessionAllocation, TheArenaHasTheBytesThatMemoryUseSays) {
     const Tensor images = test::random_images(dims);
     const Tensor first({3, 5}), second({3, 5});
     session.prepare(dims);
-    const size_t before = aligned_bytes;
+    const size_t before = bytes_of_aligned;
     Interruption second_run([&] { session.run({&images.view(), 1}, {&second.view(), 1}); });
     Internals::engine(session).run({&images.view(), 1}, {&first.view(), 1}, {}, &second_run);
-    EXPECT_EQ(aligned_bytes - before, Internals::engine(session).program(dims)->memory().arena)
+    EXPECT_EQ(bytes_of_aligned - before, Internals::engine(session).program(dims)->memory().arena)
         << backend << ": the second run at the same time needs an arena of its own";
     EXPECT_EQ(test::floats(first), test::floats(second));
   }

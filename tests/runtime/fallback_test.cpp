@@ -275,7 +275,7 @@ TEST(Fallback, LayersOfAPartitionedModelCanBeCompared) {
       compare_layers(exact(picky, plan), reference, test::random_images(kImages));
   EXPECT_GE(errors.layers.size(), 5u);
   for (const LayerError& layer : errors.layers) EXPECT_EQ(layer.nmse, 0) << layer.source;
-  EXPECT_EQ(test::floats(errors.logits_a), test::floats(errors.logits_b));
+  EXPECT_EQ(test::floats(errors.output_a), test::floats(errors.output_b));
 }
 
 TEST(Fallback, WarnsOnceOfASession) {

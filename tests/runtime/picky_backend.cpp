@@ -3,6 +3,8 @@
 #include "backends/host_lane.h"
 #include "backends/host_program.h"
 #include "backends/reference/reference_backend.h"
+#include "runtime/engine.h"
+#include "runtime/internals.h"
 #include "runtime/plan_data.h"
 
 namespace vitro::test {
@@ -20,7 +22,7 @@ class Picky final : public Backend {
   std::string describe() const override { return name(); }
   std::string instruction_set() const override { return "scalar"; }
   Peaks peaks(int, size_t) const override { return {}; }
-  bool reaches(Device) const override { return true; }
+  bool reaches(Device, int) const override { return true; }
   std::unique_ptr<Lane> make_lane(const LaneOptions& options) const override {
     return std::make_unique<HostLane>(options);
   }
@@ -50,13 +52,13 @@ Session PickyBackend::session(const Plan& plan, const Backend& fallback,
                                         {"missing", nullptr, "no such device"},
                                         {"cpu", &fallback, nullptr}}};
   if (options.backend == "auto") options.backend = "picky";
-  return Session(std::make_shared<Engine>(plan, options, rows));
+  return Internals::session(std::make_shared<Engine>(plan, options, rows));
 }
 
 Plan plan_of(Graph graph) {
   auto data = std::make_shared<PlanData>();
   data->graph = std::move(graph);
-  return Plan(std::move(data));
+  return Internals::plan(std::move(data));
 }
 
 }  // namespace vitro::test

@@ -15,7 +15,7 @@ LinearArgs product_args(const OpContext& op, size_t weight, size_t bias, int m,
   args.layer_norm = ends.layer_norm;
   args.eps = ends.eps;
   args.gelu = ends.gelu;
-  if (ends.layer_norm && args.element != Element::Float32)
+  if (ends.layer_norm)
     args.weight_sums = DeviceWeights::of(op.cache, op.device, op.precision)
                            ->row_sums(op.cache, *op.constant(weight));
   return args;

@@ -31,6 +31,30 @@ std::vector<double> reference(const DepthwiseConv2dArgs& a, const std::vector<fl
   return y;
 }
 
+/// The sums that it leaves of each pixel, all parts together.
+void check_result_sums(DepthwiseConv2dArgs args, const std::string& what,
+                       const std::vector<double>& y) {
+  const int64_t pixels = int64_t{args.n} * args.oh * args.ow;
+  const int parts = depthwise_conv2d_result_parts(args);
+  if (parts == 0) return;
+  DeviceTensor sums(Element::Float32, pixels * parts * 2);
+  args.result_sums = static_cast<float2*>(sums.data());
+  depthwise_conv2d(args, {});
+  const std::vector<float> left = sums.values();
+  for (int64_t pixel = 0; pixel < pixels; ++pixel) {
+    double expected[2] = {}, total[2] = {};
+    for (int c = 0; c < args.c; ++c) {
+      const double v = y[static_cast<size_t>(pixel * args.c + c)];
+      expected[0] += v, expected[1] += v * v;
+    }
+    for (int part = 0; part < parts; ++part)
+      for (int i = 0; i < 2; ++i)
+        total[i] += static_cast<double>(left[static_cast<size_t>((pixel * parts + part) * 2 + i)]);
+    ASSERT_NEAR(total[0], expected[0], 1e-4 * args.c) << what << " pixel " << pixel;
+    ASSERT_NEAR(total[1], expected[1], 1e-4 * args.c) << what << " pixel " << pixel;
+  }
+}
+
 void check(const Case& k, Element element, bool with_bias) {
   Random random(static_cast<uint32_t>(k.c * 31 + k.kernel));
   const int oh = (k.h + 2 * k.pad - k.kernel) / k.stride + 1;
@@ -64,6 +88,7 @@ void check(const Case& k, Element element, bool with_bias) {
   expect_result(
       what, dy, [&](const Launch& launch) { depthwise_conv2d(args, launch); },
       reference(args, x, weight, bias), tolerance_of(element));
+  check_result_sums(args, what, reference(args, x, weight, bias));
 }
 
 TEST_F(DepthwiseConv2dTest, UniFormerMaps) {

@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include "backends/cuda/row_sums.h"
+
 namespace vitro::cuda {
 namespace {
 
@@ -76,6 +78,43 @@ TEST(MergeSteps, ErasesAStepAndWhatItHeld) {
   EXPECT_EQ(chain.program.buffers[1].first_step, 1u);
   ASSERT_EQ(chain.program.dispatches.size(), 3u);
   EXPECT_EQ(chain.program.dispatches[1].source, "1") << "the step's own dispatch goes, no other";
+}
+
+struct LeavingKernel final : Kernel, LeavesRowSums {
+  explicit LeavingKernel(int row_parts) : parts(row_parts) {}
+  void run(const KernelArgs&) const override {}
+  int row_parts() const override { return parts; }
+  void leave_row_sums() override { leaves = true; }
+  int parts;
+  bool leaves = false;
+};
+struct ReadingKernel final : Kernel, ReadsRowSums {
+  void run(const KernelArgs&) const override {}
+  void read_row_sums(int row_parts) override { parts = row_parts; }
+  int parts = 0;
+};
+
+/// A kernel that can leave sums of rows, then one that reads what is at `read`; the parts that it
+/// was told of.
+int parts_read(int parts_left, const Place& read) {
+  Chain chain;
+  chain.add({Place::Kind::Input, 0, nullptr}, arena(0));
+  chain.add(read, arena(64));
+  auto leaving = std::make_unique<LeavingKernel>(parts_left);
+  auto reading = std::make_unique<ReadingKernel>();
+  const LeavingKernel& first = *leaving;
+  const ReadingKernel& second = *reading;
+  chain.program.sequence[0].kernel = std::move(leaving);
+  chain.program.sequence[1].kernel = std::move(reading);
+  merge_steps(chain.program);
+  EXPECT_EQ(first.leaves, second.parts > 0);
+  return second.parts;
+}
+
+TEST(MergeSteps, ANormReadsTheSumsOfTheStepBefore) {
+  EXPECT_EQ(parts_read(5, arena(0)), 5);
+  EXPECT_EQ(parts_read(0, arena(0)), 0) << "there are none";
+  EXPECT_EQ(parts_read(5, arena(128)), 0) << "they are of another value";
 }
 
 }  // namespace

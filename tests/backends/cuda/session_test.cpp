@@ -56,7 +56,7 @@ TEST_F(CudaSession, OpsThatItRefusesRunOnTheCpu) {
   const ValueId sum = builder.op(BinaryFunction::Add, linear(top[0], "second"), first, "sum");
   auto data = std::make_shared<PlanData>();
   data->graph = builder.finish({sum, top[1], first});
-  const Plan plan(std::move(data));
+  const Plan plan = Internals::plan(std::move(data));
   const std::vector<Tensor> inputs{test::random_images({3, 16})};
   const auto expected = Session(plan, {"cpu", 1}).run(inputs);
   SessionOptions options{.backend = "cuda", .precision = Precision::Float32};
@@ -115,7 +115,7 @@ TEST_F(CudaSession, AnObservedRunGivesTheBitsOfTheGraph) {
   const Tensor images = test::random_images({3, 3, 16, 24});
   const auto first = test::floats(session.run(images));
   RunObserver observer;
-  EXPECT_EQ(test::floats(session.engine().run(images, &observer)), first);
+  EXPECT_EQ(test::floats(Internals::engine(session).run(images, &observer)), first);
   EXPECT_EQ(test::floats(session.run(images)), first);
 }
 

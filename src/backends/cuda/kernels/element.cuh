@@ -131,7 +131,11 @@ __device__ __forceinline__ float sum_lanes(float v) {
   for (int i = kLanes / 2; i > 0; i /= 2) v += __shfl_xor_sync(0xffffffffu, v, i);
   return v;
 }
-__device__ __forceinline__ float max_or_nan(float a, float b) { return a > b || a != a ? a : b; }
+__device__ __forceinline__ float max_or_nan(float a, float b) {
+  float result;
+  asm("max.NaN.f32 %0, %1, %2;" : "=f"(result) : "f"(a), "f"(b));
+  return result;
+}
 template <int kLanes>
 __device__ __forceinline__ float max_lanes(float v) {
 #pragma unroll

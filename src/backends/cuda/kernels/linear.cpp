@@ -44,10 +44,10 @@ const char* linear_refusal(const LinearArgs& a, int tile, int capability) {
   if (tile < 0 || tile >= kTileCount) return "there is no tile of this index";
   if (a.m < 1 || a.n < 1 || a.k < 1) return "an extent is below 1";
   const LinearKind kind = kTiles[static_cast<size_t>(tile)].kind;
-  if (a.layer_norm && a.row_parts > 0 && a.weight_sums == nullptr)
-    return "row_sums come without weight_sums";
   if (kind == LinearKind::Scalar)
     return a.result_sums != nullptr ? "the scalar tile leaves no sums of rows" : nullptr;
+  if (a.layer_norm && a.row_parts > 0 && a.weight_sums == nullptr)
+    return "row_sums come without weight_sums";
   if (capability < 80) return "the tensor cores' tiles ask for sm_80";
   if (a.element == Element::Float32 && !a.tf32) return "float32 without tf32 is multiplied by FFMA";
   const bool wide = a.element == Element::Float32;

@@ -244,12 +244,7 @@ struct WgmmaTeam {
         const float* sum = sums + group * 4 + half * 2;
         float first = fmaf(sum[0], norm[half].x, fmaf(norm[half].y, total.x, bias.x)),
               second = fmaf(sum[1], norm[half].x, fmaf(norm[half].y, total.y, bias.y));
-        uint32_t packed = 0;
-        if (p.gelu) {
-          packed = gelu_packed<T>(first, second);
-          const float2 v = unpack_2<T>(packed);
-          first = v.x, second = v.y;
-        }
+        if (p.gelu) first = gelu<T>(first), second = gelu<T>(second);
         auto* const word = reinterpret_cast<uint32_t*>(at_row + half * 8 * 128);
         if (p.has_residual) {
           const float2 r = unpack_2<T>(*word);
@@ -259,7 +254,7 @@ struct WgmmaTeam {
           row_sums[half].x += first + second;
           row_sums[half].y = fmaf(first, first, fmaf(second, second, row_sums[half].y));
         }
-        *word = p.gelu && !p.has_residual ? packed : pack_2<T>(first, second);
+        *word = pack_2<T>(first, second);
       }
     }
   }

@@ -61,8 +61,8 @@ __device__ __forceinline__ void mlp_chunk(float (&sums)[Shape::c / 2],
     const float2 b = *reinterpret_cast<const float2*>(bias + n * 8 + threadIdx.x % 4 * 2);
 #pragma unroll
     for (int half = 0; half < 2; ++half)
-      a[n / 2][n % 2 * 2 + half] =
-          gelu_packed<T>(hidden[n * 4 + half * 2] + b.x, hidden[n * 4 + half * 2 + 1] + b.y);
+      a[n / 2][n % 2 * 2 + half] = pack_2<T>(gelu<T>(hidden[n * 4 + half * 2] + b.x),
+                                             gelu<T>(hidden[n * 4 + half * 2 + 1] + b.y));
   }
   wgmma_fence();
 #pragma unroll

@@ -105,7 +105,8 @@ __device__ __forceinline__ void mlp_step(RowSums<Shape, kTiles>& sums,
   for (int t = 0; t < kTiles; ++t)
 #pragma unroll
     for (int i = 0; i < 4; ++i)
-      a[t][i] = gelu_packed<T>(hidden[t][i / 2][i % 2 * 2], hidden[t][i / 2][i % 2 * 2 + 1]);
+      a[t][i] =
+          pack_2<T>(gelu<T>(hidden[t][i / 2][i % 2 * 2]), gelu<T>(hidden[t][i / 2][i % 2 * 2 + 1]));
 #pragma unroll
   for (int n = 0; n < Shape::c / 8; n += 2) {
     uint32_t b[4];

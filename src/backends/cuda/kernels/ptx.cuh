@@ -94,14 +94,9 @@ __device__ __forceinline__ uint32_t round_to_tf32(uint32_t float_bits) {
   asm("cvt.rna.tf32.f32 %0, %1;" : "=r"(result) : "f"(__uint_as_float(float_bits)));
   return result;
 }
-__device__ __forceinline__ __half2 tanh_approx(__half2 v) {
-  uint32_t result;
-  asm("tanh.approx.f16x2 %0, %1;" : "=r"(result) : "r"(reinterpret_cast<const uint32_t&>(v)));
-  return reinterpret_cast<const __half2&>(result);
-}
-__device__ __forceinline__ float tanh_approx(float v) {
+__device__ __forceinline__ float exp2_approx(float v) {
   float result;
-  asm("tanh.approx.f32 %0, %1;" : "=f"(result) : "f"(v));
+  asm("ex2.approx.ftz.f32 %0, %1;" : "=f"(result) : "f"(v));
   return result;
 }
 
