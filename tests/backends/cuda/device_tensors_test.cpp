@@ -247,20 +247,27 @@ TEST_F(CudaTensors, SixteenThreadsWithStreamsOfTheirOwn) {
   }
   std::vector<std::thread> threads;
   std::atomic<int> wrong = 0;
+  std::vector<std::string> errors(16);
+  const auto work = [&](size_t which) {
+    const Stream stream;
+    const OnDevice input(images[which]), output({images[which].dims()[0], kClasses});
+    for (int i = 0; i < 100; ++i) {
+      for (int run = 0; run < 10; ++run) run_on(session, input.view(), output.view(), stream.get());
+      stream.wait();
+      if (output.download() != expected[which]) ++wrong;
+    }
+  };
   for (size_t t = 0; t < 16; ++t)
     threads.emplace_back([&, t] {
-      const size_t which = t % images.size();
-      const Stream stream;
-      const OnDevice input(images[which]), output({images[which].dims()[0], kClasses});
-      for (int i = 0; i < 100; ++i) {
-        for (int run = 0; run < 10; ++run)
-          run_on(session, input.view(), output.view(), stream.get());
-        stream.wait();
-        if (output.download() != expected[which]) ++wrong;
+      try {
+        work(t % images.size());
+      } catch (const std::exception& error) {
+        errors[t] = error.what();
       }
     });
   for (std::thread& thread : threads) thread.join();
   EXPECT_EQ(wrong, 0);
+  for (const std::string& error : errors) EXPECT_EQ(error, "");
 }
 
 TEST_F(CudaTensors, WhatCannotWorkIsRefused) {

@@ -1,6 +1,8 @@
 #include "backends/cuda/kernels/launch.h"
 
 #include <algorithm>
+#include <map>
+#include <mutex>
 
 #include "core/check.h"
 
@@ -46,6 +48,20 @@ size_t shared_memory_limit(int capability) {
     default:
       return (capability >= 90 ? 227 : 48) * 1024;
   }
+}
+
+void allow_shared_memory(const char* name, const void* kernel, size_t bytes) {
+  static std::mutex mutex;
+  static std::map<std::pair<int, const void*>, size_t> allowed;  // by device and kernel
+  int device = 0;
+  check_cuda(cudaGetDevice(&device), "cudaGetDevice");
+  const std::lock_guard lock(mutex);
+  size_t& most = allowed[{device, kernel}];
+  if (bytes <= most) return;
+  check_cuda(cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize,
+                                  static_cast<int>(bytes)),
+             name);
+  most = bytes;
 }
 
 Residency residency_of(int blocks, size_t shared_bytes) {

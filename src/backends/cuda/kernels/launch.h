@@ -47,6 +47,11 @@ struct Residency {
 /// in late.
 Residency residency_of(int blocks, size_t shared_bytes);
 
+/// Lets launches of the kernel on the current device have so many bytes of dynamic shared memory;
+/// never fewer than an earlier call did, since threads launch one kernel with different sizes.
+/// `name` is for the error that is thrown where the device has not as many.
+void allow_shared_memory(const char* name, const void* kernel, size_t bytes);
+
 /// kernel<<<grid, block, shared_bytes, launch.stream>>>(args...) in clusters of cluster_x blocks
 /// along x, with launch.overlap; shared memory above 48 KiB is asked for. `name` is for the error
 /// that a refused launch throws.
@@ -54,10 +59,7 @@ template <typename... Params, typename... Args>
 void launch_cluster(const char* name, void (*kernel)(Params...), dim3 grid, dim3 block,
                     unsigned cluster_x, size_t shared_bytes, const Launch& launch, Args&&... args) {
   if (shared_bytes > 48 * 1024)
-    check_cuda(cudaFuncSetAttribute(reinterpret_cast<const void*>(kernel),
-                                    cudaFuncAttributeMaxDynamicSharedMemorySize,
-                                    static_cast<int>(shared_bytes)),
-               name);
+    allow_shared_memory(name, reinterpret_cast<const void*>(kernel), shared_bytes);
   cudaLaunchAttribute attributes[2]{};
   unsigned count = 0;
   if (launch.overlap) {
