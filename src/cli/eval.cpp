@@ -106,6 +106,10 @@ double images_per_second(const Evaluation& evaluation) {
   return static_cast<double>(evaluation.images) / evaluation.seconds;
 }
 
+bool passes(const Options& options, const Evaluation& evaluation) {
+  return Share(evaluation.top1, evaluation.images).percent >= *options.min_top1;
+}
+
 void print_text(const Options& options, const Session& session, const Evaluation& evaluation) {
   std::string images = std::to_string(evaluation.images);
   if (evaluation.failed > 0) images += fmt::format(" ({} failed)", evaluation.failed);
@@ -121,6 +125,9 @@ void print_text(const Options& options, const Session& session, const Evaluation
     fields.emplace_back("logit error", fmt::format("nmse {:.3g}, max |x-ref|/rms(ref) {:.3g}",
                                                    agreement->nmse, agreement->max_error));
   }
+  if (options.min_top1)
+    fields.emplace_back("gate", fmt::format("--min-top1 {:.2f} % {}", *options.min_top1,
+                                            passes(options, evaluation) ? "passed" : "failed"));
   write_stdout(fields_text(fields));
 }
 
@@ -151,7 +158,7 @@ Json evaluation_json(const Options& options, const Session& session, const Evalu
                          {"max_error", agreement->max_error}};
   }
   if (options.min_top1)
-    json["gate"] = {{"min_top1", *options.min_top1}, {"passed", top1.percent >= *options.min_top1}};
+    json["gate"] = {{"min_top1", *options.min_top1}, {"passed", passes(options, evaluation)}};
   return json;
 }
 
@@ -161,10 +168,9 @@ int conclude(const Options& options, const Evaluation& evaluation) {
                              evaluation.failed + evaluation.images));
     return kRuntimeError;
   }
-  const double top1 = Share(evaluation.top1, evaluation.images).percent;
-  if (!options.min_top1 || top1 >= *options.min_top1) return kSuccess;
-  report_error(
-      fmt::format("top-1 is {:.2f} %, below the {:.2f} % of --min-top1", top1, *options.min_top1));
+  if (!options.min_top1 || passes(options, evaluation)) return kSuccess;
+  report_error(fmt::format("top-1 is {:.2f} %, below the {:.2f} % of --min-top1",
+                           Share(evaluation.top1, evaluation.images).percent, *options.min_top1));
   return kGateFailed;
 }
 
@@ -232,10 +238,11 @@ Action add_eval(CLI::App& verb) {
                   "Backend or model to compare with: argmax agreement and logit error")
       ->option_text("BACKEND|MODEL")
       ->group(kOutputGroup);
-  verb.add_option("--min-top1", options->min_top1,
-                  "Exit with 3 when top-1 is below this percentage")
+  verb.add_option_function<std::string>(
+          "--min-top1", [options](const std::string& text) { options->min_top1 = std::stod(text); },
+          "Exit with 3 when top-1 is below this percentage, e.g. 65 or 65%")
       ->option_text("PERCENT")
-      ->check(number_between(0, 100))
+      ->check(percentage())
       ->group(kOutputGroup);
   verb.add_option("--predictions", options->predictions,
                   "CSV to write: path,label,prediction,probability")

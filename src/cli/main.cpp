@@ -63,7 +63,7 @@ int run(int argc, char** argv) {
     subcommand->footer(fmt::format("Example:\n  {}", verb.example));
     actions[subcommand] = verb.add(*subcommand);
   }
-  if (report_bad_start(app, argc, argv)) return kUsageError;
+  if (report_bad_start(app, argc, argv) || report_single_dash(app, argc, argv)) return kUsageError;
 
   try {
     app.parse(argc, argv);

@@ -229,6 +229,23 @@ CLI::Validator number_between(double minimum, double maximum) {
       "NUMBER");
 }
 
+CLI::Validator percentage() {
+  return CLI::Validator(
+      [](std::string& text) {
+        const bool marked = text.ends_with('%');
+        std::string number = marked ? text.substr(0, text.size() - 1) : text;
+        if (std::string error = number_between(0, 100)(number); !error.empty())
+          return fmt::format("got '{}', expected a percentage from 0 to 100, such as 65 or 65%",
+                             text);
+        const double value = std::stod(number);
+        if (marked || value == 0 || value >= 1) return std::string();
+        return fmt::format(
+            "got '{0}', which is less than one percent; write {1:g} for {1:g} %, or {0}% for {0} %",
+            text, 100 * value);
+      },
+      "PERCENT");
+}
+
 std::string backend_names_text() { return fmt::format("{}", fmt::join(backend_names(), "|")); }
 
 CLI::Validator backend_name() { return name_of(backend_names()); }

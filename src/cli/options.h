@@ -55,6 +55,9 @@ void add_precision_flags(CLI::App& verb, Precision& precision);
 std::optional<Precision> parse_precision(std::string_view text);
 /// Accepts what parse_precision() does.
 CLI::Validator precision_text();
+/// Accepts a number from 0 to 100, also with "%" behind it. A number below 1 without is doubted: it
+/// looks like a fraction.
+CLI::Validator percentage();
 /// Declares --fallback.
 void add_fallback_option(CLI::App& verb, std::string& fallback);
 /// Declares --device.

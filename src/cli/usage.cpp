@@ -2,6 +2,7 @@
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
+#include <cctype>
 #include <numeric>
 
 #include "cli/output.h"
@@ -43,6 +44,16 @@ void report_unexpected(const CLI::App& verb, const std::string& argument) {
                   meant.empty() ? "" : fmt::format("did you mean '{}'? ", meant), verb.get_name()));
 }
 
+/// Whether all of "-qh" are options of one letter; one that takes a value takes the rest.
+bool is_cluster(const CLI::App& verb, std::string_view argument) {
+  for (const char letter : argument.substr(1)) {
+    const CLI::Option* option = verb.get_option_no_throw(std::string{'-', letter});
+    if (!option) return false;
+    if (option->get_items_expected_max() > 0) return true;
+  }
+  return true;
+}
+
 }  // namespace
 
 std::string nearest(std::string_view given, const std::vector<std::string>& known) {
@@ -73,6 +84,27 @@ bool report_bad_start(const CLI::App& app, int argc, char** argv) {
         fmt::format("unknown verb '{}'", first),
         meant.empty() ? "see 'vitro --help'" : fmt::format("did you mean 'vitro {}'?", meant));
   return true;
+}
+
+bool report_single_dash(const CLI::App& app, int argc, char** argv) {
+  const auto verbs = app.get_subcommands({});
+  const auto found = std::find_if(verbs.begin(), verbs.end(), [&](const CLI::App* verb) {
+    return verb->get_name() == argv[1];
+  });
+  if (found == verbs.end()) return false;
+  const CLI::App* const verb = *found;
+  for (int i = 2; i < argc; ++i) {
+    const std::string argument = argv[i];
+    if (argument == "--") return false;
+    if (argument.size() < 3 || argument[0] != '-' ||
+        !std::isalpha(static_cast<unsigned char>(argument[1])))
+      continue;
+    const std::string name = argument.substr(0, argument.find('='));
+    if (is_cluster(*verb, argument) && !verb->get_option_no_throw("-" + name)) continue;
+    report_unexpected(*verb, argument);
+    return true;
+  }
+  return false;
 }
 
 void report_usage_error(const CLI::App& app, const CLI::ParseError& error) {

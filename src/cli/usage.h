@@ -18,6 +18,10 @@ std::string nearest(std::string_view given, const std::vector<std::string>& know
 /// says what would have been right.
 bool report_bad_start(const CLI::App& app, int argc, char** argv);
 
+/// Whether a word such as "-hint" or "-half" follows the verb, which is neither an option nor
+/// options of one letter put together, although an 'h' in it would ask for help; if so, says so.
+bool report_single_dash(const CLI::App& app, int argc, char** argv);
+
 /// Says what is wrong with the arguments of a verb, and what to read or to type instead.
 void report_usage_error(const CLI::App& app, const CLI::ParseError& error);
 

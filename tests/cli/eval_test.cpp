@@ -32,6 +32,12 @@ TEST(CliEval, MeasuresAccuracy) {
   EXPECT_TRUE(json["gate"]["passed"]);
 }
 
+TEST(CliEval, SaysThatAGatePassed) {
+  const ProcessResult result = evaluate(small_plan(), {"--limit", "10", "--min-top1", "0%"});
+  EXPECT_EQ(result.exit_code, 0) << result.err;
+  EXPECT_TRUE(contains(result.out, "--min-top1 0.00 % passed")) << result.out;
+}
+
 TEST(CliEval, GateFailsWithThree) {
   const ProcessResult result = evaluate(small_plan(), {"--limit", "10", "--min-top1", "100"});
   EXPECT_EQ(result.exit_code, 3) << result.err;
