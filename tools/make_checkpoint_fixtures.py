@@ -135,6 +135,9 @@ def main():
     save("views.pth", views())
     save("no_tensors.pth", {"model": {"epoch": 1}})
     save("complex.pth", {"c": torch.zeros(2, dtype=torch.complex64)})
+    conjugate = torch.view_as_complex(ramp(2, 3, 2)).conj()
+    save("negative.pth", {"n": conjugate.imag})  # the elements of the imaginary part, and a flag
+    save("sparse.pth", {"s": torch.nn.Parameter(torch.eye(2).to_sparse())})
     save("pickled_module.pth", torch.nn.Linear(2, 2))
     save("malicious.pth", {"model": state_dict(), "extra": Malicious()})
     save("malicious_eval.pth", {"model": MaliciousEval()}, pickle_protocol=4)

@@ -45,11 +45,17 @@ constexpr std::array<std::pair<std::string_view, DType>, 15> kScalarTypes = {{
     {"uint64", DType::UInt64},
 }};
 
-/// The function that a call would rebuild a tensor with, or "" when it does something else.
-std::string_view rebuild_function(std::string_view global) {
+/// "_rebuild_tensor_v2" of "torch._utils._rebuild_tensor_v2".
+std::string_view without_module(std::string_view global) {
   for (std::string_view module : {"torch._utils.", "torch._tensor."}) {
     if (global.starts_with(module)) global.remove_prefix(module.size());
   }
+  return global;
+}
+
+/// The function that a call would rebuild a tensor with, or "" when it does something else.
+std::string_view rebuild_function(std::string_view global) {
+  global = without_module(global);
   constexpr std::array<std::string_view, 6> kFunctions = {"_rebuild_tensor",
                                                           "_rebuild_tensor_v2",
                                                           "_rebuild_tensor_v3",
@@ -107,7 +113,8 @@ int64_t end_of_span(const Dims& dims, const Dims& strides, int64_t offset) {
   return last == INT64_MAX ? -1 : last + 1;
 }
 
-/// The innermost call of _rebuild_tensor*, or null when the wrapping makes no sense.
+/// The innermost call that rebuilds a tensor, known or not, or null when the wrapping makes no
+/// sense.
 const PickleValue* unwrap(const PickleValue* value) {
   for (int depth = 0; depth < kMaxWrappers; ++depth) {
     if (!value->is(Kind::Call)) return nullptr;
@@ -117,20 +124,38 @@ const PickleValue* unwrap(const PickleValue* value) {
     if (function.starts_with("_rebuild_parameter") && !arguments.empty()) {
       value = arguments[0];
     } else if (function == "_rebuild_from_type_v2" && arguments.size() >= 3 &&
-               arguments[0]->is(Kind::Global) && arguments[2]->is(Kind::Tuple) &&
-               rebuild_function(arguments[0]->text).starts_with("_rebuild_tensor")) {
+               arguments[0]->is(Kind::Global) && arguments[2]->is(Kind::Tuple)) {
       return value;
     } else {
-      return nullptr;
+      return function.empty() && is_torch_tensor(*value) ? value : nullptr;
     }
   }
   return nullptr;
 }
 
+/// Refuses what PyTorch keeps beside the elements and that changes them: a view of -x or of the
+/// conjugate of x has the elements of x and a flag.
+void check_flags(const PickleValue* metadata, std::string_view file, const std::string& name) {
+  if (metadata == nullptr || metadata->is(Kind::None)) return;
+  check(metadata->is(Kind::Dict), ErrorCode::CorruptFile,
+        "'{}': tensor '{}': its flags are malformed", file, name);
+  for (size_t i = 0; i + 1 < metadata->items.size(); i += 2) {
+    const PickleValue &key = *metadata->items[i], &value = *metadata->items[i + 1];
+    if (value.is(Kind::Bool) && value.integer == 0) continue;
+    fail_hint(ErrorCode::Unsupported,
+              "in Python: save tensor.resolve_conj().resolve_neg().clone() instead",
+              "'{}': tensor '{}' is a view with the flag '{:.80}', which changes its elements",
+              file, name, key.text);
+  }
+}
+
 }  // namespace
 
 bool is_torch_tensor(const PickleValue& value) {
-  return value.is(Kind::Call) && !rebuild_function(value.text).empty();
+  const std::string_view text = value.text;
+  return value.is(Kind::Call) &&
+         (!rebuild_function(text).empty() ||
+          (text.starts_with("torch.") && without_module(text).starts_with("_rebuild_")));
 }
 
 TorchTensorReader::Storage TorchTensorReader::read_storage(const std::string& name,
@@ -168,10 +193,15 @@ TensorEntry TorchTensorReader::read(const std::string& name, const PickleValue& 
   check(call != nullptr, ErrorCode::CorruptFile, "'{}': tensor '{}' is malformed", file_, name);
   const bool of_subclass = rebuild_function(call->text) == "_rebuild_from_type_v2";
   const auto& arguments = of_subclass ? call->items[0]->items[2]->items : call->items[0]->items;
-  const std::string_view function =
-      rebuild_function(of_subclass ? call->items[0]->items[0]->text : call->text);
+  const std::string& global = of_subclass ? call->items[0]->items[0]->text : call->text;
+  const std::string_view function = rebuild_function(global);
+  if (!function.starts_with("_rebuild_tensor"))
+    fail_hint(
+        ErrorCode::Unsupported,
+        "in Python: save a dense tensor instead, such as tensor.to_dense() or tensor.dequantize()",
+        "'{}': tensor '{}' is rebuilt by '{:.80}', which is not supported", file_, name, global);
 
-  // (storage, offset, size, stride, requires_grad, hooks, [dtype])
+  // (storage, offset, size, stride, requires_grad, hooks, [dtype,] [flags])
   TensorEntry entry;
   entry.name = name;
   Dims strides;
@@ -190,6 +220,8 @@ TensorEntry TorchTensorReader::read(const std::string& name, const PickleValue& 
   } else {
     check(storage.typed, ErrorCode::CorruptFile, "'{}': tensor '{}' has no dtype", file_, name);
   }
+  const size_t flags = function == "_rebuild_tensor_v3" ? 7 : 6;
+  check_flags(arguments.size() > flags ? arguments[flags] : nullptr, file_, name);
 
   const int64_t count = num_elements(entry.dims);
   if (count == 0) return entry;

@@ -123,6 +123,10 @@ TEST(TorchFile, SaysWhatAFileIsInstead) {
   expect_error(ErrorCode::Unsupported, "holds no tensors", [] { read("no_tensors.pth"); });
   expect_error(ErrorCode::Unsupported, "tensor 'c' has type 'torch.ComplexFloatStorage'",
                [] { read("complex.pth"); });
+  expect_error(ErrorCode::Unsupported, "tensor 'n' is a view with the flag 'neg'",
+               [] { read("negative.pth"); });
+  expect_error(ErrorCode::Unsupported, "'s' is rebuilt by 'torch._utils._rebuild_sparse_tensor'",
+               [] { read("sparse.pth"); });
   expect_error(ErrorCode::Unsupported, "class torch.nn.modules.linear.Linear",
                [] { read("pickled_module.pth"); });
   expect_error(ErrorCode::CorruptFile, "'x' is empty", [] { parse_torch_file({}, "x"); });
