@@ -22,6 +22,7 @@ namespace {
 struct Options : CommonOptions {
   std::string folder;
   std::string classes;
+  ClassOrder class_order = ClassOrder::Auto;
   std::string reference;
   std::string predictions;
   std::optional<double> min_top1;  ///< percent
@@ -29,10 +30,25 @@ struct Options : CommonOptions {
   int64_t batch = 8;
 };
 
+/// Where the order of the classes comes from: "file", "model", "text" or "natural".
+const char* class_order(const Options& options, const Classifier& classifier,
+                        const ImageFolder& folder) {
+  if (!options.classes.empty()) return "file";
+  if (options.class_order == ClassOrder::Auto && !classifier.label_ids.empty()) return "model";
+  return folder.order == ClassOrder::Natural ? "natural" : "text";
+}
+
 ImageFolder read_folder(const Options& options, const Classifier& classifier) {
-  std::vector<std::string> ids = classifier.label_ids;
+  std::vector<std::string> ids;
+  if (options.class_order == ClassOrder::Auto) ids = classifier.label_ids;
   if (!options.classes.empty()) ids = read_class_list(options.classes).ids;
-  ImageFolder folder = scan_image_folder(options.folder, ids);
+  ImageFolder folder = scan_image_folder(options.folder, ids, options.class_order);
+  if (ids.empty() && options.class_order == ClassOrder::Auto && folder.order == ClassOrder::Text &&
+      are_numbers(folder.classes))
+    log_warning(
+        "the directories have numbers that are not 0 to {}, and are taken in the order of their "
+        "text: '{}', '{}', ...; --class-order natural counts",
+        folder.classes.size() - 1, folder.classes.front(), folder.classes.back());
   const auto classes = static_cast<int64_t>(folder.classes.size());
   if (classes != classifier.num_classes)
     fail_hint(ErrorCode::InvalidArgument, "--classes FILE gives the class of each output, in order",
@@ -106,15 +122,27 @@ double images_per_second(const Evaluation& evaluation) {
   return static_cast<double>(evaluation.images) / evaluation.seconds;
 }
 
+std::string class_order_text(const Options& options, const Session& session,
+                             const ImageFolder& folder) {
+  const std::string_view order = class_order(options, session.plan().classifier(), folder);
+  if (order == "file") return "in the order of " + options.classes;
+  if (order == "model") return "in the order of the model's labels";
+  return order == "natural" ? "directories in the order of their numbers"
+                            : "directories in the order of their names as text";
+}
+
 bool passes(const Options& options, const Evaluation& evaluation) {
   return Share(evaluation.top1, evaluation.images).percent >= *options.min_top1;
 }
 
-void print_text(const Options& options, const Session& session, const Evaluation& evaluation) {
+void print_text(const Options& options, const Session& session, const Evaluation& evaluation,
+                const ImageFolder& folder) {
   std::string images = std::to_string(evaluation.images);
   if (evaluation.failed > 0) images += fmt::format(" ({} failed)", evaluation.failed);
   std::vector<std::pair<std::string, std::string>> fields{
       {"images", images},
+      {"classes",
+       fmt::format("{}, {}", folder.classes.size(), class_order_text(options, session, folder))},
       {"top-1", Share(evaluation.top1, evaluation.images).text()},
       {"top-5", Share(evaluation.top5, evaluation.images).text()},
       {"speed", fmt::format("{:.1f} images/s on {}, batch {}", images_per_second(evaluation),
@@ -131,7 +159,8 @@ void print_text(const Options& options, const Session& session, const Evaluation
   write_stdout(fields_text(fields));
 }
 
-Json evaluation_json(const Options& options, const Session& session, const Evaluation& evaluation) {
+Json evaluation_json(const Options& options, const Session& session, const Evaluation& evaluation,
+                     const ImageFolder& folder) {
   const Share top1(evaluation.top1, evaluation.images);
   const Share top5(evaluation.top5, evaluation.images);
   Json json{{"model", options.model},
@@ -142,6 +171,7 @@ Json evaluation_json(const Options& options, const Session& session, const Evalu
             {"batch", options.batch},
             {"images", evaluation.images},
             {"failed", evaluation.failed},
+            {"class_order", class_order(options, session.plan().classifier(), folder)},
             {"top1", top1.percent},
             {"top1_interval", top1.interval()},
             {"top5", top5.percent},
@@ -205,10 +235,27 @@ int run_eval(Options options) {
     log_warning("{} images have logits that are not all finite; they count as wrong",
                 evaluation.not_finite);
   if (options.json)
-    print_json(evaluation_json(options, session, evaluation));
+    print_json(evaluation_json(options, session, evaluation, folder));
   else
-    print_text(options, session, evaluation);
+    print_text(options, session, evaluation, folder);
   return conclude(options, evaluation);
+}
+
+void add_class_order(CLI::App& verb, Options& options) {
+  verb.add_option_function<std::string>(
+          "--class-order",
+          [&options](const std::string& text) {
+            options.class_order = text == "natural" ? ClassOrder::Natural
+                                  : text == "text"  ? ClassOrder::Text
+                                                    : ClassOrder::Auto;
+            if (options.class_order == ClassOrder::Auto) options.classes = text;
+          },
+          "Which output is which directory: their names as text (0, 1, 10, 2: torchvision), with "
+          "numbers counted (0, 1, 2, 10: timm), or a class list; default: the model's labels, else "
+          "counted when the names are the numbers from 0 on, else text")
+      ->option_text("text|natural|FILE")
+      ->excludes("--classes")
+      ->group(kModelGroup);
 }
 
 }  // namespace
@@ -222,9 +269,10 @@ Action add_eval(CLI::App& verb) {
       ->required();
   verb.add_option(
           "--classes", options->classes,
-          "Class list, one directory name per line; default: the model's, else sorted names")
+          "Class list, one directory name per line; default: the model's, else the directories")
       ->option_text("FILE")
       ->group(kModelGroup);
+  add_class_order(verb, *options);
   verb.add_option("--batch", options->batch, "Images in one run; default: 8")
       ->option_text("N")
       ->check(positive_integer())

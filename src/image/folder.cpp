@@ -62,6 +62,42 @@ void collect_pictures(const fs::path& directory, std::set<fs::path>& visited,
   }
 }
 
+bool is_digit(char letter) { return letter >= '0' && letter <= '9'; }
+
+/// Of two runs of digits, as numbers of any size.
+bool less_as_number(std::string_view a, std::string_view b) {
+  a.remove_prefix(std::min(a.find_first_not_of('0'), a.size()));
+  b.remove_prefix(std::min(b.find_first_not_of('0'), b.size()));
+  return a.size() != b.size() ? a.size() < b.size() : a < b;
+}
+
+/// "a2" before "a10"; names that differ in zeros alone as text.
+bool less_naturally(const std::string& a, const std::string& b) {
+  const auto run = [](std::string_view rest) {
+    return rest.substr(0, std::find_if_not(rest.begin(), rest.end(), is_digit) - rest.begin());
+  };
+  std::string_view x = a, y = b;
+  while (!x.empty() && !y.empty()) {
+    const std::string_view p = run(x), q = run(y);
+    if (!p.empty() && !q.empty()) {
+      if (less_as_number(p, q)) return true;
+      if (less_as_number(q, p)) return false;
+      x.remove_prefix(p.size()), y.remove_prefix(q.size());
+    } else {
+      if (x[0] != y[0]) return x[0] < y[0];
+      x.remove_prefix(1), y.remove_prefix(1);
+    }
+  }
+  return x.empty() && y.empty() ? a < b : x.empty();
+}
+
+/// Whether they are the numbers from 0 on, in whatever order.
+bool are_indices(const std::vector<std::string>& names) {
+  std::set<std::string> expected;
+  for (size_t i = 0; i < names.size(); ++i) expected.insert(std::to_string(i));
+  return std::set<std::string>(names.begin(), names.end()) == expected;
+}
+
 int find_label(const std::unordered_map<std::string, int>& labels,
                const std::vector<std::string>& class_list, const fs::path& root,
                const std::string& name) {
@@ -75,7 +111,14 @@ int find_label(const std::unordered_map<std::string, int>& labels,
 
 }  // namespace
 
-ImageFolder scan_image_folder(const fs::path& root, const std::vector<std::string>& class_list) {
+bool are_numbers(const std::vector<std::string>& names) {
+  return std::all_of(names.begin(), names.end(), [](const std::string& name) {
+    return std::all_of(name.begin(), name.end(), is_digit);
+  });
+}
+
+ImageFolder scan_image_folder(const fs::path& root, const std::vector<std::string>& class_list,
+                              ClassOrder order) {
   std::error_code error;
   check(fs::exists(root, error), ErrorCode::NotFound, "image folder '{}': no such directory",
         root.string());
@@ -95,6 +138,10 @@ ImageFolder scan_image_folder(const fs::path& root, const std::vector<std::strin
     for (const fs::path& directory : directories) {
       folder.classes.push_back(directory.filename().string());
     }
+    const bool natural =
+        order == ClassOrder::Natural || (order == ClassOrder::Auto && are_indices(folder.classes));
+    folder.order = natural ? ClassOrder::Natural : ClassOrder::Text;
+    if (natural) std::sort(folder.classes.begin(), folder.classes.end(), less_naturally);
   }
   std::unordered_map<std::string, int> labels;
   for (const std::string& name : folder.classes) {

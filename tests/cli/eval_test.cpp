@@ -32,6 +32,21 @@ TEST(CliEval, MeasuresAccuracy) {
   EXPECT_TRUE(json["gate"]["passed"]);
 }
 
+TEST(CliEval, SaysWhichDirectoryIsWhichOutput) {
+  const auto order = [](std::vector<std::string> more) {
+    more.insert(more.end(), {"--limit", "5", "--json"});
+    const ProcessResult result = evaluate(small_plan(), more);
+    EXPECT_EQ(result.exit_code, 0) << result.err;
+    return result.json().value("class_order", "");
+  };
+  const std::string list = model_file("tiny200_classes.txt");
+  EXPECT_EQ(order({}), "model");
+  EXPECT_EQ(order({"--class-order", "text"}), "text");
+  EXPECT_EQ(order({"--class-order", "natural"}), "natural");
+  EXPECT_EQ(order({"--class-order", list}), "file");
+  EXPECT_EQ(order({"--classes", list}), "file");
+}
+
 TEST(CliEval, SaysThatAGatePassed) {
   const ProcessResult result = evaluate(small_plan(), {"--limit", "10", "--min-top1", "0%"});
   EXPECT_EQ(result.exit_code, 0) << result.err;

@@ -44,6 +44,29 @@ TEST(ImageFolder, SortedDirectoriesAreTheClasses) {
                                       "dog/b.JPEG 1"}));
 }
 
+TEST(ImageFolder, NumbersFromZeroOnAreCounted) {
+  const TempDirectory root;
+  for (int i = 0; i < 12; ++i) root.write(std::to_string(i) + "/a.png", "x");
+  ImageFolder folder = scan_image_folder(root.path(), {});
+  EXPECT_EQ(folder.order, ClassOrder::Natural);
+  for (int i = 0; i < 12; ++i) EXPECT_EQ(folder.classes[static_cast<size_t>(i)], std::to_string(i));
+  for (const LabelledImage& image : folder.images)
+    EXPECT_EQ(image.path.parent_path().filename().string(), std::to_string(image.label));
+  folder = scan_image_folder(root.path(), {}, ClassOrder::Text);
+  EXPECT_EQ(folder.order, ClassOrder::Text);
+  EXPECT_EQ(folder.classes[2], "10");
+}
+
+TEST(ImageFolder, OtherNamesAreTextUnlessAskedFor) {
+  const TempDirectory root;
+  for (const char* name : {"a10/a.png", "a9/a.png", "b/a.png", "a010/a.png", "7/a.png"})
+    root.write(name, "x");
+  const std::vector<std::string> text{"7", "a010", "a10", "a9", "b"},
+      natural{"7", "a9", "a010", "a10", "b"};
+  EXPECT_EQ(scan_image_folder(root.path(), {}).classes, text);
+  EXPECT_EQ(scan_image_folder(root.path(), {}, ClassOrder::Natural).classes, natural);
+}
+
 TEST(ImageFolder, ClassListGivesTheLabels) {
   const TempDirectory root;
   root.write("n02/a.jpg", "x");
