@@ -147,6 +147,10 @@ void print_text(const Options& options, const Session& session, const Evaluation
       {"top-5", Share(evaluation.top5, evaluation.images).text()},
       {"speed", fmt::format("{:.1f} images/s on {}, batch {}", images_per_second(evaluation),
                             execution_text(session), options.batch)}};
+  if (folder.passed_over > 0)
+    fields.emplace_back("passed over", fmt::format("{} files that are no .jpg, .jpeg, .jpe, .jfif, "
+                                                   ".png or .webp",
+                                                   folder.passed_over));
   if (const auto& agreement = evaluation.agreement) {
     fields.emplace_back("reference", options.reference);
     fields.emplace_back("agreement", Share(agreement->same_class, evaluation.images).text());
@@ -171,6 +175,7 @@ Json evaluation_json(const Options& options, const Session& session, const Evalu
             {"batch", options.batch},
             {"images", evaluation.images},
             {"failed", evaluation.failed},
+            {"passed_over", folder.passed_over},
             {"class_order", class_order(options, session.plan().classifier(), folder)},
             {"top1", top1.percent},
             {"top1_interval", top1.interval()},

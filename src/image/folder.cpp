@@ -19,7 +19,8 @@ namespace fs = std::filesystem;
 constexpr uintmax_t kMaxListBytes = uintmax_t{16} << 20;
 
 bool is_picture(const fs::path& path) {
-  static constexpr std::array<std::string_view, 4> kExtensions{".jpg", ".jpeg", ".png", ".webp"};
+  static constexpr std::array<std::string_view, 6> kExtensions{".jpg",  ".jpeg", ".jpe",
+                                                               ".jfif", ".png",  ".webp"};
   std::string extension = path.extension().string();
   for (char& letter : extension) {
     letter = static_cast<char>(std::tolower(static_cast<unsigned char>(letter)));
@@ -46,18 +47,20 @@ bool is_directory(const fs::directory_entry& entry) {
   return entry.is_directory(error);
 }
 
-/// Pictures below `directory`. Links are followed; `visited` holds real paths, so that a link to a
-/// directory above does not go round for ever.
+/// Adds the pictures below `directory`, and counts the other files. Links are followed; `visited`
+/// holds real paths, so that a link to a directory above does not go round for ever.
 void collect_pictures(const fs::path& directory, std::set<fs::path>& visited,
-                      std::vector<fs::path>& pictures) {
+                      std::vector<fs::path>& pictures, size_t& others) {
   std::error_code error;
   const fs::path real = fs::canonical(directory, error);
   if (error || !visited.insert(real).second) return;
   for (const fs::directory_entry& entry : list_directory(directory)) {
     if (is_directory(entry)) {
-      collect_pictures(entry.path(), visited, pictures);
+      collect_pictures(entry.path(), visited, pictures, others);
     } else if (is_picture(entry.path())) {
       pictures.push_back(entry.path());
+    } else {
+      ++others;
     }
   }
 }
@@ -151,12 +154,12 @@ ImageFolder scan_image_folder(const fs::path& root, const std::vector<std::strin
     const int label = find_label(labels, folder.classes, root, directory.filename().string());
     std::set<fs::path> visited;
     std::vector<fs::path> pictures;
-    collect_pictures(directory, visited, pictures);
+    collect_pictures(directory, visited, pictures, folder.passed_over);
     for (fs::path& picture : pictures) folder.images.push_back({std::move(picture), label});
   }
   check(!folder.images.empty(), ErrorCode::NotFound,
-        "image folder '{}': no .jpg, .jpeg, .png or .webp file in {} directories", root.string(),
-        directories.size());
+        "image folder '{}': no .jpg, .jpeg, .jpe, .jfif, .png or .webp file in {} directories",
+        root.string(), directories.size());
   return folder;
 }
 

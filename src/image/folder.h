@@ -23,6 +23,7 @@ enum class ClassOrder {
 struct ImageFolder {
   std::vector<LabelledImage> images;  ///< by class directory, then by path
   std::vector<std::string> classes;
+  size_t passed_over = 0;  ///< files in class directories that are no pictures by their names
   ClassOrder order = ClassOrder::Text;  ///< of classes without a list; never Auto
 };
 
@@ -35,11 +36,11 @@ struct ClassNames {
   std::vector<std::string> labels;  ///< for people, e.g. "Egyptian cat"
 };
 
-/// Finds root/CLASS/**/*.{jpg,jpeg,png,webp}, upper or lower case; names that begin with a dot are
-/// skipped. With an empty `class_list` the directory names in that order are the classes; otherwise
-/// each directory name must be in the list, which need not be used up. Throws NotFound (no such
-/// directory, no class directories, no pictures), InvalidArgument (a directory that is not in the
-/// list) and DeviceError (unreadable).
+/// Finds root/CLASS/**/*.{jpg,jpeg,jpe,jfif,png,webp}, upper or lower case; names that begin with a
+/// dot are skipped. With an empty `class_list` the directory names in that order are the classes;
+/// otherwise each directory name must be in the list, which need not be used up. Throws NotFound
+/// (no such directory, no class directories, no pictures), InvalidArgument (a directory that is not
+/// in the list) and DeviceError (unreadable).
 ImageFolder scan_image_folder(const std::filesystem::path& root,
                               const std::vector<std::string>& class_list,
                               ClassOrder order = ClassOrder::Auto);

@@ -32,16 +32,18 @@ std::vector<std::string> listing(const ImageFolder& folder, const std::filesyste
 
 TEST(ImageFolder, SortedDirectoriesAreTheClasses) {
   const TempDirectory root;
-  for (const char* name : {"dog/b.JPEG", "dog/a.jpg", "cat/z.PNG", "cat/deep/er/y.webp",
-                           "cat/notes.txt", "cat/.hidden.jpg", ".cache/x.jpg", "loose.jpg"}) {
+  for (const char* name :
+       {"dog/b.JPEG", "dog/a.jpg", "dog/c.jfif", "dog/d.JPE", "cat/z.PNG", "cat/deep/er/y.webp",
+        "cat/notes.txt", "cat/.hidden.jpg", ".cache/x.jpg", "loose.jpg"}) {
     root.write(name, "x");
   }
   std::filesystem::create_directory(root.path() / "empty");
   const ImageFolder folder = scan_image_folder(root.path(), {});
   EXPECT_EQ(folder.classes, (std::vector<std::string>{"cat", "dog", "empty"}));
+  EXPECT_EQ(folder.passed_over, 1u) << "notes.txt; neither hidden files nor those of no class";
   EXPECT_EQ(listing(folder, root.path()),
             (std::vector<std::string>{"cat/deep/er/y.webp 0", "cat/z.PNG 0", "dog/a.jpg 1",
-                                      "dog/b.JPEG 1"}));
+                                      "dog/b.JPEG 1", "dog/c.jfif 1", "dog/d.JPE 1"}));
 }
 
 TEST(ImageFolder, NumbersFromZeroOnAreCounted) {
