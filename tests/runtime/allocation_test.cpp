@@ -21,7 +21,8 @@ std::atomic<size_t> bytes_of_aligned{0};
 // Of allocate_aligned(), which gives a run nothing but its arena.
 void* operator new(size_t bytes, std::align_val_t alignment, const std::nothrow_t&) noexcept {
   bytes_of_aligned += bytes;
-  return std::aligned_alloc(static_cast<size_t>(alignment), bytes);
+  const auto unit = static_cast<size_t>(alignment);  // whose multiple aligned_alloc() asks for
+  return std::aligned_alloc(unit, (bytes + unit - 1) / unit * unit);
 }
 // Its memory goes to the same delete.
 void* operator new(size_t bytes, std::align_val_t alignment) {
