@@ -6,7 +6,7 @@
 #include <functional>
 #include <vector>
 
-#include "backends/cuda/kernels/launch.h"
+#include "backends/cuda/kernels/graph.h"
 
 namespace vitro::cuda {
 
@@ -16,12 +16,9 @@ inline double graph_microseconds(int nodes, bool overlap,
                                  const std::function<void(int, const Launch&)>& enqueue) {
   cudaStream_t stream;
   check_cuda(cudaStreamCreateWithFlags(&stream, cudaStreamNonBlocking), "stream");
-  check_cuda(cudaStreamBeginCapture(stream, cudaStreamCaptureModeThreadLocal), "capture");
-  for (int i = 0; i < nodes; ++i) enqueue(i, {stream, overlap});
-  cudaGraph_t graph;
-  check_cuda(cudaStreamEndCapture(stream, &graph), "capture");
-  cudaGraphExec_t replay;
-  check_cuda(cudaGraphInstantiate(&replay, graph, 0), "graph");
+  GraphBuilder launches;
+  for (int i = 0; i < nodes; ++i) enqueue(i, {stream, overlap, &launches});
+  const Graph graph(launches);
   cudaEvent_t start, end;
   check_cuda(cudaEventCreate(&start), "event");
   check_cuda(cudaEventCreate(&end), "event");
@@ -29,7 +26,7 @@ inline double graph_microseconds(int nodes, bool overlap,
   int replays = 2;
   for (int sample = 0; sample < 6; ++sample) {
     check_cuda(cudaEventRecord(start, stream), "event");
-    for (int i = 0; i < replays; ++i) check_cuda(cudaGraphLaunch(replay, stream), "graph");
+    for (int i = 0; i < replays; ++i) graph.launch(stream);
     check_cuda(cudaEventRecord(end, stream), "event");
     check_cuda(cudaEventSynchronize(end), "graph");
     float milliseconds = 0;
@@ -40,7 +37,7 @@ inline double graph_microseconds(int nodes, bool overlap,
       replays = std::clamp(static_cast<int>(3.0f * 2 / std::max(milliseconds, 1e-3f)), 1, 500);
   }
   cudaEventDestroy(start), cudaEventDestroy(end);
-  cudaGraphExecDestroy(replay), cudaGraphDestroy(graph), cudaStreamDestroy(stream);
+  cudaStreamDestroy(stream);
   std::sort(samples.begin(), samples.end());
   return samples[samples.size() / 2] * 1000.0 / nodes;
 }

@@ -18,6 +18,8 @@ class CudaLane final : public Lane {
   int device() const { return device_; }
   /// Where work goes now: a stream of its own outside of a StreamScope.
   cudaStream_t stream() const { return current_; }
+  /// Where kernels launch: all of them overlap their predecessor's end, which all of them wait for.
+  Launch launch() const { return {current_, true, graph_}; }
   /// At least so many bytes, 256-byte aligned; what was in them may be lost. Throws OutOfMemory.
   std::byte* workspace(size_t bytes);
   LaneMemory allocate(size_t bytes) override;
@@ -35,10 +37,12 @@ class CudaLane final : public Lane {
 
  private:
   friend class StreamScope;
+  friend class GraphScope;
 
   int device_;
   cudaStream_t own_ = nullptr;
   cudaStream_t current_ = nullptr;
+  GraphBuilder* graph_ = nullptr;
   cudaEvent_t done_ = nullptr;  // behind what was enqueued on streams of callers
   bool pending_ = false;        // it has not been waited for
   DeviceMemory memory_;
@@ -57,9 +61,19 @@ class StreamScope {
   CudaLane& lane_;
 };
 
+/// Sends launches to a graph.
+class GraphScope {
+ public:
+  GraphScope(CudaLane& lane, GraphBuilder& graph) : lane_(lane) { lane_.graph_ = &graph; }
+  GraphScope(const GraphScope&) = delete;
+  ~GraphScope() { lane_.graph_ = nullptr; }
+
+ private:
+  CudaLane& lane_;
+};
+
 inline CudaLane& lane_of(const KernelArgs& args) { return static_cast<CudaLane&>(args.lane); }
 
-/// Where kernels launch: all of them overlap their predecessor's end, which all of them wait for.
-inline Launch launch_of(const KernelArgs& args) { return {lane_of(args).stream(), true}; }
+inline Launch launch_of(const KernelArgs& args) { return lane_of(args).launch(); }
 
 }  // namespace vitro::cuda

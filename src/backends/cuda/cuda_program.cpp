@@ -5,8 +5,8 @@
 
 #include "backends/cuda/cuda_lane.h"
 #include "backends/cuda/cuda_timer.h"
-#include "backends/cuda/graph.h"
 #include "backends/cuda/kernels/elementwise.h"
+#include "backends/cuda/kernels/graph.h"
 #include "backends/cuda/layout.h"
 #include "backends/cuda/tensor_memory.h"
 #include "core/check.h"
@@ -45,15 +45,15 @@ class CudaContext final : public Context {
     check_tensors(inputs, "input", program_.device, false);
     check_tensors(outputs, "output", program_.device, false);
     lane_.settle();
-    const bool captured = has_graph();
+    const bool replays = has_graph();
     bring(inputs);
     if (observer)
       observe(*observer);
     else
-      compute(captured);
+      compute(replays);
     take(outputs);
     lane_.wait();
-    if (!captured) capture();
+    if (!replays) graph_ = graph_of([this] { launch_all(); });
   }
 
   void enqueue(std::span<const TensorView> inputs, std::span<const TensorView> outputs,
@@ -61,14 +61,14 @@ class CudaContext final : public Context {
     const DeviceScope scope(program_.device);
     check_tensors(inputs, "input", program_.device, true);
     check_tensors(outputs, "output", program_.device, true);
-    const bool captured = has_graph();
+    const bool replays = has_graph();
     {
       const StreamScope on(lane_, static_cast<cudaStream_t>(stream));
       bring(inputs);
-      compute(captured);
+      compute(replays);
       take(outputs);
     }
-    if (!captured) capture();
+    if (!replays) graph_ = graph_of([this] { launch_all(); });
   }
 
   std::vector<double> step_microseconds(int replays) {
@@ -76,8 +76,7 @@ class CudaContext final : public Context {
     std::vector<double> marginal;
     double before = 0;
     for (size_t steps = 1; steps <= program_.steps->sequence.size(); ++steps) {
-      Graph graph;
-      graph.capture(lane_.stream(), [&] { launch_first(steps); });
+      const Graph graph = graph_of([&] { launch_first(steps); });
       const auto timer = make_cuda_timer(lane_, {{}, [&] { graph.launch(lane_.stream()); }, {}});
       timer->back_to_back(2);
       const double all = 1000 * timer->back_to_back(replays);
@@ -92,23 +91,25 @@ class CudaContext final : public Context {
                             [this](auto outputs) { take(outputs); }});
   }
 
-  Launch launch() const { return {lane_.stream(), true}; }
-
   /// Finds the workspace, and whether there is a graph that works in it: it moves when the lane
   /// grows for another program.
   bool has_graph() {
     std::byte* const base = lane_.workspace(layout_.bytes);
-    if (base != std::exchange(base_, base)) graph_.reset();
+    if (base != std::exchange(base_, base)) graph_ = {};
     return static_cast<bool>(graph_);
   }
 
-  void capture() {
-    graph_.capture(lane_.stream(), [this] { launch_all(); });
+  template <typename Enqueue>
+  Graph graph_of(const Enqueue& enqueue) {
+    GraphBuilder launches;
+    const GraphScope scope(lane_, launches);
+    enqueue();
+    return Graph(launches);
   }
 
   /// A replay, or the same launches one by one.
-  void compute(bool captured) {
-    if (captured)
+  void compute(bool replays) {
+    if (replays)
       graph_.launch(lane_.stream());
     else
       launch_all();
@@ -144,7 +145,7 @@ class CudaContext final : public Context {
       if (port.cast)
         cast({Element::Float32, program_.element, base_ + port.floats, base_ + port.stored,
               port.count},
-             launch());
+             lane_.launch());
   }
 
   void cast_outputs() const {
@@ -152,7 +153,7 @@ class CudaContext final : public Context {
       if (output.from.kind == Place::Kind::Arena && layout_.outputs[output.output].cast)
         cast({program_.element, Element::Float32, base_ + output.from.index,
               base_ + layout_.outputs[output.output].floats, layout_.outputs[output.output].count},
-             launch());
+             lane_.launch());
   }
 
   /// The float32 elements of an output once it has been cast.
@@ -208,7 +209,8 @@ class CudaContext final : public Context {
     values.resize(static_cast<size_t>(count));
     if (observed_.bytes() < values.size() * sizeof(float))
       observed_ = DeviceMemory(values.size() * sizeof(float));
-    cast({program_.element, Element::Float32, results_[0], observed_.data(), count}, launch());
+    cast({program_.element, Element::Float32, results_[0], observed_.data(), count},
+         lane_.launch());
     copy(values.data(), observed_.data(), count);
     lane_.wait();
   }

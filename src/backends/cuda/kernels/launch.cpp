@@ -4,6 +4,7 @@
 #include <map>
 #include <mutex>
 
+#include "backends/cuda/kernels/graph.h"
 #include "core/check.h"
 
 namespace vitro::cuda {
@@ -24,6 +25,25 @@ int attribute(cudaDeviceAttr name) {
   check_cuda(cudaGetDevice(&device), "cudaGetDevice");
   check_cuda(cudaDeviceGetAttribute(&value, name, device), "cudaDeviceGetAttribute");
   return value;
+}
+
+/// Lets launches of the kernel on the current device have so many bytes of dynamic shared memory;
+/// never fewer than an earlier call did, since threads launch one kernel with different sizes.
+/// `name` is for the error that is thrown where the device has not as many.
+void allow_shared_memory(const char* name, const void* kernel, size_t bytes);
+
+void allow_shared_memory(const char* name, const void* kernel, size_t bytes) {
+  static std::mutex mutex;
+  static std::map<std::pair<int, const void*>, size_t> allowed;  // by device and kernel
+  int device = 0;
+  check_cuda(cudaGetDevice(&device), "cudaGetDevice");
+  const std::lock_guard lock(mutex);
+  size_t& most = allowed[{device, kernel}];
+  if (bytes <= most) return;
+  check_cuda(cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize,
+                                  static_cast<int>(bytes)),
+             name);
+  most = bytes;
 }
 
 }  // namespace
@@ -50,25 +70,35 @@ size_t shared_memory_limit(int capability) {
   }
 }
 
-void allow_shared_memory(const char* name, const void* kernel, size_t bytes) {
-  static std::mutex mutex;
-  static std::map<std::pair<int, const void*>, size_t> allowed;  // by device and kernel
-  int device = 0;
-  check_cuda(cudaGetDevice(&device), "cudaGetDevice");
-  const std::lock_guard lock(mutex);
-  size_t& most = allowed[{device, kernel}];
-  if (bytes <= most) return;
-  check_cuda(cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize,
-                                  static_cast<int>(bytes)),
-             name);
-  most = bytes;
-}
-
 Residency residency_of(int blocks, size_t shared_bytes) {
   if (blocks > multiprocessors()) return {shared_bytes, false};
   const int half = attribute(cudaDevAttrMaxSharedMemoryPerMultiprocessor) / 2;
   const int limit = attribute(cudaDevAttrMaxSharedMemoryPerBlockOptin);
   return {std::max(shared_bytes, static_cast<size_t>(std::min(half, limit))), true};
+}
+
+void launch_any(const char* name, const void* kernel, const LaunchShape& shape,
+                const Launch& launch, void** arguments) {
+  if (shape.shared_bytes > 48 * 1024) allow_shared_memory(name, kernel, shape.shared_bytes);
+  if (launch.graph) return launch.graph->add(name, kernel, shape, launch.overlap, arguments);
+  cudaLaunchAttribute attributes[2]{};
+  unsigned count = 0;
+  if (launch.overlap) {
+    attributes[count].id = cudaLaunchAttributeProgrammaticStreamSerialization;
+    attributes[count++].val.programmaticStreamSerializationAllowed = 1;
+  }
+  if (shape.cluster_x > 1) {
+    attributes[count].id = cudaLaunchAttributeClusterDimension;
+    attributes[count++].val.clusterDim = {shape.cluster_x, 1, 1};
+  }
+  cudaLaunchConfig_t config{};
+  config.gridDim = shape.grid;
+  config.blockDim = shape.block;
+  config.dynamicSmemBytes = shape.shared_bytes;
+  config.stream = launch.stream;
+  config.attrs = attributes;
+  config.numAttrs = count;
+  check_cuda(cudaLaunchKernelExC(&config, kernel, arguments), name);
 }
 
 }  // namespace vitro::cuda

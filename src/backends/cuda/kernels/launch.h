@@ -12,6 +12,8 @@ namespace vitro::cuda {
 /// it is.
 enum class Element { Float32, Float16, BFloat16 };
 
+class GraphBuilder;
+
 /// Where a kernel goes.
 struct Launch {
   cudaStream_t stream = nullptr;
@@ -19,6 +21,14 @@ struct Launch {
   /// has finished, and waits for it (wait_for_previous() in ptx.cuh) before it reads what that one
   /// writes.
   bool overlap = false;
+  GraphBuilder* graph = nullptr;  ///< the kernel is added there, and nothing starts
+};
+
+/// Threads of a launch, and their dynamic shared memory.
+struct LaunchShape {
+  dim3 grid, block;
+  unsigned cluster_x;  ///< blocks of a cluster, along x
+  size_t shared_bytes;
 };
 
 /// Throws a vitro::Error, DeviceError or OutOfMemory, naming `what` and CUDA's own words when
@@ -47,37 +57,20 @@ struct Residency {
 /// in late.
 Residency residency_of(int blocks, size_t shared_bytes);
 
-/// Lets launches of the kernel on the current device have so many bytes of dynamic shared memory;
-/// never fewer than an earlier call did, since threads launch one kernel with different sizes.
-/// `name` is for the error that is thrown where the device has not as many.
-void allow_shared_memory(const char* name, const void* kernel, size_t bytes);
+/// Launches kernel(*arguments[0], ...). `name` is for the error that a refused launch throws.
+void launch_any(const char* name, const void* kernel, const LaunchShape& shape,
+                const Launch& launch, void** arguments);
 
 /// kernel<<<grid, block, shared_bytes, launch.stream>>>(args...) in clusters of cluster_x blocks
-/// along x, with launch.overlap; shared memory above 48 KiB is asked for. `name` is for the error
-/// that a refused launch throws.
+/// along x, with launch.overlap; shared memory above 48 KiB is asked for.
 template <typename... Params, typename... Args>
 void launch_cluster(const char* name, void (*kernel)(Params...), dim3 grid, dim3 block,
                     unsigned cluster_x, size_t shared_bytes, const Launch& launch, Args&&... args) {
-  if (shared_bytes > 48 * 1024)
-    allow_shared_memory(name, reinterpret_cast<const void*>(kernel), shared_bytes);
-  cudaLaunchAttribute attributes[2]{};
-  unsigned count = 0;
-  if (launch.overlap) {
-    attributes[count].id = cudaLaunchAttributeProgrammaticStreamSerialization;
-    attributes[count++].val.programmaticStreamSerializationAllowed = 1;
-  }
-  if (cluster_x > 1) {
-    attributes[count].id = cudaLaunchAttributeClusterDimension;
-    attributes[count++].val.clusterDim = {cluster_x, 1, 1};
-  }
-  cudaLaunchConfig_t config{};
-  config.gridDim = grid;
-  config.blockDim = block;
-  config.dynamicSmemBytes = shared_bytes;
-  config.stream = launch.stream;
-  config.attrs = attributes;
-  config.numAttrs = count;
-  check_cuda(cudaLaunchKernelEx(&config, kernel, static_cast<Params>(args)...), name);
+  [&](Params... values) {
+    void* arguments[] = {const_cast<void*>(static_cast<const void*>(&values))..., nullptr};
+    launch_any(name, reinterpret_cast<const void*>(kernel), {grid, block, cluster_x, shared_bytes},
+               launch, arguments);
+  }(static_cast<Params>(args)...);
 }
 
 /// The same without clusters.

@@ -91,9 +91,10 @@ void linear_wgmma(const LinearArgs& a, int tile, const Launch& launch,
   p.has_residual = a.residual != nullptr;
   if (p.has_residual) p.residual = matrix(a.element, a.residual, a.m, a.n, p.rows);
   p.bias = a.bias;
-  if (a.layer_norm) p.weight_sums = a.weight_sums, p.row_sums = a.row_sums;
+  if (a.layer_norm)
+    p.weight_sums = a.weight_sums, p.row_sums = a.row_sums, p.row_parts = a.row_parts;
   p.result_sums = a.result_sums;
-  p.m = a.m, p.n = a.n, p.k = a.k, p.row_parts = a.row_parts;
+  p.m = a.m, p.n = a.n, p.k = a.k;
   p.slabs = (a.k + kWgmmaColumns - 1) / kWgmmaColumns;
   p.eps = a.eps, p.gelu = a.gelu;
   if (a.element == Element::Float16) return launch_wgmma_of<__half>(tile, p, launch);

@@ -11,9 +11,10 @@ inline constexpr int kWgmmaRows = 128;    // of a tile
 inline constexpr int kWgmmaColumns = 64;  // of k in a slab
 inline constexpr int kTeams = 2, kTeamThreads = 256;
 inline constexpr int kMaxStages = 12;
-// Registers are handed over by four warps, so that the producer brings three idle ones.
+// Registers are handed over by four warps: one brings slabs, one residuals, and one for each team
+// its norms and biases.
 inline constexpr int kWgmmaThreads = kTeams * kTeamThreads + 128;
-inline constexpr int kTeamRegisters = 112, kProducerRegisters = 24;
+inline constexpr int kTeamRegisters = 112, kProducerRegisters = 32;
 
 struct WgmmaArgs {
   CUtensorMap x, weight, residual, y;
@@ -43,26 +44,34 @@ struct WgmmaLayout {
   static constexpr int weight_bytes = kBlockN * 128;
   static constexpr int slot_bytes = box_bytes + weight_bytes;
   static constexpr int boxes = kBlockN / 64, result_bytes = boxes * box_bytes;  // of a tile
-  static constexpr int norm_bytes = kTeams * kWgmmaRows * 8;
-  static constexpr int vector_bytes = kTeams * 2 * kBlockN * 4;
-  static constexpr int barrier_bytes = (2 * kMaxStages + 3 * kTeams) * 8;
+  static constexpr int vectors_bytes = 2 * kBlockN * 4 + kWgmmaRows * 8;        // of a tile
+  static constexpr int barrier_bytes = (2 * kMaxStages + 7 * kTeams) * 8;
   static constexpr int fixed_bytes =
-      kTeams * result_bytes + norm_bytes + vector_bytes + barrier_bytes + 1024;
-  uint32_t results, ring, norms, vectors;
+      kTeams * (result_bytes + 2 * vectors_bytes) + barrier_bytes + 1024;
+  uint32_t results, ring, vectors;
   uint32_t full, empty;                     // places of the ring
   uint32_t turns, residuals, results_read;  // by team
+  uint32_t vectors_full, vectors_empty;     // by place of vectors()
 
   __device__ __forceinline__ WgmmaLayout(uint32_t base, const WgmmaArgs& p) {
     results = base;
     ring = results + kTeams * result_bytes;
-    norms = ring + p.stages * slot_bytes;
-    vectors = norms + norm_bytes;
-    full = vectors + vector_bytes;
+    vectors = ring + p.stages * slot_bytes;
+    full = vectors + kTeams * 2 * vectors_bytes;
     empty = full + kMaxStages * 8;
     turns = empty + kMaxStages * 8;
     residuals = turns + kTeams * 8;
     results_read = residuals + kTeams * 8;
+    vectors_full = results_read + kTeams * 8;
+    vectors_empty = vectors_full + kTeams * 2 * 8;
   }
+};
+
+/// A team's turn-th tile has these vectors: biases, sums of the weights' rows, norms of rows.
+struct VectorsPlace {
+  int index, parity;
+  __device__ __forceinline__ VectorsPlace(int team, int turn)
+      : index(team * 2 + turn % 2), parity(turn / 2 & 1) {}
 };
 
 /// The tiles of a block, counted column by column, then the rows below: blocks that read the same

@@ -1,42 +1,43 @@
 #include <algorithm>
 
 #include "backends/cuda/kernels/mlp_tile.cuh"
-#include "backends/cuda/kernels/quad.cuh"
 #include "backends/cuda/kernels/tma.cuh"
 #include "backends/cuda/kernels/wgmma.cuh"
 
 namespace vitro::cuda {
 namespace {
 
-/// Adds bias and x to the sums of 16 rows and stores them.
+/// Adds bias and x to the sums of the warp's 16 rows of the block, in the place of x, and stores
+/// them.
 template <typename T, class Shape>
 __device__ __forceinline__ void finish_rows(const MlpArgs& p, const float (&sums)[Shape::c / 8][4],
-                                            int first_row, const float* bias) {
-  const int lane = threadIdx.x % 32, quad = lane % 4;
+                                            char* x, int row0, int first_row, const float* bias) {
+  const int lane = threadIdx.x % 32;
 #pragma unroll
-  for (int half = 0; half < 2; ++half) {
-    const int row = first_row + lane / 4 + half * 8;
-    const bool inside = row < p.m;
-    const int64_t at = static_cast<int64_t>(row) * Shape::c + quad * 8;
+  for (int k = 0; k < Shape::c / 16; ++k) {
+    char* const slab = x + k / 4 * Shape::block_m * kSlabBytes;
+    uint32_t words[4];
+    load_16x16(words, slab, row0, k % 4 * 2);
 #pragma unroll
-    for (int group = 0; group < Shape::c / 32; ++group) {
-      const uint4 bits =
-          inside ? *reinterpret_cast<const uint4*>(static_cast<const T*>(p.x) + at + group * 32)
-                 : uint4{0, 0, 0, 0};
-      uint32_t words[4] = {bits.x, bits.y, bits.z, bits.w};
-      transpose_quad(words);
-#pragma unroll
-      for (int j = 0; j < 4; ++j) {
-        const float* v = sums[group * 4 + j] + half * 2;
-        const float2 b = *reinterpret_cast<const float2*>(bias + group * 32 + j * 8 + quad * 2);
-        const float2 x = unpack_2<T>(words[j]);
-        words[j] = pack_2<T>(v[0] + b.x + x.x, v[1] + b.y + x.y);
-      }
-      transpose_quad(words);
-      if (inside)
-        *reinterpret_cast<uint4*>(static_cast<T*>(p.y) + at + group * 32) =
-            uint4{words[0], words[1], words[2], words[3]};
+    for (int i = 0; i < 4; ++i) {
+      const int n = k * 2 + i / 2;
+      const float* v = sums[n] + i % 2 * 2;
+      const float2 b = *reinterpret_cast<const float2*>(bias + n * 8 + lane % 4 * 2),
+                   r = unpack_2<T>(words[i]);
+      words[i] = pack_2<T>(v[0] + b.x + r.x, v[1] + b.y + r.y);
     }
+    store_16x16(slab, row0, k % 4 * 2, words);
+  }
+  __syncwarp();
+  constexpr int kChunks = Shape::c / 8;
+#pragma unroll
+  for (int i = lane; i < 16 * kChunks; i += 32) {
+    const int row = row0 + i / kChunks, chunk = i % kChunks;
+    if (first_row + row < p.m)
+      *reinterpret_cast<uint4*>(static_cast<T*>(p.y) +
+                                static_cast<int64_t>(first_row + row) * Shape::c + chunk * 8) =
+          *reinterpret_cast<const uint4*>(x + chunk / 8 * Shape::block_m * kSlabBytes +
+                                          swizzled(row, chunk % 8));
   }
 }
 
@@ -68,7 +69,7 @@ __device__ __forceinline__ void mlp_chunk(float (&sums)[Shape::c / 2],
 #pragma unroll
   for (int k = 0; k < 4; ++k)
     wgmma_64x16<T, Shape::c>(sums, a[k], wgmma_operand(weights + Shape::fc1_bytes) + k * 2,
-                             accumulate + k);
+                             k > 0 ? 1 : accumulate);
   wgmma_commit();
 }
 
@@ -101,7 +102,9 @@ __global__ void __launch_bounds__(Shape::threads, kBlocks)
   RowOperands<Shape, kTiles> x;
   for (int i = 0, turn = 0; i < mine; ++i) {
     const int first_row = (blockIdx.x + i * gridDim.x) * Shape::block_m;
-    Sums sums{};
+    char* const current = rows + i % 2 * Shape::x_bytes;
+    Sums sums;
+    if constexpr (!kUseWgmma) sums = {};
     for (int c = 0; c < chunks; ++c, ++turn) {
       if (!kResident || c == 0) {
         if (kResident || turn == 0) {
@@ -124,12 +127,8 @@ __global__ void __launch_bounds__(Shape::threads, kBlocks)
         cp_async_commit();
       }
       if (c == 0) {
-        char* const current = rows + i % 2 * Shape::x_bytes;
-        if (p.layer_norm) {
-          normalize_rows<T, Shape>(current, Shape::c, p.eps);
-          __syncthreads();
-        }
         x.load(current, warp * kTiles * 16);
+        if (p.layer_norm) x.template normalize<T>(p.eps);
       }
       const char* chunk = weights + (kResident ? c : turn % places) * Shape::chunk_bytes;
       if constexpr (kUseWgmma) {
@@ -144,7 +143,7 @@ __global__ void __launch_bounds__(Shape::threads, kBlocks)
     if constexpr (kUseWgmma) wgmma_wait<0>();
 #pragma unroll
     for (int t = 0; t < kTiles; ++t)
-      finish_rows<T, Shape>(p, sums.v[t], first_row + (warp * kTiles + t) * 16, bias2);
+      finish_rows<T, Shape>(p, sums.v[t], current, (warp * kTiles + t) * 16, first_row, bias2);
   }
   cp_async_wait<0>();
 }

@@ -58,13 +58,47 @@ template <class Shape, int kTiles>
 struct RowOperands {
   uint32_t a[kTiles][Shape::c / 16][4];
   __device__ __forceinline__ void load(const char* x, int first_row) {
-    const int lane = threadIdx.x % 32;
 #pragma unroll
     for (int t = 0; t < kTiles; ++t)
 #pragma unroll
       for (int k = 0; k < Shape::c / 16; ++k)
-        ldmatrix_x4(a[t][k], x + k / 4 * Shape::block_m * kSlabBytes +
-                                 swizzled(first_row + t * 16 + lane % 16, k % 4 * 2 + lane / 16));
+        load_16x16(a[t][k], x + k / 4 * Shape::block_m * kSlabBytes, first_row + t * 16, k % 4 * 2);
+  }
+  /// Normalises every row, which four lanes share.
+  template <typename T>
+  __device__ __forceinline__ void normalize(float eps) {
+#pragma unroll
+    for (int t = 0; t < kTiles; ++t)
+#pragma unroll
+      for (int half = 0; half < 2; ++half) {
+        float sum = 0, squares = 0;
+        for_pairs<T>(t, half, [&](float2 v) {
+          sum += v.x + v.y;
+          return v;
+        });
+        const float mean = sum_lanes<4>(sum) / Shape::c;
+        for_pairs<T>(t, half, [&](float2 v) {
+          squares = fmaf(v.x - mean, v.x - mean, fmaf(v.y - mean, v.y - mean, squares));
+          return v;
+        });
+        const float scale = rsqrtf(sum_lanes<4>(squares) / Shape::c + eps);
+        for_pairs<T>(t, half, [&](float2 v) {
+          return float2{(v.x - mean) * scale, (v.y - mean) * scale};
+        });
+      }
+  }
+
+ private:
+  /// Replaces every pair of this thread in one row.
+  template <typename T, typename Map>
+  __device__ __forceinline__ void for_pairs(int t, int half, const Map& map) {
+#pragma unroll
+    for (int k = 0; k < Shape::c / 16; ++k)
+#pragma unroll
+      for (int i = half; i < 4; i += 2) {
+        const float2 v = map(unpack_2<T>(a[t][k][i]));
+        a[t][k][i] = pack_2<T>(v.x, v.y);
+      }
   }
 };
 

@@ -22,6 +22,25 @@ __device__ __forceinline__ int swizzled(int row, int chunk) {
   return row * kSlabBytes + ((chunk ^ (row & 7)) << 4);
 }
 
+/// 16 rows of two chunks as left operands of mma_16816 hold them.
+__device__ __forceinline__ void load_16x16(uint32_t (&words)[4], const char* slab, int row0,
+                                           int chunk) {
+  const int lane = threadIdx.x % 32;
+  ldmatrix_x4(words, slab + swizzled(row0 + lane % 16, chunk + lane / 16));
+}
+__device__ __forceinline__ void store_16x16(char* slab, int row0, int chunk,
+                                            const uint32_t (&words)[4]) {
+  const int lane = threadIdx.x % 32;
+#if __CUDA_ARCH__ >= 900
+  stmatrix_x4(slab + swizzled(row0 + lane % 16, chunk + lane / 16), words);
+#else
+#pragma unroll
+  for (int i = 0; i < 4; ++i)
+    *reinterpret_cast<uint32_t*>(slab + swizzled(row0 + lane / 4 + i % 2 * 8, chunk + i / 2) +
+                                 lane % 4 * 4) = words[i];
+#endif
+}
+
 /// A thread's share of the slabs of kRows rows: chunk threadIdx % 8 of every (kThreads / 8)-th row.
 template <typename T, int kRows, int kThreads>
 struct SlabLoader {

@@ -4,12 +4,21 @@
 
 namespace vitro::cuda {
 
-/// For rows first_row .. + kRows - 1 of a [m, k] matrix, from the sums of `parts` parts of each row
-/// (LinearArgs::row_sums): what makes (x - mean) / deviation of x as x * norm.x + norm.y; {1, 0}
-/// where sums is null. Made by kThreads threads, this one being `thread`.
+/// What makes (x - mean) / deviation of x as x * norm.x + norm.y, from the sum and the sum of
+/// squares of k elements.
 ///
 /// Plain sums of squares: a mean of 30 deviations costs three of float32's seven digits, and 16
 /// bits hold three.
+__device__ __forceinline__ float2 norm_of(float2 sums, int k, float eps) {
+  const float scale_k = 1.0f / static_cast<float>(k), mean = sums.x * scale_k;
+  const float variance = fmaxf(fmaf(-mean, mean, sums.y * scale_k), 0.0f);
+  const float scale = rsqrtf(variance + eps);
+  return {scale, -mean * scale};
+}
+
+/// norm_of() of rows first_row .. + kRows - 1 of a [m, k] matrix, from the sums of `parts` parts of
+/// each row (LinearArgs::row_sums); {1, 0} where sums is null. Made by kThreads threads, this one
+/// being `thread`.
 template <int kRows, int kThreads>
 __device__ __forceinline__ void load_norms(const float2* sums, int parts, int first_row, int m,
                                            int k, float eps, int thread, float2* norms) {
@@ -28,10 +37,7 @@ __device__ __forceinline__ void load_norms(const float2* sums, int parts, int fi
       all.x += one.x, all.y += one.y;
     }
   all.x = sum_lanes<kLanes>(all.x), all.y = sum_lanes<kLanes>(all.y);
-  const float scale_k = 1.0f / static_cast<float>(k), mean = all.x * scale_k;
-  const float variance = fmaxf(fmaf(-mean, mean, all.y * scale_k), 0.0f);
-  const float scale = rsqrtf(variance + eps);
-  if (thread % kLanes == 0) norms[local] = float2{scale, -mean * scale};
+  if (thread % kLanes == 0) norms[local] = norm_of(all, k, eps);
 }
 
 }  // namespace vitro::cuda
