@@ -59,8 +59,33 @@ __device__ __forceinline__ void store_rows(T* staging, const AttentionState<D>& 
   }
 }
 
-/// grid (row blocks, heads, images), 16 queries a warp. `block_keys` keys and values, a multiple of
-/// the chunk, are in shared memory at a time: all of them where they fit.
+/// Keys that a thread has scores of at a time: kChunk of them, but the last few by themselves.
+constexpr int kLastKeys = 16;
+
+template <int kChunk>
+constexpr int padded_keys(int keys) {
+  const int last = keys % kChunk;
+  return keys - last + (last == 0 ? 0 : last <= kLastKeys ? kLastKeys : kChunk);
+}
+
+/// Adds what N keys, the first `valid` of which there are, give to 16 queries of a warp. The first
+/// ones of a block wait for its values after their scores.
+template <typename T, int D, int N>
+__device__ __forceinline__ void attend(AttentionState<D>& state, const QueryFragments<D>& q,
+                                       const T* keys, const T* values, int valid, float scale,
+                                       bool first) {
+  float scores[N / 8][4];
+  score_chunk<T, D, N>(scores, q, keys, valid);
+  softmax_chunk<D, N>(scores, scale, state);
+  if (first) {
+    cp_async_wait<0>();
+    __syncthreads();
+  }
+  add_values<T, D, N>(scores, values, state);
+}
+
+/// grid (row blocks, heads, images), 16 queries a warp. `block_keys` keys and values, a number of
+/// padded_keys(), are in shared memory at a time: all of them where they fit.
 template <typename T, int D, int kChunk, int kWarps, int kCtasPerSm>
 __global__ void __launch_bounds__(kWarps * 32, kCtasPerSm)
     attention_rows_kernel(AttentionArgs args, int block_keys) {
@@ -89,15 +114,16 @@ __global__ void __launch_bounds__(kWarps * 32, kCtasPerSm)
       load_queries<D>(q, head.q + row0 * head.stride, head.stride, args.t - row0, args.head_dim);
     cp_async_wait<1>();
     __syncthreads();
-    for (int chunk = 0; chunk < valid_keys; chunk += kChunk) {
-      float scores[kChunk / 8][4];
-      score_chunk<T, D, kChunk>(scores, q, keys + chunk * kRowStride<D>, valid_keys - chunk);
-      softmax_chunk<D, kChunk>(scores, args.scale * kLog2E, state);
-      if (chunk == 0) {
-        cp_async_wait<0>();
-        __syncthreads();
+    for (int chunk = 0; chunk < valid_keys;) {
+      const T *k = keys + chunk * kRowStride<D>, *v = values + chunk * kRowStride<D>;
+      const int left = valid_keys - chunk;
+      if (left > kLastKeys) {
+        attend<T, D, kChunk>(state, q, k, v, left, args.scale * kLog2E, chunk == 0);
+        chunk += kChunk;
+      } else {
+        attend<T, D, kLastKeys>(state, q, k, v, left, args.scale * kLog2E, chunk == 0);
+        chunk += kLastKeys;
       }
-      add_values<T, D, kChunk>(scores, values + chunk * kRowStride<D>, state);
     }
   }
   finish_sums(state);
@@ -197,7 +223,7 @@ template <typename T, int D, int kChunk, int kWarps, int kCtasPerSm>
 void launch_rows(const AttentionArgs& args, const Launch& launch) {
   constexpr int kKeyBytes = 2 * kRowStride<D> * static_cast<int>(sizeof(T));
   constexpr int kFewKeys = (kWarps * 16 + kChunk - 1) / kChunk * kChunk;  // what the results need
-  int block_keys = std::max((args.t + kChunk - 1) / kChunk * kChunk, kFewKeys);
+  int block_keys = std::max(padded_keys<kChunk>(args.t), kFewKeys);
   if (block_keys * kKeyBytes > kMaxSharedBytes) block_keys = kFewKeys;
   launch_kernel("attention", attention_rows_kernel<T, D, kChunk, kWarps, kCtasPerSm>,
                 dim3((args.t + kWarps * 16 - 1) / (kWarps * 16), args.heads, args.n),
@@ -216,7 +242,7 @@ template <typename T, int D>
 void launch_matrix(const AttentionArgs& args, AttentionVariant variant, const Launch& launch) {
   if (variant == AttentionVariant::SplitKeys) return launch_split_keys<T, D>(args, launch);
   if constexpr (D <= 64)
-    if (args.t > 64) return launch_rows<T, D, 48, 7, 2>(args, launch);
+    if (args.t > 64) return launch_rows<T, D, 64, 7, 2>(args, launch);
   launch_rows<T, D, 64, 4, D <= 64 ? 4 : 1>(args, launch);
 }
 

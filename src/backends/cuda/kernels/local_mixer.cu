@@ -14,17 +14,12 @@ struct TilePlace {
   int y, x;
 };
 
-template <typename T>
-struct HiddenRow {
-  T* row;  // null: not a pixel of the region
-  bool inside;
-};
-
 /// A CTA takes tiles of all images in turn; their weights stay in its shared memory.
 template <typename Tile, typename T>
 __global__ void __launch_bounds__(Tile::kThreads, Tile::kCtasPerSm)
     local_mixer_kernel(LocalMixerArgs args) {
   constexpr int C = Tile::C, kStride = Tile::kStride;
+  const int lane = threadIdx.x % 32;
   extern __shared__ __align__(16) unsigned char shared_bytes[];
   T* first = reinterpret_cast<T*>(shared_bytes);
   T* z = first + Tile::kFirst;
@@ -69,33 +64,37 @@ __global__ void __launch_bounds__(Tile::kThreads, Tile::kCtasPerSm)
     make_z<Tile>(z, first, pos_weight, pos_bias);
     __syncthreads();
     product<Tile, T, Tile::kZRows, Tile::kM1, Tile::kN1>(
-        z, conv1, conv1_bias,
-        [&](int row) {
-          // The padding of the 5x5 convolution is zero, not what conv1 makes of nothing.
-          const int map_y = y0 - 2 + row / Tile::kZW, map_x = x0 - 2 + row % Tile::kZW;
-          return HiddenRow<T>{row < Tile::kZPixels ? first + row * kStride : nullptr,
-                              map_y >= 0 && map_y < args.h && map_x >= 0 && map_x < args.w};
-        },
-        [&](HiddenRow<T> place, int column, float2 sum) {
-          if (place.row != nullptr)
-            *reinterpret_cast<uint32_t*>(place.row + column) =
-                place.inside ? pack_2<T>(sum.x, sum.y) : 0;
+        z, conv1, conv1_bias, [&](int row, int column, const float2(&sums)[4]) {
+          uint32_t words[4];
+#pragma unroll
+          for (int i = 0; i < 4; ++i) {
+            // The padding of the 5x5 convolution is zero, not what conv1 makes of nothing.
+            const int pixel = row + lane / 4 + i % 2 * 8;
+            const int map_y = y0 - 2 + pixel / Tile::kZW, map_x = x0 - 2 + pixel % Tile::kZW;
+            const bool inside = map_y >= 0 && map_y < args.h && map_x >= 0 && map_x < args.w;
+            words[i] = inside ? pack_2<T>(sums[i].x, sums[i].y) : 0;
+          }
+          store_16x16<T>([&](int i) { return first + (row + i) * kStride; }, column, words);
         });
     __syncthreads();
     mix<Tile>(first, spatial_weight);
     __syncthreads();
     product<Tile, T, Tile::kOutRows, Tile::kM2, Tile::kN2>(
-        first, conv2, conv2_bias,
-        [&](int row) {
-          return row < Tile::kOutPixels
-                     ? z + ((row / Tile::kOutW + 2) * Tile::kZW + row % Tile::kOutW + 2) * kStride
-                     : nullptr;
-        },
-        [&](T* z_row, int column, float2 sum) {
-          if (z_row == nullptr) return;
-          auto* place = reinterpret_cast<uint32_t*>(z_row + column);
-          const float2 residual = unpack_2<T>(*place);
-          *place = pack_2<T>(residual.x + sum.x, residual.y + sum.y);
+        first, conv2, conv2_bias, [&](int row, int column, const float2(&sums)[4]) {
+          const auto row_at = [&](int i) {
+            const int pixel = row + i;
+            const int place = (pixel / Tile::kOutW + 2) * Tile::kZW + pixel % Tile::kOutW + 2;
+            // Rows without a pixel go where nobody looks.
+            return z + (pixel < Tile::kOutPixels ? place : Tile::kZRows) * kStride;
+          };
+          uint32_t words[4];
+          load_16x16<T>(words, row_at, column);
+#pragma unroll
+          for (int i = 0; i < 4; ++i) {
+            const float2 residual = unpack_2<T>(words[i]);
+            words[i] = pack_2<T>(residual.x + sums[i].x, residual.y + sums[i].y);
+          }
+          store_16x16<T>(row_at, column, words);
         });
     __syncthreads();
     if (tile + gridDim.x < tiles) {

@@ -29,8 +29,9 @@ struct MixerTile {
   static constexpr int kStride =
       C + 8;  // odd in units of 16 bytes: rows of an ldmatrix in different banks
   // In elements of 16 bits. x, then conv1's result, then the 5x5 convolution's lie in one place.
-  static constexpr int kFirst = std::max({kXH * kXW * C, kZPixels* kStride, kOutRows* kStride});
-  static constexpr int kZ = kZRows * kStride, kMatrix = C * kStride;
+  static constexpr int kFirst = std::max({kXH * kXW * C, kZRows* kStride, kOutRows* kStride});
+  // z has one row more than it needs, for rows of a product without a pixel.
+  static constexpr int kZ = (kZRows + 1) * kStride, kMatrix = C * kStride;
   static constexpr int kFloats = (9 + 25 + 3) * C;
   static constexpr int kSharedBytes = 2 * (kFirst + kZ + 2 * kMatrix) + 4 * kFloats;
   static constexpr int kCtasPerSm = std::min(kSharedBytes <= 113 * 1024 ? 2 : 1, 1024 / kThreads);
@@ -180,11 +181,31 @@ __device__ __forceinline__ void mix(T* map, const float* weight) {
                Tile::kStride);
 }
 
-/// a weight^T + bias for kRows rows of a, piece by piece: finish_row(row) says where the row goes,
-/// and finish(place, column, two sums) takes each pair of columns.
-template <typename Tile, typename T, int kRows, int M, int N, typename FinishRow, typename Finish>
+/// 16 rows of a map by 16 columns, as a product leaves them; row_at(i) is where row i begins.
+template <typename T, typename RowAt>
+__device__ __forceinline__ void load_16x16(uint32_t (&words)[4], const RowAt& row_at, int column) {
+  const int lane = threadIdx.x % 32;
+  ldmatrix_x4(words, row_at(lane % 16) + column + lane / 16 * 8);
+}
+template <typename T, typename RowAt>
+__device__ __forceinline__ void store_16x16(const RowAt& row_at, int column,
+                                            const uint32_t (&words)[4]) {
+  const int lane = threadIdx.x % 32;
+#if __CUDA_ARCH__ >= 900
+  stmatrix_x4(row_at(lane % 16) + column + lane / 16 * 8, words);
+#else
+#pragma unroll
+  for (int i = 0; i < 4; ++i)
+    *reinterpret_cast<uint32_t*>(row_at(lane / 4 + i % 2 * 8) + column + i / 2 * 8 + lane % 4 * 2) =
+        words[i];
+#endif
+}
+
+/// a weight^T + bias for kRows rows of a, piece by piece: finish(row, column, sums) takes 16 x 16
+/// of them, 4 pairs in each thread.
+template <typename Tile, typename T, int kRows, int M, int N, typename Finish>
 __device__ __forceinline__ void product(const T* a, const T* weight, const float* bias,
-                                        FinishRow&& finish_row, Finish&& finish) {
+                                        const Finish& finish) {
   constexpr int kStride = Tile::kStride, kColumns = Tile::C / (8 * N);
   const int lane = threadIdx.x % 32;
   for (int piece = threadIdx.x / 32; piece < kRows / (16 * M) * kColumns; piece += Tile::kWarps) {
@@ -218,12 +239,12 @@ __device__ __forceinline__ void product(const T* a, const T* weight, const float
 #pragma unroll
     for (int i = 0; i < M; ++i)
 #pragma unroll
-      for (int half = 0; half < 2; ++half) {
-        const auto place = finish_row(row0 + i * 16 + half * 8 + lane / 4);
+      for (int j = 0; j < N; j += 2) {
+        float2 sums[4];
 #pragma unroll
-        for (int j = 0; j < N; ++j)
-          finish(place, column0 + j * 8 + lane % 4 * 2,
-                 float2{acc[i][j][2 * half], acc[i][j][2 * half + 1]});
+        for (int w = 0; w < 4; ++w)
+          sums[w] = float2{acc[i][j + w / 2][w % 2 * 2], acc[i][j + w / 2][w % 2 * 2 + 1]};
+        finish(row0 + i * 16, column0 + j * 8, sums);
       }
   }
 }
