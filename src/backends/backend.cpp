@@ -1,5 +1,7 @@
 #include "backends/backend.h"
 
+#include <algorithm>
+
 #include "core/aligned_memory.h"
 #include "core/check.h"
 
@@ -13,6 +15,17 @@ Precision Backend::precision(Precision asked) const {
   if (asked == Precision::Default || asked == Precision::Float32) return Precision::Float32;
   fail_hint(ErrorCode::Unsupported, "--backend cuda has fp32, tf32, fp16 and bf16",
             "backend '{}' computes in fp32, not in {}", name(), to_string(asked));
+}
+
+std::vector<TunableOp> Executable::tunables() const {
+  std::vector<TunableOp> ops;
+  for (const Dispatch& one : dispatch()) {
+    const bool known =
+        std::any_of(ops.begin(), ops.end(), [&](const TunableOp& op) { return op.key == one.key; });
+    if (one.chosen && one.candidates.size() > 1 && !known)
+      ops.push_back({one.key, {one.candidates.begin(), one.candidates.end()}});
+  }
+  return ops;
 }
 
 void Context::enqueue(std::span<const TensorView>, std::span<const TensorView>, void*) {

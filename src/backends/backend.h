@@ -1,9 +1,9 @@
 #pragma once
 
 #include "backends/device_timer.h"
+#include "backends/kernel.h"
 #include "backends/lane.h"
 #include "backends/peaks.h"
-#include "backends/tactics.h"
 
 namespace vitro {
 
@@ -128,6 +128,9 @@ class Executable {
   virtual std::span<const ArenaBuffer> arena_buffers() const = 0;
   /// How each op was mapped, in execution order.
   virtual std::span<const Dispatch> dispatch() const = 0;
+  /// What tuning may choose in the program, each key once: implementations of ops, and what their
+  /// kernels name.
+  virtual std::vector<TunableOp> tunables() const;
 };
 
 /// A way to run graphs. Stateless: what it compiles owns all it needs.
@@ -153,6 +156,8 @@ class Backend {
   /// Measures what its instruction set can do on so many threads, in half a second and in buffers
   /// of at most `max_buffer_bytes`.
   virtual Peaks peaks(int threads, size_t max_buffer_bytes) const = 0;
+  /// Whether the number of threads of a lane matters to its programs.
+  virtual bool uses_threads() const { return true; }
   /// What measured choices hold for: processor and instruction set in force. Empty: nothing to
   /// choose.
   virtual std::string machine() const { return {}; }

@@ -29,9 +29,9 @@ bool is_empty(const ChosenKernels& chosen, const Node& node) {
 /// An op that nothing runs is added to `refusals`, after which no more kernels are made.
 Choice choose(ChosenKernels& chosen, const Node& node, const CompileRequest& request,
               ImplTable table, std::vector<std::string>& refusals) {
-  const OpContext context{chosen.graph,      node,          chosen.types,
-                          request.threads,   request.cache, chosen.contents,
-                          request.precision, request.device};
+  const OpContext context{chosen.graph,      node,           chosen.types,
+                          request.threads,   request.cache,  chosen.contents,
+                          request.precision, request.device, request.tactics};
   const ImplList impls = table(node.kind);
   Dispatch dispatch = ask(context, impls, request.tactics);
   Choice choice{dispatch.chosen, nullptr, {}};

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "backends/plan_cache.h"
+#include "backends/tactics.h"
 #include "ir/graph.h"
 #include "vitro/precision.h"
 
@@ -65,6 +66,8 @@ class Kernel {
   /// The phases that run() marks on its team, by number; empty when it is all one. The last one
   /// writes the result.
   virtual std::vector<Section> sections() const { return {}; }
+  /// What it chose for its parts by OpContext::tactics, for tuning to choose otherwise.
+  virtual std::vector<TunableOp> tunables() const { return {}; }
   virtual void run(const KernelArgs& args) const = 0;
 };
 
@@ -78,7 +81,8 @@ struct OpContext {
   std::span<const Contents> contents = {};   ///< by value id, where they are known
   Precision precision = Precision::Float32;  ///< never Default
   int device = 0;
-  mutable std::vector<bool> taken{};  ///< operands that take() was called for
+  const TacticTable* tactics = nullptr;  ///< until the program is compiled; null: none
+  mutable std::vector<bool> taken{};     ///< operands that take() was called for
 
   const TensorType& input(size_t i) const { return types[static_cast<size_t>(node.inputs[i])]; }
   const TensorType& output(size_t i = 0) const {

@@ -39,10 +39,17 @@ class InterruptGuard {
 Tactics measured(const Plan& plan, const TuningOptions& options, bool quiet) {
   for (int threads : options.threads)
     for (int64_t batch : options.batches)
-      prepare_checked(Session(plan, {.threads = threads}), input_dims(plan, batch, std::nullopt));
+      prepare_checked(Session(plan, {.backend = options.backend,
+                                     .threads = threads,
+                                     .precision = options.precision,
+                                     .device = options.device}),
+                      input_dims(plan, batch, std::nullopt));
   Progress progress("tune", "runs", 1, quiet);
   const InterruptGuard guard;
   TuneOptions tune_options;
+  tune_options.backend = options.backend;
+  tune_options.device = options.device;
+  tune_options.precision = options.precision;
   tune_options.threads = options.threads;
   tune_options.batches = options.batches;
   tune_options.seconds = options.seconds;
@@ -60,6 +67,13 @@ void add_tuning_options(CLI::App& verb, TuningOptions& options) {
   auto* tune = verb.add_flag("--tune", options.tune,
                              "Measure here which implementation of each op is the fastest")
                    ->group(kExecutionGroup);
+  verb.add_option("--backend", options.backend, "What to tune for; default: auto")
+      ->option_text(backend_names_text())
+      ->check(backend_name())
+      ->needs(tune)
+      ->group(kExecutionGroup);
+  add_device_option(verb, options.device);
+  add_precision_flags(verb, options.precision);
   verb.add_option("--threads", options.threads,
                   "Numbers of threads to tune for; default: one for each core")
       ->option_text("N,...")

@@ -10,6 +10,9 @@ namespace vitro::cli {
 /// How `vitro build` chooses implementations.
 struct TuningOptions {
   bool tune = false;
+  std::string backend = "auto";
+  int device = 0;
+  Precision precision = Precision::Default;
   std::vector<int> threads{0};  ///< 0: one for each available core
   std::vector<int64_t> batches{1};
   double seconds = 20;

@@ -42,10 +42,6 @@ LanePool make_lanes(const Backend& backend, const Backend* fallback,
           fallback};
 }
 
-TacticSetting tactic_setting(const Backend& backend, int threads) {
-  return {backend.machine(), threads};
-}
-
 const TacticTable* find_tactics(const Tactics& tactics, const Backend& backend, int threads) {
   if (tactics.empty()) return nullptr;  // the name of the machine takes reading a file
   const auto found = tactics.find(tactic_setting(backend, threads));

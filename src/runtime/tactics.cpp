@@ -81,6 +81,10 @@ Tactics parse(const Json& json) {
 
 }  // namespace
 
+TacticSetting tactic_setting(const Backend& backend, int threads) {
+  return {backend.machine(), backend.uses_threads() ? threads : 1};
+}
+
 void merge_tactics(Tactics& tactics, const Tactics& newer) {
   for (const auto& [setting, table] : newer)
     for (const auto& [key, tactic] : table) tactics[setting][key] = tactic;

@@ -6,18 +6,20 @@
 #include <string>
 #include <string_view>
 
-#include "backends/tactics.h"
+#include "backends/backend.h"
 
 namespace vitro {
 
 /// What tactics hold for.
 struct TacticSetting {
   std::string machine;  ///< Backend::machine()
-  int threads = 1;
+  int threads = 1;      ///< 1 where they do not matter
   auto operator<=>(const TacticSetting&) const = default;
 };
 /// All that was measured, on whatever machines.
 using Tactics = std::map<TacticSetting, TacticTable>;
+
+TacticSetting tactic_setting(const Backend& backend, int threads);
 
 /// Adds `newer`, whose tactics replace those of the same op and setting.
 void merge_tactics(Tactics& tactics, const Tactics& newer);

@@ -1,48 +1,22 @@
 #include "runtime/tune.h"
 
 #include <algorithm>
-#include <chrono>
-#include <random>
 
 #include "backends/backend.h"
-#include "core/aligned_memory.h"
 #include "core/log.h"
 #include "core/thread_team.h"
 #include "runtime/explain.h"
 #include "runtime/interface.h"
 #include "runtime/internals.h"
 #include "runtime/plan_data.h"
+#include "runtime/tune_schedule.h"
 
 namespace vitro {
 namespace {
 
-using Clock = std::chrono::steady_clock;
+using Clock = TuneSchedule::Clock;
 
 constexpr size_t kNoOp = static_cast<size_t>(-1);
-
-double seconds_between(Clock::time_point from, Clock::time_point to) {
-  return std::chrono::duration<double>(to - from).count();
-}
-
-/// What all measurements of one call of tune() share.
-struct Schedule {
-  const TuneOptions& options;
-  size_t settings_left;  ///< the one being measured included
-  Clock::time_point start = Clock::now();
-  int64_t runs = 0;
-
-  double seconds_left() const {
-    return options.stop() ? 0 : options.seconds - seconds_between(start, Clock::now());
-  }
-  /// `planned`: of the current setting, what is still to be run.
-  void count_run(int64_t planned) {
-    ++runs;
-    const double elapsed = seconds_between(start, Clock::now());
-    const double fitting = static_cast<double>(runs) * options.seconds / elapsed;
-    const auto most = static_cast<double>(runs + planned * static_cast<int64_t>(settings_left));
-    options.progress(runs, std::max(runs, static_cast<int64_t>(std::min(fitting, most))));
-  }
-};
 
 /// The mean time of the steps of each op.
 class OpTimer final : public RunObserver {
@@ -54,7 +28,8 @@ class OpTimer final : public RunObserver {
   void after_step(size_t step, std::span<const std::byte* const>) override {
     const size_t op = op_of_step_[step];
     if (op == kNoOp) return;
-    microseconds[op] += 1e6 * seconds_between(begin_, Clock::now()) / steps_of_op_[op];
+    microseconds[op] +=
+        1e6 * TuneSchedule::seconds_between(begin_, Clock::now()) / steps_of_op_[op];
   }
 
   std::vector<double> microseconds;
@@ -69,18 +44,15 @@ class OpTimer final : public RunObserver {
 class ProgramBench final : public TuningBench {
  public:
   ProgramBench(const Plan& plan, const Backend& backend, const Dims& dims, int threads,
-               Schedule& schedule)
+               TuneSchedule& schedule)
       : plan_(plan),
         backend_(backend),
         input_type_{DType::Float32, dims},
-        input_(dims),
+        input_(tuning_input(dims)),
         lane_(backend.make_lane({threads})),
         threads_(threads),
         schedule_(schedule),
-        reserve_(schedule.seconds_left() * (1 - 1 / static_cast<double>(schedule.settings_left))) {
-    std::mt19937 random(1);
-    std::uniform_real_distribution<float> pixel(-2, 2);
-    for (float& value : input_.as<float>()) value = pixel(random);
+        reserve_(schedule.reserve()) {
     find_ops(*compile({}));
   }
 
@@ -140,7 +112,7 @@ class ProgramBench final : public TuningBench {
   Tensor input_, output_;
   std::unique_ptr<Lane> lane_;
   int threads_;
-  Schedule& schedule_;
+  TuneSchedule& schedule_;
   double reserve_;  // seconds of the schedule that belong to later benches
   std::vector<TunableOp> ops_;
   std::vector<size_t> op_of_step_;
@@ -150,23 +122,32 @@ class ProgramBench final : public TuningBench {
   int64_t planned_ = 0;
 };
 
+TacticTable tune_on_host(const Plan& plan, const Backend& backend, int64_t batch, int threads,
+                         TuneSchedule& schedule) {
+  ProgramBench bench(plan, backend, default_dims(Internals::data(plan).graph, batch), threads,
+                     schedule);
+  const TacticTable table = choose_tactics(bench.ops(), bench);
+  if (table.empty() && !bench.ops().empty() && !schedule.options.stop())
+    log_warning("tuning: no time to measure anything for batch {} with threads: {}", batch,
+                threads);
+  return table;
+}
+
 }  // namespace
 
 Tactics tune(const Plan& plan, const TuneOptions& options) {
   const Backend& backend = find_backend(options.backend);
+  const std::vector<int> threads = backend.uses_threads() ? options.threads : std::vector<int>{1};
   Tactics tactics;
-  Schedule schedule{options, options.threads.size() * options.batches.size()};
+  TuneSchedule schedule(options, threads.size() * options.batches.size());
   for (int64_t batch : options.batches) {
-    for (int threads : options.threads) {
-      const int team = threads == 0 ? available_cores() : threads;
-      ProgramBench bench(plan, backend, default_dims(Internals::data(plan).graph, batch), team,
-                         schedule);
-      const TacticTable table = choose_tactics(bench.ops(), bench);
-      if (table.empty() && !bench.ops().empty() && !options.stop())
-        log_warning("tuning: no time to measure anything for batch {} with threads: {}", batch,
-                    team);
-      merge_tactics(tactics, {{{backend.machine(), team}, table}});
-      --schedule.settings_left;
+    for (int count : threads) {
+      const int team = count == 0 ? available_cores() : count;
+      merge_tactics(tactics,
+                    {{tactic_setting(backend, team),
+                      backend.uses_threads() ? tune_on_host(plan, backend, batch, team, schedule)
+                                             : tune_on_device(plan, backend, batch, schedule)}});
+      schedule.next_setting();
     }
   }
   return tactics;

@@ -10,12 +10,6 @@
 
 namespace vitro {
 
-/// An op, or several that are alike, and the implementations to choose from.
-struct TunableOp {
-  std::string key;                      ///< op_key()
-  std::vector<std::string> candidates;  ///< the usual one first
-};
-
 /// What tuning measures on: a program whose ops can run on any of their candidates.
 class TuningBench {
  public:
@@ -35,11 +29,32 @@ class TuningBench {
 /// usual choice. When time runs out before that is known, the usual choice stays.
 TacticTable choose_tactics(std::span<const TunableOp> ops, TuningBench& bench);
 
+/// What tuning on a device measures on: two programs, each for its own tactics.
+class ReplayBench {
+ public:
+  virtual ~ReplayBench() = default;
+  /// Makes program 0 or 1 ready; returns what may be chosen in it.
+  virtual std::vector<TunableOp> prepare(size_t program, const TacticTable& tactics) = 0;
+  /// Microseconds of one computation of a program that is ready.
+  virtual double run(size_t program) = 0;
+  /// Program 1 becomes program 0.
+  virtual void keep() = 0;
+  virtual double seconds_left() = 0;
+};
+
+/// One choice after the other: whatever makes the whole program faster by kReplayMargin in most
+/// rounds, side by side with the best one so far, is kept. Kernels of a device overlap, so that
+/// what one takes by itself says little. The timings are those of the whole program.
+TacticTable choose_in_turn(ReplayBench& bench);
+inline constexpr double kReplayMargin = 0.002;
+
 /// What a candidate must gain over the usual choice, as a part of its time.
 inline constexpr double kTuningMargin = 0.03;
 
 struct TuneOptions {
   std::string backend = "auto";
+  int device = 0;
+  Precision precision = Precision::Default;
   std::vector<int> threads{0};                        ///< 0: one for each available core
   std::vector<int64_t> batches{1};                    ///< of the plan's default size
   double seconds = 20;                                ///< for all of them together

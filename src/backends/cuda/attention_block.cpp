@@ -1,5 +1,10 @@
 #include "backends/cuda/kernels/attention.h"
 
+#include <fmt/core.h>
+
+#include <algorithm>
+
+#include "backends/cuda/choice.h"
 #include "backends/cuda/impls.h"
 #include "backends/cuda/product.h"
 #include "backends/cuda/row_sums.h"
@@ -35,7 +40,7 @@ class AttentionBlockLaunches final : public Kernel, public LeavesRowSums, public
   enum Phase { kQkv, kCore, kProj };
   explicit AttentionBlockLaunches(const OpContext& op)
       : core_(core_args(op)),
-        variant_(attention_variant(core_)),
+        variant_(choose(key(), ranked(), op.tactics)),
         qkv_(op, product_args(op, 1, 2, num_rows(op.input(0)),
                               {true, op.node.as<AttentionBlockAttrs>().eps, false})),
         proj_(op, product_args(op, 3, 4, num_rows(op.input(0)))) {}
@@ -46,6 +51,9 @@ class AttentionBlockLaunches final : public Kernel, public LeavesRowSums, public
   size_t tail_bytes() const override { return proj_.result_sums_bytes(); }
   size_t scratch_bytes() const override {
     return aligned_bytes(qkv_.result_bytes()) + proj_.result_bytes();
+  }
+  std::vector<TunableOp> tunables() const override {
+    return {qkv_.tunable(), variant_.op, proj_.tunable()};
   }
   std::vector<Section> sections() const override {
     const double core = 4.0 * core_.n * core_.heads * core_.t * core_.t * core_.head_dim;
@@ -63,15 +71,34 @@ class AttentionBlockLaunches final : public Kernel, public LeavesRowSums, public
     AttentionArgs core = core_;
     core.qkv = args.scratch;
     core.context = context;
-    attention(core, variant_, launch);
+    attention(core, variant_.value, launch);
     lane_of(args).begin_section(kProj);
     proj_.run(context, args.inputs[0], args.outputs[0], launch, nullptr,
               leaves_row_sums_ ? row_sums_behind(args.outputs[0], proj_.result_bytes()) : nullptr);
   }
 
  private:
+  std::string key() const {
+    return fmt::format("cuda:attention({} {}x{}x{}x{})", name_of(core_.element, false), core_.n,
+                       core_.t, core_.heads, core_.head_dim);
+  }
+  std::vector<std::pair<std::string, AttentionVariant>> ranked() const {
+    const AttentionVariant usual = attention_variant(core_);
+    std::vector<std::pair<std::string, AttentionVariant>> variants{
+        {"rows", AttentionVariant::Rows},
+        {"split_keys", AttentionVariant::SplitKeys},
+        {"scalar", AttentionVariant::Scalar}};
+    std::stable_partition(variants.begin(), variants.end(),
+                          [&](const auto& variant) { return variant.second == usual; });
+    std::erase_if(variants, [&](const auto& variant) {
+      const bool slow = variant.second == AttentionVariant::Scalar && variant.second != usual;
+      return slow || !attention_refusal(core_, variant.second).empty();
+    });
+    return variants;
+  }
+
   AttentionArgs core_;
-  AttentionVariant variant_;
+  Choice<AttentionVariant> variant_;
   Product qkv_, proj_;
   bool leaves_row_sums_ = false;
 };

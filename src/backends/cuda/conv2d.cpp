@@ -20,7 +20,8 @@ std::optional<Refusal> can_run(const OpContext& op) {
 }  // namespace
 
 Conv2dKernel::Conv2dKernel(const OpContext& op)
-    : cache_(op.cache),
+    : tactics_(op.tactics),
+      cache_(op.cache),
       weight_(op.take(1)),
       weights_(DeviceWeights::of(op.cache, op.device, op.precision)),
       device_(device_of(op)) {
@@ -41,7 +42,13 @@ Conv2dKernel::Conv2dKernel(const OpContext& op)
 }
 
 void Conv2dKernel::choose_tile() {
-  tile_ = choose_conv2d_tile(args_, device_.num_sms, device_.capability);
+  const Conv2dArgs& a = args_;
+  const std::string key =
+      fmt::format("cuda:conv2d({} {}x{}x{}x{}, {}x{}x{} / {}x{}{}{})", name_of(a.element, a.tf32),
+                  a.n, a.h, a.w, a.c, a.kh, a.kw, a.o, a.stride_y, a.stride_x,
+                  a.image ? " of images" : "", a.gamma != nullptr ? " layer_norm" : "");
+  choice_ =
+      cuda::choose_tile(key, rank_conv2d_tiles(a, device_.num_sms, device_.capability), tactics_);
 }
 
 void Conv2dKernel::read_images() {
@@ -61,7 +68,7 @@ void Conv2dKernel::run(const KernelArgs& args) const {
   Conv2dArgs conv_args = args_;
   conv_args.x = args.inputs[0];
   conv_args.y = args.outputs[0];
-  conv2d(conv_args, tile_, launch_of(args));
+  conv2d(conv_args, choice_.value, launch_of(args));
 }
 
 const Impl kConv2dWindows{"cuda:conv2d_windows", can_run, make_kernel<Conv2dKernel>};

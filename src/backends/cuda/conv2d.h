@@ -2,6 +2,7 @@
 
 #include "backends/cuda/kernels/conv2d.h"
 
+#include "backends/cuda/choice.h"
 #include "backends/cuda/layer_norm.h"
 
 namespace vitro::cuda {
@@ -10,6 +11,7 @@ namespace vitro::cuda {
 class Conv2dKernel final : public Kernel {
  public:
   explicit Conv2dKernel(const OpContext& op);
+  std::vector<TunableOp> tunables() const override { return {choice_.op}; }
   void run(const KernelArgs& args) const override;
 
   /// From here on the input is a batch of float32 images [n, c, h, w], as a caller gives them.
@@ -21,7 +23,8 @@ class Conv2dKernel final : public Kernel {
   void choose_tile();
 
   Conv2dArgs args_;
-  int tile_ = -1;
+  Choice<int> choice_;
+  const TacticTable* tactics_;  // while the program is being compiled
   PlanCache& cache_;
   Constant weight_;
   std::shared_ptr<DeviceWeights> weights_;

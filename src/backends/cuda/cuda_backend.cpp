@@ -60,6 +60,7 @@ class CudaBackend final : public Backend {
   }
   std::optional<Refusal> available() const override { return device_refusal(); }
   std::string instruction_set() const override { return architecture(device_info(0)); }
+  bool uses_threads() const override { return false; }
   std::string machine() const override { return device_info(0).name + ", " + instruction_set(); }
   Precision precision(Precision asked) const override {
     return asked == Precision::Default ? Precision::Float16 : asked;

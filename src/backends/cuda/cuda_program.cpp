@@ -233,6 +233,15 @@ class CudaExecutable final : public Executable {
   const MemoryUse& memory() const override { return program_.steps->memory; }
   int threads() const override { return program_.steps->threads; }
   std::span<const Dispatch> dispatch() const override { return program_.steps->dispatches; }
+  std::vector<TunableOp> tunables() const override {
+    std::vector<TunableOp> ops = Executable::tunables();
+    for (const Step& step : program_.steps->sequence)
+      for (TunableOp& op : step.kernel->tunables())
+        if (op.candidates.size() > 1 &&
+            std::none_of(ops.begin(), ops.end(), [&](const auto& o) { return o.key == op.key; }))
+          ops.push_back(std::move(op));
+    return ops;
+  }
   std::span<const StepInfo> steps() const override { return program_.steps->infos; }
   std::span<const ArenaBuffer> arena_buffers() const override { return program_.steps->buffers; }
   std::unique_ptr<Context> on(Lane& lane) const override {

@@ -6,19 +6,18 @@ namespace {
 
 LinearArgs args_of(const OpContext& op) { return product_args(op, 1, 2, num_rows(op.input(0))); }
 
-/// Accepts where the tile that is expected to be fastest is of this kind.
+/// Accepts where the tile that is chosen is of this kind.
 template <LinearKind kind>
 std::optional<Refusal> is_fastest(const OpContext& op) {
   if (auto refusal = needs_weights(op)) return refusal;
   const LinearArgs args = args_of(op);
-  const LinearTile& tile = linear_tiles()[static_cast<size_t>(
-      choose_linear_tile(args, device_of(op).num_sms, device_of(op).capability))];
+  const LinearTile tile = Product(op, args).tile();
   if (tile.kind == kind) return std::nullopt;
   const char* why = nullptr;
   for (size_t i = 0; i < linear_tiles().size(); ++i) {
     if (linear_tiles()[i].kind != kind) continue;
     why = linear_refusal(args, static_cast<int>(i), device_of(op).capability);
-    if (!why) return Refusal{std::string(tile.name) + " should be faster"};
+    if (!why) return Refusal{std::string(tile.name) + " is chosen"};
   }
   return Refusal{why};
 }
@@ -26,6 +25,7 @@ std::optional<Refusal> is_fastest(const OpContext& op) {
 class LinearKernel final : public Kernel {
  public:
   explicit LinearKernel(const OpContext& op) : product_(op, args_of(op)) {}
+  std::vector<TunableOp> tunables() const override { return {product_.tunable()}; }
   void run(const KernelArgs& args) const override {
     product_.run(args.inputs[0], nullptr, args.outputs[0], launch_of(args));
   }

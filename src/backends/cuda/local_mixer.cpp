@@ -1,5 +1,10 @@
 #include "backends/cuda/kernels/local_mixer.h"
 
+#include <fmt/core.h>
+
+#include <algorithm>
+
+#include "backends/cuda/choice.h"
 #include "backends/cuda/impls.h"
 #include "backends/cuda/operands.h"
 
@@ -37,17 +42,33 @@ std::optional<Refusal> can_fuse(const OpContext& op) {
 class LocalMixerFused final : public Kernel {
  public:
   explicit LocalMixerFused(const OpContext& op)
-      : args_(args_of(op)), tile_(local_mixer_tile(args_)) {}
+      : args_(args_of(op)), tile_(choose(key(), ranked(), op.tactics)) {}
+  std::vector<TunableOp> tunables() const override { return {tile_.op}; }
   void run(const KernelArgs& args) const override {
     LocalMixerArgs mixer_args = args_;
     mixer_args.x = args.inputs[0];
     mixer_args.y = args.outputs[0];
-    local_mixer(mixer_args, tile_, launch_of(args));
+    local_mixer(mixer_args, tile_.value, launch_of(args));
   }
 
  private:
+  std::string key() const {
+    return fmt::format("cuda:local_mixer({} {}x{}x{}x{})", name_of(args_.element, false), args_.n,
+                       args_.h, args_.w, args_.c);
+  }
+  std::vector<std::pair<std::string, LocalMixerTile>> ranked() const {
+    const LocalMixerTile usual = local_mixer_tile(args_);
+    std::vector<std::pair<std::string, LocalMixerTile>> tiles{{"small", LocalMixerTile::Small},
+                                                              {"medium", LocalMixerTile::Medium},
+                                                              {"large", LocalMixerTile::Large}};
+    std::stable_partition(tiles.begin(), tiles.end(),
+                          [&](const auto& tile) { return tile.second == usual; });
+    std::erase_if(tiles, [&](const auto& tile) { return !local_mixer_fits(args_, tile.second); });
+    return tiles;
+  }
+
   LocalMixerArgs args_;
-  LocalMixerTile tile_;
+  Choice<LocalMixerTile> tile_;
 };
 
 }  // namespace

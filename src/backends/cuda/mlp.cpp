@@ -77,6 +77,7 @@ class MlpProducts final : public Kernel, public LeavesRowSums, public ReadsRowSu
   std::vector<Section> sections() const override {
     return {{"fc1", fc1_.flops(), {0, 1, 2}, true}, {"fc2", fc2_.flops(), {3, 4}, true}};
   }
+  std::vector<TunableOp> tunables() const override { return {fc1_.tunable(), fc2_.tunable()}; }
   void run(const KernelArgs& args) const override {
     lane_of(args).begin_section(kFc1);
     fc1_.run(args.inputs[0], nullptr, args.scratch, launch_of(args),

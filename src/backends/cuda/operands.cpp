@@ -63,4 +63,16 @@ const float* take_floats(const OpContext& op, size_t i) {
   return op.has_input(i) ? weights_of(op)->floats(op.cache, op.take(i)) : nullptr;
 }
 
+std::string name_of(Element element, bool tf32) {
+  switch (element) {
+    case Element::Float16:
+      return to_string(Precision::Float16);
+    case Element::BFloat16:
+      return to_string(Precision::BFloat16);
+    case Element::Float32:
+      break;
+  }
+  return to_string(tf32 ? Precision::TensorFloat32 : Precision::Float32);
+}
+
 }  // namespace vitro::cuda

@@ -18,6 +18,8 @@ std::optional<Refusal> needs_floats(const OpContext& op);
 std::optional<Refusal> needs_weights(const OpContext& op);
 
 inline Element element_of(const OpContext& op) { return element_of(op.precision); }
+/// "fp16", "tf32".
+std::string name_of(Element element, bool tf32);
 inline bool is_tf32(const OpContext& op) { return op.precision == Precision::TensorFloat32; }
 inline const DeviceInfo& device_of(const OpContext& op) { return device_info(op.device); }
 

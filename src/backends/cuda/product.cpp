@@ -1,5 +1,7 @@
 #include "backends/cuda/product.h"
 
+#include <fmt/core.h>
+
 namespace vitro::cuda {
 
 LinearArgs product_args(const OpContext& op, size_t weight, size_t bias, int m,
@@ -21,12 +23,18 @@ LinearArgs product_args(const OpContext& op, size_t weight, size_t bias, int m,
   return args;
 }
 
-Product::Product(const OpContext& op, LinearArgs args) : args_(args), device_(device_of(op)) {
+Product::Product(const OpContext& op, LinearArgs args)
+    : args_(args), device_(device_of(op)), tactics_(op.tactics) {
   choose_tile();
 }
 
 void Product::choose_tile() {
-  tile_ = choose_linear_tile(args_, device_.num_sms, device_.capability);
+  const std::string key =
+      fmt::format("cuda:product({} {}x{}x{}{}{}{})", name_of(args_.element, args_.tf32), args_.m,
+                  args_.n, args_.k, args_.layer_norm ? " layer_norm" : "",
+                  args_.row_parts > 0 ? " by sums" : "", args_.gelu ? " gelu" : "");
+  choice_ = cuda::choose_tile(key, rank_linear_tiles(args_, device_.num_sms, device_.capability),
+                              tactics_);
 }
 
 void Product::read_row_sums(int parts) {

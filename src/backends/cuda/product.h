@@ -1,5 +1,6 @@
 #pragma once
 
+#include "backends/cuda/choice.h"
 #include "backends/cuda/kernels/linear.h"
 #include "backends/cuda/operands.h"
 
@@ -30,12 +31,14 @@ class Product {
     args.y = y;
     args.row_sums = row_sums;
     args.result_sums = result_sums;
-    linear(args, tile_, launch);
+    linear(args, choice_.value, launch);
   }
   /// From here on run() is given the sums of so many parts of each row of x.
   void read_row_sums(int parts);
+  const TunableOp& tunable() const { return choice_.op; }
+  const LinearTile& tile() const { return linear_tiles()[static_cast<size_t>(choice_.value)]; }
   /// Parts of each row of y that it can leave sums of; 0: none.
-  int result_parts() const { return linear_result_parts(args_.n, tile_); }
+  int result_parts() const { return linear_result_parts(args_.n, choice_.value); }
   /// Bytes of those sums.
   size_t result_sums_bytes() const {
     return static_cast<size_t>(args_.m) * static_cast<size_t>(result_parts()) * sizeof(float2);
@@ -52,7 +55,8 @@ class Product {
 
   LinearArgs args_;
   const DeviceInfo& device_;
-  int tile_;
+  const TacticTable* tactics_;  // while the program is being compiled
+  Choice<int> choice_;
 };
 
 }  // namespace vitro::cuda

@@ -130,14 +130,14 @@ const char* conv2d_refusal(const Conv2dArgs& a, int tile, int capability) {
   return nullptr;
 }
 
-int choose_conv2d_tile(const Conv2dArgs& a, int num_sms, int capability) {
-  int best = 0;
-  double least = std::numeric_limits<double>::infinity();
+std::vector<int> rank_conv2d_tiles(const Conv2dArgs& a, int num_sms, int capability) {
   const int slabs = (a.kh * a.kw * a.c * (a.element == Element::Float32 ? 4 : 2) + 127) / 128;
-  for (int i = 1; i < static_cast<int>(linear_tiles().size()); ++i) {
-    if (conv2d_refusal(a, i, capability) != nullptr) continue;
+  const int m = a.n * a.oh * a.ow;
+  return rank_tiles([&](int i) -> std::optional<double> {
+    if (conv2d_refusal(a, i, capability) != nullptr) return std::nullopt;
     const LinearTile& tile = tile_of(i);
-    const int m = a.n * a.oh * a.ow;
+    // Far slower than the product of its extents.
+    if (tile.kind == LinearKind::Scalar) return std::numeric_limits<double>::infinity();
     double cycles = expected_cycles(tile, m, a.o, slabs, num_sms);
     if (a.gamma != nullptr) {
       // Two barriers of a cluster, or one kernel more that reads and writes the results.
@@ -145,9 +145,8 @@ int choose_conv2d_tile(const Conv2dArgs& a, int num_sms, int capability) {
       if (there && tile.block_n < a.o) cycles += 1500;
       if (!there) cycles += 2200 + 4.0 * m * a.o / 1500;
     }
-    if (cycles < least) best = i, least = cycles;
-  }
-  return best;
+    return cycles;
+  });
 }
 
 void conv2d(const Conv2dArgs& a, int tile, const Launch& launch) {

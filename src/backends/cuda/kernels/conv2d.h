@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <vector>
 
 #include "backends/cuda/kernels/launch.h"
 
@@ -25,10 +26,13 @@ struct Conv2dArgs {
   int kh = 1, kw = 1, stride_y = 1, stride_x = 1, pad_top = 0, pad_left = 0;
 };
 
-/// The tile of linear_tiles() that a model of the time expects to be fastest. The first, on FFMA,
-/// takes any kernel, stride and padding; the others windows that do not overlap (kernel = stride,
-/// no padding).
-int choose_conv2d_tile(const Conv2dArgs& args, int num_sms, int capability);
+/// The tiles of linear_tiles() that run these arguments, the one that a model of the time expects
+/// to be fastest first. The one on FFMA takes any kernel, stride and padding; the others windows
+/// that do not overlap (kernel = stride, no padding).
+std::vector<int> rank_conv2d_tiles(const Conv2dArgs& args, int num_sms, int capability);
+inline int choose_conv2d_tile(const Conv2dArgs& args, int num_sms, int capability) {
+  return rank_conv2d_tiles(args, num_sms, capability).front();
+}
 
 /// Why `tile` cannot run these arguments on a GPU of compute capability `capability` (90 for 9.0),
 /// or null.

@@ -68,17 +68,12 @@ const char* linear_refusal(const LinearArgs& a, int tile, int capability) {
   return nullptr;
 }
 
-int choose_linear_tile(const LinearArgs& a, int num_sms, int capability) {
-  int best = 0;
-  double least = std::numeric_limits<double>::infinity();
+std::vector<int> rank_linear_tiles(const LinearArgs& a, int num_sms, int capability) {
   const int slabs = (a.k * (a.element == Element::Float32 ? 4 : 2) + 127) / 128;
-  for (int i = 0; i < kTileCount; ++i) {
-    const LinearTile& tile = kTiles[static_cast<size_t>(i)];
-    if (linear_refusal(a, i, capability) != nullptr) continue;
-    const double cycles = expected_cycles(tile, a.m, a.n, slabs, num_sms);
-    if (cycles < least) best = i, least = cycles;
-  }
-  return best;
+  return rank_tiles([&](int tile) -> std::optional<double> {
+    if (linear_refusal(a, tile, capability) != nullptr) return std::nullopt;
+    return expected_cycles(kTiles[static_cast<size_t>(tile)], a.m, a.n, slabs, num_sms);
+  });
 }
 
 int linear_result_parts(int n, int tile) {

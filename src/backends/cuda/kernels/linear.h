@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <span>
+#include <vector>
 
 #include "backends/cuda/kernels/launch.h"
 
@@ -53,9 +54,12 @@ std::span<const LinearTile> linear_tiles();
 /// or null.
 const char* linear_refusal(const LinearArgs& args, int tile, int capability);
 
-/// The tile that a model of the time expects to be fastest on a GPU of `num_sms` multiprocessors.
-/// Depends on extents, types, flags and alignment alone.
-int choose_linear_tile(const LinearArgs& args, int num_sms, int capability);
+/// The tiles that run these arguments, the one that a model of the time expects to be fastest on a
+/// GPU of `num_sms` multiprocessors first. Depends on extents, types, flags and alignment alone.
+std::vector<int> rank_linear_tiles(const LinearArgs& args, int num_sms, int capability);
+inline int choose_linear_tile(const LinearArgs& args, int num_sms, int capability) {
+  return rank_linear_tiles(args, num_sms, capability).front();
+}
 
 /// Parts of each row of results that a tile leaves sums of; 0: it leaves none.
 int linear_result_parts(int n, int tile);

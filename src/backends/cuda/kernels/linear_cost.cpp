@@ -26,4 +26,14 @@ double expected_cycles(const LinearTile& tile, int m, int n, int slabs, int num_
   return 1300 + block * std::ceil(rows * columns / num_sms);
 }
 
+std::vector<int> rank_tiles(const std::function<std::optional<double>(int tile)>& cost) {
+  std::vector<std::pair<double, int>> costs;
+  for (int i = 0; i < static_cast<int>(linear_tiles().size()); ++i)
+    if (const auto one = cost(i)) costs.emplace_back(*one, i);
+  std::sort(costs.begin(), costs.end());
+  std::vector<int> ranked;
+  for (const auto& [ignored, tile] : costs) ranked.push_back(tile);
+  return ranked;
+}
+
 }  // namespace vitro::cuda

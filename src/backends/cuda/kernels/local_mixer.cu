@@ -161,6 +161,12 @@ LocalMixerTile local_mixer_tile(const LocalMixerArgs& args) {
   return medium ? LocalMixerTile::Medium : LocalMixerTile::Large;
 }
 
+bool local_mixer_fits(const LocalMixerArgs& args, LocalMixerTile tile) {
+  if (args.c == 64) return tile != LocalMixerTile::Medium;
+  if (tile == LocalMixerTile::Small) return true;
+  return tile == LocalMixerTile::Medium ? fits<Medium128>() : fits<Large128>();
+}
+
 std::string local_mixer_refusal(const LocalMixerArgs& args) {
   if (args.element == Element::Float32)
     return "the fused local_mixer stores float16 or bfloat16, not float32";

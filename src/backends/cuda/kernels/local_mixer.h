@@ -31,6 +31,9 @@ enum class LocalMixerTile { Small, Medium, Large };
 /// The tile that local_mixer() takes: the smallest of which this GPU holds all at once, else Large.
 LocalMixerTile local_mixer_tile(const LocalMixerArgs& args);
 
+/// Whether `tile` is another one than the next larger, and fits this GPU.
+bool local_mixer_fits(const LocalMixerArgs& args, LocalMixerTile tile);
+
 /// Why the fused kernel cannot run `args`, whose pointers may still be null; empty when it can.
 std::string local_mixer_refusal(const LocalMixerArgs& args);
 
