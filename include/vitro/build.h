@@ -15,12 +15,17 @@ struct BuildOptions {
   /// How the matrices of products are stored: Float32, or BFloat16 for half the memory. Everything
   /// else stays float32, arithmetic included.
   DType weights = DType::Float32;
+  /// Where in the checkpoint the weights lie when it has several models: a key or a prefix
+  /// ("state_dict_ema", "teacher"; "." for the top level). Empty: of complete models the only one,
+  /// else the exponential moving average, as in timm.
+  std::string weights_key;
 };
 
-/// Compiles a checkpoint (.safetensors, or PyTorch's .pth) into a plan. Nothing in the file is
-/// executed. Throws NotFound, CorruptFile, Unsupported (unknown architecture or format) or
-/// InvalidArgument (the tensors do not fit the architecture: all missing, extra and misshapen ones
-/// are listed; or another dtype for the weights).
+/// Compiles a checkpoint (.safetensors, PyTorch's .pth, or the index or folder of a sharded one)
+/// into a plan. Nothing in the file is executed. Throws NotFound, CorruptFile, Unsupported (unknown
+/// architecture or format) or InvalidArgument (the tensors do not fit the architecture: missing,
+/// extra and misshapen ones are listed; several models and no `weights_key`; or another dtype for
+/// the weights).
 Plan build(const std::filesystem::path& checkpoint, const BuildOptions& options = {});
 
 /// A plan file is loaded, anything else is built. The options are ignored for a plan, but asking

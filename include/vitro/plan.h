@@ -23,6 +23,12 @@ struct Classifier {
 /// Parameters of an architecture that its weights do not tell, by name: {"head_dim", 64}.
 using ArchParams = std::map<std::string, int64_t>;
 
+/// Something in a checkpoint that the model has no use for.
+struct PassedOver {
+  std::string name;         ///< path of keys: "optimizer"
+  int64_t num_tensors = 0;  ///< in it; 0 for plain data
+};
+
 /// What a plan says about itself.
 struct PlanInfo {
   std::string architecture;              ///< "uniformer_small"
@@ -32,6 +38,7 @@ struct PlanInfo {
   std::string source_checksum;           ///< XXH3-64 of the checkpoint's bytes, 16 hex digits
   std::string vitro_version;             ///< that built it
   std::vector<std::string> notes;        ///< what the build had to guess or wants to warn about
+  std::vector<PassedOver> passed_over;   ///< what else the checkpoint holds
   std::optional<Classifier> classifier;  ///< none: the model gives something else than classes
 };
 

@@ -117,9 +117,10 @@ typedef struct vitro_build_options {
   int64_t width;           /* as height */
   const char* dump_ir;     /* folder for the graph after each pass; default: none */
   vitro_dtype weights;     /* matrices are stored as VITRO_FLOAT32 or VITRO_BFLOAT16 */
+  const char* weights_key; /* which of several models in a checkpoint: "state_dict_ema" */
 } vitro_build_options;
 #define VITRO_BUILD_OPTIONS \
-  { sizeof(vitro_build_options), NULL, NULL, 0, 0, NULL, VITRO_FLOAT32 }
+  { sizeof(vitro_build_options), NULL, NULL, 0, 0, NULL, VITRO_FLOAT32, NULL }
 
 /* A plan file. Every byte is checked. */
 vitro_code vitro_plan_load(const char* path, vitro_plan** plan);

@@ -19,6 +19,7 @@ vitro::BuildOptions build_options(const vitro_build_options* given) {
   result.width = options.width;
   if (options.dump_ir != nullptr) result.dump_ir = options.dump_ir;
   result.weights = dtype_from_c(options.weights);
+  if (options.weights_key != nullptr) result.weights_key = options.weights_key;
   return result;
 }
 

@@ -42,11 +42,19 @@ void print_summary(const Plan& plan) {
   write_stdout(fields_text(fields));
 }
 
+std::string passed_over_text(const PassedOver& entry) {
+  if (entry.num_tensors == 0) return "(passed over)";
+  return fmt::format("(passed over: {} tensor{})", entry.num_tensors,
+                     entry.num_tensors == 1 ? "" : "s");
+}
+
 void print_weights(const Plan& plan) {
   Table table({"name", "shape", "dtype", "consumer", "checksum"});
   for (const WeightRecord& weight : plan.weights())
     table.add_row({weight.name, to_string(weight.dims), dtype_name(weight.dtype), weight.consumer,
                    weight.checksum});
+  for (const PassedOver& entry : plan.info().passed_over)
+    table.add_row({entry.name, "", "", passed_over_text(entry), ""});
   write_stdout(table.text());
 }
 
@@ -58,6 +66,13 @@ Json weights_json(const Plan& plan) {
                     {"dtype", dtype_name(weight.dtype)},
                     {"consumer", weight.consumer},
                     {"checksum", weight.checksum}});
+  return json;
+}
+
+Json passed_over_json(const Plan& plan) {
+  Json json = Json::array();
+  for (const PassedOver& entry : plan.info().passed_over)
+    json.push_back({{"name", entry.name}, {"tensors", entry.num_tensors}});
   return json;
 }
 
@@ -152,7 +167,10 @@ Json sections_json(const Options& options, const Plan& plan) {
   json.update(plan_json(plan));
   json["ops"] = count_ops(plan);
   json["weight_bytes"] = weight_bytes(plan);
-  if (options.weights) json["weights"] = weights_json(plan);
+  if (options.weights) {
+    json["weights"] = weights_json(plan);
+    json["passed_over"] = passed_over_json(plan);
+  }
   if (options.graph) json["graph"] = plan.graph_text();
   if (!options.why && !options.memory) return json;
   const Session session(plan, options.session);
@@ -180,7 +198,8 @@ Action add_inspect(CLI::App& verb) {
   auto options = std::make_shared<Options>();
   add_model_options(verb, *options);
   verb.add_flag("--weights", options->weights,
-                "Every tensor of the checkpoint: name, shape, dtype, consumer, checksum")
+                "Every tensor of the checkpoint: name, shape, dtype, consumer, checksum; and "
+                "what was passed over")
       ->group(kOutputGroup);
   verb.add_flag("--graph", options->graph, "The optimised graph")->group(kOutputGroup);
   verb.add_flag("--why", options->why, "Which implementation each op gets, and why others refused")

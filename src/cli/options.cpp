@@ -101,6 +101,11 @@ void add_build_options(CLI::App& verb, BuildOptions& options) {
       ->option_text("NAME=N,...")
       ->check(arch_params_text())
       ->group(kModelGroup);
+  verb.add_option("--weights-key", options.weights_key,
+                  "Which weights of a checkpoint with several models, e.g. state_dict_ema, "
+                  "teacher, or . for the top level; default: the moving average, else the only one")
+      ->option_text("NAME")
+      ->group(kModelGroup);
 }
 
 void add_weights_option(CLI::App& verb, BuildOptions& options) {

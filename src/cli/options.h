@@ -41,9 +41,9 @@ struct Size {
 /// "224" or "288x352" (height first); nothing for other text or a side outside 1 to 65536.
 std::optional<Size> parse_size(std::string_view text);
 
-/// Declares MODEL, --arch and --arch-params.
+/// Declares MODEL, --arch, --arch-params and --weights-key.
 void add_model_options(CLI::App& verb, CommonOptions& options);
-/// Declares --arch and --arch-params only.
+/// As above, but for MODEL.
 void add_build_options(CLI::App& verb, BuildOptions& options);
 /// Declares --weights, for the verbs that store or run what they build.
 void add_weights_option(CLI::App& verb, BuildOptions& options);

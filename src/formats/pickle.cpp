@@ -4,7 +4,6 @@
 #include <bit>
 #include <charconv>
 
-#include "core/byte_reader.h"
 #include "core/check.h"
 #include "formats/pickle_machine.h"
 
@@ -18,8 +17,7 @@ constexpr int kMaxProtocol = 5;
 /// Decodes the opcodes, which are named as in Python's pickletools.
 class Decoder {
  public:
-  Decoder(std::span<const std::byte> bytes, std::string_view name)
-      : reader_(bytes, name), machine_(name) {}
+  explicit Decoder(ByteReader& reader) : reader_(reader), machine_(reader.name()) {}
 
   PickleTree run() {
     for (;;) {
@@ -197,7 +195,7 @@ class Decoder {
       case '\x92': machine_.pop(); reduce(); return true;         // NEWOBJ_EX has keyword arguments
       case 'o': machine_.call_with_items(machine_.pop_mark()); return true;
       case 'i': call_global_lines(); return true;                 // INST
-      case 'b': machine_.pop(); machine_.top(); return true;      // BUILD: attributes are not needed
+      case 'b': machine_.build(); return true;
       case 'Q': pop_into(Kind::Persistent, machine_.pop_items(1)); return true;
       default: return false;
     }
@@ -230,7 +228,7 @@ class Decoder {
     machine_.call(machine_.pop(), arguments);
   }
 
-  ByteReader reader_;
+  ByteReader& reader_;
   PickleMachine machine_;
 };
 
@@ -245,7 +243,10 @@ const PickleValue* PickleValue::find(std::string_view key) const {
 }
 
 PickleTree parse_pickle(std::span<const std::byte> bytes, std::string_view name) {
-  return Decoder(bytes, name).run();
+  ByteReader reader(bytes, name);
+  return parse_pickle(reader);
 }
+
+PickleTree parse_pickle(ByteReader& reader) { return Decoder(reader).run(); }
 
 }  // namespace vitro

@@ -8,6 +8,8 @@
 #include <string_view>
 #include <vector>
 
+#include "core/byte_reader.h"
+
 namespace vitro {
 
 /// One node of the data a pickle describes. Nothing of a pickle is ever run: a class or function is
@@ -22,9 +24,10 @@ struct PickleValue {
     Bytes,       ///< text
     List,        ///< items; sets too
     Tuple,       ///< items
-    Dict,        ///< items: key, value, key, value, ...; OrderedDict and defaultdict too
+    Dict,        ///< items: key, value, key, value, ...; subclasses too
     Global,      ///< text: "module.name"
-    Call,        ///< text: the callee's "module.name", items: one Tuple, the arguments
+    Call,        ///< text: the callee's "module.name", items: one Tuple, the arguments, and behind
+                 ///< it the state that the object is given afterwards, if any
     Persistent,  ///< items: the one persistent id
     Opaque,      ///< something this reader has no use for, such as a huge integer
   };
@@ -54,5 +57,7 @@ inline constexpr size_t kMaxPickleNodes = 2'000'000;
 /// pickles that call something dangerous (os.system, builtins.eval, subprocess.Popen, ...): such a
 /// file was made to attack its reader. `name` is what errors call the file.
 PickleTree parse_pickle(std::span<const std::byte> bytes, std::string_view name);
+/// As above, from the cursor on, which is left behind the pickle.
+PickleTree parse_pickle(ByteReader& reader);
 
 }  // namespace vitro

@@ -41,6 +41,13 @@ bool is_dangerous(std::string_view global) {
   return false;
 }
 
+/// PyTorch before 1.6 wrote ("module", class, file, source) in the place of a class.
+const PickleValue* class_of(const PickleValue* callee) {
+  if (!callee->is(Kind::Persistent) || !callee->items[0]->is(Kind::Tuple)) return callee;
+  const auto& id = callee->items[0]->items;
+  return id.size() >= 2 && id[0]->text == "module" ? id[1] : callee;
+}
+
 }  // namespace
 
 PickleMachine::PickleMachine(std::string_view name)
@@ -105,6 +112,10 @@ void PickleMachine::pop_value_or_mark() {
 
 void PickleMachine::extend(Kind expected, const std::vector<const PickleValue*>& items) {
   PickleValue* target = top();
+  if (target->is(Kind::Call) && expected == Kind::Dict) {
+    target->kind = Kind::Dict;
+    target->items.clear();
+  }
   if (target->is(Kind::Call) || target->is(Kind::Opaque)) return;
   if (!target->is(expected)) corrupt("items for something that holds none");
   if (expected == Kind::Dict && items.size() % 2 != 0) corrupt("a key without a value");
@@ -124,6 +135,7 @@ void PickleMachine::push_global(std::string_view module, std::string_view attrib
 
 void PickleMachine::call(const PickleValue* callee, const PickleValue* arguments) {
   if (!arguments->is(Kind::Tuple)) corrupt("a call without a tuple of arguments");
+  callee = class_of(callee);
   if (!callee->is(Kind::Global)) {
     push(add(Kind::Opaque));
     return;
@@ -147,6 +159,15 @@ void PickleMachine::call_with_items(std::vector<const PickleValue*> items) {
   PickleValue* arguments = add(Kind::Tuple);
   arguments->items = std::move(items);
   call(callee, arguments);
+}
+
+void PickleMachine::build() {
+  const PickleValue* state = pop();
+  PickleValue* object = top();
+  if (object->is(Kind::Call)) {
+    object->items.resize(1);
+    object->items.push_back(state);
+  }
 }
 
 PickleTree PickleMachine::finish() {

@@ -35,7 +35,8 @@ class PickleMachine {
   /// Pops one value, or the last mark when nothing is above it.
   void pop_value_or_mark();
 
-  /// Adds to the container on the top; an object that is not modelled swallows what it is given.
+  /// Adds to the container on the top. An object that is given keys and values is a dict of a class
+  /// of its own; one that is not modelled swallows what it is given.
   void extend(PickleValue::Kind expected, const std::vector<const PickleValue*>& items);
 
   void store_memo(uint64_t idx) { memo_[idx] = top(); }
@@ -47,6 +48,8 @@ class PickleMachine {
   void call(const PickleValue* callee, const PickleValue* arguments);
   /// Calls items.front() with a tuple of the other items.
   void call_with_items(std::vector<const PickleValue*> items);
+  /// Pops the state of the object below it, which keeps it if it is a Call.
+  void build();
 
   /// Pops the result.
   PickleTree finish();

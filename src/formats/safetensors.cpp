@@ -56,9 +56,10 @@ class HeaderHandler : public nlohmann::json_sax<nlohmann::json> {
       metadata[key_] = std::move(value);
     } else if (place_ == Place::Tensor && key_ == "dtype") {
       tensors.back().dtype = dtype_from_name(value);
-      check(tensors.back().dtype.has_value(), ErrorCode::Unsupported,
-            "safetensors '{}': tensor '{}' has dtype '{:.32}', which is not supported", file_,
-            tensors.back().name, value);
+      if (!tensors.back().dtype)
+        fail_hint(ErrorCode::Unsupported, "save it in Python as float32, float16 or bfloat16",
+                  "safetensors '{}': tensor '{}' has dtype '{:.32}', which is not supported", file_,
+                  tensors.back().name, value);
     } else {
       reject("a string");
     }
@@ -148,15 +149,21 @@ class HeaderHandler : public nlohmann::json_sax<nlohmann::json> {
   std::vector<uint64_t>* numbers_ = nullptr;
 };
 
-/// Checks one tensor against the data section and the end of the tensor before it.
+/// Checks one tensor against the data section and the end of `previous`, the tensor before it.
 TensorEntry make_entry(HeaderTensor& tensor, std::span<const std::byte> data, uint64_t expected,
-                       std::string_view file) {
+                       const std::string& previous, std::string_view file) {
   const auto& offsets = *tensor.offsets;
   check(offsets.size() == 2 && offsets[0] <= offsets[1], ErrorCode::CorruptFile,
         "safetensors '{}': tensor '{}': data_offsets must be [begin, end]", file, tensor.name);
+  if (offsets[0] < expected)
+    fail_hint(
+        ErrorCode::CorruptFile,
+        "write it again with the library of safetensors, which stores each tensor once",
+        "safetensors '{}': tensors '{}' and '{}' overlap: the second starts at {}, expected {}",
+        file, previous, tensor.name, offsets[0], expected);
   check(offsets[0] == expected, ErrorCode::CorruptFile,
-        "safetensors '{}': tensor '{}' starts at {}, expected {}: the data has {}", file,
-        tensor.name, offsets[0], expected, offsets[0] < expected ? "an overlap" : "a hole");
+        "safetensors '{}': tensor '{}' starts at {}, expected {}: the data has a hole", file,
+        tensor.name, offsets[0], expected);
   check(offsets[1] <= data.size(), ErrorCode::CorruptFile,
         "safetensors '{}': tensor '{}' ends at {}, but the data section has {} bytes", file,
         tensor.name, offsets[1], data.size());
@@ -214,10 +221,12 @@ TensorFile parse_safetensors(std::span<const std::byte> bytes, std::string_view 
   const auto format = file.metadata.find("format");
   const bool drop_filler = format != file.metadata.end() && format->second == kPlanFormat;
   uint64_t end = 0;
+  std::string previous;
   file.tensors.reserve(in_order.size());
   for (HeaderTensor* tensor : in_order) {
-    TensorEntry entry = make_entry(*tensor, data, end, name);
+    TensorEntry entry = make_entry(*tensor, data, end, previous, name);
     end += entry.bytes.size();
+    previous = entry.name;
     if (drop_filler && entry.name.starts_with(kPadPrefix)) continue;
     file.tensors.push_back(std::move(entry));
   }

@@ -1,160 +1,127 @@
 #include "formats/torch_file.h"
 
 #include <algorithm>
-#include <set>
 
 #include "core/byte_reader.h"
 #include "core/check.h"
 #include "formats/pickle.h"
+#include "formats/torch_legacy.h"
 #include "formats/torch_tensor.h"
+#include "formats/torch_walk.h"
 #include "formats/zip.h"
 
 namespace vitro {
 namespace {
 
-using Kind = PickleValue::Kind;
-
+constexpr std::string_view kPickle = "data.pkl";
 constexpr size_t kMaxPickleBytes = 64u << 20;
-constexpr size_t kMaxDepth = 8;
-constexpr size_t kMaxVisits = 1'000'000;
-constexpr size_t kMaxNameLength = 4096;
 constexpr size_t kGatherHeadroom = 16u << 20;
-constexpr const char* kResave = "in Python: torch.save(torch.load(path), new_path)";
 
-/// What a file that is no ZIP archive probably is.
-[[noreturn]] void fail_not_zip(std::span<const std::byte> bytes, std::string_view name) {
-  const std::string_view text = as_text(bytes);
-  // The pickled integer 0x1950a86a20f9469cfc6c that starts files of torch < 1.6.
-  constexpr std::string_view kLegacyMagic = "\x8a\x0a\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19";
-  if (text.size() > 2 && text.substr(2).starts_with(kLegacyMagic)) {
-    fail_hint(ErrorCode::Unsupported,
-              "in Python: torch.save(torch.load(path), new_path, "
-              "_use_new_zipfile_serialization=True)",
-              "'{}' is a PyTorch file of the legacy format (before 1.6)", name);
+/// Pickles of the first protocols do not say so at their beginning. Throws for one of the others
+/// that is damaged or dangerous.
+bool is_pickle(std::span<const std::byte> bytes, std::string_view name) {
+  const bool says_so = as_text(bytes).starts_with('\x80');
+  try {
+    parse_pickle(bytes, name);
+    return true;
+  } catch (const Error&) {
+    if (says_so) throw;
+    return false;
   }
-  if (text.starts_with('\x80')) {
-    fail_hint(ErrorCode::Unsupported, kResave,
-              "'{}' is a plain pickle, expected a PyTorch checkpoint", name);
-  }
+}
+
+/// What a file that is neither a ZIP archive nor of the legacy format probably is.
+[[noreturn]] void fail_other_format(std::span<const std::byte> bytes, std::string_view name) {
   check(!bytes.empty(), ErrorCode::CorruptFile, "'{}' is empty", name);
+  if (is_pickle(bytes, name))
+    fail_hint(ErrorCode::Unsupported,
+              "in Python: torch.save(pickle.load(open(path, 'rb')), new_path), if it holds tensors "
+              "of PyTorch",
+              "'{}' is a plain pickle, expected a PyTorch checkpoint", name);
   fail(ErrorCode::CorruptFile, "'{}' is not a PyTorch checkpoint: it is no ZIP archive", name);
+}
+
+/// Whether the entry is `file` in the only folder of an archive, or in none.
+bool is_on_top(std::string_view entry, std::string_view file) {
+  if (!entry.ends_with(file)) return false;
+  entry.remove_suffix(file.size());
+  return entry.empty() || entry.find('/') == entry.size() - 1;
+}
+
+/// Archives that are something else than a checkpoint, told by the names in them.
+void refuse_other_archive(std::span<const std::byte> bytes, std::string_view name) {
+  const std::vector<std::string> names = zip_names(bytes, name);
+  const auto has = [&](auto&& condition) {
+    return std::any_of(names.begin(), names.end(), condition);
+  };
+  if (has([](const std::string& entry) { return is_on_top(entry, "constants.pkl"); }))
+    fail_hint(ErrorCode::Unsupported,
+              "in Python: torch.save(torch.jit.load(path).state_dict(), new_path)",
+              "'{}' is a TorchScript archive, expected a checkpoint", name);
+  if (has([](const std::string& entry) { return is_on_top(entry, "archive_format"); }))
+    fail_hint(ErrorCode::Unsupported,
+              "in Python: torch.save(torch.export.load(path).state_dict, new_path)",
+              "'{}' is a program of torch.export, expected a checkpoint", name);
+  if (has([](const std::string& entry) { return is_on_top(entry, kPickle); })) return;
+  if (has([](const std::string& entry) { return entry.ends_with(".npy"); }))
+    fail_hint(ErrorCode::Unsupported,
+              "in Python: torch.save({k: torch.from_numpy(v) for k, v in numpy.load(path).items()},"
+              " new_path)",
+              "'{}' is an archive of NumPy arrays (.npz), expected a checkpoint", name);
+  fail_hint(ErrorCode::CorruptFile, "if a checkpoint is in it, unpack it first",
+            "'{}' is a ZIP archive without data.pkl: not a PyTorch checkpoint", name);
 }
 
 /// The folder in the archive that holds data.pkl, with its slash.
 std::string find_prefix(const ZipArchive& archive, std::string_view name) {
-  constexpr std::string_view kPickle = "data.pkl";
   const std::string* found = nullptr;
   for (const auto& [entry, data] : archive.entries) {
-    const bool in_folder =
-        entry.ends_with("/data.pkl") && entry.find('/') == entry.size() - kPickle.size() - 1;
-    if (entry != kPickle && !in_folder) continue;
-    if (found != nullptr) {
-      fail(ErrorCode::CorruptFile, "'{}' has two pickles: '{}' and '{}'", name, *found, entry);
-    }
+    if (!is_on_top(entry, kPickle)) continue;
+    check(found == nullptr, ErrorCode::CorruptFile, "'{}' has two pickles: '{}' and '{}'", name,
+          found == nullptr ? "" : *found, entry);
     found = &entry;
   }
-  check(found != nullptr, ErrorCode::CorruptFile,
-        "'{}' is a ZIP archive without data.pkl: not a PyTorch checkpoint", name);
+  check(found != nullptr, ErrorCode::CorruptFile, "'{}' has no data.pkl", name);
   return found->substr(0, found->size() - kPickle.size());
 }
 
-void check_archive(const ZipArchive& archive, const std::string& prefix, std::string_view name) {
-  if (archive.find(prefix + "constants.pkl") != nullptr) {
-    fail_hint(ErrorCode::Unsupported,
-              "in Python: torch.save(torch.jit.load(path).state_dict(), new_path)",
-              "'{}' is a TorchScript archive, expected a checkpoint", name);
-  }
-  const auto* order = archive.find(prefix + "byteorder");
-  check(order == nullptr || as_text(*order) == "little", ErrorCode::Unsupported,
-        "'{}' was written on a big-endian machine", name);
+TorchStorages storages_of(const ZipArchive& archive, const std::string& prefix) {
+  const std::string folder = prefix + "data/";
+  TorchStorages storages;
+  for (auto entry = archive.entries.lower_bound(folder);
+       entry != archive.entries.end() && entry->first.starts_with(folder); ++entry)
+    storages.emplace(entry->first.substr(folder.size()), entry->second);
+  return storages;
 }
 
-/// The dict that holds the weights.
-const PickleValue* find_state_dict(const PickleValue* root, std::string_view name) {
-  const PickleValue* state = root;
-  for (std::string_view wrapper : {"model", "state_dict", "model_ema"}) {
-    const PickleValue* inner = root->find(wrapper);
-    if (inner == nullptr) continue;
-    if (inner->is(Kind::Dict)) return inner;
-    // A pickled module instead of its weights; kept for the message below.
-    if (inner->is(Kind::Call) && !is_torch_tensor(*inner)) state = inner;
-  }
-  if (state->is(Kind::Dict)) return state;
-  const bool is_object = state->is(Kind::Call) && !is_torch_tensor(*state);
-  fail_hint(ErrorCode::Unsupported, "in Python: torch.save(model.state_dict(), new_path)",
-            "'{}' holds {}{:.80}, expected a dict of tensors", name,
-            is_object ? "a pickled object of class " : "no dict", is_object ? state->text : "");
-}
-
-/// Walks the state dict. Depth, cycles and the number of visits are bounded because the values of
-/// a pickle can refer to each other in any way.
-class Flattener {
- public:
-  Flattener(TorchTensorReader& reader, std::string_view file) : reader_(reader), file_(file) {}
-
-  std::vector<TensorEntry> tensors;
-
-  void visit(const PickleValue& dict, const std::string& prefix, size_t depth) {
-    check(depth < kMaxDepth, ErrorCode::CorruptFile,
-          "'{}': dicts are nested deeper than {}, at '{}'", file_, kMaxDepth, prefix);
-    for (size_t i = 0; i + 1 < dict.items.size(); i += 2) {
-      check(++num_visits_ <= kMaxVisits, ErrorCode::CorruptFile,
-            "'{}': more than {} values in the state dict", file_, kMaxVisits);
-      const PickleValue& key = *dict.items[i];
-      const PickleValue& value = *dict.items[i + 1];
-      if (!value.is(Kind::Dict) && !is_torch_tensor(value)) continue;
-      if (!key.is(Kind::String)) continue;
-      check(prefix.size() + key.text.size() <= kMaxNameLength, ErrorCode::CorruptFile,
-            "'{}': a tensor name of more than {} bytes", file_, kMaxNameLength);
-      const std::string name = prefix + key.text;
-      if (value.is(Kind::Dict)) {
-        visit(value, name + ".", depth + 1);
-      } else {
-        check(names_.insert(name).second, ErrorCode::CorruptFile, "'{}': tensor '{}' appears twice",
-              file_, name);
-        tensors.push_back(reader_.read(name, value));
-      }
-    }
-  }
-
- private:
-  TorchTensorReader& reader_;
-  std::string_view file_;
-  std::set<std::string> names_;
-  size_t num_visits_ = 0;
-};
-
-void strip_module_prefix(std::vector<TensorEntry>& tensors) {
-  constexpr std::string_view kPrefix = "module.";
-  const bool all = std::all_of(tensors.begin(), tensors.end(), [&](const TensorEntry& tensor) {
-    return tensor.name.starts_with(kPrefix);
-  });
-  if (!all) return;
-  for (TensorEntry& tensor : tensors) tensor.name.erase(0, kPrefix.size());
+/// The tensors of a pickle and the storages that it refers to.
+TensorFile collect(const PickleTree& tree, const TorchStorages& storages, size_t file_size,
+                   std::string_view name) {
+  // A legitimate file stores an expanded tensor rarely and a transposed one at its own size.
+  TorchTensorReader reader(storages, name, 2 * file_size + kGatherHeadroom);
+  TensorFile file = collect_tensors(*tree.root, reader, name);
+  file.owners = reader.take_owners();
+  return file;
 }
 
 }  // namespace
 
 TensorFile parse_torch_file(std::span<const std::byte> bytes, std::string_view name) {
-  if (!is_zip(bytes)) fail_not_zip(bytes, name);
+  if (is_legacy_torch_file(bytes)) {
+    const LegacyTorchFile legacy = parse_legacy_torch_file(bytes, name);
+    return collect(legacy.tree, legacy.storages, bytes.size(), name);
+  }
+  if (!is_zip(bytes)) fail_other_format(bytes, name);
+  refuse_other_archive(bytes, name);
   const ZipArchive archive = parse_zip(bytes, name);
   const std::string prefix = find_prefix(archive, name);
-  check_archive(archive, prefix, name);
-  const std::span<const std::byte> pickle = *archive.find(prefix + "data.pkl");
+  const auto* order = archive.find(prefix + "byteorder");
+  check(order == nullptr || as_text(*order) == "little", ErrorCode::Unsupported,
+        "'{}' was written on a big-endian machine", name);
+  const std::span<const std::byte> pickle = *archive.find(prefix + std::string(kPickle));
   check(pickle.size() <= kMaxPickleBytes, ErrorCode::OutOfMemory,
         "'{}': a pickle of {} bytes, at most {} are read", name, pickle.size(), kMaxPickleBytes);
-  const PickleTree tree = parse_pickle(pickle, name);
-
-  // A legitimate file stores an expanded tensor rarely and a transposed one at its own size.
-  TorchTensorReader reader(archive, prefix, name, 2 * bytes.size() + kGatherHeadroom);
-  Flattener flattener(reader, name);
-  flattener.visit(*find_state_dict(tree.root, name), "", 0);
-  TensorFile file;
-  file.tensors = std::move(flattener.tensors);
-  check(!file.tensors.empty(), ErrorCode::Unsupported, "'{}' holds no tensors", name);
-  strip_module_prefix(file.tensors);
-  file.owners = reader.take_owners();
-  return file;
+  return collect(parse_pickle(pickle, name), storages_of(archive, prefix), bytes.size(), name);
 }
 
 TensorFile read_torch_file(std::shared_ptr<const MappedFile> file) {

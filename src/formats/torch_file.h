@@ -10,16 +10,16 @@
 
 namespace vitro {
 
-/// Reads the state dict of a PyTorch checkpoint (the ZIP format of torch >= 1.6). The tensors are
-/// those of the first of the keys `model`, `state_dict`, `model_ema` that holds a dict, else of the
-/// top-level dict; nested dicts are joined with '.', and a "module." that starts all names is
-/// removed. Everything else in the file (optimizer, argparse.Namespace, ...) is skipped and nothing
-/// is ever executed: a pickle that calls os.system and the like throws Unsupported.
+/// Reads everything in a PyTorch checkpoint, a ZIP archive or a file of the legacy format (torch
+/// before 1.6): the tensors under their path, whose keys are joined with '.', pickled modules with
+/// the names of their state dict; the rest (optimizer settings, argparse.Namespace, ...) by name as
+/// `others`. Nothing is ever executed: a pickle that calls os.system and the like throws
+/// Unsupported.
 ///
 /// Contiguous tensors are views into `bytes`, possibly shared; others are gathered into memory that
-/// the result owns. Throws CorruptFile for malformed files, Unsupported for the legacy format,
-/// TorchScript archives and pickled modules, with a hint on how to save them again. `name` is what
-/// errors call the file.
+/// the result owns. Throws CorruptFile for malformed files, and Unsupported, with a hint on how to
+/// save them again, for TorchScript archives, NumPy's archives, plain pickles and files without a
+/// tensor. `name` is what errors call the file.
 TensorFile parse_torch_file(std::span<const std::byte> bytes, std::string_view name);
 
 /// As above, zero-copy over the map, which the result keeps alive.

@@ -68,6 +68,38 @@ std::string_view rebuild_function(std::string_view global) {
   return {};
 }
 
+/// What tensors are that a function other than the usual ones rebuilds, by how its name begins.
+struct SpecialTensor {
+  std::string_view function;
+  std::string_view what;
+  const char* hint;
+};
+constexpr std::array<SpecialTensor, 6> kSpecialTensors = {{
+    {"_rebuild_sparse", "is sparse", "in Python: save tensor.to_dense() instead"},
+    {"_rebuild_qtensor", "is quantized",
+     "give the checkpoint that it was quantized from, or save tensor.dequantize() in Python"},
+    {"_rebuild_meta_tensor", "has a shape but no values (it was on the device 'meta')",
+     "save the model again after its weights were loaded"},
+    {"_rebuild_nested_tensor", "is a nested tensor of several shapes",
+     "in Python: save plain tensors instead"},
+    {"_rebuild_device_tensor", "was saved on a device that only PyTorch can read from",
+     "in Python: save tensor.cpu() instead"},
+    {"_rebuild_wrapper_subclass", "is of a class of its own that has no elements here",
+     "in Python: save plain tensors instead, such as tensor.dequantize() or tensor.full_tensor()"},
+}};
+
+[[noreturn]] void refuse_special(std::string_view global, std::string_view file,
+                                 const std::string& name) {
+  for (const SpecialTensor& special : kSpecialTensors) {
+    if (without_module(global).starts_with(special.function))
+      fail_hint(ErrorCode::Unsupported, special.hint,
+                "'{}': tensor '{}' {}, which is not supported", file, name, special.what);
+  }
+  fail_hint(ErrorCode::Unsupported, "in Python: save a plain dense tensor instead",
+            "'{}': tensor '{}' is of a kind that only PyTorch can rebuild ('{:.80}')", file, name,
+            global);
+}
+
 DType lookup(std::span<const std::pair<std::string_view, DType>> table, const PickleValue& global,
              std::string_view file, const std::string& name) {
   for (const auto& [type, dtype] : table) {
@@ -158,9 +190,15 @@ bool is_torch_tensor(const PickleValue& value) {
           (text.starts_with("torch.") && without_module(text).starts_with("_rebuild_")));
 }
 
+size_t storage_element_size(const PickleValue& storage_class, std::string_view file,
+                            const std::string& user) {
+  return dtype_size(lookup(kStorageTypes, storage_class, file, user));
+}
+
 TorchTensorReader::Storage TorchTensorReader::read_storage(const std::string& name,
                                                            const PickleValue& value) const {
-  // ("storage", class, key, location, number of elements)
+  // ("storage", class, key, location, number of elements, [view]); a view, in files before 1.6, is
+  // a part of the storage: (key, offset, number of elements).
   const PickleValue* id = value.is(Kind::Persistent) ? value.items[0] : &value;
   const bool well_formed = value.is(Kind::Persistent) && id->is(Kind::Tuple) &&
                            id->items.size() >= 5 && id->items[1]->is(Kind::Global) &&
@@ -171,20 +209,27 @@ TorchTensorReader::Storage TorchTensorReader::read_storage(const std::string& na
   Storage storage;
   storage.typed = type != "torch.storage.UntypedStorage" && type != "torch.UntypedStorage";
   if (storage.typed) storage.dtype = lookup(kStorageTypes, *id->items[1], file_, name);
-  const std::string record = fmt::format("{}data/{}", prefix_, id->items[2]->text);
-  const std::span<const std::byte>* found = archive_.find(record);
-  check(found != nullptr, ErrorCode::CorruptFile, "'{}': tensor '{}' needs the record '{}'", file_,
-        name, record);
-  const int64_t count = id->items[4]->integer;
-  int64_t size = 0;
-  const bool fits =
-      count >= 0 &&
-      !__builtin_mul_overflow(count, static_cast<int64_t>(dtype_size(storage.dtype)), &size) &&
-      static_cast<uint64_t>(size) <= found->size();
-  check(fits, ErrorCode::CorruptFile,
+  const std::string& key = id->items[2]->text;
+  const auto found = storages_.find(key);
+  check(found != storages_.end(), ErrorCode::CorruptFile,
+        "'{}': tensor '{}' needs the storage '{}', which is not there", file_, name, key);
+  const std::span<const std::byte> bytes = found->second;
+  const auto element = static_cast<int64_t>(dtype_size(storage.dtype));
+  int64_t first = 0, count = id->items[4]->integer;
+  if (id->items.size() > 5 && id->items[5]->is(Kind::Tuple)) {
+    const auto& view = id->items[5]->items;
+    check(view.size() == 3 && view[1]->is(Kind::Int) && view[2]->is(Kind::Int),
+          ErrorCode::CorruptFile, "'{}': tensor '{}' has a malformed storage", file_, name);
+    first = view[1]->integer;
+    count = view[2]->integer;
+  }
+  const auto available = static_cast<int64_t>(bytes.size()) / element;
+  check(first >= 0 && count >= 0 && first <= available && count <= available - first,
+        ErrorCode::CorruptFile,
         "'{}': tensor '{}': a storage of {} {} does not fit into the {} bytes of '{}'", file_, name,
-        count, dtype_name(storage.dtype), found->size(), record);
-  storage.bytes = found->first(static_cast<size_t>(size));
+        count, dtype_name(storage.dtype), bytes.size(), key);
+  storage.bytes =
+      bytes.subspan(static_cast<size_t>(first * element), static_cast<size_t>(count * element));
   return storage;
 }
 
@@ -195,11 +240,7 @@ TensorEntry TorchTensorReader::read(const std::string& name, const PickleValue& 
   const auto& arguments = of_subclass ? call->items[0]->items[2]->items : call->items[0]->items;
   const std::string& global = of_subclass ? call->items[0]->items[0]->text : call->text;
   const std::string_view function = rebuild_function(global);
-  if (!function.starts_with("_rebuild_tensor"))
-    fail_hint(
-        ErrorCode::Unsupported,
-        "in Python: save a dense tensor instead, such as tensor.to_dense() or tensor.dequantize()",
-        "'{}': tensor '{}' is rebuilt by '{:.80}', which is not supported", file_, name, global);
+  if (!function.starts_with("_rebuild_tensor")) refuse_special(global, file_, name);
 
   // (storage, offset, size, stride, requires_grad, hooks, [dtype,] [flags])
   TensorEntry entry;

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstddef>
+#include <map>
 #include <memory>
 #include <span>
 #include <string>
@@ -9,23 +10,30 @@
 
 #include "formats/pickle.h"
 #include "formats/tensor_file.h"
-#include "formats/zip.h"
 
 namespace vitro {
 
 /// True when the value is a call of one of PyTorch's functions that rebuild a tensor.
 bool is_torch_tensor(const PickleValue& value);
 
-/// Turns pickled tensors into entries whose bytes come from the archive's records.
+/// The bytes of a file's storages, by the key that its pickle has for them.
+using TorchStorages = std::map<std::string, std::span<const std::byte>, std::less<>>;
+
+/// The bytes of an element of a storage class ("torch.FloatStorage"). Throws Unsupported for a
+/// class that is not known; `user` names, in the error, what needs it.
+size_t storage_element_size(const PickleValue& storage_class, std::string_view file,
+                            const std::string& user);
+
+/// Turns pickled tensors into entries whose bytes are those of their storages.
 class TorchTensorReader {
  public:
-  /// `prefix` is the folder inside the archive ("archive/"); `max_gathered` bounds, in bytes, the
-  /// copies of all non-contiguous tensors. All arguments must outlive the reader.
-  TorchTensorReader(const ZipArchive& archive, std::string_view prefix, std::string_view file,
-                    size_t max_gathered)
-      : archive_(archive), prefix_(prefix), file_(file), gather_budget_(max_gathered) {}
+  /// `max_gathered` bounds, in bytes, the copies of all non-contiguous tensors. All arguments must
+  /// outlive the reader.
+  TorchTensorReader(const TorchStorages& storages, std::string_view file, size_t max_gathered)
+      : storages_(storages), file_(file), gather_budget_(max_gathered) {}
 
-  /// `value` must be is_torch_tensor(). Throws CorruptFile, Unsupported or OutOfMemory.
+  /// `value` must be is_torch_tensor(). Throws CorruptFile, OutOfMemory, or Unsupported for a
+  /// tensor that only PyTorch can rebuild.
   TensorEntry read(const std::string& name, const PickleValue& value);
 
   /// The memory of the gathered tensors.
@@ -42,8 +50,7 @@ class TorchTensorReader {
   std::span<const std::byte> gather(const TensorEntry& entry, const Storage& storage,
                                     int64_t offset, const Dims& strides);
 
-  const ZipArchive& archive_;
-  std::string_view prefix_;
+  const TorchStorages& storages_;
   std::string_view file_;
   size_t gather_budget_;
   std::vector<std::shared_ptr<const void>> owners_;

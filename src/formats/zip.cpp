@@ -138,9 +138,11 @@ std::span<const std::byte> locate_data(std::span<const std::byte> bytes, const C
                                        std::string_view name) {
   check((entry.flags & kEncrypted) == 0, ErrorCode::Unsupported,
         "zip '{}': entry '{}' is encrypted", name, entry.name);
-  check(entry.method == 0, ErrorCode::Unsupported,
-        "zip '{}': entry '{}' is compressed (method {}), only stored entries can be mapped", name,
-        entry.name, entry.method);
+  if (entry.method != 0)
+    fail_hint(ErrorCode::Unsupported,
+              "in Python: torch.save(torch.load(path), new_path); or unpack it and zip it with -0",
+              "zip '{}': entry '{}' is compressed (method {}), only stored entries can be mapped",
+              name, entry.name, entry.method);
   ByteReader reader = reader_at(bytes, entry.local_offset, name);
   check(reader.read<uint32_t>() == kLocalSignature, ErrorCode::CorruptFile,
         "zip '{}': entry '{}' has no local header at {}", name, entry.name, entry.local_offset);
@@ -162,6 +164,17 @@ std::span<const std::byte> locate_data(std::span<const std::byte> bytes, const C
   return reader.take(entry.size);
 }
 
+std::vector<CentralEntry> read_entries(std::span<const std::byte> bytes, std::string_view name) {
+  const Directory directory = read_directory(bytes, name);
+  ByteReader reader(
+      bytes.subspan(static_cast<size_t>(directory.offset), static_cast<size_t>(directory.size)),
+      name);
+  std::vector<CentralEntry> entries;
+  for (uint64_t i = 0; i < directory.num_entries; ++i)
+    entries.push_back(read_central_entry(reader));
+  return entries;
+}
+
 }  // namespace
 
 const std::span<const std::byte>* ZipArchive::find(std::string_view name) const {
@@ -173,14 +186,15 @@ bool is_zip(std::span<const std::byte> bytes) {
   return as_text(bytes).starts_with("PK\x03\x04") || as_text(bytes).starts_with("PK\x05\x06");
 }
 
+std::vector<std::string> zip_names(std::span<const std::byte> bytes, std::string_view name) {
+  std::vector<std::string> names;
+  for (CentralEntry& entry : read_entries(bytes, name)) names.push_back(std::move(entry.name));
+  return names;
+}
+
 ZipArchive parse_zip(std::span<const std::byte> bytes, std::string_view name) {
-  const Directory directory = read_directory(bytes, name);
-  ByteReader reader(
-      bytes.subspan(static_cast<size_t>(directory.offset), static_cast<size_t>(directory.size)),
-      name);
   ZipArchive archive;
-  for (uint64_t i = 0; i < directory.num_entries; ++i) {
-    const CentralEntry entry = read_central_entry(reader);
+  for (const CentralEntry& entry : read_entries(bytes, name)) {
     const auto data = locate_data(bytes, entry, name);
     check(archive.entries.emplace(entry.name, data).second, ErrorCode::CorruptFile,
           "zip '{}': entry '{}' appears twice", name, entry.name);

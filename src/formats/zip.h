@@ -5,6 +5,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace vitro {
 
@@ -18,6 +19,9 @@ struct ZipArchive {
 
 /// True when `bytes` start like a ZIP archive.
 bool is_zip(std::span<const std::byte> bytes);
+
+/// The names of all entries, in the order of the directory, whether their data can be read or not.
+std::vector<std::string> zip_names(std::span<const std::byte> bytes, std::string_view name);
 
 /// Reads the central directory, ZIP64 included, and checks every entry against its local header.
 /// Throws CorruptFile for anything that is out of bounds, doubled or contradictory and Unsupported

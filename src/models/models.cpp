@@ -10,6 +10,8 @@
 namespace vitro {
 namespace {
 
+constexpr size_t kMaxExamples = 4;
+
 // Where two rows differ in head_dim alone, identify_model() takes the first.
 const std::array<UniFormerConfig, 12> kConfigs{{
     // name, depth, width, head_dim, conv_stem, local/global layer scale, aux_head
@@ -33,6 +35,16 @@ const std::array<UniFormerConfig, 12> kConfigs{{
     {"uniformer_base_dim64_tl", {5, 8, 20, 7}, {64, 128, 320, 512}, 64, false, false, false, true},
     {"uniformer_large_ls", {5, 10, 24, 7}, {128, 192, 448, 640}, 64, false, true, true, true},
 }};
+
+constexpr std::array<std::string_view, 4> kLandmarks{
+    "blocks1.0.pos_embed.weight", "blocks2.0.pos_embed.weight", "blocks3.0.pos_embed.weight",
+    "blocks4.0.pos_embed.weight"};
+
+/// The first parts of the names of tensors. The last row are relatives that are refused.
+constexpr std::array<std::string_view, 15> kModules{
+    "patch_embed1", "patch_embed2", "patch_embed3", "patch_embed4", "blocks1",
+    "blocks2",      "blocks3",      "blocks4",      "norm",         "head",
+    "aux_head",     "pre_logits",   "head_dist",    "cls_token",    "pos_embed"};
 
 /// What shapes tell about a UniFormer checkpoint.
 UniFormerConfig structure_of(const TensorShapes& tensors) {
@@ -77,18 +89,39 @@ void refuse_relatives(const TensorShapes& tensors) {
     refuse("a UniFormer backbone without a classification head");
 }
 
+std::string known_architectures() {
+  std::string known;
+  for (const UniFormerConfig& c : kConfigs) known += (known.empty() ? "" : ", ") + c.name;
+  return "known architectures: " + known;
+}
+
+/// The first names, so that a reader sees whose tensors they are.
+std::string examples(const TensorShapes& tensors) {
+  std::string text;
+  size_t count = 0;
+  for (const auto& [name, dims] : tensors) {
+    if (++count > kMaxExamples) return text + ", ...";
+    text += fmt::format("{}{:.80} [{}]", text.empty() ? "" : ", ", name, to_string(dims));
+  }
+  return text;
+}
+
 }  // namespace
 
 std::span<const UniFormerConfig> model_configs() { return kConfigs; }
+
+std::span<const std::string_view> landmark_tensors() { return kLandmarks; }
+
+bool is_in_model(std::string_view name) {
+  return std::find(kModules.begin(), kModules.end(), name.substr(0, name.find('.'))) !=
+         kModules.end();
+}
 
 const UniFormerConfig& find_model(std::string_view name) {
   const auto* config = std::find_if(kConfigs.begin(), kConfigs.end(),
                                     [&](const UniFormerConfig& c) { return c.name == name; });
   if (config != kConfigs.end()) return *config;
-  std::string known;
-  for (const UniFormerConfig& c : kConfigs) known += (known.empty() ? "" : ", ") + c.name;
-  fail_hint(ErrorCode::NotFound, "known architectures: " + known, "unknown architecture '{}'",
-            name);
+  fail_hint(ErrorCode::NotFound, known_architectures(), "unknown architecture '{}'", name);
 }
 
 ArchParams arch_params(const UniFormerConfig& config) { return {{"head_dim", config.head_dim}}; }
@@ -134,16 +167,21 @@ Identification identify_model(const TensorShapes& tensors) {
     else
       alternatives += fmt::format(", {} (head_dim {})", config.name, config.head_dim);
   }
+  if (!result.config && found.depth == std::array<int64_t, 4>{})
+    fail_hint(ErrorCode::Unsupported, known_architectures(),
+              "checkpoint: {} tensors that fit no known architecture: {}", tensors.size(),
+              examples(tensors));
   if (!result.config)
-    fail_hint(ErrorCode::Unsupported, "name it with --arch if it is one of the known architectures",
-              "checkpoint: {} tensors that fit no known architecture ({})", tensors.size(),
-              describe(found));
+    fail_hint(ErrorCode::Unsupported, known_architectures(),
+              "checkpoint: {} tensors of a UniFormer that fit no known architecture ({})",
+              tensors.size(), describe(found));
   const auto head = tensors.find("head.weight");
   if (head != tensors.end() && !head->second.empty()) result.num_classes = head->second[0];
   if (!alternatives.empty())
-    result.note =
-        fmt::format("tensor shapes do not tell head_dim: took {} (head_dim {}); they also fit{}",
-                    result.config->name, result.config->head_dim, alternatives.substr(1));
+    result.note = fmt::format(
+        "tensor shapes do not tell head_dim: took {} (head_dim {}); they also fit{}: "
+        "--arch NAME decides",
+        result.config->name, result.config->head_dim, alternatives.substr(1));
   return result;
 }
 

@@ -44,6 +44,13 @@ void set_arch_params(UniFormerConfig& config, const ArchParams& params);
 /// From "name=number,..."; throws InvalidArgument for other text.
 ArchParams parse_arch_params(std::string_view text);
 
+/// Names of tensors that every architecture has: what comes before one of them in a checkpoint is
+/// the prefix of a model.
+std::span<const std::string_view> landmark_tensors();
+/// Whether a tensor of this name lies in a module that a model of the registry, or a relative that
+/// is refused, may have; others are not the model's.
+bool is_in_model(std::string_view name);
+
 /// The names and PyTorch shapes of the tensors of a checkpoint.
 using TensorShapes = std::map<std::string, Dims>;
 

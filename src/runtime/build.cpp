@@ -13,8 +13,9 @@ Plan build(const std::filesystem::path& checkpoint, const BuildOptions& options)
   check(options.weights == DType::Float32 || options.weights == DType::BFloat16,
         ErrorCode::InvalidArgument, "build: weights as {}, expected F32 or BF16",
         dtype_name(options.weights));
-  ImportedModel model = import_checkpoint(
-      checkpoint, {options.arch, options.arch_params, options.height, options.width, false});
+  ImportedModel model =
+      import_checkpoint(checkpoint, {options.arch, options.arch_params, options.height,
+                                     options.width, false, options.weights_key});
   auto plan = std::make_shared<PlanData>();
   plan->info = std::move(model.info);
   plan->info.vitro_version = version();

@@ -158,6 +158,8 @@ WeightRecord weight_from_json(const Json& row) {
 std::string plan_info_to_json(const PlanInfo& info) {
   Json json = fields_to_json(info);
   if (info.classifier) json["classifier"] = fields_to_json(*info.classifier);
+  for (const PassedOver& entry : info.passed_over)
+    json["passed_over"].push_back({entry.name, entry.num_tensors});
   return json.dump();
 }
 
@@ -165,6 +167,12 @@ PlanInfo plan_info_from_json(std::string_view text) {
   return read_json("info", text, [](const Json& json) {
     auto info = fields_from_json<PlanInfo>(json);
     if (json.contains("classifier")) info.classifier = classifier_from_json(json["classifier"]);
+    if (json.contains("passed_over"))
+      for (const Json& row : json["passed_over"]) {
+        PassedOver& entry = info.passed_over.emplace_back();
+        entry.name = row.at(0).get<std::string>();
+        read_field("passed_over", row.at(1), entry.num_tensors);
+      }
     return info;
   });
 }

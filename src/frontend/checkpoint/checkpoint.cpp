@@ -5,8 +5,8 @@
 #include <utility>
 
 #include "core/check.h"
-#include "core/checksum.h"
-#include "frontend/checkpoint/format.h"
+#include "frontend/checkpoint/select.h"
+#include "frontend/checkpoint/shards.h"
 
 namespace vitro {
 namespace {
@@ -90,11 +90,11 @@ void take_labels(Classifier& classifier, const ModelMetadata& metadata,
                               metadata.source_path, count, classifier.num_classes));
 }
 
-/// Counters of BatchNorm are not parameters.
+/// Counters are not parameters.
 int64_t count_parameters(const std::vector<WeightRecord>& ledger) {
   int64_t count = 0;
   for (const WeightRecord& entry : ledger)
-    if (!entry.name.ends_with("num_batches_tracked")) count += num_elements(entry.dims);
+    if (!is_counter(entry.name, entry.dims)) count += num_elements(entry.dims);
   return count;
 }
 
@@ -123,10 +123,13 @@ std::string better_architecture(const TensorShapes& shapes, const std::string& t
 
 ImportedModel import_tensors(TensorFile file, const ModelMetadata& metadata,
                              const std::string& source, const CheckpointOptions& options,
-                             std::shared_ptr<const MappedFile> map) {
-  const TensorShapes shapes = shapes_of(file);
+                             MappedFiles maps) {
+  SelectedWeights selected = select_weights(std::move(file), options.weights_key, source);
+  const TensorShapes shapes = shapes_of(selected.file);
   ImportedModel model;
   PlanInfo& info = model.info;
+  info.notes = std::move(selected.notes);
+  info.passed_over = std::move(selected.passed_over);
   UniFormerConfig config = choose_architecture(shapes, metadata, source, options, info.notes);
   set_arch_params(config, options.arch_params);
   info.architecture = config.name;
@@ -139,15 +142,16 @@ ImportedModel import_tensors(TensorFile file, const ModelMetadata& metadata,
   classifier.preprocessing.height = static_cast<int>(height);
   classifier.preprocessing.width = static_cast<int>(width);
 
-  WeightLedger ledger(std::move(file), source, config.name, std::move(map));
+  WeightLedger ledger(std::move(selected.file), source, config.name, std::move(maps));
   model.graph = build_uniformer(
       config, {classifier.num_classes, height, width, options.stage_outputs}, ledger);
   try {
     ledger.finish();
   } catch (const Error& e) {
     const std::string better = better_architecture(shapes, config.name);
-    if (better.empty()) throw;
-    throw Error(e.code(), e.what(), fmt::format("the tensors look like {0}: --arch {0}", better));
+    // Nothing else can help than the name of the architecture, and that only when it fits.
+    throw Error(e.code(), e.what(),
+                better.empty() ? "" : fmt::format("the tensors look like {0}: --arch {0}", better));
   }
   model.ledger = ledger.entries();
   info.num_parameters = count_parameters(model.ledger);
@@ -158,12 +162,12 @@ ImportedModel import_tensors(TensorFile file, const ModelMetadata& metadata,
 
 ImportedModel import_checkpoint(const std::filesystem::path& path,
                                 const CheckpointOptions& options) {
-  const std::shared_ptr<const MappedFile> map = MappedFile::open(path);
-  TensorFile file = read_checkpoint_file(map);
-  const ModelMetadata metadata = read_model_metadata(path, file.metadata);
-  ImportedModel model = import_tensors(std::move(file), metadata, path.string(), options, map);
-  model.info.source = path.filename().string();
-  model.info.source_checksum = checksum(*map);
+  CheckpointFiles files = open_checkpoint(path);
+  const ModelMetadata metadata = read_model_metadata(files.model_path, files.tensors.metadata);
+  ImportedModel model =
+      import_tensors(std::move(files.tensors), metadata, path.string(), options, files.maps);
+  model.info.source = files.path.filename().string();
+  model.info.source_checksum = source_checksum(files.maps);
   return model;
 }
 

@@ -21,6 +21,7 @@ struct CheckpointOptions {
   int64_t height = 0;          ///< default input size, pixels, a multiple of 32; 0: from metadata
   int64_t width = 0;           ///< as height
   bool stage_outputs = false;  ///< also return the output of each stage, [n, h, w, c]
+  std::string weights_key{};   ///< as for select_weights()
 };
 
 /// A checkpoint as a graph, and everything a plan has to remember of it.
@@ -30,17 +31,18 @@ struct ImportedModel {
   std::vector<WeightRecord> ledger;  ///< every tensor of the file, in the order of consumption
 };
 
-/// Builds the graph of a `.safetensors` or PyTorch checkpoint, whose format is told by its content.
-/// The architecture is `options.arch`, else that of the metadata, else what the tensor shapes tell.
-/// Throws what the readers, read_model_metadata(), identify_model() and WeightLedger::finish()
-/// throw, and InvalidArgument or NotFound for options that cannot work.
+/// Builds the graph of a `.safetensors` or PyTorch checkpoint, whose format is told by its content,
+/// or of a sharded one, by its index or folder. The model is found by select_weights(). The
+/// architecture is `options.arch`, else that of the metadata, else what the tensor shapes tell.
+/// Throws what the readers, read_model_metadata(), select_weights(), identify_model() and
+/// WeightLedger::finish() throw, and InvalidArgument or NotFound for options that cannot work.
 ImportedModel import_checkpoint(const std::filesystem::path& path,
                                 const CheckpointOptions& options = {});
 
 /// The same from tensors and metadata that were read before; `source` names them in errors and
-/// `map` is as for WeightLedger. Leaves source and source_checksum empty.
+/// `maps` are as for WeightLedger. Leaves source and source_checksum empty.
 ImportedModel import_tensors(TensorFile file, const ModelMetadata& metadata,
                              const std::string& source, const CheckpointOptions& options = {},
-                             std::shared_ptr<const MappedFile> map = nullptr);
+                             MappedFiles maps = {});
 
 }  // namespace vitro

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <filesystem>
 #include <string>
 #include <string_view>
@@ -16,12 +17,45 @@
 namespace vitro {
 namespace {
 
-constexpr const char* kUnderstood =
-    "understood are .safetensors and PyTorch .pth, .pt and .bin files (torch 1.6 or later)";
+constexpr const char* kUnpack = "unpack it first";
+
+/// Formats of others, by the bytes that they have at one place.
+struct OtherFormat {
+  size_t offset;
+  std::string_view magic;
+  const char* what;
+  const char* hint;
+};
+constexpr std::array<OtherFormat, 12> kOtherFormats = {{
+    {0, "GGUF", "a GGUF file", kUnderstoodFormats},
+    {0, "\x89HDF\r\n\x1a\n", "an HDF5 file, as Keras writes them", kUnderstoodFormats},
+    {0, "\x93NUMPY", "a NumPy array", kUnderstoodFormats},
+    {4, "TFL3", "a TensorFlow Lite model", kUnderstoodFormats},
+    {4, "ET12", "an ExecuTorch program", kUnderstoodFormats},
+    {0, "\x1f\x8b", "compressed with gzip", kUnpack},
+    {0, "BZh", "compressed with bzip2", kUnpack},
+    {0,
+     "\xfd"
+     "7zXZ",
+     "compressed with xz", kUnpack},
+    {0, "\x28\xb5\x2f\xfd", "compressed with zstd", kUnpack},
+    {0, "7z\xbc\xaf\x27\x1c", "a 7z archive", kUnpack},
+    {0, "Rar!", "a RAR archive", kUnpack},
+    {257, "ustar", "a tar archive", kUnpack},
+}};
+
+void refuse_other_formats(const MappedFile& file) {
+  const std::string_view text = as_text(file.bytes());
+  for (const OtherFormat& format : kOtherFormats)
+    if (text.size() > format.offset && text.substr(format.offset).starts_with(format.magic))
+      fail_hint(ErrorCode::Unsupported, format.hint, "'{}' is {}, expected a checkpoint",
+                file.path(), format.what);
+}
 
 bool is_torch_extension(const std::string& extension) {
-  return extension == ".pth" || extension == ".pt" || extension == ".bin" || extension == ".ckpt" ||
-         extension == ".tar";
+  constexpr std::array<std::string_view, 7> kExtensions{".pth", ".pt",  ".bin",   ".ckpt",
+                                                        ".tar", ".pkl", ".pickle"};
+  return std::find(kExtensions.begin(), kExtensions.end(), extension) != kExtensions.end();
 }
 
 /// An ONNX file is a protobuf message that starts with ir_version (field 1, a small number),
@@ -80,12 +114,14 @@ TensorFile read_checkpoint_file(std::shared_ptr<const MappedFile> file) {
   if (text.size() > 8 && text[8] == '{') return read_non_plan_safetensors(std::move(file));
   if (text.starts_with("PK") || text.starts_with('\x80')) return read_torch_file(std::move(file));
   if (extension == ".onnx" || looks_like_onnx(text))
-    fail_hint(ErrorCode::Unsupported, kUnderstood, "'{}': ONNX is not supported yet", file->path());
+    fail_hint(ErrorCode::Unsupported, kUnderstoodFormats, "'{}': ONNX is not supported yet",
+              file->path());
   refuse_failed_download(*file);
+  refuse_other_formats(*file);
   // The readers say best what is wrong with a file that claims to be theirs.
   if (extension == ".safetensors") return read_non_plan_safetensors(std::move(file));
   if (is_torch_extension(extension)) return read_torch_file(std::move(file));
-  fail_hint(ErrorCode::Unsupported, kUnderstood,
+  fail_hint(ErrorCode::Unsupported, kUnderstoodFormats,
             "'{}': unknown model format ({} bytes that begin with {})", file->path(), text.size(),
             first_bytes(file->bytes()));
 }

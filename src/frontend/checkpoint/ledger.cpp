@@ -1,8 +1,10 @@
 #include "frontend/checkpoint/ledger.h"
 
 #include <algorithm>
+#include <array>
 #include <bit>
 #include <functional>
+#include <numeric>
 #include <utility>
 
 #include "core/check.h"
@@ -12,19 +14,55 @@
 namespace vitro {
 namespace {
 
-constexpr size_t kMaxListed = 20;
-constexpr std::string_view kCounter = ".num_batches_tracked";
+constexpr size_t kMaxListed = 10;
+/// Of BatchNorm, of torch.optim.swa_utils, and of the package thop.
+constexpr std::array<std::string_view, 4> kCounters{"num_batches_tracked", "n_averaged",
+                                                    "total_ops", "total_params"};
 
 bool is_float(DType dtype) {
   return dtype == DType::Float32 || dtype == DType::Float16 || dtype == DType::BFloat16 ||
          dtype == DType::Float64;
 }
 
-void append_list(std::string& message, const char* title, const std::vector<std::string>& lines) {
-  for (size_t i = 0; i < std::min(lines.size(), kMaxListed); ++i)
-    message += fmt::format("\n  {}: {}", title, lines[i]);
-  if (lines.size() > kMaxListed)
-    message += fmt::format("\n  {}: ... and {} more", title, lines.size() - kMaxListed);
+/// Appends lines while there are less than kMaxListed in all, and says how many were left out.
+void append_list(std::string& message, size_t& lines, const char* title,
+                 const std::vector<std::string>& list) {
+  size_t shown = 0;
+  for (; shown < list.size() && lines < kMaxListed; ++shown, ++lines)
+    message += fmt::format("\n  {}: {}", title, list[shown]);
+  if (shown < list.size())
+    message +=
+        fmt::format("\n  {}: {}{} more", title, shown == 0 ? "" : "... and ", list.size() - shown);
+}
+
+/// How many characters must be inserted, removed or replaced to make `b` of `a`.
+size_t edit_distance(std::string_view a, std::string_view b) {
+  std::vector<size_t> row(b.size() + 1);
+  std::iota(row.begin(), row.end(), size_t{0});
+  for (size_t i = 0; i < a.size(); ++i) {
+    size_t diagonal = std::exchange(row[0], i + 1);
+    for (size_t j = 0; j < b.size(); ++j) {
+      const size_t replaced = diagonal + (a[i] != b[j] ? 1 : 0);
+      diagonal = row[j + 1];
+      row[j + 1] = std::min({replaced, row[j] + 1, row[j + 1] + 1});
+    }
+  }
+  return row[b.size()];
+}
+
+/// The orphan whose name takes the fewest edits, if that is less than half of the name.
+std::string_view nearest(std::string_view name, const std::vector<std::string>& orphans) {
+  std::string_view best;
+  size_t distance = name.size() / 2;
+  for (const std::string& orphan : orphans) {
+    const std::string_view candidate = std::string_view(orphan).substr(0, orphan.find(" ["));
+    if (candidate.size() >= name.size() + distance) continue;
+    if (const size_t d = edit_distance(name, candidate); d < distance) {
+      distance = d;
+      best = orphan;
+    }
+  }
+  return best;
 }
 
 bool lies_within(std::span<const std::byte> inner, std::span<const std::byte> outer) {
@@ -35,12 +73,18 @@ bool lies_within(std::span<const std::byte> inner, std::span<const std::byte> ou
 
 }  // namespace
 
+bool is_counter(std::string_view name, const Dims& dims) {
+  const std::string_view last = name.substr(name.rfind('.') + 1);
+  return num_elements(dims) == 1 &&
+         std::find(kCounters.begin(), kCounters.end(), last) != kCounters.end();
+}
+
 WeightLedger::WeightLedger(TensorFile file, std::string source, std::string architecture,
-                           std::shared_ptr<const MappedFile> map)
+                           MappedFiles maps)
     : file_(std::move(file)),
       source_(std::move(source)),
       architecture_(std::move(architecture)),
-      map_(std::move(map)) {
+      maps_(std::move(maps)) {
   for (const TensorEntry& tensor : file_.tensors) {
     const bool is_new = slots_.try_emplace(tensor.name, Slot{&tensor}).second;
     check(is_new, ErrorCode::CorruptFile, "checkpoint '{}': two tensors are named '{}'", source_,
@@ -51,7 +95,7 @@ WeightLedger::WeightLedger(TensorFile file, std::string source, std::string arch
 Constant WeightLedger::take(const std::string& name, const Dims& dims, std::string_view consumer) {
   const auto found = slots_.find(name);
   if (found == slots_.end()) {
-    missing_.push_back(fmt::format("{} [{}] for {}", name, to_string(dims), consumer));
+    missing_.emplace_back(name, fmt::format("[{}] for {}", to_string(dims), consumer));
     return zeros(dims);
   }
   Slot& slot = found->second;
@@ -66,7 +110,8 @@ Constant WeightLedger::take(const std::string& name, const Dims& dims, std::stri
   to_float32(tensor.dtype, tensor.bytes, values.data());
   count_non_finite(name, values);
   record(tensor, std::string(consumer));
-  if (map_ && lies_within(tensor.bytes, map_->bytes())) map_->drop_pages(tensor.bytes);
+  for (const auto& map : maps_)
+    if (lies_within(tensor.bytes, map->bytes())) map->drop_pages(tensor.bytes);
   return constant;
 }
 
@@ -120,29 +165,38 @@ void WeightLedger::count_non_finite(const std::string& name, std::span<const flo
 
 void WeightLedger::consume_counters() {
   for (auto& [name, slot] : slots_) {
-    if (slot.taken || !name.ends_with(kCounter) || is_float(slot.tensor->dtype)) continue;
-    const std::string module(name.substr(0, name.size() - kCounter.size()));
-    const auto mean = slots_.find(module + ".running_mean");
-    if (mean == slots_.end() || !mean->second.taken) continue;
+    if (slot.taken || !is_counter(name, slot.tensor->dims)) continue;
     slot.taken = true;
-    record(*slot.tensor, "batch_norm (counter, ignored)");
+    record(*slot.tensor, "counter, ignored");
   }
+}
+
+std::vector<std::string> WeightLedger::orphans() const {
+  std::vector<std::string> orphans;
+  for (const auto& [name, slot] : slots_)
+    if (!slot.taken) orphans.push_back(fmt::format("{} [{}]", name, to_string(slot.tensor->dims)));
+  return orphans;
 }
 
 void WeightLedger::finish() {
   consume_counters();
-  std::vector<std::string> orphans;
-  for (const auto& [name, slot] : slots_)
-    if (!slot.taken) orphans.push_back(fmt::format("{} [{}]", name, to_string(slot.tensor->dims)));
-  if (!has_faults() && orphans.empty()) return;
+  std::vector<std::string> left = orphans();
+  if (!has_faults() && left.empty()) return;
   std::string message = fmt::format(
       "checkpoint '{}': weights do not fit architecture '{}': {} missing, {} orphaned, {} misfit",
-      source_, architecture_, missing_.size(), orphans.size(), misfits_.size());
-  append_list(message, "missing", missing_);
-  append_list(message, "orphan", orphans);
-  append_list(message, "misfit", misfits_);
-  throw Error(ErrorCode::InvalidArgument, message,
-              "name the architecture of the checkpoint with --arch");
+      source_, architecture_, missing_.size(), left.size(), misfits_.size());
+  std::vector<std::string> missing;
+  for (const auto& [name, rest] : missing_) {
+    missing.push_back(fmt::format("{} {}", name, rest));
+    if (missing.size() > kMaxListed) continue;  // not shown
+    if (const std::string_view near = nearest(name, left); !near.empty())
+      missing.back() += fmt::format("; nearest in the file: {}", near);
+  }
+  size_t lines = 0;
+  append_list(message, lines, "missing", missing);
+  append_list(message, lines, "misfit", misfits_);
+  append_list(message, lines, "orphan", left);
+  throw Error(ErrorCode::InvalidArgument, message);
 }
 
 }  // namespace vitro

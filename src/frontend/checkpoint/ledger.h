@@ -4,6 +4,7 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "core/mmap_file.h"
@@ -20,24 +21,30 @@ struct NonFiniteWeights {
   int64_t num_infinite = 0;
 };
 
+/// The files that the tensors of a checkpoint are views of.
+using MappedFiles = std::vector<std::shared_ptr<const MappedFile>>;
+
+/// Whether a tensor counts something (batches, operations, parameters) and so is no weight.
+bool is_counter(std::string_view name, const Dims& dims);
+
 /// Hands out the tensors of a checkpoint and keeps the books: each must be taken exactly once and
 /// none may be left over. Not thread-safe.
 class WeightLedger : public WeightSource {
  public:
-  /// `source` names the checkpoint and `architecture` the model in errors. `map`, when given, is
-  /// the file that tensors are views of: its pages are dropped once a tensor has been converted.
-  /// Throws CorruptFile when two tensors have the same name.
+  /// `source` names the checkpoint and `architecture` the model in errors. `maps` are the files
+  /// that tensors are views of: pages are dropped once a tensor has been converted. Throws
+  /// CorruptFile when two tensors have the same name.
   WeightLedger(TensorFile file, std::string source, std::string architecture,
-               std::shared_ptr<const MappedFile> map = nullptr);
+               MappedFiles maps = {});
 
   /// The tensor as float32; 64-byte aligned, owned by the result. A tensor that is missing, has
   /// another shape or no float dtype is noted for finish() and zeros are returned, so that one
   /// build finds every fault. Throws Internal when the name was taken before.
   Constant take(const std::string& name, const Dims& dims, std::string_view consumer) override;
 
-  /// Ends the bookkeeping. Throws InvalidArgument, listing missing, orphaned and misfit tensors (at
-  /// most 20 of each), unless each tensor was taken exactly once. The `num_batches_tracked`
-  /// counters of batch norms that were taken count as consumed.
+  /// Ends the bookkeeping. Throws InvalidArgument, listing missing, misfit and orphaned tensors (at
+  /// most 10, a missing one with the orphan whose name is nearest), unless each tensor was taken
+  /// exactly once. Counters count as consumed.
   void finish();
 
   /// Every tensor that was consumed, in the order of consumption.
@@ -57,15 +64,16 @@ class WeightLedger : public WeightSource {
   void record(const TensorEntry& tensor, std::string consumer);
   void count_non_finite(const std::string& name, std::span<const float> values);
   void consume_counters();
+  std::vector<std::string> orphans() const;
 
   TensorFile file_;
   std::string source_;
   std::string architecture_;
-  std::shared_ptr<const MappedFile> map_;
+  MappedFiles maps_;
   std::map<std::string_view, Slot> slots_;
   std::vector<WeightRecord> entries_;
   std::vector<NonFiniteWeights> non_finite_;
-  std::vector<std::string> missing_;
+  std::vector<std::pair<std::string, std::string>> missing_;  // name, shape and consumer
   std::vector<std::string> misfits_;
   Constant zeros_;  // shared by everything that is returned after the first fault
 };
