@@ -3,12 +3,14 @@
 and safetensors; run from anywhere).
 
 Values follow formulas that tests/formats/torch_file_test.cpp repeats. The files are the same on every
-run, but for legacy.pth, whose keys are addresses.
+run, but for legacy.pth and legacy_module.pth, whose keys are addresses, and script.pth.
 """
 
 import argparse
 import collections
+import io
 import os
+import pickle
 import zipfile
 from pathlib import Path
 
@@ -98,11 +100,80 @@ def views():
     }
 
 
+def pickled(value):
+    data = io.BytesIO()
+    pickle.dump(value, data, protocol=2)
+    return data.getvalue()
+
+
+class LegacyPickler(pickle.Pickler):
+    """Pickles tensors as torch.save() did before 1.6, with parts of a storage as old versions had them."""
+
+    def persistent_id(self, value):
+        return value.id if isinstance(value, LegacyStorage) else None
+
+
+class LegacyStorage:
+    def __init__(self, kind, key, count, view=None):
+        self.id = ("storage", kind, key, "cpu", count, view)
+
+
+class LegacyTensor:
+    def __init__(self, *arguments):
+        self.arguments = arguments
+
+    def __reduce__(self):
+        return torch._utils._rebuild_tensor_v2, (*self.arguments, False, collections.OrderedDict())
+
+
+def legacy_views():
+    """A file of the format before 1.6 with two storages, one of which is used in two parts."""
+    base, half = ramp(12), ramp(4, dtype=torch.float16)
+    state = collections.OrderedDict(
+        [
+            ("whole", LegacyTensor(LegacyStorage(torch.FloatStorage, "7", 12), 0, (3, 4), (4, 1))),
+            ("part", LegacyTensor(LegacyStorage(torch.FloatStorage, "7", 12, ("8", 4, 6)), 1, (2, 2), (1, 2))),
+            ("half", LegacyTensor(LegacyStorage(torch.HalfStorage, "9", 4), 0, (4,), (1,))),
+        ]
+    )
+    data = io.BytesIO()
+    LegacyPickler(data, protocol=2).dump(state)
+    machine = {"protocol_version": 1001, "little_endian": True, "type_sizes": {"short": 2, "int": 4, "long": 4}}
+    content = pickled(0x1950A86A20F9469CFC6C) + pickled(1001) + pickled(machine) + data.getvalue()
+    content += pickled(["7", "9"])
+    for storage in (base, half):
+        content += storage.numel().to_bytes(8, "little") + storage.numpy().tobytes()
+    loaded = torch.load(io.BytesIO(content), weights_only=False)
+    assert loaded["part"].tolist() == [[2.5, 3.5], [3.0, 4.0]], loaded["part"]
+    return content
+
+
+class Subclass(dict):
+    """A dict of a class of its own, as configuration libraries have them."""
+
+
+# Made here so that the file that has it holds no source code and no path.
+WithoutSource = type("WithoutSource", (torch.nn.Linear,), {})
+
+
+def other_arrays(save, folder):
+    """Files with weights that only their own library can make."""
+    linear = torch.ao.quantization.quantize_dynamic(torch.nn.Sequential(torch.nn.Linear(2, 2)))
+    save("quantized_module.pth", {"layers": linear, "mean": ramp(1)})
+    save("quantized.pth", {"q": torch.quantize_per_tensor(ramp(2, 2), 0.5, 0, torch.qint8)})
+    save("meta.pth", {"m": torch.empty(2, 2, device="meta")})
+    save("numpy.pth", {"args": argparse.Namespace(lr=1), "a": numpy.zeros(2), "b": numpy.zeros(3)})
+    (folder / "plain.pkl").write_bytes(pickle.dumps({"a": [1.0, 2.0]}, protocol=4))
+    (folder / "plain0.pkl").write_bytes(pickle.dumps({"a": [1.0, 2.0]}, protocol=0))
+    numpy.savez(folder / "arrays.npz", a=numpy.zeros(2))
+    torch.jit.script(torch.nn.Linear(2, 2)).save(folder / "script.pth")
+
+
 def write_seeds(checkpoints, folder):
     """Small valid files that the fuzzers start from."""
     folder.mkdir(parents=True, exist_ok=True)
     for path in sorted(checkpoints.glob("*.pth")):
-        if path.name != "legacy.pth":
+        if zipfile.is_zipfile(path) and path.name != "script.pth":
             with zipfile.ZipFile(path) as archive:
                 pickled = archive.read(f"{path.stem}/data.pkl")
             (folder / f"{path.stem}.pkl").write_bytes(pickled)
@@ -141,6 +212,14 @@ def main():
     save("pickled_module.pth", torch.nn.Linear(2, 2))
     save("malicious.pth", {"model": state_dict(), "extra": Malicious()})
     save("malicious_eval.pth", {"model": MaliciousEval()}, pickle_protocol=4)
+    save("subclass.pth", Subclass(model=Subclass(state_dict())))
+    save("mixed.pth", ({"net": state_dict(), 7: ramp(1)}, {"s": torch.eye(2).to_sparse(), "lr": 1e-3}))
+    other_arrays(save, folder)
+    (folder / "legacy_views.pth").write_bytes(legacy_views())
+    module = WithoutSource(4, 3)
+    module.load_state_dict({"weight": ramp(3, 4), "bias": ramp(3)})
+    module.add_module("inner", WithoutSource(1, 1, bias=False))
+    save("legacy_module.pth", {"model": module}, _use_new_zipfile_serialization=False)
     save("legacy.pth", state_dict(), _use_new_zipfile_serialization=False)
     write_seeds(folder, tests / "fuzz" / "seeds")
 

@@ -124,7 +124,8 @@ typedef struct vitro_build_options {
 
 /* A plan file. Every byte is checked. */
 vitro_code vitro_plan_load(const char* path, vitro_plan** plan);
-/* Compiles a checkpoint (.safetensors or .pth). `options` may be NULL. */
+/* Compiles a checkpoint (.safetensors, .pth, or the index or folder of a sharded one). `options`
+ * may be NULL. */
 vitro_code vitro_plan_build(const char* checkpoint, const vitro_build_options* options,
                             vitro_plan** plan);
 /* A plan file is loaded, anything else is built. */

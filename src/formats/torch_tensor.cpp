@@ -105,8 +105,8 @@ DType lookup(std::span<const std::pair<std::string_view, DType>> table, const Pi
   for (const auto& [type, dtype] : table) {
     if (global.text == fmt::format("torch.{}", type)) return dtype;
   }
-  fail(ErrorCode::Unsupported, "'{}': tensor '{}' has type '{:.80}', which is not supported", file,
-       name, global.text);
+  fail_hint(ErrorCode::Unsupported, "save it in Python as float32, float16 or bfloat16",
+            "'{}': tensor '{}' has type '{:.80}', which is not supported", file, name, global.text);
 }
 
 /// A tuple of non-negative integers, torch.Size included.

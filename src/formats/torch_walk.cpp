@@ -60,7 +60,10 @@ class Collector {
   /// Whether anything was found in the value.
   bool visit(const PickleValue& value, const std::string& name) {
     if (is_torch_tensor(value)) return add_tensor(name, value);
-    if (const PickleValue* state = module_state(value)) return visit_module(*state, name);
+    if (const PickleValue* state = module_state(value)) {
+      if (value.text.find(".quantized.") != std::string::npos) return add_quantized(name);
+      return visit_module(*state, name);
+    }
     if (value.is(Kind::Call)) return add_object(name, value);
     if (!value.is(Kind::Dict) && !value.is(Kind::List) && !value.is(Kind::Tuple)) return false;
     if (path_.size() >= kMaxDepth) return false;
@@ -134,6 +137,14 @@ class Collector {
       if (e.code() == ErrorCode::CorruptFile) throw;
       result.others.push_back({name, OtherEntry::Kind::Array, e.what(), e.hint()});
     }
+    return true;
+  }
+
+  bool add_quantized(const std::string& name) {
+    count_name(name);
+    result.others.push_back({name, OtherEntry::Kind::Array,
+                             fmt::format("'{}': the layer '{}' is quantized", file_, name),
+                             "give the checkpoint that it was quantized from"});
     return true;
   }
 

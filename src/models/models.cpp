@@ -101,7 +101,8 @@ std::string examples(const TensorShapes& tensors) {
   size_t count = 0;
   for (const auto& [name, dims] : tensors) {
     if (++count > kMaxExamples) return text + ", ...";
-    text += fmt::format("{}{:.80} [{}]", text.empty() ? "" : ", ", name, to_string(dims));
+    text += fmt::format("{}{:.80} [{}]", text.empty() ? "" : ", ",
+                        name.empty() ? "(no name)" : name, to_string(dims));
   }
   return text;
 }

@@ -165,6 +165,9 @@ static vitro_plan* build_and_load(const char* models, const char* scratch) {
   options.arch = "resnet50";
   EXPECT_FAILURE(vitro_plan_build(checkpoint, &options, &built), VITRO_NOT_FOUND, "resnet50");
   EXPECT(vitro_last_hint()[0] != '\0');
+  options.arch = NULL;
+  options.weights_key = "teacher";
+  EXPECT_FAILURE(vitro_plan_build(checkpoint, &options, &built), VITRO_NOT_FOUND, "'teacher'");
   options.size = 0;
   EXPECT_FAILURE(vitro_plan_build(checkpoint, &options, &built), VITRO_INVALID_ARGUMENT,
                  "a size of 0");

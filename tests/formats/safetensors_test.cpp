@@ -135,9 +135,9 @@ TEST(Safetensors, RefusesBadShapesAndOffsets) {
 TEST(Safetensors, RefusesOverlapsDuplicatesAndUnknownTypes) {
   const std::string a = R"("a":{"dtype":"F32","shape":[1],"data_offsets":[0,4]})";
   const auto code = ErrorCode::CorruptFile;
-  expect_refused(code, "an overlap",
+  expect_refused(code, "'a' and 'b' overlap",
                  "{" + a + R"(,"b":{"dtype":"F32","shape":[1],"data_offsets":[2,6]}})", 6);
-  expect_refused(code, "an overlap",
+  expect_refused(code, "'a' and 'b' overlap",
                  "{" + a + R"(,"b":{"dtype":"F32","shape":[1],"data_offsets":[0,4]}})", 4);
   expect_refused(code, "'a' appears twice", "{" + a + "," + a + "}", 4);
   expect_refused(code, "'k' appears twice", R"({"__metadata__":{"k":"1","k":"2"}})");

@@ -43,24 +43,70 @@ std::vector<float> ramp(size_t count) {
 }
 
 void expect_state_dict(const TensorFile& file, const std::string& prefix = "") {
-  ASSERT_EQ(file.tensors.size(), 3u);
-  EXPECT_EQ(file.tensors[0].name, prefix + "norm.weight");
-  EXPECT_EQ(values(file.tensors[0]), ramp(4));
-  EXPECT_EQ(file.tensors[1].name, prefix + "head.weight");
-  EXPECT_EQ(file.tensors[1].dims, (Dims{3, 4}));
-  EXPECT_EQ(values(file.tensors[1]), ramp(12));
-  EXPECT_EQ(file.tensors[2].name, prefix + "head.bias");
-  EXPECT_EQ(values(file.tensors[2]), ramp(3));
+  EXPECT_EQ(values(find(file, prefix + "norm.weight")), ramp(4));
+  EXPECT_EQ(find(file, prefix + "head.weight").dims, (Dims{3, 4}));
+  EXPECT_EQ(values(find(file, prefix + "head.weight")), ramp(12));
+  EXPECT_EQ(values(find(file, prefix + "head.bias")), ramp(3));
+}
+
+const OtherEntry& find_other(const TensorFile& file, const std::string& name) {
+  for (const OtherEntry& other : file.others)
+    if (other.name == name) return other;
+  throw Error(ErrorCode::NotFound, "no entry " + name);
 }
 
 TEST(TorchFile, ReadsEveryWrapperAndProtocol) {
-  for (const char* name : {"plain.pth", "protocol4.pth", "protocol5.pth", "state_dict_module.pth",
-                           "model_ema.pth", "training.pth"}) {
+  for (const char* name : {"plain.pth", "protocol4.pth", "protocol5.pth", "legacy.pth"}) {
     SCOPED_TRACE(name);
+    EXPECT_EQ(read(name).tensors.size(), 3u);
     expect_state_dict(read(name));
   }
-  expect_state_dict(read("nested.pth"), "backbone.");
+  expect_state_dict(read("state_dict_module.pth"), "state_dict.module.");
+  expect_state_dict(read("model_ema.pth"), "model_ema.");
+  expect_state_dict(read("training.pth"), "model.");
+  expect_state_dict(read("nested.pth"), "model.backbone.");
+  expect_state_dict(read("subclass.pth"), "model.");
   EXPECT_EQ(read("batch_norm.pth").tensors.size(), 5u);
+}
+
+TEST(TorchFile, ReadsAllThatHangsOnTheRoot) {
+  const TensorFile file = read("mixed.pth");
+  expect_state_dict(file, "0.net.");
+  EXPECT_EQ(values(find(file, "0.7")), ramp(1));
+  EXPECT_EQ(find_other(file, "1.lr").kind, OtherEntry::Kind::Data);
+  EXPECT_EQ(find_other(file, "1.s").kind, OtherEntry::Kind::Array);
+  EXPECT_NE(find_other(file, "1.s").problem.find("mixed.pth': tensor '1.s' is sparse"),
+            std::string::npos);
+
+  const TensorFile training = read("training.pth");
+  EXPECT_EQ(find(training, "optimizer.state.0.exp_avg").dims, (Dims{2, 2}));
+  for (const char* name : {"epoch", "best", "huge", "names", "args"})
+    EXPECT_EQ(find_other(training, name).kind, OtherEntry::Kind::Data) << name;
+}
+
+TEST(TorchFile, ReadsPickledModulesByTheNamesOfTheirStateDict) {
+  const TensorFile file = read("pickled_module.pth");
+  ASSERT_EQ(file.tensors.size(), 2u);
+  EXPECT_EQ(find(file, "weight").dims, (Dims{2, 2}));
+  const TensorFile legacy = read("legacy_module.pth");
+  EXPECT_EQ(values(find(legacy, "model.weight")), ramp(12));
+  EXPECT_EQ(values(find(legacy, "model.bias")), ramp(3));
+  EXPECT_EQ(find(legacy, "model.inner.weight").dims, (Dims{1, 1}));
+}
+
+TEST(TorchFile, NamesTheLayersThatAreQuantized) {
+  const TensorFile file = read("quantized_module.pth");
+  EXPECT_EQ(find_other(file, "layers.0").kind, OtherEntry::Kind::Array);
+  EXPECT_NE(find_other(file, "layers.0").problem.find("the layer 'layers.0' is quantized"),
+            std::string::npos);
+}
+
+TEST(TorchFile, ReadsPartsOfStoragesOfTheLegacyFormat) {
+  const TensorFile file = read("legacy_views.pth");
+  EXPECT_EQ(values(find(file, "whole")), ramp(12));
+  EXPECT_EQ(values(find(file, "half")), ramp(4));
+  EXPECT_EQ(find(file, "half").dtype, DType::Float16);
+  EXPECT_EQ(values(find(file, "part")), (std::vector<float>{2.5f, 3.5f, 3.0f, 4.0f}));
 }
 
 TEST(TorchFile, ReadsEveryType) {
@@ -119,25 +165,30 @@ TEST(TorchFile, NeverRunsAPickle) {
 }
 
 TEST(TorchFile, SaysWhatAFileIsInstead) {
-  expect_error(ErrorCode::Unsupported, "legacy format", [] { read("legacy.pth"); });
   expect_error(ErrorCode::Unsupported, "holds no tensors", [] { read("no_tensors.pth"); });
   expect_error(ErrorCode::Unsupported, "tensor 'c' has type 'torch.ComplexFloatStorage'",
                [] { read("complex.pth"); });
   expect_error(ErrorCode::Unsupported, "tensor 'n' is a view with the flag 'neg'",
                [] { read("negative.pth"); });
-  expect_error(ErrorCode::Unsupported, "'s' is rebuilt by 'torch._utils._rebuild_sparse_tensor'",
-               [] { read("sparse.pth"); });
-  expect_error(ErrorCode::Unsupported, "class torch.nn.modules.linear.Linear",
-               [] { read("pickled_module.pth"); });
+  expect_error(ErrorCode::Unsupported, "tensor 's' is sparse", [] { read("sparse.pth"); });
+  expect_error(ErrorCode::Unsupported, "tensor 'q' is quantized", [] { read("quantized.pth"); });
+  expect_error(ErrorCode::Unsupported, "tensor 'm' has a shape but no values",
+               [] { read("meta.pth"); });
+  expect_error(ErrorCode::Unsupported, "'a' is a NumPy array, expected a tensor of PyTorch (and 1 ",
+               [] { read("numpy.pth"); });
+  expect_error(ErrorCode::Unsupported, "archive of NumPy arrays", [] { read("arrays.npz"); });
+  expect_error(ErrorCode::Unsupported, "is a TorchScript archive", [] { read("script.pth"); });
+  for (const char* name : {"plain.pkl", "plain0.pkl"})
+    expect_error(ErrorCode::Unsupported, "is a plain pickle", [&] { read(name); });
   expect_error(ErrorCode::CorruptFile, "'x' is empty", [] { parse_torch_file({}, "x"); });
   expect_error(ErrorCode::CorruptFile, "no ZIP archive",
                [] { parse_torch_file(as_byte_span("garbage"), "x"); });
   expect_error(ErrorCode::Unsupported, "a plain pickle",
                [] { parse_torch_file(as_byte_span("\x80\x04N."), "x"); });
   try {
-    read("legacy.pth");
+    read("script.pth");
   } catch (const Error& error) {
-    EXPECT_NE(error.hint().find("_use_new_zipfile_serialization=True"), std::string::npos);
+    EXPECT_NE(error.hint().find("torch.jit.load(path).state_dict()"), std::string::npos);
   }
 }
 
@@ -166,6 +217,12 @@ TEST(TorchFile, BoundsTensorsByTheirStorages) {
   refuse(corrupt, "reaches out of its storage of 4", edited("plain.pth", "K\4\x85", "K\5\x85"));
   refuse(corrupt, "malformed storage", edited("plain.pth", "K\4t", "N0t"));
   refuse(corrupt, "'plain/data.pkl'", edited("plain.pth", "plain/data.pklFB", "plain/data.pkmFB"));
+  // The parts of storages and the number of elements of the last storage of the legacy format.
+  refuse(corrupt, "a storage of 9 F32 does not fit into the 48 bytes of '7'",
+         edited("legacy_views.pth", "K\4K\6\x87", "K\4K\11\x87"));
+  refuse(corrupt, "storage 9 has 5 elements, 8 bytes are left",
+         edited("legacy_views.pth", std::string_view("\4\0\0\0\0\0\0\0", 8),
+                std::string_view("\5\0\0\0\0\0\0\0", 8)));
   refuse(ErrorCode::Unsupported, "big-endian", edited("plain.pth", "little", "bigger"));
 }
 
@@ -178,11 +235,13 @@ TEST(TorchFile, SurvivesHostileBytes) {
       EXPECT_LE(sum, tensor.bytes.size() * 255);
     }
   };
-  for (const char* name : {"plain.pth", "views.pth", "training.pth", "dtypes.pth"}) {
+  for (const char* name : {"plain.pth", "views.pth", "training.pth", "dtypes.pth", "mixed.pth",
+                           "legacy_views.pth", "legacy_module.pth"}) {
     const auto valid = read_file(fixture(name), 1 << 20);
     test::expect_mutations_are_harmless(parse, valid, 3000);
   }
-  test::expect_all_truncations_fail(parse, read_file(fixture("plain.pth"), 1 << 20));
+  for (const char* name : {"plain.pth", "legacy_views.pth"})
+    test::expect_all_truncations_fail(parse, read_file(fixture(name), 1 << 20));
   test::expect_garbage_fails(parse);
 }
 

@@ -31,7 +31,7 @@ std::string finish_error(WeightLedger& ledger) {
     ledger.finish();
   } catch (const Error& e) {
     EXPECT_EQ(e.code(), ErrorCode::InvalidArgument);
-    EXPECT_NE(e.hint().find("--arch"), std::string::npos);
+    EXPECT_TRUE(e.hint().empty()) << e.hint();  // who knows another architecture adds one
     return e.what();
   }
   return "";
@@ -85,15 +85,33 @@ TEST(WeightLedger, ReportsAllFaultsAtOnce) {
     EXPECT_NE(message.find(part), std::string::npos) << part << "\n" << message;
 }
 
-TEST(WeightLedger, ListsAtMostTwentyOfAKind) {
+TEST(WeightLedger, ListsAtMostTenNames) {
   TensorFile file;
   for (int i = 0; i < 25; ++i)
     add_tensor<float>(file, fmt::format("t{}", i), DType::Float32, {1}, {1});
   WeightLedger ledger = make_ledger(std::move(file));
+  for (int i = 0; i < 8; ++i) ledger.take(fmt::format("absent{}", i), {1}, "x");
   const std::string message = finish_error(ledger);
-  EXPECT_NE(message.find("25 orphaned"), std::string::npos) << message;
-  EXPECT_NE(message.find("orphan: ... and 5 more"), std::string::npos) << message;
-  EXPECT_EQ(std::count(message.begin(), message.end(), '\n'), 21);
+  EXPECT_NE(message.find("8 missing, 25 orphaned"), std::string::npos) << message;
+  EXPECT_NE(message.find("missing: absent7"), std::string::npos) << message;
+  EXPECT_NE(message.find("orphan: t1 [1]\n"), std::string::npos) << message;
+  EXPECT_NE(message.find("orphan: ... and 23 more"), std::string::npos) << message;
+  EXPECT_EQ(std::count(message.begin(), message.end(), '\n'), 11);
+}
+
+TEST(WeightLedger, NamesTheNearestOrphanOfWhatIsMissing) {
+  TensorFile file;
+  for (const char* name : {"blocks1.0.conv1.wait", "blocks1.0.conv2.wait", "other"})
+    add_tensor<float>(file, name, DType::Float32, {1}, {1});
+  WeightLedger ledger = make_ledger(std::move(file));
+  ledger.take("blocks1.0.conv2.weight", {1}, "conv2");
+  ledger.take("z", {1}, "z");
+  const std::string message = finish_error(ledger);
+  EXPECT_NE(message.find("missing: blocks1.0.conv2.weight [1] for conv2; nearest in the file: "
+                         "blocks1.0.conv2.wait [1]\n"),
+            std::string::npos)
+      << message;
+  EXPECT_NE(message.find("missing: z [1] for z\n"), std::string::npos) << message;
 }
 
 TEST(WeightLedger, TakingTwiceIsABug) {
@@ -140,16 +158,19 @@ TEST(WeightLedger, ConsumesTheCounterOfATakenBatchNorm) {
   ledger.finish();
   ASSERT_EQ(ledger.entries().size(), 5u);
   EXPECT_EQ(ledger.entries()[4].name, "0.num_batches_tracked");
-  EXPECT_EQ(ledger.entries()[4].consumer, "batch_norm (counter, ignored)");
+  EXPECT_EQ(ledger.entries()[4].consumer, "counter, ignored");
   EXPECT_EQ(ledger.entries()[4].dtype, DType::Int64);
 }
 
-TEST(WeightLedger, ACounterWithoutItsBatchNormIsAnOrphan) {
+TEST(WeightLedger, CountersAreScalars) {
   TensorFile file;
-  add_tensor<int64_t>(file, "gone.num_batches_tracked", DType::Int64, {}, {1});
+  add_tensor<int64_t>(file, "a.num_batches_tracked", DType::Int64, {}, {1});
+  add_tensor<double>(file, "a.total_ops", DType::Float64, {1}, {1e9});
+  add_tensor<float>(file, "a.total_params", DType::Float32, {2}, {1, 2});
   WeightLedger ledger = make_ledger(std::move(file));
-  EXPECT_NE(finish_error(ledger).find("orphan: gone.num_batches_tracked [scalar]"),
-            std::string::npos);
+  const std::string message = finish_error(ledger);
+  EXPECT_NE(message.find("1 orphaned"), std::string::npos) << message;
+  EXPECT_NE(message.find("orphan: a.total_params [2]"), std::string::npos) << message;
 }
 
 TEST(WeightLedger, WeightsOutliveTheFile) {
@@ -160,7 +181,7 @@ TEST(WeightLedger, WeightsOutliveTheFile) {
   Constant a;
   {
     const auto map = MappedFile::open(folder / "a.safetensors");
-    WeightLedger ledger(read_checkpoint_file(map), "a", "toy", map);
+    WeightLedger ledger(read_checkpoint_file(map), "a", "toy", {map});
     a = ledger.take("a", {2}, "x");
     ledger.finish();
   }

@@ -107,6 +107,24 @@ void write_arrays(const Folder& folder) {
   write_safetensors(folder.of("fuzz_safetensors", "dtypes.safetensors"), entries, {{"a", "b"}});
 }
 
+/// Enough of a model to be found, twice, with wrappers and without a head of the usual name.
+void write_checkpoint(const Folder& folder) {
+  const std::vector<float> values(8);
+  std::vector<TensorEntry> entries;
+  for (const char* name :
+       {"student.blocks1.0._orig_mod.pos_embed.weight", "student.norm.weight", "fc.weight",
+        "fc.bias", "ema.module.blocks3.0.pos_embed.weight", "ema.module.blocks3.0.gamma_1",
+        "ema.module.head.weight", "ema.n_averaged"}) {
+    const std::string_view view = name;
+    const Dims dims = view.ends_with("fc.weight") || view.ends_with("head.weight") ? Dims{2, 4}
+                      : view.ends_with("bias")                                     ? Dims{2}
+                                                                                   : Dims{4};
+    const auto count = static_cast<size_t>(num_elements(dims));
+    entries.push_back({name, DType::Float32, dims, std::as_bytes(std::span(values).first(count))});
+  }
+  write_safetensors(folder.of("fuzz_checkpoint", "two_models.safetensors"), entries, {}, 1);
+}
+
 /// In the order in which fuzz_capi.cpp takes them.
 void write_calls(const Folder& folder) {
   const auto write = [&](const char* name, const std::vector<int>& bytes) {
@@ -133,6 +151,7 @@ int main(int argc, char** argv) {
   vitro::fuzz::write_plans(folder);
   vitro::fuzz::write_graphs(folder, argv[2]);
   vitro::fuzz::write_arrays(folder);
+  vitro::fuzz::write_checkpoint(folder);
   vitro::fuzz::write_calls(folder);
   folder.write("fuzz_tactics", "tactics.json", vitro::tactics_to_json(vitro::fuzz::tactics()));
 }

@@ -122,7 +122,7 @@ void append(TensorFile& all, TensorFile part) {
 }
 
 void read_shards(const std::map<std::string, std::string>& file_of, CheckpointFiles& files) {
-  std::set<std::string> names;
+  std::set<std::string> names, tensors;
   for (const auto& [tensor, file] : file_of) names.insert(file);
   for (const std::string& name : names) {
     const std::filesystem::path path = files.path.parent_path() / name;
@@ -140,6 +140,10 @@ void read_shards(const std::map<std::string, std::string>& file_of, CheckpointFi
       check(file != name || found.contains(tensor), ErrorCode::CorruptFile,
             "'{}' has no tensor '{}', which '{}' says is in it", path.string(), tensor,
             files.path.string());
+    for (const TensorEntry& tensor : part.tensors)
+      check(tensors.insert(tensor.name).second, ErrorCode::CorruptFile,
+            "'{}': the tensor '{}' is in two files, the second is '{}'", files.path.string(),
+            tensor.name, name);
     append(files.tensors, std::move(part));
   }
 }
