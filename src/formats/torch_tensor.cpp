@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "core/check.h"
+#include "formats/torch_special.h"
 
 namespace vitro {
 namespace {
@@ -45,17 +46,9 @@ constexpr std::array<std::pair<std::string_view, DType>, 15> kScalarTypes = {{
     {"uint64", DType::UInt64},
 }};
 
-/// "_rebuild_tensor_v2" of "torch._utils._rebuild_tensor_v2".
-std::string_view without_module(std::string_view global) {
-  for (std::string_view module : {"torch._utils.", "torch._tensor."}) {
-    if (global.starts_with(module)) global.remove_prefix(module.size());
-  }
-  return global;
-}
-
 /// The function that a call would rebuild a tensor with, or "" when it does something else.
 std::string_view rebuild_function(std::string_view global) {
-  global = without_module(global);
+  global = rebuild_name(global);
   constexpr std::array<std::string_view, 6> kFunctions = {"_rebuild_tensor",
                                                           "_rebuild_tensor_v2",
                                                           "_rebuild_tensor_v3",
@@ -66,38 +59,6 @@ std::string_view rebuild_function(std::string_view global) {
     if (global == function) return function;
   }
   return {};
-}
-
-/// What tensors are that a function other than the usual ones rebuilds, by how its name begins.
-struct SpecialTensor {
-  std::string_view function;
-  std::string_view what;
-  const char* hint;
-};
-constexpr std::array<SpecialTensor, 6> kSpecialTensors = {{
-    {"_rebuild_sparse", "is sparse", "in Python: save tensor.to_dense() instead"},
-    {"_rebuild_qtensor", "is quantized",
-     "give the checkpoint that it was quantized from, or save tensor.dequantize() in Python"},
-    {"_rebuild_meta_tensor", "has a shape but no values (it was on the device 'meta')",
-     "save the model again after its weights were loaded"},
-    {"_rebuild_nested_tensor", "is a nested tensor of several shapes",
-     "in Python: save plain tensors instead"},
-    {"_rebuild_device_tensor", "was saved on a device that only PyTorch can read from",
-     "in Python: save tensor.cpu() instead"},
-    {"_rebuild_wrapper_subclass", "is of a class of its own that has no elements here",
-     "in Python: save plain tensors instead, such as tensor.dequantize() or tensor.full_tensor()"},
-}};
-
-[[noreturn]] void refuse_special(std::string_view global, std::string_view file,
-                                 const std::string& name) {
-  for (const SpecialTensor& special : kSpecialTensors) {
-    if (without_module(global).starts_with(special.function))
-      fail_hint(ErrorCode::Unsupported, special.hint,
-                "'{}': tensor '{}' {}, which is not supported", file, name, special.what);
-  }
-  fail_hint(ErrorCode::Unsupported, "in Python: save a plain dense tensor instead",
-            "'{}': tensor '{}' is of a kind that only PyTorch can rebuild ('{:.80}')", file, name,
-            global);
 }
 
 DType lookup(std::span<const std::pair<std::string_view, DType>> table, const PickleValue& global,
@@ -187,7 +148,7 @@ bool is_torch_tensor(const PickleValue& value) {
   const std::string_view text = value.text;
   return value.is(Kind::Call) &&
          (!rebuild_function(text).empty() ||
-          (text.starts_with("torch.") && without_module(text).starts_with("_rebuild_")));
+          (text.starts_with("torch.") && rebuild_name(text).starts_with("_rebuild_")));
 }
 
 size_t storage_element_size(const PickleValue& storage_class, std::string_view file,
@@ -240,7 +201,7 @@ TensorEntry TorchTensorReader::read(const std::string& name, const PickleValue& 
   const auto& arguments = of_subclass ? call->items[0]->items[2]->items : call->items[0]->items;
   const std::string& global = of_subclass ? call->items[0]->items[0]->text : call->text;
   const std::string_view function = rebuild_function(global);
-  if (!function.starts_with("_rebuild_tensor")) refuse_special(global, file_, name);
+  if (!function.starts_with("_rebuild_tensor")) refuse_special_tensor(global, file_, name);
 
   // (storage, offset, size, stride, requires_grad, hooks, [dtype,] [flags])
   TensorEntry entry;

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <optional>
 
 #include <fmt/ranges.h>
 
@@ -46,17 +47,35 @@ constexpr std::array<std::string_view, 15> kModules{
     "blocks2",      "blocks3",      "blocks4",      "norm",         "head",
     "aux_head",     "pre_logits",   "head_dist",    "cls_token",    "pos_embed"};
 
-/// What shapes tell about a UniFormer checkpoint.
+struct Block {
+  size_t stage;
+  int64_t index;
+};
+
+/// The block that a tensor belongs to: "blocks3.4.attn.qkv.bias" is of block 4 of stage 2.
+std::optional<Block> parse_block(std::string_view name) {
+  constexpr std::string_view kStem = "blocks";
+  constexpr int64_t kMaxDepth = 1000;
+  if (name.size() < kStem.size() + 3 || !name.starts_with(kStem)) return std::nullopt;
+  const char stage = name[kStem.size()];
+  const char* const end = name.data() + name.size();
+  int64_t index = 0;
+  const auto parsed = std::from_chars(name.data() + kStem.size() + 2, end, index);
+  const bool is_block = stage >= '1' && stage <= '4' && name[kStem.size() + 1] == '.' &&
+                        parsed.ec == std::errc() && parsed.ptr != end && *parsed.ptr == '.' &&
+                        index >= 0 && index < kMaxDepth;
+  if (!is_block) return std::nullopt;
+  return Block{static_cast<size_t>(stage - '1'), index};
+}
+
+/// What shapes tell about a UniFormer checkpoint, whether or not some of its tensors are missing.
 UniFormerConfig structure_of(const TensorShapes& tensors) {
   UniFormerConfig found{};
-  for (size_t stage = 0; stage < 4; ++stage) {
-    const auto key = [&](int64_t i) {
-      return fmt::format("blocks{}.{}.pos_embed.weight", stage + 1, i);
-    };
-    while (tensors.contains(key(found.depth[stage]))) ++found.depth[stage];
-    if (found.depth[stage] == 0) continue;
-    const Dims& dims = tensors.at(key(0));
-    found.width[stage] = dims.empty() ? 0 : dims[0];
+  for (const auto& [name, dims] : tensors) {
+    const auto block = parse_block(name);
+    if (!block) continue;
+    found.depth[block->stage] = std::max(found.depth[block->stage], block->index + 1);
+    if (name.ends_with(".norm1.weight") && dims.size() == 1) found.width[block->stage] = dims[0];
   }
   found.conv_stem = tensors.contains("patch_embed1.proj.0.weight");
   found.local_layer_scale = tensors.contains("blocks1.0.gamma_1");

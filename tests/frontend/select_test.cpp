@@ -139,6 +139,14 @@ TEST(SelectWeights, TheLedgerStaysStrictInsideOfTheModel) {
     return tensor.name == "net.blocks3.2.attn.qkv.bias";
   });
   expect_refused("missing: blocks3.2.attn.qkv.bias", std::move(missing));
+  // Those that tell the prefix and the depth are no exception.
+  for (const char* name : {"net.blocks1.0.pos_embed.weight", "net.blocks3.7.pos_embed.weight",
+                           "net.blocks2.0.norm1.weight", "net.head.bias"}) {
+    TensorFile cut = prefixed("net.");
+    std::erase_if(cut.tensors, [&](const TensorEntry& tensor) { return tensor.name == name; });
+    expect_refused(fmt::format("1 missing, 0 orphaned, 0 misfit\n  missing: {}", name + 4),
+                   std::move(cut));
+  }
   for (const char* name :
        {"net.blocks3.2.gate.weight", "net.logit_scale", "net.pre_logits.fc.bias"}) {
     TensorFile extra = prefixed("net.");

@@ -12,6 +12,7 @@ namespace vitro {
 namespace {
 
 constexpr std::string_view kWeight = ".weight";
+constexpr size_t kMaxLevels = 8;  // around the model, in which a head is looked for
 
 const TensorEntry* find_tensor(const std::vector<TensorEntry>& tensors, std::string_view name) {
   const auto found = std::find_if(tensors.begin(), tensors.end(),
@@ -48,13 +49,14 @@ std::optional<std::string> linear_layer(const Group& group, int64_t width) {
   return bias.name == name + ".bias" ? std::optional(std::move(name)) : std::nullopt;
 }
 
-}  // namespace
-
-std::string parent_of(const std::string& prefix) {
-  if (prefix.size() < 2) return "";
-  const size_t dot = prefix.rfind('.', prefix.size() - 2);
-  return dot == std::string::npos ? "" : prefix.substr(0, dot + 1);
+/// The scope around one: "a." of "a.b.", "" of "a.".
+std::string parent_of(const std::string& scope) {
+  if (scope.size() < 2) return "";
+  const size_t dot = scope.rfind('.', scope.size() - 2);
+  return dot == std::string::npos ? "" : scope.substr(0, dot + 1);
 }
+
+}  // namespace
 
 std::optional<std::string> find_renamed_head(const TensorFile& file, const std::string& prefix,
                                              const std::vector<TensorEntry>& tensors,
@@ -62,7 +64,8 @@ std::optional<std::string> find_renamed_head(const TensorFile& file, const std::
   const TensorEntry* norm = find_tensor(tensors, "norm.weight");
   if (norm == nullptr || norm->dims.size() != 1 || find_tensor(tensors, "head.weight") != nullptr)
     return std::nullopt;
-  for (std::string scope = prefix;; scope = parent_of(scope)) {
+  std::string scope = prefix;
+  for (size_t level = 0; level < kMaxLevels; ++level, scope = parent_of(scope)) {
     std::vector<std::string> layers;
     for (const auto& [first, group] : groups_in(file, scope, prefix))
       if (auto layer = linear_layer(group, norm->dims[0])) layers.push_back(std::move(*layer));
@@ -71,8 +74,9 @@ std::optional<std::string> find_renamed_head(const TensorFile& file, const std::
       fail_hint(ErrorCode::Unsupported, "rename the one that is meant to 'head'",
                 "'{}' has no 'head.weight', and {} layers that could be the head: '{}', '{}'{}",
                 source, layers.size(), layers[0], layers[1], layers.size() > 2 ? ", ..." : "");
-    if (scope.empty()) return std::nullopt;
+    if (scope.empty()) break;
   }
+  return std::nullopt;
 }
 
 }  // namespace vitro

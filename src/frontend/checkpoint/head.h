@@ -8,9 +8,6 @@
 
 namespace vitro {
 
-/// The part of a name in which it lies: "a." of "a.b.", "" of "a." and of "".
-std::string parent_of(const std::string& prefix);
-
 /// The layer that stands where the head of a model should be, when none has its name: the only one,
 /// in the nearest scope around `prefix` that has any, that is a linear layer of the width of the
 /// model, with a bias and nothing beside it. `tensors` are those of the model. Returns the name of

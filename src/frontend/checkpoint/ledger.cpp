@@ -15,6 +15,7 @@ namespace vitro {
 namespace {
 
 constexpr size_t kMaxListed = 10;
+constexpr size_t kMaxCompared = 2000;  // names among which the nearest one is looked for
 /// Of BatchNorm, of torch.optim.swa_utils, and of the package thop.
 constexpr std::array<std::string_view, 4> kCounters{"num_batches_tracked", "n_averaged",
                                                     "total_ops", "total_params"};
@@ -54,7 +55,8 @@ size_t edit_distance(std::string_view a, std::string_view b) {
 std::string_view nearest(std::string_view name, const std::vector<std::string>& orphans) {
   std::string_view best;
   size_t distance = name.size() / 2;
-  for (const std::string& orphan : orphans) {
+  for (size_t i = 0; i < std::min(orphans.size(), kMaxCompared); ++i) {
+    const std::string& orphan = orphans[i];
     const std::string_view candidate = std::string_view(orphan).substr(0, orphan.find(" ["));
     if (candidate.size() >= name.size() + distance) continue;
     if (const size_t d = edit_distance(name, candidate); d < distance) {

@@ -16,6 +16,7 @@ namespace vitro {
 namespace {
 
 constexpr size_t kMaxListed = 5;
+constexpr size_t kMaxPassedOver = 500;
 
 bool is_real(DType dtype) {
   return dtype == DType::Float32 || dtype == DType::Float16 || dtype == DType::BFloat16 ||
@@ -182,9 +183,12 @@ void refuse_quantized(const std::vector<TensorEntry>& tensors, const std::string
 }
 
 /// What to call an entry that is not the model's: its path up to where it parts from the model's.
-std::string group_of(const std::string& name, std::string prefix) {
-  while (!name.starts_with(prefix)) prefix = parent_of(prefix);
-  return name.substr(0, name.find('.', prefix.size()));
+std::string group_of(const std::string& name, const std::string& prefix) {
+  const auto parted = std::mismatch(prefix.begin(), prefix.end(), name.begin(), name.end()).first;
+  size_t shared = static_cast<size_t>(parted - prefix.begin());
+  if (shared < prefix.size() && shared > 0)
+    shared = prefix.rfind('.', shared - 1) + 1;  // npos + 1 is 0
+  return name.substr(0, name.find('.', shared));
 }
 
 /// What the file holds besides the model. Tensors right beside the model's are told in a note: a
@@ -206,7 +210,12 @@ void pass_over(const TensorFile& file, const std::vector<std::string>& prefixes,
       beside.insert(group);
   }
   for (const OtherEntry& other : file.others) groups.try_emplace(group_of(other.name, prefix), 0);
-  for (auto& [name, count] : groups) result.passed_over.push_back({name, count});
+  for (const auto& [name, count] : groups) {
+    if (result.passed_over.size() < kMaxPassedOver)
+      result.passed_over.push_back({name, count});
+    else
+      result.passed_over.back() = {"(more)", result.passed_over.back().num_tensors + count};
+  }
   if (beside.empty()) return;
   std::string list;
   size_t shown = 0;
