@@ -8,17 +8,17 @@
 namespace vitro {
 
 struct BuildOptions {
-  std::string arch;               ///< empty: from the metadata, else from the tensors
-  ArchParams arch_params;         ///< in place of the usual ones of the architecture
+  std::string arch;        ///< empty: from the metadata, else from the tensors
+  ArchParams arch_params;  ///< in place of the usual ones of the architecture
+  /// Where in the checkpoint the weights lie when it has several models: a key or a prefix
+  /// ("state_dict_ema", "teacher"; "." for the top level). Empty: of complete models the only one,
+  /// else the exponential moving average, as in timm.
+  std::string weights_key;
   int64_t height = 0, width = 0;  ///< default input size; 0: from the metadata, else 224
   std::filesystem::path dump_ir;  ///< directory for the graph after each pass; empty: none
   /// How the matrices of products are stored: Float32, or BFloat16 for half the memory. Everything
   /// else stays float32, arithmetic included.
   DType weights = DType::Float32;
-  /// Where in the checkpoint the weights lie when it has several models: a key or a prefix
-  /// ("state_dict_ema", "teacher"; "." for the top level). Empty: of complete models the only one,
-  /// else the exponential moving average, as in timm.
-  std::string weights_key;
 };
 
 /// Compiles a checkpoint (.safetensors, PyTorch's .pth, or the index or folder of a sharded one)

@@ -14,8 +14,8 @@ Plan build(const std::filesystem::path& checkpoint, const BuildOptions& options)
         ErrorCode::InvalidArgument, "build: weights as {}, expected F32 or BF16",
         dtype_name(options.weights));
   ImportedModel model =
-      import_checkpoint(checkpoint, {options.arch, options.arch_params, options.height,
-                                     options.width, false, options.weights_key});
+      import_checkpoint(checkpoint, {options.arch, options.arch_params, options.weights_key,
+                                     options.height, options.width, false});
   auto plan = std::make_shared<PlanData>();
   plan->info = std::move(model.info);
   plan->info.vitro_version = version();

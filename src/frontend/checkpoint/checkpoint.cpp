@@ -119,12 +119,9 @@ std::string better_architecture(const TensorShapes& shapes, const std::string& t
   }
 }
 
-}  // namespace
-
-ImportedModel import_tensors(TensorFile file, const ModelMetadata& metadata,
-                             const std::string& source, const CheckpointOptions& options,
-                             MappedFiles maps) {
-  SelectedWeights selected = select_weights(std::move(file), options.weights_key, source);
+ImportedModel import_selected(SelectedWeights selected, const ModelMetadata& metadata,
+                              const std::string& source, const CheckpointOptions& options,
+                              MappedFiles maps) {
   const TensorShapes shapes = shapes_of(selected.file);
   ImportedModel model;
   PlanInfo& info = model.info;
@@ -160,12 +157,22 @@ ImportedModel import_tensors(TensorFile file, const ModelMetadata& metadata,
   return model;
 }
 
+}  // namespace
+
+ImportedModel import_tensors(TensorFile file, const ModelMetadata& metadata,
+                             const std::string& source, const CheckpointOptions& options) {
+  return import_selected(select_weights(std::move(file), options.weights_key, source), metadata,
+                         source, options, {});
+}
+
 ImportedModel import_checkpoint(const std::filesystem::path& path,
                                 const CheckpointOptions& options) {
   CheckpointFiles files = open_checkpoint(path);
-  const ModelMetadata metadata = read_model_metadata(files.model_path, files.tensors.metadata);
+  SelectedWeights selected =
+      select_weights(std::move(files.tensors), options.weights_key, path.string());
+  const ModelMetadata metadata = read_model_metadata(files.model_path, selected.file.metadata);
   ImportedModel model =
-      import_tensors(std::move(files.tensors), metadata, path.string(), options, files.maps);
+      import_selected(std::move(selected), metadata, path.string(), options, files.maps);
   model.info.source = files.path.filename().string();
   model.info.source_checksum = source_checksum(files.maps);
   return model;

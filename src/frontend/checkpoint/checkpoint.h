@@ -18,10 +18,10 @@ namespace vitro {
 struct CheckpointOptions {
   std::string arch{};          ///< empty: from the metadata, else from the tensors
   ArchParams arch_params{};    ///< in place of the usual ones of the architecture
+  std::string weights_key{};   ///< as for select_weights()
   int64_t height = 0;          ///< default input size, pixels, a multiple of 32; 0: from metadata
   int64_t width = 0;           ///< as height
   bool stage_outputs = false;  ///< also return the output of each stage, [n, h, w, c]
-  std::string weights_key{};   ///< as for select_weights()
 };
 
 /// A checkpoint as a graph, and everything a plan has to remember of it.
@@ -39,10 +39,9 @@ struct ImportedModel {
 ImportedModel import_checkpoint(const std::filesystem::path& path,
                                 const CheckpointOptions& options = {});
 
-/// The same from tensors and metadata that were read before; `source` names them in errors and
-/// `maps` are as for WeightLedger. Leaves source and source_checksum empty.
+/// The same from tensors and metadata that were read before; `source` names them in errors. Leaves
+/// source and source_checksum empty.
 ImportedModel import_tensors(TensorFile file, const ModelMetadata& metadata,
-                             const std::string& source, const CheckpointOptions& options = {},
-                             MappedFiles maps = {});
+                             const std::string& source, const CheckpointOptions& options = {});
 
 }  // namespace vitro
