@@ -14,6 +14,7 @@
 #include "core/log.h"
 #include "core/thread_team.h"
 #include "models/models.h"
+#include "runtime/plan_data.h"
 
 namespace vitro::cli {
 namespace {
@@ -67,6 +68,19 @@ CLI::Validator arch_params_text() {
         }
       },
       "NAME=N");
+}
+
+/// Whether the file lies beside the index of a sharded checkpoint and is no plan.
+bool may_be_shard(const std::filesystem::path& file, const std::filesystem::path& checkpoint) {
+  std::error_code missing;
+  const bool is_folder = std::filesystem::is_directory(checkpoint, missing);
+  if (!is_folder && !checkpoint.string().ends_with(".index.json")) return false;
+  const auto folder = [](const std::filesystem::path& path) {
+    return path.has_parent_path() ? path.parent_path() : std::filesystem::path(".");
+  };
+  return std::filesystem::is_regular_file(file, missing) && !is_plan_file(file) &&
+         std::filesystem::equivalent(folder(file), is_folder ? checkpoint : folder(checkpoint),
+                                     missing);
 }
 
 }  // namespace
@@ -264,6 +278,9 @@ void check_output(const std::string& output, const std::vector<std::string>& inp
     std::error_code missing;
     check(!std::filesystem::equivalent(output, input, missing), ErrorCode::InvalidArgument,
           "output '{}' is the input '{}' itself, expected another file", output, input);
+    check(!may_be_shard(output, input), ErrorCode::InvalidArgument,
+          "output '{}' may be one of the files of the input '{}', expected another file", output,
+          input);
   }
 }
 

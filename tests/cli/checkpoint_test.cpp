@@ -83,5 +83,29 @@ TEST(CliInspect, ListsWhatWasPassedOver) {
   std::filesystem::remove(saved);
 }
 
+TEST(CliShards, AreBuiltFromTheirFolderAndNotOverwritten) {
+  const std::filesystem::path folder = scratch() / "sharded";
+  std::filesystem::create_directory(folder);
+  const std::string shard = (folder / "model-00001-of-00001.safetensors").string();
+  std::filesystem::copy_file(checkpoint(), shard);
+  std::string map;
+  for (const TensorEntry& tensor : read_safetensors(MappedFile::open(checkpoint())).tensors)
+    map += fmt::format("{}\"{}\": \"model-00001-of-00001.safetensors\"", map.empty() ? "" : ", ",
+                       tensor.name);
+  const std::string index =
+      write_scratch("sharded/model.safetensors.index.json", "{\"weight_map\": {" + map + "}}");
+  for (const std::string& model : {folder.string(), index}) {
+    EXPECT_EQ(run_vitro({"build", model, "-o", shard}).exit_code, 1);
+    for (int i = 0; i < 2; ++i) {  // the second time over the plan
+      const ProcessResult built =
+          run_vitro({"build", model, "-o", (folder / "model.plan").string(), "--json"});
+      EXPECT_EQ(built.exit_code, 0) << built.err;
+      EXPECT_EQ(built.json()["source"], "model.safetensors.index.json");
+    }
+  }
+  EXPECT_EQ(std::filesystem::file_size(shard), std::filesystem::file_size(checkpoint()));
+  std::filesystem::remove_all(folder);
+}
+
 }  // namespace
 }  // namespace vitro::test
