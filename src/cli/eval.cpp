@@ -42,7 +42,7 @@ ImageFolder read_folder(const Options& options, const Classifier& classifier) {
   std::vector<std::string> ids;
   if (options.class_order == ClassOrder::Auto) ids = classifier.label_ids;
   if (!options.classes.empty()) ids = read_class_list(options.classes).ids;
-  ImageFolder folder = scan_image_folder(options.folder, ids, options.class_order);
+  ImageFolder folder = scan_image_folder(options.folder, {ids, {}}, options.class_order);
   if (ids.empty() && options.class_order == ClassOrder::Auto && folder.order == ClassOrder::Text &&
       are_numbers(folder.classes))
     log_warning(

@@ -1,7 +1,11 @@
 #pragma once
 
 #include <array>
+#include <optional>
+#include <string>
+#include <string_view>
 #include <utility>
+#include <vector>
 
 #include "vitro/image.h"
 
@@ -23,6 +27,20 @@ const char* name_in(const Names<Enum, kCount>& names, Enum value) {
   for (const auto& [name, known] : names)
     if (known == value) return name;
   return "unknown";
+}
+
+template <typename Enum, size_t kCount>
+std::optional<Enum> value_in(const Names<Enum, kCount>& names, std::string_view name) {
+  for (const auto& [known, value] : names)
+    if (name == known) return value;
+  return std::nullopt;
+}
+
+template <typename Enum, size_t kCount>
+std::vector<std::string> names_of(const Names<Enum, kCount>& names) {
+  std::vector<std::string> result;
+  for (const auto& [name, value] : names) result.emplace_back(name);
+  return result;
 }
 
 }  // namespace vitro

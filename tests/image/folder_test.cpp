@@ -74,9 +74,21 @@ TEST(ImageFolder, ClassListGivesTheLabels) {
   root.write("n02/a.jpg", "x");
   root.write("n00/b.jpg", "x");
   const std::vector<std::string> classes{"n02", "n01", "n00"};
-  const ImageFolder folder = scan_image_folder(root.path(), classes);
+  const ImageFolder folder = scan_image_folder(root.path(), {classes, classes});
   EXPECT_EQ(folder.classes, classes);
   EXPECT_EQ(listing(folder, root.path()), (std::vector<std::string>{"n00/b.jpg 2", "n02/a.jpg 0"}));
+}
+
+TEST(ImageFolder, DirectoriesMayHaveTheLabelsOfClasses) {
+  const TempDirectory root;
+  for (const char* name : {"n01/a.jpg", "cat/b.jpg", "dog/c.jpg"}) root.write(name, "x");
+  const ClassNames classes{{"n00", "n01", "dog"}, {"cat", "dog", "wolf"}};
+  EXPECT_EQ(listing(scan_image_folder(root.path(), classes), root.path()),
+            (std::vector<std::string>{"cat/b.jpg 0", "dog/c.jpg 2", "n01/a.jpg 1"}))
+      << "an id comes before a label";
+  expect_error(ErrorCode::InvalidArgument, "directory 'dog' is not one of", [&] {
+    scan_image_folder(root.path(), {{"n00", "n01", "n02"}, {"cat", "dog", "dog"}});
+  });
 }
 
 TEST(ImageFolder, FollowsLinksOnce) {
@@ -102,28 +114,8 @@ TEST(ImageFolder, Errors) {
   root.write("cat/a.jpg", "x");
   expect_error(InvalidArgument,
                "directory 'cat' is not one of the 2 classes, expected names such as 'n01'", [&] {
-                 scan_image_folder(root.path(), {"n01", "n02"});
+                 scan_image_folder(root.path(), {{"n01", "n02"}, {}});
                });
-}
-
-TEST(ClassList, IdsAndLabels) {
-  const TempDirectory root;
-  const ClassNames names = read_class_list(root.write(
-      "classes.txt", "\xef\xbb\xbfn02124075\tEgyptian cat\r\nespresso\nn01\ta, b\tc\n\n\n"));
-  EXPECT_EQ(names.ids, (std::vector<std::string>{"n02124075", "espresso", "n01"}));
-  EXPECT_EQ(names.labels, (std::vector<std::string>{"Egyptian cat", "espresso", "a, b\tc"}));
-}
-
-TEST(ClassList, Errors) {
-  using enum ErrorCode;
-  const TempDirectory root;
-  expect_error(NotFound, "none.txt", [&] { read_class_list(root.path() / "none.txt"); });
-  expect_error(InvalidArgument, "directory", [&] { read_class_list(root.path()); });
-  expect_error(CorruptFile, "empty", [&] { read_class_list(root.write("a.txt", "\n\n")); });
-  expect_error(CorruptFile, "line 2 is blank",
-               [&] { read_class_list(root.write("b.txt", "x\n\ny\n")); });
-  expect_error(CorruptFile, "line 1 has no name",
-               [&] { read_class_list(root.write("c.txt", "\tlabel\n")); });
 }
 
 }  // namespace
