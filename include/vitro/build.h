@@ -3,6 +3,7 @@
 #include <filesystem>
 #include <string>
 
+#include "vitro/image.h"
 #include "vitro/plan.h"
 
 namespace vitro {
@@ -19,17 +20,24 @@ struct BuildOptions {
   /// How the matrices of products are stored: Float32, or BFloat16 for half the memory. Everything
   /// else stays float32, arithmetic included.
   DType weights = DType::Float32;
+  PreprocessingChoices preprocessing;  ///< in place of what the checkpoint says
+  /// List of classes in place of the checkpoint's labels: lines of "id<TAB>name", JSON and other
+  /// forms of docs/cli.md; empty: none.
+  std::filesystem::path labels;
 };
 
 /// Compiles a checkpoint (.safetensors, PyTorch's .pth, or the index or folder of a sharded one)
-/// into a plan. Nothing in the file is executed. Throws NotFound, CorruptFile, Unsupported (unknown
-/// architecture or format) or InvalidArgument (the tensors do not fit the architecture: missing,
-/// extra and misshapen ones are listed; several models and no `weights_key`; or another dtype for
-/// the weights).
+/// into a plan. Nothing in the file is executed. What was chosen, stripped and passed over is in
+/// PlanInfo::notes, what of the preprocessing was guessed in Classifier::origins. Throws
+/// NotFound, CorruptFile, Unsupported (unknown architecture or format) or InvalidArgument (the
+/// tensors do not fit the architecture: missing, extra and misshapen ones are listed; several
+/// models and no `weights_key`; another dtype for the weights; or preprocessing or labels that
+/// cannot be).
 Plan build(const std::filesystem::path& checkpoint, const BuildOptions& options = {});
 
-/// A plan file is loaded, anything else is built. The options are ignored for a plan, but asking
-/// for BFloat16 weights throws InvalidArgument when it has others.
+/// A plan file is loaded, anything else is built. Of the options only size, preprocessing and
+/// labels count for a plan: they take the place of its own. Asking for BFloat16 weights throws
+/// InvalidArgument when it has others.
 Plan load_or_build(const std::filesystem::path& model, const BuildOptions& options = {});
 
 }  // namespace vitro

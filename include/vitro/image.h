@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
+#include <optional>
 #include <span>
 #include <string_view>
 #include <vector>
@@ -52,6 +53,17 @@ struct Preprocessing {
   std::array<float, 3> std{0.229f, 0.224f, 0.225f};   ///< R G B, of values in [0, 1]
 
   bool operator==(const Preprocessing&) const = default;
+};
+
+/// Parts of a Preprocessing that somebody decides; what is absent stays as it is.
+struct PreprocessingChoices {
+  std::optional<double> crop_pct = {};  ///< 0.01 to 1
+  std::optional<CropMode> crop_mode = {};
+  std::optional<Interpolation> interpolation = {};
+  std::optional<std::array<float, 3>> mean = {};  ///< R G B, of values in [0, 1]
+  std::optional<std::array<float, 3>> std = {};   ///< R G B, of values in [0, 1]; at least 0.001
+
+  bool operator==(const PreprocessingChoices&) const = default;
 };
 
 /// Decodes JPEG, PNG or WebP, told apart by their first bytes, to the bytes of Pillow's

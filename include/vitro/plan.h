@@ -12,12 +12,19 @@
 
 namespace vitro {
 
+/// Where parts of a Classifier come from. The parts: "size", "crop_pct", "crop_mode",
+/// "interpolation", "mean", "std", "labels". From: "flag" (an option of the build or of whoever
+/// opened the plan), "FILE: KEY" (beside the checkpoint), "metadata: KEY" (in the checkpoint),
+/// "default" (nothing says it: a guess) or "none" (there are no labels).
+using Origins = std::map<std::string, std::string>;
+
 /// How a model that tells the class of a picture is fed and read.
 struct Classifier {
   Preprocessing preprocessing;  ///< from a picture to the input of the model
   int64_t num_classes = 0;
   std::vector<std::string> label_ids;  ///< folder names of the classes; may be empty
   std::vector<std::string> labels;     ///< text of the classes; may be empty
+  Origins origins;                     ///< empty in plans that do not tell
 };
 
 /// Parameters of an architecture that its weights do not tell, by name: {"head_dim", 64}.
@@ -37,7 +44,7 @@ struct PlanInfo {
   std::string source;                    ///< file name of the checkpoint
   std::string source_checksum;           ///< XXH3-64 of the checkpoint's bytes, 16 hex digits
   std::string vitro_version;             ///< that built it
-  std::vector<std::string> notes;        ///< what the build had to guess or wants to warn about
+  std::vector<std::string> notes;        ///< how the build read the checkpoint
   std::vector<PassedOver> passed_over;   ///< what else the checkpoint holds
   std::optional<Classifier> classifier;  ///< none: the model gives something else than classes
 };

@@ -118,9 +118,20 @@ typedef struct vitro_build_options {
   const char* dump_ir;     /* folder for the graph after each pass; default: none */
   vitro_dtype weights;     /* matrices are stored as VITRO_FLOAT32 or VITRO_BFLOAT16 */
   const char* weights_key; /* which of several models in a checkpoint: "state_dict_ema" */
+  /* Preprocessing and labels; default: from the checkpoint, else as UniFormer's authors evaluate.
+   */
+  double crop_pct;           /* part of the resized picture that is kept, 0.01 to 1 */
+  const char* crop_mode;     /* "center", "squash" or "border" */
+  const char* interpolation; /* "bilinear", "bicubic" or "lanczos" */
+  const float* mean;         /* of R, G, B, of values from 0 to 1 */
+  const float* std;          /* as mean */
+  const char* labels;        /* a list of classes: lines of "id<TAB>name", JSON, ... */
 } vitro_build_options;
-#define VITRO_BUILD_OPTIONS \
-  { sizeof(vitro_build_options), NULL, NULL, 0, 0, NULL, VITRO_FLOAT32, NULL }
+#define VITRO_BUILD_OPTIONS                                                                        \
+  {                                                                                                \
+    sizeof(vitro_build_options), NULL, NULL, 0, 0, NULL, VITRO_FLOAT32, NULL, 0, NULL, NULL, NULL, \
+        NULL, NULL                                                                                 \
+  }
 
 /* A plan file. Every byte is checked. */
 vitro_code vitro_plan_load(const char* path, vitro_plan** plan);
@@ -128,7 +139,8 @@ vitro_code vitro_plan_load(const char* path, vitro_plan** plan);
  * may be NULL. */
 vitro_code vitro_plan_build(const char* checkpoint, const vitro_build_options* options,
                             vitro_plan** plan);
-/* A plan file is loaded, anything else is built. */
+/* A plan file is loaded, anything else is built. Of the options size, preprocessing and labels
+ * count for a plan too. */
 vitro_code vitro_plan_load_or_build(const char* model, const vitro_build_options* options,
                                     vitro_plan** plan);
 /* Whole or not at all. */

@@ -1,13 +1,32 @@
 #include "capi/plan.h"
 
+#include <fmt/ranges.h>
+
 #include "capi/status.h"
 #include "capi/tensor.h"
+#include "image/names.h"
 #include "models/models.h"
 #include "vitro/build.h"
 
 using namespace vitro::capi;
 
 namespace {
+
+/// A choice by its name; none for NULL.
+template <typename Enum, size_t kCount>
+std::optional<Enum> choice(const char* name, const char* field,
+                           const vitro::Names<Enum, kCount>& names) {
+  if (name == nullptr) return std::nullopt;
+  const std::optional<Enum> value = vitro::value_in(names, name);
+  vitro::check(value.has_value(), vitro::ErrorCode::InvalidArgument, "{} is '{:.80}', expected {}",
+               field, name, fmt::join(vitro::names_of(names), ", "));
+  return value;
+}
+
+std::optional<std::array<float, 3>> triple(const float* values) {
+  if (values == nullptr) return std::nullopt;
+  return std::array{values[0], values[1], values[2]};
+}
 
 vitro::BuildOptions build_options(const vitro_build_options* given) {
   const vitro_build_options options = read_options(given, "vitro_build_options");
@@ -20,6 +39,14 @@ vitro::BuildOptions build_options(const vitro_build_options* given) {
   if (options.dump_ir != nullptr) result.dump_ir = options.dump_ir;
   result.weights = dtype_from_c(options.weights);
   if (options.weights_key != nullptr) result.weights_key = options.weights_key;
+  vitro::PreprocessingChoices& preprocessing = result.preprocessing;
+  if (options.crop_pct != 0) preprocessing.crop_pct = options.crop_pct;
+  preprocessing.crop_mode = choice(options.crop_mode, "crop_mode", vitro::kCropModes);
+  preprocessing.interpolation =
+      choice(options.interpolation, "interpolation", vitro::kInterpolations);
+  preprocessing.mean = triple(options.mean);
+  preprocessing.std = triple(options.std);
+  if (options.labels != nullptr) result.labels = options.labels;
   return result;
 }
 

@@ -2,9 +2,11 @@
 #include <chrono>
 #include <nlohmann/json.hpp>
 
+#include "cli/model.h"
 #include "cli/model_info.h"
 #include "cli/options.h"
 #include "cli/output.h"
+#include "cli/preprocessing_options.h"
 #include "cli/table.h"
 #include "cli/tuning.h"
 #include "cli/verbs.h"
@@ -18,7 +20,6 @@ namespace {
 
 struct Options : CommonOptions {
   std::string output;
-  std::string size;
   std::string dump_ir;
   TuningOptions tuning;
 };
@@ -26,17 +27,15 @@ struct Options : CommonOptions {
 /// A plan needs no more than tactics for another machine; all else is built.
 Plan built(const Options& options) {
   if ((options.tuning.tune || !options.tuning.file.empty()) && is_plan_file(options.model)) {
-    check(options.size.empty() && options.dump_ir.empty(), ErrorCode::InvalidArgument,
+    check(options.build.height == 0 && options.dump_ir.empty(), ErrorCode::InvalidArgument,
           "'{}' is a plan: --size and --dump-ir need the checkpoint", options.model);
-    return load(options.model);
+    return open_model(options.model, options.build);
   }
   BuildOptions build_options = options.build;
   build_options.dump_ir = options.dump_ir;
-  if (const auto size = parse_size(options.size)) {
-    build_options.height = size->height;
-    build_options.width = size->width;
-  }
-  return build(options.model, build_options);
+  Plan plan = build(options.model, build_options);
+  for (const std::string& note : plan_notes(plan)) log_warning("{}", printable(note));
+  return plan;
 }
 
 int run_build(const Options& options) {
@@ -57,7 +56,6 @@ int run_build(const Options& options) {
   std::error_code ignored;
   const auto bytes = std::filesystem::file_size(options.output, ignored);
 
-  for (const std::string& note : plan.info().notes) log_warning("{}", printable(note));
   if (options.json) {
     Json json{{"model", options.model}, {"output", options.output}};
     json.update(plan_json(plan));
@@ -79,10 +77,8 @@ Action add_build(CLI::App& verb) {
   auto options = std::make_shared<Options>();
   add_model_options(verb, *options);
   add_weights_option(verb, options->build);
-  verb.add_option("--size", options->size, "Default input size; default: from the file, else 224")
-      ->option_text("N|HxW")
-      ->check(size_text())
-      ->group(kModelGroup);
+  add_preprocessing_options(verb, options->build);
+  add_labels_option(verb, options->build);
   verb.add_option("-o,--output", options->output, "Plan to write (required)")
       ->option_text("FILE")
       ->required()

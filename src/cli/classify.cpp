@@ -7,8 +7,10 @@
 #include <nlohmann/json.hpp>
 
 #include "cli/model.h"
+#include "cli/model_info.h"
 #include "cli/options.h"
 #include "cli/output.h"
+#include "cli/preprocessing_options.h"
 #include "cli/progress.h"
 #include "cli/verbs.h"
 #include "core/check.h"
@@ -55,7 +57,7 @@ std::vector<std::byte> read_stdin() {
 Classification classify(const Session& session, const std::string& path) {
   auto start = Clock::now();
   const Image image = path == "-" ? decode_image(read_stdin(), "standard input") : load_image(path);
-  Tensor input(input_dims(session.plan(), 1, std::nullopt));
+  Tensor input(picture_dims(session.plan(), 1));
   preprocess(image, session.plan().classifier().preprocessing, input.as<float>());
   Classification result;
   result.preprocess_ms = milliseconds_since(start);
@@ -99,8 +101,9 @@ Json image_json(const Classifier& classifier, const std::string& path, const Cla
 int run_classify(const Options& options) {
   const Plan plan = open_model(options);
   const Classifier& classifier = plan.classifier();
+  warn_of_guess(plan);
   const Session session(plan, options.session);
-  prepare_checked(session, input_dims(plan, 1, std::nullopt));
+  prepare_checked(session, picture_dims(plan, 1));
   if (!options.json)
     print("{} on {}\n\n", printable_line(plan.info().architecture), execution_text(session));
 
@@ -133,6 +136,9 @@ int run_classify(const Options& options) {
                 {"backend", session.backend()},
                 {"precision", precision_name(session)},
                 {"threads", session.threads()},
+                {"preprocessing", preprocessing_json(classifier.preprocessing)},
+                {"origins", classifier.origins},
+                {"notes", plan_notes(plan)},
                 {"images", images}});
   return failed > 0 ? kRuntimeError : kSuccess;
 }
@@ -143,6 +149,8 @@ Action add_classify(CLI::App& verb) {
   auto options = std::make_shared<Options>();
   add_model_options(verb, *options);
   add_weights_option(verb, options->build);
+  add_preprocessing_options(verb, options->build);
+  add_labels_option(verb, options->build);
   verb.add_option("IMAGE", options->images, "JPEG, PNG or WebP files; - is standard input")
       ->option_text("IMAGE...")
       ->required();

@@ -38,7 +38,7 @@ void print_summary(const Plan& plan) {
     ops += fmt::format("{}{:>2} {}", ops.empty() ? "" : "\n", count, name);
   fields.emplace_back("ops", ops);
   fields.emplace_back("weights", bytes_text(static_cast<double>(weight_bytes(plan))));
-  for (const std::string& note : plan.info().notes) fields.emplace_back("note", note);
+  for (const std::string& note : plan_notes(plan)) fields.emplace_back("note", note);
   write_stdout(fields_text(fields));
 }
 

@@ -6,10 +6,12 @@
 #include "core/check.h"
 #include "core/log.h"
 #include "core/thread_team.h"
+#include "frontend/checkpoint/settings.h"
 #include "measure/system_info.h"
 #include "runtime/engine.h"
 #include "runtime/interface.h"
 #include "runtime/internals.h"
+#include "runtime/open.h"
 #include "runtime/plan_data.h"
 
 namespace vitro::cli {
@@ -23,9 +25,17 @@ bool runs_on_host(const Session& session) {
 
 Plan open_model(const CommonOptions& options) {
   apply_log_options(options);
-  Plan plan = load_or_build(options.model, options.build);
-  for (const std::string& note : plan.info().notes) log_warning("{}", printable(note));
-  return plan;
+  return open_model(options.model, options.build);
+}
+
+Plan open_model(const std::filesystem::path& model, const BuildOptions& options) {
+  OpenedModel opened = open_plan(model, options);
+  for (const std::string& note : opened.notes) log_warning("{}", printable(note));
+  return std::move(opened.plan);
+}
+
+void warn_of_guess(const Plan& plan) {
+  if (const auto note = guess_note(plan.classifier())) log_warning("{}", *note);
 }
 
 Dims input_dims(const Plan& plan, int64_t batch, std::optional<Size> size) {
@@ -37,6 +47,11 @@ Dims input_dims(const Plan& plan, int64_t batch, std::optional<Size> size) {
   dims[2] = size->height;
   dims[3] = size->width;
   return dims;
+}
+
+Dims picture_dims(const Plan& plan, int64_t batch) {
+  const Preprocessing& preprocessing = plan.classifier().preprocessing;
+  return input_dims(plan, batch, Size{preprocessing.height, preprocessing.width});
 }
 
 void check_memory(double needed, const Dims& dims) {

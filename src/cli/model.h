@@ -8,14 +8,23 @@
 
 namespace vitro::cli {
 
-/// Applies the options of the log, loads or builds the model and writes the notes of its build to
-/// standard error as warnings.
+/// Applies the options of the log, loads or builds the model and writes what is to be said of how a
+/// checkpoint was read, or of the options for a plan, to standard error as warnings.
 Plan open_model(const CommonOptions& options);
+/// The same, for whom the log is set.
+Plan open_model(const std::filesystem::path& model, const BuildOptions& options);
+
+/// For who prepares pictures: warns of preprocessing that was guessed.
+void warn_of_guess(const Plan& plan);
 
 /// The extents of a model's one input: its default ones but for the batch, which comes first, and
 /// for the size in pixels, which ends images [batch, channels, height, width]. Throws Unsupported
 /// for several inputs, and InvalidArgument for the size of what are no images.
 Dims input_dims(const Plan& plan, int64_t batch, std::optional<Size> size);
+
+/// The extents of `batch` pictures, preprocessed as the model of pictures says. Throws Unsupported
+/// for a model of several inputs or of something else.
+Dims picture_dims(const Plan& plan, int64_t batch);
 
 /// Throws OutOfMemory when less memory than `needed` bytes is available: the system would end the
 /// process on first touch.

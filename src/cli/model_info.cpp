@@ -7,6 +7,7 @@
 #include <nlohmann/json.hpp>
 
 #include "cli/output.h"
+#include "frontend/checkpoint/settings.h"
 #include "image/names.h"
 #include "runtime/internals.h"
 #include "runtime/plan_data.h"
@@ -42,21 +43,35 @@ Json ports_json(const Graph& graph, const std::vector<Port>& ports) {
   return json;
 }
 
-std::string preprocessing_text(const Preprocessing& pre) {
-  return fmt::format("{}x{} pixels, {}, crop {} {:g}\nmean {:g}, std {:g}", pre.height, pre.width,
-                     name_in(kInterpolations, pre.interpolation),
-                     name_in(kCropModes, pre.crop_mode), pre.crop_pct, fmt::join(pre.mean, " "),
-                     fmt::join(pre.std, " "));
+/// Where a part comes from; "" for an old plan.
+std::string origin_of(const Classifier& classifier, const char* part) {
+  const auto found = classifier.origins.find(part);
+  return found == classifier.origins.end() ? "" : printable_line(found->second);
 }
 
-Json preprocessing_json(const Preprocessing& pre) {
-  return {{"height", pre.height},
-          {"width", pre.width},
-          {"interpolation", name_in(kInterpolations, pre.interpolation)},
-          {"crop_pct", pre.crop_pct},
-          {"crop_mode", name_in(kCropModes, pre.crop_mode)},
-          {"mean", decimals(pre.mean)},
-          {"std", decimals(pre.std)}};
+/// A part of the preprocessing in each line, and where it comes from.
+std::string preprocessing_text(const Classifier& classifier) {
+  const Preprocessing& pre = classifier.preprocessing;
+  const std::pair<const char*, std::string> parts[]{
+      {"size", fmt::format("{}x{} pixels", pre.height, pre.width)},
+      {"crop_pct", fmt::format("crop {:g}", pre.crop_pct)},
+      {"crop_mode", fmt::format("crop mode {}", name_in(kCropModes, pre.crop_mode))},
+      {"interpolation", name_in(kInterpolations, pre.interpolation)},
+      {"mean", fmt::format("mean {:g}", fmt::join(pre.mean, " "))},
+      {"std", fmt::format("std {:g}", fmt::join(pre.std, " "))}};
+  std::string text;
+  for (const auto& [part, value] : parts) {
+    const std::string origin = origin_of(classifier, part);
+    text += text.empty() ? "" : "\n";
+    text += origin.empty() ? value : fmt::format("{:<24} {}", value, origin);
+  }
+  return text;
+}
+
+std::string classes_text(const Classifier& classifier) {
+  const std::string origin = origin_of(classifier, "labels");
+  return fmt::format("{} ({} labels{})", classifier.num_classes, classifier.labels.size(),
+                     origin.empty() || origin == "none" ? "" : ", " + origin);
 }
 
 /// What the tactics hold for, and of how many ops.
@@ -78,6 +93,16 @@ Json tactics_json(const Tactics& tactics) {
 
 }  // namespace
 
+Json preprocessing_json(const Preprocessing& pre) {
+  return {{"height", pre.height},
+          {"width", pre.width},
+          {"interpolation", name_in(kInterpolations, pre.interpolation)},
+          {"crop_pct", pre.crop_pct},
+          {"crop_mode", name_in(kCropModes, pre.crop_mode)},
+          {"mean", decimals(pre.mean)},
+          {"std", decimals(pre.std)}};
+}
+
 std::vector<std::pair<std::string, std::string>> plan_fields(const Plan& plan) {
   const PlanInfo& info = plan.info();
   const Graph& graph = Internals::data(plan).graph;
@@ -92,9 +117,8 @@ std::vector<std::pair<std::string, std::string>> plan_fields(const Plan& plan) {
                  {"inputs", ports_text(graph, graph.inputs)},
                  {"outputs", ports_text(graph, graph.outputs)}});
   if (const auto& classifier = info.classifier)
-    fields.insert(fields.end(), {{"classes", fmt::format("{} ({} labels)", classifier->num_classes,
-                                                         classifier->labels.size())},
-                                 {"preprocessing", preprocessing_text(classifier->preprocessing)}});
+    fields.insert(fields.end(), {{"classes", classes_text(*classifier)},
+                                 {"preprocessing", preprocessing_text(*classifier)}});
   else
     fields.emplace_back("classes", "none: not a classifier");
   fields.emplace_back("source", fmt::format("{} (xxh3 {})", info.source, info.source_checksum));
@@ -104,14 +128,22 @@ std::vector<std::pair<std::string, std::string>> plan_fields(const Plan& plan) {
   return fields;
 }
 
+std::vector<std::string> plan_notes(const Plan& plan) {
+  std::vector<std::string> notes = plan.info().notes;
+  if (const auto& classifier = plan.info().classifier)
+    if (auto note = guess_note(*classifier)) notes.push_back(std::move(*note));
+  return notes;
+}
+
 Json plan_json(const Plan& plan) {
   const PlanInfo& info = plan.info();
   const Graph& graph = Internals::data(plan).graph;
-  Json classes, labels, preprocessing;  // null unless it is a classifier
+  Json classes, labels, preprocessing, origins;  // null unless it is a classifier
   if (const auto& classifier = info.classifier) {
     classes = classifier->num_classes;
     labels = classifier->labels.size();
     preprocessing = preprocessing_json(classifier->preprocessing);
+    origins = classifier->origins;
   }
   return {{"architecture", info.architecture},
           {"arch_params", Json(info.arch_params)},
@@ -123,11 +155,12 @@ Json plan_json(const Plan& plan) {
           {"precision", precision_name(plan)},
           {"tensors", plan.weights().size()},
           {"preprocessing", preprocessing},
+          {"origins", origins},
           {"source", info.source},
           {"source_checksum", info.source_checksum},
           {"vitro_version", info.vitro_version},
           {"tactics", tactics_json(Internals::data(plan).tactics)},
-          {"notes", info.notes}};
+          {"notes", plan_notes(plan)}};
 }
 
 const char* precision_name(const Plan& plan) {

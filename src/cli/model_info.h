@@ -12,6 +12,11 @@ namespace vitro::cli {
 /// What a plan says about itself, as the lines and as the JSON keys of `build` and `inspect`.
 std::vector<std::pair<std::string, std::string>> plan_fields(const Plan& plan);
 Json plan_json(const Plan& plan);
+/// How its checkpoint was read, and what of its preprocessing was guessed.
+std::vector<std::string> plan_notes(const Plan& plan);
+
+/// The object "preprocessing" of docs/cli.md.
+Json preprocessing_json(const Preprocessing& preprocessing);
 
 /// The precision of a plan on every backend there is: "fp32", or "bf16w" for float32 arithmetic on
 /// weights that are stored as bfloat16.

@@ -37,17 +37,6 @@ std::vector<std::string> backend_names() {
   return names;
 }
 
-/// Accepts the names of a list.
-CLI::Validator name_of(const std::vector<std::string>& names) {
-  const std::string known = fmt::format("{}", fmt::join(names, "|"));
-  return CLI::Validator(
-      [names, known](std::string& text) {
-        if (std::find(names.begin(), names.end(), text) != names.end()) return std::string();
-        return fmt::format("got '{}', expected {}", text, known);
-      },
-      known);
-}
-
 CLI::Validator topic_name() {
   return CLI::Validator(
       [](std::string& text) {
@@ -130,7 +119,7 @@ void add_weights_option(CLI::App& verb, BuildOptions& options) {
           },
           "How a checkpoint's matrices are stored; bf16 takes half the memory; default: fp32")
       ->option_text("fp32|bf16")
-      ->check(name_of({"fp32", "bf16"}))
+      ->check(one_of({"fp32", "bf16"}))
       ->group(kModelGroup);
 }
 
@@ -171,7 +160,7 @@ std::optional<Precision> parse_precision(std::string_view text) {
 CLI::Validator precision_text() {
   std::vector<std::string> names;
   for (const Precision precision : kPrecisions) names.push_back(to_string(precision));
-  return name_of(names);
+  return one_of(names);
 }
 
 void add_fallback_option(CLI::App& verb, std::string& fallback) {
@@ -180,7 +169,7 @@ void add_fallback_option(CLI::App& verb, std::string& fallback) {
           "What runs the ops that the backend refuses, or everything when it cannot be used "
           "here; default: nothing does")
       ->option_text("cpu")
-      ->check(name_of({"cpu"}))
+      ->check(one_of({"cpu"}))
       ->group(kExecutionGroup);
 }
 
@@ -265,9 +254,19 @@ CLI::Validator percentage() {
       "PERCENT");
 }
 
+CLI::Validator one_of(const std::vector<std::string>& names) {
+  const std::string known = fmt::format("{}", fmt::join(names, "|"));
+  return CLI::Validator(
+      [names, known](std::string& text) {
+        if (std::find(names.begin(), names.end(), text) != names.end()) return std::string();
+        return fmt::format("got '{}', expected {}", text, known);
+      },
+      known);
+}
+
 std::string backend_names_text() { return fmt::format("{}", fmt::join(backend_names(), "|")); }
 
-CLI::Validator backend_name() { return name_of(backend_names()); }
+CLI::Validator backend_name() { return one_of(backend_names()); }
 
 CLI::Validator positive_integer() {
   return integer_between(1, std::numeric_limits<int64_t>::max());

@@ -67,6 +67,8 @@ void add_verbose_option(CLI::App& verb, CommonOptions& options);
 /// Declares --json and --quiet, and moves --help to their group.
 void add_output_options(CLI::App& verb, CommonOptions& options);
 
+/// Accepts the names of a list.
+CLI::Validator one_of(const std::vector<std::string>& names);
 /// Accepts "auto" and the names of the table of backends.
 CLI::Validator backend_name();
 /// "auto|cpu|..."

@@ -7,6 +7,7 @@
 #include "core/error_norms.h"
 #include "core/thread_team.h"
 #include "eval/prediction.h"
+#include "measure/statistics.h"
 
 namespace vitro {
 namespace {
@@ -109,6 +110,20 @@ Tensor first_images(const Tensor& batch, size_t count) {
 }
 
 }  // namespace
+
+double Evaluation::mean_probability() const {
+  double sum = 0;
+  for (const ImageResult& result : results) sum += result.probability;
+  return sum / static_cast<double>(results.size());
+}
+
+bool is_surely_wrong(const Evaluation& evaluation, int64_t num_classes) {
+  // A calibrated model is right as often as it says; this much more is no matter of calibration.
+  constexpr double kMargin = 0.2;
+  const Interval interval = wilson_interval(evaluation.top1, evaluation.images);
+  return interval.low <= 1.0 / static_cast<double>(num_classes) &&
+         evaluation.mean_probability() > interval.high + kMargin;
+}
 
 Evaluation evaluate(const Session& session, const Session* reference,
                     std::span<const LabelledImage> images, int64_t batch,

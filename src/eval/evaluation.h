@@ -36,7 +36,15 @@ struct Evaluation {
   double inference_seconds = 0;  ///< part of `seconds`
   std::vector<ImageResult> results;
   std::optional<Agreement> agreement;
+
+  /// Of the first classes, over all images; how sure the model is. NaN without images.
+  double mean_probability() const;
 };
+
+/// Whether top-1 is no better than chance although the model is sure of its answers: the images,
+/// the classes or the preprocessing are hardly those that it was trained with. False where too few
+/// images were evaluated to tell.
+bool is_surely_wrong(const Evaluation& evaluation, int64_t num_classes);
 
 struct EvaluationHooks {
   std::function<void(int64_t done)> on_progress;

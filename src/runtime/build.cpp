@@ -4,18 +4,35 @@
 #include "frontend/checkpoint/checkpoint.h"
 #include "passes/pipeline.h"
 #include "runtime/internals.h"
+#include "runtime/open.h"
 #include "runtime/plan_data.h"
 #include "vitro/vitro.h"
 
 namespace vitro {
+namespace {
+
+ClassifierChoices choices_of(const BuildOptions& options) {
+  return {options.height, options.width, options.preprocessing, options.labels};
+}
+
+/// The plan with other preprocessing and labels; its graph runs every size that its strides divide.
+OpenedModel with_choices(const Plan& plan, const ClassifierChoices& choices) {
+  auto data = std::make_shared<PlanData>(Internals::data(plan));
+  plan.classifier();  // throws when there is none
+  std::vector<std::string> notes;
+  apply_choices(*data->info.classifier, choices, notes);
+  data->info.notes.insert(data->info.notes.end(), notes.begin(), notes.end());
+  return {Internals::plan(std::move(data)), std::move(notes)};
+}
+
+}  // namespace
 
 Plan build(const std::filesystem::path& checkpoint, const BuildOptions& options) {
   check(options.weights == DType::Float32 || options.weights == DType::BFloat16,
         ErrorCode::InvalidArgument, "build: weights as {}, expected F32 or BF16",
         dtype_name(options.weights));
-  ImportedModel model =
-      import_checkpoint(checkpoint, {options.arch, options.arch_params, options.weights_key,
-                                     options.height, options.width, false});
+  ImportedModel model = import_checkpoint(
+      checkpoint, {options.arch, options.arch_params, options.weights_key, choices_of(options)});
   auto plan = std::make_shared<PlanData>();
   plan->info = std::move(model.info);
   plan->info.vitro_version = version();
@@ -26,8 +43,12 @@ Plan build(const std::filesystem::path& checkpoint, const BuildOptions& options)
   return Internals::plan(std::move(plan));
 }
 
-Plan load_or_build(const std::filesystem::path& model, const BuildOptions& options) {
-  if (!is_plan_file(model)) return build(model, options);
+OpenedModel open_plan(const std::filesystem::path& model, const BuildOptions& options) {
+  if (!is_plan_file(model)) {
+    Plan plan = build(model, options);
+    std::vector<std::string> notes = plan.info().notes;
+    return {std::move(plan), std::move(notes)};
+  }
   Plan plan = load(model);
   if (options.weights == DType::BFloat16 &&
       weights_dtype(Internals::data(plan).graph) != DType::BFloat16)
@@ -35,7 +56,13 @@ Plan load_or_build(const std::filesystem::path& model, const BuildOptions& optio
               fmt::format("rebuild it: vitro build {} --weights bf16 -o {}", plan.info().source,
                           model.string()),
               "plan '{}' has weights in fp32, expected bf16", model.string());
-  return plan;
+  const ClassifierChoices choices = choices_of(options);
+  if (choices != ClassifierChoices()) return with_choices(plan, choices);
+  return {std::move(plan), {}};
+}
+
+Plan load_or_build(const std::filesystem::path& model, const BuildOptions& options) {
+  return open_plan(model, options).plan;
 }
 
 }  // namespace vitro

@@ -117,7 +117,8 @@ T fields_from_json(const Json& json) {
 }
 
 Classifier classifier_from_json(const Json& json) {
-  const auto classifier = fields_from_json<Classifier>(json);
+  auto classifier = fields_from_json<Classifier>(json);
+  if (json.contains("origins")) json["origins"].get_to(classifier.origins);
   const Preprocessing& p = classifier.preprocessing;
   expect(p.width > 0 && p.height > 0 && p.width <= 65536 && p.height <= 65536 && p.crop_pct > 0 &&
              p.crop_pct <= 1,
@@ -157,7 +158,10 @@ WeightRecord weight_from_json(const Json& row) {
 
 std::string plan_info_to_json(const PlanInfo& info) {
   Json json = fields_to_json(info);
-  if (info.classifier) json["classifier"] = fields_to_json(*info.classifier);
+  if (info.classifier) {
+    json["classifier"] = fields_to_json(*info.classifier);
+    json["classifier"]["origins"] = info.classifier->origins;
+  }
   for (const PassedOver& entry : info.passed_over)
     json["passed_over"].push_back({entry.name, entry.num_tensors});
   return json.dump();

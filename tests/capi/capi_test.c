@@ -145,6 +145,44 @@ static void test_memory_of_others(void) {
 
 /* ---- Plans ---- */
 
+/* Preprocessing and labels of the caller, for a plan too. */
+static void test_choices(const char* saved, const char* models, const char* scratch) {
+  const float gray[3] = {0.5f, 0.5f, 0.5f};
+  const char* list = path_in(0, scratch, "capi_classes.txt");
+  FILE* file = fopen(list, "w");
+  for (int i = 0; i < kClasses; ++i) fprintf(file, "%d,kind %d\n", kClasses - 1 - i, i);
+  fclose(file);
+  vitro_build_options options = VITRO_BUILD_OPTIONS;
+  options.crop_pct = 0.5;
+  options.crop_mode = "squash";
+  options.interpolation = "lanczos";
+  options.mean = options.std = gray;
+  options.labels = list;
+  vitro_plan* plan = NULL;
+  require_ok(vitro_plan_load_or_build(saved, &options, &plan));
+  const char* text = NULL;
+  require_ok(vitro_plan_label(plan, 0, &text));
+  EXPECT(strcmp(text, "kind 199") == 0);
+  remove(list);
+  vitro_tensor* image = NULL;
+  require_ok(vitro_plan_preprocess_file(plan, path_in(0, models, "photos/coffee.png"), &image));
+  vitro_view view;
+  require_ok(vitro_tensor_view(image, &view));
+  const float* values = view.data;
+  for (int64_t i = 0; i < 3 * view.dims[2] * view.dims[3]; ++i)
+    EXPECT(values[i] >= -1 && values[i] <= 1);
+  vitro_tensor_free(image);
+  vitro_plan_free(plan);
+  options = (vitro_build_options)VITRO_BUILD_OPTIONS;
+  options.interpolation = "cubic";
+  EXPECT_FAILURE(vitro_plan_load_or_build(saved, &options, &plan), VITRO_INVALID_ARGUMENT,
+                 "interpolation is 'cubic', expected bilinear, bicubic, lanczos");
+  options.interpolation = NULL;
+  options.crop_pct = 87.5;
+  EXPECT_FAILURE(vitro_plan_load_or_build(saved, &options, &plan), VITRO_INVALID_ARGUMENT,
+                 "crop_pct is 87.5, expected 0.01 to 1");
+}
+
 static vitro_plan* build_and_load(const char* models, const char* scratch) {
   const char* checkpoint = path_in(0, models, "uniformer_small_tiny200.safetensors");
   const char* saved = path_in(1, scratch, "capi_test.plan");
@@ -179,6 +217,7 @@ static vitro_plan* build_and_load(const char* models, const char* scratch) {
 
   require_ok(vitro_plan_load_or_build(saved, NULL, &loaded));
   vitro_plan_free(loaded);
+  test_choices(saved, models, scratch);
   require_ok(vitro_plan_load(saved, &loaded));
   remove(saved);
   return loaded;

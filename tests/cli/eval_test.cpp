@@ -2,6 +2,8 @@
 #include <sys/resource.h>
 
 #include <algorithm>
+#include <functional>
+#include <sstream>
 
 #include "cli/subprocess.h"
 
@@ -88,6 +90,97 @@ TEST(CliEval, ClassesComeFromAFileToo) {
   const ProcessResult wrong = evaluate(small_plan(), {"--classes", three});
   EXPECT_EQ(wrong.exit_code, 1);
   EXPECT_TRUE(wrong.err.starts_with("error: ")) << wrong.err;
+}
+
+/// The shipped class list, with its lines in another order or form.
+std::string class_list(const std::string& name,
+                       const std::function<void(std::vector<std::string>&)>& edit) {
+  std::istringstream file(read_text(model_file("tiny200_classes.txt")));
+  std::vector<std::string> lines;
+  for (std::string line; std::getline(file, line);) lines.push_back(line);
+  edit(lines);
+  std::string text;
+  for (const std::string& line : lines) text += line + "\n";
+  return write_scratch(name, text);
+}
+
+TEST(CliEval, AnOrderThatIsNotTheModelsIsAWarning) {
+  const std::string list =
+      class_list("reversed.txt", [](auto& lines) { std::reverse(lines.begin(), lines.end()); });
+  const ProcessResult result = evaluate(plan(), {"--limit", "30", "--classes", list, "--json"});
+  ASSERT_EQ(result.exit_code, 0) << result.err;
+  EXPECT_TRUE(contains(result.err, "200 of 200 common names stand elsewhere")) << result.err;
+  EXPECT_TRUE(contains(result.err, "top-1 is no better than chance, while the model is"))
+      << result.err;
+  EXPECT_EQ(result.json()["warnings"].size(), 2u);
+  const ProcessResult right =
+      evaluate(plan(), {"--limit", "30", "--classes", model_file("tiny200_classes.txt"), "--json"});
+  EXPECT_EQ(right.err, "");
+  EXPECT_GT(right.json()["mean_probability"].get<double>(), 0.1);
+}
+
+TEST(CliEval, AClassThatStandsTwiceIsAnError) {
+  const std::string list = class_list("twice.txt", [](auto& lines) { lines[7] = lines[3]; });
+  const ProcessResult result = evaluate(small_plan(), {"--classes", list});
+  EXPECT_EQ(result.exit_code, 1);
+  EXPECT_TRUE(contains(result.err, "'n01644900' stands twice, as class 3 and as class 7"))
+      << result.err;
+}
+
+TEST(CliEval, ListsComeInManyForms) {
+  const auto top5 = [](const std::string& list) {
+    const ProcessResult result =
+        evaluate(small_plan(), {"--limit", "20", "--labels", list, "--json"});
+    EXPECT_EQ(result.exit_code, 0) << result.err;
+    return result.exit_code == 0 ? result.json()["top5"].get<double>() : -1;
+  };
+  const double expected = top5(model_file("tiny200_classes.txt"));
+  EXPECT_GT(expected, 0);
+  EXPECT_EQ(top5(class_list("numbered.txt",
+                            [](auto& lines) {
+                              for (size_t i = 0; i < lines.size(); ++i)
+                                lines[i] = std::to_string(i) + " " + lines[i].substr(0, 9);
+                              std::reverse(lines.begin(), lines.end());
+                            })),
+            expected);
+  EXPECT_EQ(top5(class_list("index.json",
+                            [](auto& lines) {
+                              for (size_t i = 0; i < lines.size(); ++i)
+                                lines[i] = (i == 0 ? "{" : ",") +
+                                           ("\"" + std::to_string(i) + "\": [\"") +
+                                           lines[i].substr(0, 9) + "\", \"name\"]";
+                              lines.push_back("}");
+                            })),
+            expected);
+}
+
+TEST(CliEval, PicturesOfOneFolderHaveAGroundTruth) {
+  const std::filesystem::path flat = scratch() / "flat";
+  std::filesystem::create_directories(flat);
+  std::string names, numbers;
+  int label = 0;
+  for (const char* id : {"n01443537", "n01629819", "n01641577"}) {
+    for (const auto& file :
+         std::filesystem::directory_iterator(model_file("tiny200_val/" + std::string(id)))) {
+      const std::string name = std::to_string(label) + ".JPEG";
+      std::filesystem::copy_file(file.path(), flat / name);
+      names += name + " " + id + "\n";
+    }
+    numbers += std::to_string(label++) + "\n";
+  }
+  const auto top1 = [&](const std::string& list) {
+    const ProcessResult result = run_vitro({"eval", plan(), flat.string(), "--ground-truth",
+                                            write_scratch("truth.txt", list), "--json"});
+    EXPECT_EQ(result.exit_code, 0) << result.err;
+    EXPECT_EQ(result.json()["images"], 3);
+    EXPECT_EQ(result.json()["class_order"], "model");
+    return result.json()["top1"].get<double>();
+  };
+  EXPECT_GT(top1(names), 50);
+  EXPECT_EQ(top1(names), top1(numbers));
+  EXPECT_LT(top1("1\n2\n0\n"), 50);
+  const ProcessResult none = run_vitro({"eval", plan(), flat.string()});
+  EXPECT_TRUE(contains(none.err, "hint: --ground-truth FILE")) << none.err;
 }
 
 TEST(CliEval, WritesPredictions) {

@@ -2,6 +2,7 @@
 
 #include "cli/options.h"
 #include "cli/output.h"
+#include "cli/preprocessing_options.h"
 #include "cli/progress.h"
 #include "cli/table.h"
 #include "cli/usage.h"
@@ -16,6 +17,14 @@ TEST(CliOptions, SizesAreSquareOrHeightByWidth) {
   for (const char* bad : {"", "0", "-1", "x", "224x", "x224", "224x224x3", "65537", "2.5", "1e3",
                           "99999999999999999999"})
     EXPECT_FALSE(parse_size(bad)) << bad;
+}
+
+TEST(CliOptions, ColoursAreThreeNumbersOrOne) {
+  EXPECT_EQ(parse_rgb("0.485,0.456,0.406"), (std::array{0.485f, 0.456f, 0.406f}));
+  EXPECT_EQ(parse_rgb("0.485 0.456 0.406"), (std::array{0.485f, 0.456f, 0.406f}));
+  EXPECT_EQ(parse_rgb("0.5"), (std::array{0.5f, 0.5f, 0.5f}));
+  for (const char* bad : {"", "x", "0.5,0.5", "1,2,3,4", "1,2,3,", "1,,3", ",1,2", "1;2;3", "1e99"})
+    EXPECT_FALSE(parse_rgb(bad)) << bad;
 }
 
 TEST(CliUsage, NearestAllowsTwoEdits) {

@@ -23,7 +23,15 @@ std::filesystem::path shipped_path() {
 /// The tensors of the shipped checkpoint, to be damaged.
 TensorFile shipped_tensors() { return read_safetensors(MappedFile::open(shipped_path())); }
 
-ImportedModel import(TensorFile file, const ModelMetadata& metadata = {},
+/// Metadata that leaves nothing of the preprocessing to be guessed.
+ModelMetadata full_metadata() {
+  ModelMetadata metadata;
+  for (const char* part : {"size", "crop_pct", "crop_mode", "interpolation", "mean", "std"})
+    metadata.origins[part] = "test";
+  return metadata;
+}
+
+ImportedModel import(TensorFile file, const ModelMetadata& metadata = full_metadata(),
                      const CheckpointOptions& options = {}) {
   return import_tensors(std::move(file), metadata, "model.safetensors", options);
 }
@@ -97,8 +105,8 @@ TEST(ImportCheckpoint, WithoutMetadataBesideItTheHeaderServes) {
   const test::TemporaryDirectory folder;
   std::filesystem::create_symlink(shipped_path(), folder / "moved.safetensors");
   CheckpointOptions options;
-  options.height = 288;
-  options.width = 352;
+  options.classifier.height = 288;
+  options.classifier.width = 352;
   options.stage_outputs = true;
   const ImportedModel model = import_checkpoint(folder / "moved.safetensors", options);
   EXPECT_EQ(model.info.classifier->num_classes, 200);
@@ -127,11 +135,10 @@ TEST(ImportTensors, NarrowTypesGiveTheWeightsTheyHold) {
 }
 
 TEST(ImportTensors, WithoutMetadataTheTensorsAndThePaperDecide) {
-  const ImportedModel model = import(shipped_tensors());
+  const ImportedModel model = import(shipped_tensors(), {});
   EXPECT_EQ(model.info.architecture, "uniformer_small");
   EXPECT_EQ(model.info.classifier->num_classes, 200);
   EXPECT_EQ(model.info.classifier->preprocessing, default_preprocessing());
-  EXPECT_TRUE(model.info.notes.empty()) << joined(model.info.notes);
 }
 
 TEST(ImportTensors, SaysWhichHeadDimItTook) {
@@ -143,7 +150,7 @@ TEST(ImportTensors, SaysWhichHeadDimItTook) {
   ASSERT_EQ(guessed.info.notes.size(), 1u);
   EXPECT_NE(guessed.info.notes[0].find("uniformer_small_dim64_tl"), std::string::npos);
 
-  ModelMetadata metadata;
+  ModelMetadata metadata = full_metadata();
   metadata.architecture = "uniformer_small_dim64_tl.in1k";
   const ImportedModel named = import(file, metadata);
   EXPECT_EQ(named.info.arch_params.at("head_dim"), 64);
@@ -151,13 +158,13 @@ TEST(ImportTensors, SaysWhichHeadDimItTook) {
 
   CheckpointOptions options;
   options.arch_params = {{"head_dim", 64}};
-  const ImportedModel told = import(file, {}, options);
+  const ImportedModel told = import(file, full_metadata(), options);
   EXPECT_EQ(told.info.arch_params.at("head_dim"), 64);
   EXPECT_TRUE(told.info.notes.empty()) << joined(told.info.notes);
 }
 
 TEST(ImportTensors, TheUserOverrulesTheMetadata) {
-  ModelMetadata metadata;
+  ModelMetadata metadata = full_metadata();
   metadata.architecture = "uniformer_base";
   CheckpointOptions options;
   options.arch = "uniformer_small";
@@ -165,7 +172,7 @@ TEST(ImportTensors, TheUserOverrulesTheMetadata) {
 }
 
 TEST(ImportTensors, AnUnknownNameFallsBackToTheTensors) {
-  ModelMetadata metadata;
+  ModelMetadata metadata = full_metadata();
   metadata.architecture = "my_finetuned_model";
   metadata.source_path = "config.json";
   const ImportedModel model = import(shipped_tensors(), metadata);
@@ -206,6 +213,17 @@ TEST(ImportTensors, TheWrongArchitectureIsNamedAndTheRightOneHinted) {
     EXPECT_NE(std::string(e.what()).find("'uniformer_large_ls'"), std::string::npos);
     EXPECT_NE(e.hint().find("--arch uniformer_small"), std::string::npos) << e.hint();
   }
+  ModelMetadata metadata = full_metadata();
+  metadata.architecture = "uniformer_base";
+  metadata.source_path = "config.json";
+  try {
+    import(shipped_tensors(), metadata);
+    ADD_FAILURE() << "expected an error";
+  } catch (const Error& e) {
+    EXPECT_NE(e.hint().find("'config.json' names 'uniformer_base', the tensors look like"),
+              std::string::npos)
+        << e.hint();
+  }
   options.arch = "resnet50";
   expect_error(ErrorCode::NotFound, "resnet50", [&] { import(shipped_tensors(), {}, options); });
 }
@@ -231,9 +249,10 @@ TEST(ImportTensors, BatchNormCountersAreInTheLedger) {
 }
 
 TEST(ImportTensors, LabelsOfAnotherModelAreDropped) {
-  ModelMetadata metadata;
+  ModelMetadata metadata = full_metadata();
   metadata.num_classes = 2;
   metadata.labels = metadata.label_ids = {"cat", "dog"};
+  metadata.origins["labels"] = "test";
   const ImportedModel model = import(shipped_tensors(), metadata);
   EXPECT_TRUE(model.info.classifier->labels.empty());
   EXPECT_TRUE(model.info.classifier->label_ids.empty());
@@ -248,9 +267,9 @@ TEST(ImportTensors, RefusesOptionsThatCannotWork) {
   expect_refused("head_dim 48 does not divide", {.arch_params = {{"head_dim", 48}}});
   expect_refused("head_dim -64", {.arch_params = {{"head_dim", -64}}});
   expect_refused("has no parameter 'depth', expected head_dim", {.arch_params = {{"depth", 3}}});
-  expect_refused("input height 225", {.height = 225});
-  expect_refused("input width -32", {.width = -32});
-  expect_refused("input width 1000000000", {.width = 1'000'000'000});
+  expect_refused("input height 225", {.classifier = {.height = 225}});
+  expect_refused("input width -32", {.classifier = {.width = -32}});
+  expect_refused("input width 1000000000", {.classifier = {.width = 1'000'000'000}});
 }
 
 TEST(ImportTensors, RefusesAHeadThatIsTooLarge) {

@@ -11,7 +11,15 @@ namespace {
 
 using test::expect_error;
 
-ModelMetadata parse(const std::string& json) { return parse_model_config(json, "config.json"); }
+ModelMetadata parse(const std::string& json, const std::set<std::string>& decided = {}) {
+  return parse_model_config(json, {"config.json", "file"}, decided);
+}
+
+std::string joined(const std::vector<std::string>& notes) {
+  std::string text;
+  for (const std::string& note : notes) text += note + "\n";
+  return text;
+}
 
 void expect_refused(ErrorCode code, const std::string& text, const std::string& json) {
   SCOPED_TRACE(json);
@@ -31,14 +39,13 @@ TEST(Metadata, ReadsTimmsLayout) {
   EXPECT_EQ(metadata.label_ids, (std::vector<std::string>{"n01", "n02"}));
   EXPECT_EQ(metadata.labels, (std::vector<std::string>{"n01", "cat"}));
   EXPECT_EQ(metadata.source_path, "config.json");
-  ASSERT_TRUE(metadata.preprocessing);
-  EXPECT_EQ(*metadata.preprocessing, (Preprocessing{352,
-                                                    288,
-                                                    0.95,
-                                                    CropMode::Border,
-                                                    Interpolation::Lanczos,
-                                                    {0.5f, 0.25f, 0.125f},
-                                                    {1.0f, 0.5f, 0.25f}}));
+  EXPECT_EQ(metadata.preprocessing, (Preprocessing{352,
+                                                   288,
+                                                   0.95,
+                                                   CropMode::Border,
+                                                   Interpolation::Lanczos,
+                                                   {0.5f, 0.25f, 0.125f},
+                                                   {1.0f, 0.5f, 0.25f}}));
 }
 
 TEST(Metadata, ReadsTheFlatLayoutOfOldTimm) {
@@ -46,11 +53,10 @@ TEST(Metadata, ReadsTheFlatLayoutOfOldTimm) {
       R"({"architecture": "uniformer_base", "num_classes": 10, "crop_pct": 0.9,
           "interpolation": "bilinear", "input_size": [3, 384, 384]})");
   EXPECT_EQ(metadata.num_classes, 10);
-  ASSERT_TRUE(metadata.preprocessing);
-  EXPECT_EQ(metadata.preprocessing->height, 384);
-  EXPECT_EQ(metadata.preprocessing->crop_pct, 0.9);
-  EXPECT_EQ(metadata.preprocessing->interpolation, Interpolation::Bilinear);
-  EXPECT_EQ(metadata.preprocessing->crop_mode, CropMode::Center);
+  EXPECT_EQ(metadata.preprocessing.height, 384);
+  EXPECT_EQ(metadata.preprocessing.crop_pct, 0.9);
+  EXPECT_EQ(metadata.preprocessing.interpolation, Interpolation::Bilinear);
+  EXPECT_EQ(metadata.preprocessing.crop_mode, CropMode::Center);
 }
 
 TEST(Metadata, NestedNamesServeWhereTheTopLevelHasNone) {
@@ -58,13 +64,79 @@ TEST(Metadata, NestedNamesServeWhereTheTopLevelHasNone) {
       parse(R"({"pretrained_cfg": {"architecture": "uniformer_base", "num_classes": 5}})");
   EXPECT_EQ(metadata.architecture, "uniformer_base");
   EXPECT_EQ(metadata.num_classes, 5);
-  EXPECT_FALSE(metadata.preprocessing);
+  EXPECT_TRUE(metadata.origins.empty());
 }
 
 TEST(Metadata, TheTransformOfPretrainedCfgCounts) {
   const ModelMetadata metadata =
       parse(R"({"crop_pct": 0.5, "pretrained_cfg": {"crop_pct": 0.75}})");
-  EXPECT_EQ(metadata.preprocessing->crop_pct, 0.75);
+  EXPECT_EQ(metadata.preprocessing.crop_pct, 0.75);
+}
+
+TEST(Metadata, TheTestSizeAndCropCountAsInTimmsValidate) {
+  const ModelMetadata metadata = parse(
+      R"({"input_size": [3, 64, 64], "test_crop_pct": 0.5, "pretrained_cfg": {
+          "input_size": [3, 224, 224], "test_input_size": [3, 256, 288], "crop_pct": 0.875,
+          "test_crop_pct": 1.0}})");
+  EXPECT_EQ(metadata.preprocessing.height, 256);
+  EXPECT_EQ(metadata.preprocessing.width, 288);
+  EXPECT_EQ(metadata.preprocessing.crop_pct, 1.0);
+  EXPECT_EQ(metadata.origins.at("size"), "file: pretrained_cfg.test_input_size");
+  EXPECT_EQ(metadata.origins.at("crop_pct"), "file: pretrained_cfg.test_crop_pct");
+  EXPECT_TRUE(metadata.notes.empty()) << joined(metadata.notes);
+  // What is null is not there, and pretrained_cfg comes before the top level.
+  const ModelMetadata nulls = parse(
+      R"({"test_crop_pct": 0.5, "pretrained_cfg": {"test_input_size": null, "crop_pct": 0.9}})");
+  EXPECT_EQ(nulls.preprocessing.crop_pct, 0.9);
+  EXPECT_EQ(nulls.preprocessing.height, 224);
+  EXPECT_FALSE(nulls.origins.contains("size"));
+}
+
+TEST(Metadata, SaysWhereEachPartStands) {
+  const Origins origins = parse(R"({"interpolation": "bilinear", "label_names": ["a"],
+      "pretrained_cfg": {"mean": [0, 0, 0], "std": [1, 1, 1], "crop_mode": "squash"}})")
+                              .origins;
+  EXPECT_EQ(origins, (Origins{{"interpolation", "file: interpolation"},
+                              {"labels", "file: label_names"},
+                              {"mean", "file: pretrained_cfg.mean"},
+                              {"std", "file: pretrained_cfg.std"},
+                              {"crop_mode", "file: pretrained_cfg.crop_mode"}}));
+}
+
+TEST(Metadata, WhatChangesTheAnswerAndIsNotDoneIsNoted) {
+  for (const char* json :
+       {R"({"global_pool": "max"})", R"({"global_pool": ""})", R"({"global_pool": "token"})",
+        R"({"pretrained_cfg": {"global_pool": "avgmax"}})", R"({"model_args": {"depth": 3}})",
+        R"({"pretrained_cfg": {"label_offset": 1}})", R"({"in_chans": 1})",
+        R"({"pretrained_cfg": {"gamma": 2.2}})"}) {
+    const ModelMetadata metadata = parse(json);
+    EXPECT_EQ(metadata.notes.size(), 1u) << json << joined(metadata.notes);
+    EXPECT_NE(joined(metadata.notes).find("not understood"), std::string::npos);
+  }
+  const ModelMetadata headless = parse(R"({"pretrained_cfg": {"num_classes": 0}})");
+  EXPECT_NE(joined(headless.notes).find("a model without a head"), std::string::npos);
+  const ModelMetadata usual = parse(
+      R"({"global_pool": "avg", "num_features": 512, "model_args": {}, "pretrained_cfg": {
+          "url": "https://", "hf_hub_id": "a/b", "tag": "in1k", "custom_load": false,
+          "pool_size": [7, 7], "first_conv": "patch_embed1.proj", "classifier": "head",
+          "license": "mit", "label_offset": 0, "fixed_input_size": false, "min_input_size": null,
+          "notes": ["x"], "paper_ids": "arXiv:2201.09450", "num_classes": 1000}})");
+  EXPECT_TRUE(usual.notes.empty()) << joined(usual.notes);
+}
+
+TEST(Metadata, SizesThatAreFixedOrLeast) {
+  const ModelMetadata metadata = parse(
+      R"({"pretrained_cfg": {"input_size": [3, 224, 256], "test_input_size": [3, 288, 288],
+          "fixed_input_size": true, "min_input_size": [3, 64, 96]}})");
+  EXPECT_EQ(metadata.fixed_size, (std::array{224, 256}));
+  EXPECT_EQ(metadata.min_size, (std::array{64, 96}));
+  expect_refused(ErrorCode::CorruptFile, "fixed_input_size", R"({"fixed_input_size": 1})");
+}
+
+TEST(Metadata, WhatIsDecidedIsNotRead) {
+  EXPECT_EQ(parse(R"({"interpolation": "nearest", "crop_pct": 0.9})", {"interpolation"})
+                .preprocessing.crop_pct,
+            0.9);
 }
 
 TEST(Metadata, DefaultIsResize256Crop224) {
@@ -109,7 +181,6 @@ TEST(Metadata, RefusesNonsense) {
   const ErrorCode code = ErrorCode::InvalidArgument;
   expect_refused(code, "num_classes: got 1000000000", R"({"num_classes": 1000000000})");
   expect_refused(code, "num_classes", R"({"num_classes": 18446744073709551615})");
-  expect_refused(code, "num_classes: got 0", R"({"num_classes": 0})");
   expect_refused(code, "num_classes: got -1", R"({"num_classes": -1})");
   expect_refused(code, "crop_pct: got 0", R"({"crop_pct": 0})");
   expect_refused(code, "crop_pct: got -1", R"({"crop_pct": -1})");
@@ -136,8 +207,9 @@ class MetadataFilesTest : public ::testing::Test {
   void write(const std::string& name, const std::string& json) {
     std::ofstream(folder_ / name) << json;
   }
-  ModelMetadata read(const std::map<std::string, std::string>& embedded = {}) {
-    return read_model_metadata(folder_ / "model.safetensors", embedded);
+  ModelMetadata read(const std::map<std::string, std::string>& embedded = {},
+                     int64_t num_classes = 0) {
+    return read_model_metadata(folder_ / "model.safetensors", embedded, num_classes);
   }
 
   test::TemporaryDirectory folder_;
@@ -147,7 +219,7 @@ TEST_F(MetadataFilesTest, NoneAtAll) {
   const ModelMetadata metadata = read({{"format", "pt"}});
   EXPECT_TRUE(metadata.architecture.empty());
   EXPECT_TRUE(metadata.source_path.empty());
-  EXPECT_FALSE(metadata.preprocessing);
+  EXPECT_TRUE(metadata.origins.empty());
 }
 
 TEST_F(MetadataFilesTest, EmbeddedFlatKeys) {
@@ -156,13 +228,14 @@ TEST_F(MetadataFilesTest, EmbeddedFlatKeys) {
                                        {"top1", "67.60"},
                                        {"interpolation", "bilinear"},
                                        {"pretrained_cfg", R"({"crop_pct": 1.0})"},
+                                       {"global_pool", "max"},
                                        {"label_names", R"(["a"])"}});
+  EXPECT_EQ(metadata.notes.size(), 1u) << joined(metadata.notes);
   EXPECT_EQ(metadata.architecture, "uniformer_small");
   EXPECT_EQ(metadata.num_classes, 200);
   EXPECT_EQ(metadata.labels, std::vector<std::string>{"a"});
-  ASSERT_TRUE(metadata.preprocessing);
-  EXPECT_EQ(metadata.preprocessing->crop_pct, 1.0);
-  EXPECT_EQ(metadata.preprocessing->interpolation, Interpolation::Bilinear);
+  EXPECT_EQ(metadata.preprocessing.crop_pct, 1.0);
+  EXPECT_EQ(metadata.preprocessing.interpolation, Interpolation::Bilinear);
   EXPECT_NE(metadata.source_path.find("model.safetensors: __metadata__"), std::string::npos);
 }
 
@@ -186,7 +259,41 @@ TEST_F(MetadataFilesTest, FilesBesideTheCheckpointComeFirst) {
 
 TEST_F(MetadataFilesTest, AForeignConfigIsPassedOver) {
   write("config.json", R"({"model_type": "vit", "hidden_size": 768})");
-  EXPECT_EQ(read({{"num_classes", "1"}}).num_classes, 1);
+  const ModelMetadata metadata = read({{"num_classes", "1"}, {"crop_pct", "0.5"}});
+  EXPECT_EQ(metadata.num_classes, 1);
+  EXPECT_EQ(metadata.origins.at("crop_pct"), "metadata: crop_pct");
+  const std::string notes = joined(metadata.notes);
+  EXPECT_NE(notes.find("config.json: nothing is taken from it"), std::string::npos) << notes;
+  EXPECT_NE(notes.find("hidden_size, model_type"), std::string::npos) << notes;
+}
+
+TEST_F(MetadataFilesTest, AConfigOfAnotherModelIsPassedOver) {
+  const std::string config =
+      R"({"architecture": "vit_tiny_patch16_224", "num_classes": 1000, "mean": [0.5, 0.5, 0.5]})";
+  write("config.json", config);
+  const ModelMetadata metadata = read({{"crop_pct", "1.0"}}, 200);
+  EXPECT_EQ(metadata.origins, (Origins{{"crop_pct", "metadata: crop_pct"}}));
+  EXPECT_NE(joined(metadata.notes).find("'vit_tiny_patch16_224' with 1000 classes, the weights"),
+            std::string::npos);
+  EXPECT_EQ(read({}, 1000).origins.at("mean"), "config.json: mean") << "one of them may be right";
+  write("config.json", R"({"architecture": "uniformer_small.in1k", "num_classes": 1000,
+                           "mean": [0.5, 0.5, 0.5]})");
+  EXPECT_EQ(read({}, 200).origins.at("mean"), "config.json: mean") << "fine-tuned from it";
+  write("model.config.json", config);
+  EXPECT_EQ(read({}, 200).origins.at("mean"), "model.config.json: mean") << "has the model's name";
+}
+
+TEST_F(MetadataFilesTest, MetadataInTheCheckpointThatContradictsIsNoted) {
+  const std::map<std::string, std::string> embedded{{"architecture", "uniformer_small"},
+                                                    {"pretrained_cfg", R"({"crop_pct": 1.0})"}};
+  write("config.json",
+        R"({"architecture": "uniformer_small", "crop_pct": 1.0, "mean": [0, 0, 0]})");
+  EXPECT_TRUE(read(embedded).notes.empty()) << joined(read(embedded).notes);
+  write("config.json", R"({"architecture": "uniformer_base", "crop_pct": 0.9})");
+  const std::string notes = joined(read(embedded).notes);
+  EXPECT_NE(notes.find("which says otherwise of architecture, crop_pct"), std::string::npos)
+      << notes;
+  EXPECT_TRUE(read({{"config", "no JSON"}}).notes.empty()) << "what is not taken may be wrong";
 }
 
 }  // namespace

@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <cstring>
+#include <fstream>
 #include <map>
 
 #include "core/temporary_directory.h"
@@ -219,6 +220,22 @@ TEST(SelectWeights, ARenamedHeadIsTakenWithANote) {
     EXPECT_TRUE(has_note(selected, fmt::format("took the layer '{}' for the head", layer)));
     EXPECT_TRUE(selected.passed_over.empty());
   }
+}
+
+TEST(SelectWeights, TheHeadTellsWhetherAConfigIsOfThisModel) {
+  const test::TemporaryDirectory folder;
+  const TensorFile file = renamed([](const std::string& name) {
+    return name.starts_with("head.") ? "net.fc." + name.substr(5) : "net.backbone." + name;
+  });
+  write_safetensors(folder / "model.safetensors", file.tensors, {}, 1);
+  const auto crop_pct_beside = [&](int classes) {
+    std::ofstream(folder / "config.json") << fmt::format(
+        R"({{"architecture": "mine", "num_classes": {}, "crop_pct": 0.5}})", classes);
+    const ImportedModel model = import_checkpoint(folder / "model.safetensors");
+    return model.info.classifier->preprocessing.crop_pct;
+  };
+  EXPECT_EQ(crop_pct_beside(200), 0.5);
+  EXPECT_EQ(crop_pct_beside(1000), 0.875) << "it is of another model";
 }
 
 TEST(SelectWeights, TheHeadIsNotGuessed) {

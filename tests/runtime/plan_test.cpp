@@ -44,6 +44,48 @@ TEST(Plan, RoundTripKeepsEverything) {
   EXPECT_EQ(test::floats(Session(loaded).run(images)), test::floats(Session(plan).run(images)));
 }
 
+TEST(Plan, OriginsAreKeptAndMayBeAbsent) {
+  const TemporaryDirectory directory;
+  auto data = std::make_shared<PlanData>(Internals::data(test::small_plan()));
+  data->info.classifier->origins = {{"mean", "config.json: mean"}, {"size", "flag"}};
+  const Origins origins = data->info.classifier->origins;
+  save(Internals::plan(std::move(data)), directory / "a.plan");
+  EXPECT_EQ(load(directory / "a.plan").classifier().origins, origins);
+  const auto file = MappedFile::open(directory / "a.plan");
+  TensorFile tensors = read_safetensors(file);
+  std::string& info = tensors.metadata.at("info");
+  const size_t at = info.find("\"origins\"");
+  ASSERT_NE(at, std::string::npos);
+  info.replace(at, 9, "\"before\"");  // a plan of a Vitro that did not tell
+  EXPECT_TRUE(plan_from_tensors(tensors, file, "old")->info.classifier->origins.empty());
+}
+
+TEST(Plan, PreprocessingAndLabelsOfTheCallerTakeThePlaceOfItsOwn) {
+  const TemporaryDirectory directory;
+  const Plan plan = test::small_plan();
+  save(plan, directory / "a.plan");
+  std::ofstream(directory / "classes.txt") << "v\nw\nx\ny\nz\n";
+  BuildOptions options;
+  options.height = options.width = 12;
+  options.preprocessing.crop_pct = 0.5;
+  options.preprocessing.mean = std::array{0.5f, 0.5f, 0.5f};
+  options.labels = directory / "classes.txt";
+  const Plan changed = load_or_build(directory / "a.plan", options);
+  const Preprocessing& pre = changed.classifier().preprocessing;
+  EXPECT_EQ(pre.height, 12);
+  EXPECT_EQ(pre.crop_pct, 0.5);
+  EXPECT_EQ(pre.mean, (std::array{0.5f, 0.5f, 0.5f}));
+  EXPECT_EQ(pre.std, plan.classifier().preprocessing.std);
+  EXPECT_EQ(changed.classifier().labels.at(4), "z");
+  EXPECT_EQ(changed.classifier().origins.at("crop_pct"), "flag");
+  EXPECT_FALSE(changed.classifier().origins.contains("std"));
+  const Tensor images = test::random_images({2, 3, 12, 12});
+  EXPECT_EQ(test::floats(Session(changed).run(images)), test::floats(Session(plan).run(images)));
+  options.preprocessing.crop_pct = 2.0;
+  expect_error(ErrorCode::InvalidArgument, "crop_pct is 2, expected 0.01 to 1",
+               [&] { load_or_build(directory / "a.plan", options); });
+}
+
 TEST(Plan, ThatIsNoClassifierRunsAndSaysSo) {
   const TemporaryDirectory directory;
   const Plan classifier = test::small_plan();

@@ -11,8 +11,6 @@
 namespace vitro {
 namespace {
 
-constexpr int64_t kStride = 32;        // of the last stage against the input
-constexpr int64_t kMaxSide = 1 << 14;  // pixels, as in preprocessing
 constexpr int64_t kDefaultClasses = 1000;
 constexpr size_t kMaxListed = 5;
 
@@ -20,12 +18,6 @@ TensorShapes shapes_of(const TensorFile& file) {
   TensorShapes shapes;
   for (const TensorEntry& tensor : file.tensors) shapes[tensor.name] = tensor.dims;
   return shapes;
-}
-
-bool is_known(const std::string& architecture) {
-  const auto configs = model_configs();
-  return std::any_of(configs.begin(), configs.end(),
-                     [&](const UniFormerConfig& config) { return config.name == architecture; });
 }
 
 Identification identify(const TensorShapes& shapes, const std::string& source) {
@@ -41,9 +33,8 @@ UniFormerConfig choose_architecture(const TensorShapes& shapes, const ModelMetad
                                     const std::string& source, const CheckpointOptions& options,
                                     std::vector<std::string>& notes) {
   if (!options.arch.empty()) return find_model(options.arch);
-  // timm writes "name.tag", where the tag tells how it was trained.
   const std::string named = metadata.architecture.substr(0, metadata.architecture.find('.'));
-  if (is_known(named)) return find_model(named);
+  if (is_known_architecture(named)) return find_model(named);
   const Identification found = identify(shapes, source);
   if (!named.empty())
     notes.push_back(fmt::format("{}: unknown architecture '{}', took {} by the tensor shapes",
@@ -52,12 +43,10 @@ UniFormerConfig choose_architecture(const TensorShapes& shapes, const ModelMetad
   return *found.config;
 }
 
-/// The rows of the head; when it is missing the ledger will say so, and any number will do.
-int64_t count_classes(const TensorShapes& shapes, const ModelMetadata& metadata,
-                      const std::string& source) {
+/// The rows of the head; 0 when it is missing.
+int64_t count_classes(const TensorShapes& shapes, const std::string& source) {
   const auto head = shapes.find("head.weight");
-  if (head == shapes.end() || head->second.size() != 2)
-    return metadata.num_classes > 0 ? metadata.num_classes : kDefaultClasses;
+  if (head == shapes.end() || head->second.size() != 2) return 0;
   const int64_t rows = head->second[0];
   check(rows >= 1 && rows <= kMaxClasses, ErrorCode::InvalidArgument,
         "checkpoint '{}': head.weight [{}] has {} classes, expected 1 to {}", source,
@@ -65,29 +54,10 @@ int64_t count_classes(const TensorShapes& shapes, const ModelMetadata& metadata,
   return rows;
 }
 
-int64_t input_side(const char* side, int64_t wanted, int from_metadata) {
-  const int64_t pixels = wanted == 0 ? from_metadata : wanted;
-  check(pixels >= kStride && pixels <= kMaxSide && pixels % kStride == 0,
-        ErrorCode::InvalidArgument, "input {} {}: expected a multiple of {} from {} to {} pixels",
-        side, pixels, kStride, kStride, kMaxSide);
-  return pixels;
-}
-
-void take_labels(Classifier& classifier, const ModelMetadata& metadata,
-                 std::vector<std::string>& notes) {
-  if (metadata.num_classes != 0 && metadata.num_classes != classifier.num_classes)
-    notes.push_back(fmt::format("{}: num_classes {} differs from the {} of head.weight",
-                                metadata.source_path, metadata.num_classes,
-                                classifier.num_classes));
-  const size_t count = metadata.labels.size();
-  if (count == 0) return;
-  if (count == static_cast<size_t>(classifier.num_classes)) {
-    classifier.label_ids = metadata.label_ids;
-    classifier.labels = metadata.labels;
-    return;
-  }
-  notes.push_back(fmt::format("{}: {} label_names for {} classes: labels are ignored",
-                              metadata.source_path, count, classifier.num_classes));
+/// When the head is missing the ledger will say so, and any number will do.
+int64_t choose_classes(int64_t rows, const ModelMetadata& metadata) {
+  if (rows > 0) return rows;
+  return metadata.num_classes > 0 ? metadata.num_classes : kDefaultClasses;
 }
 
 /// Counters are not parameters.
@@ -131,28 +101,29 @@ ImportedModel import_selected(SelectedWeights selected, const ModelMetadata& met
   set_arch_params(config, options.arch_params);
   info.architecture = config.name;
   info.arch_params = arch_params(config);
-  Classifier& classifier = info.classifier.emplace();
-  classifier.num_classes = count_classes(shapes, metadata, source);
-  classifier.preprocessing = metadata.preprocessing.value_or(default_preprocessing());
-  const int64_t height = input_side("height", options.height, classifier.preprocessing.height);
-  const int64_t width = input_side("width", options.width, classifier.preprocessing.width);
-  classifier.preprocessing.height = static_cast<int>(height);
-  classifier.preprocessing.width = static_cast<int>(width);
+  const Classifier& classifier = info.classifier.emplace(
+      make_classifier(choose_classes(count_classes(shapes, source), metadata), metadata,
+                      options.classifier, info.notes));
 
   WeightLedger ledger(std::move(selected.file), source, config.name, std::move(maps));
-  model.graph = build_uniformer(
-      config, {classifier.num_classes, height, width, options.stage_outputs}, ledger);
+  model.graph = build_uniformer(config,
+                                {classifier.num_classes, classifier.preprocessing.height,
+                                 classifier.preprocessing.width, options.stage_outputs},
+                                ledger);
   try {
     ledger.finish();
   } catch (const Error& e) {
     const std::string better = better_architecture(shapes, config.name);
-    // Nothing else can help than the name of the architecture, and that only when it fits.
+    if (better.empty()) throw;
+    const bool is_named = options.arch.empty() && !metadata.architecture.empty();
     throw Error(e.code(), e.what(),
-                better.empty() ? "" : fmt::format("the tensors look like {0}: --arch {0}", better));
+                fmt::format("{1}the tensors look like {0}: --arch {0}", better,
+                            is_named ? fmt::format("'{}' names '{:.80}', ", metadata.source_path,
+                                                   metadata.architecture)
+                                     : ""));
   }
   model.ledger = ledger.entries();
   info.num_parameters = count_parameters(model.ledger);
-  take_labels(classifier, metadata, info.notes);
   if (auto note = non_finite_note(ledger.non_finite())) info.notes.push_back(std::move(*note));
   return model;
 }
@@ -170,7 +141,9 @@ ImportedModel import_checkpoint(const std::filesystem::path& path,
   CheckpointFiles files = open_checkpoint(path);
   SelectedWeights selected =
       select_weights(std::move(files.tensors), options.weights_key, path.string());
-  const ModelMetadata metadata = read_model_metadata(files.model_path, selected.file.metadata);
+  const ModelMetadata metadata = read_model_metadata(
+      files.model_path, selected.file.metadata,
+      count_classes(shapes_of(selected.file), path.string()), decided_parts(options.classifier));
   ImportedModel model =
       import_selected(std::move(selected), metadata, path.string(), options, files.maps);
   model.info.source = files.path.filename().string();

@@ -9,6 +9,7 @@
 #include "formats/tensor_file.h"
 #include "frontend/checkpoint/ledger.h"
 #include "frontend/checkpoint/metadata.h"
+#include "frontend/checkpoint/settings.h"
 #include "models/models.h"
 #include "vitro/plan.h"
 
@@ -16,11 +17,10 @@ namespace vitro {
 
 /// What the user decides about an import; the rest comes from the checkpoint.
 struct CheckpointOptions {
-  std::string arch{};          ///< empty: from the metadata, else from the tensors
-  ArchParams arch_params{};    ///< in place of the usual ones of the architecture
-  std::string weights_key{};   ///< as for select_weights()
-  int64_t height = 0;          ///< default input size, pixels, a multiple of 32; 0: from metadata
-  int64_t width = 0;           ///< as height
+  std::string arch{};         ///< empty: from the metadata, else from the tensors
+  ArchParams arch_params{};   ///< in place of the usual ones of the architecture
+  std::string weights_key{};  ///< as for select_weights()
+  ClassifierChoices classifier{};
   bool stage_outputs = false;  ///< also return the output of each stage, [n, h, w, c]
 };
 
