@@ -116,9 +116,9 @@ void save(const Plan& plan, const std::filesystem::path& path) {
                        value.constant->bytes});
   }
   Metadata metadata{
-      {"format", std::string(kPlanFormat)},   {"plan_version", kPlanVersion},
-      {"source", data.info.source},           {"graph", graph_to_json(data.graph)},
-      {"info", plan_info_to_json(data.info)}, {"weights", weights_to_json(data.weights)}};
+      {"format", std::string(kPlanFormat)},        {"plan_version", kPlanVersion},
+      {"source", repaired_utf8(data.info.source)}, {"graph", graph_to_json(data.graph)},
+      {"info", plan_info_to_json(data.info)},      {"weights", weights_to_json(data.weights)}};
   if (!data.tactics.empty()) metadata["tactics"] = tactics_to_json(data.tactics);
   metadata["checksum"] = plan_checksum(metadata, tensors);
   write_safetensors(path, tensors, metadata);

@@ -154,6 +154,11 @@ WeightRecord weight_from_json(const Json& row) {
   return weight;
 }
 
+/// Names of files and paths in notes may be no UTF-8; their bad bytes become U+FFFD.
+std::string dump_repaired(const Json& json) {
+  return json.dump(-1, ' ', false, Json::error_handler_t::replace);
+}
+
 }  // namespace
 
 std::string plan_info_to_json(const PlanInfo& info) {
@@ -164,7 +169,11 @@ std::string plan_info_to_json(const PlanInfo& info) {
   }
   for (const PassedOver& entry : info.passed_over)
     json["passed_over"].push_back({entry.name, entry.num_tensors});
-  return json.dump();
+  return dump_repaired(json);
+}
+
+std::string repaired_utf8(const std::string& text) {
+  return Json::parse(dump_repaired(text)).get<std::string>();
 }
 
 PlanInfo plan_info_from_json(std::string_view text) {

@@ -60,6 +60,15 @@ TEST(Plan, OriginsAreKeptAndMayBeAbsent) {
   EXPECT_TRUE(plan_from_tensors(tensors, file, "old")->info.classifier->origins.empty());
 }
 
+TEST(Plan, NamesThatAreNoUtf8AreRepaired) {
+  const TemporaryDirectory directory;
+  auto data = std::make_shared<PlanData>(Internals::data(test::small_plan()));
+  data->info.source = "p\xe2te.safetensors";
+  data->info.notes = {"/p\xe2te/config.json: unknown"};
+  save(Internals::plan(std::move(data)), directory / "a.plan");
+  EXPECT_EQ(load(directory / "a.plan").info().source, "p\xef\xbf\xbdte.safetensors");
+}
+
 TEST(Plan, PreprocessingAndLabelsOfTheCallerTakeThePlaceOfItsOwn) {
   const TemporaryDirectory directory;
   const Plan plan = test::small_plan();
