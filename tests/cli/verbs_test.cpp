@@ -4,7 +4,6 @@
 #include <algorithm>
 
 #include "cli/subprocess.h"
-#include "formats/npy.h"
 
 namespace vitro::test {
 namespace {
@@ -128,41 +127,6 @@ TEST(CliClassify, OneBadImageDoesNotHideTheOthers) {
   ASSERT_EQ(images.size(), 2u);
   EXPECT_TRUE(images[0].contains("error"));
   EXPECT_TRUE(images[1].contains("predictions"));
-}
-
-TEST(CliRun, RawTensorsRoundTrip) {
-  Tensor input(Dims{2, 3, 64, 96});
-  const auto pixels = input.as<float>();
-  for (size_t i = 0; i < pixels.size(); ++i)
-    pixels[i] = static_cast<float>(i % 251) / 125.0f - 1.0f;
-  const std::string x = scratch_file("x.npy");
-  const std::string y = scratch_file("y.npy");
-  write_npy(x, input);
-  const ProcessResult result =
-      run_vitro({"run", small_plan(), "--input", x, "--output", y, "--json"});
-  ASSERT_EQ(result.exit_code, 0) << result.err;
-  EXPECT_EQ(result.json()["output_shape"], (std::vector<int64_t>{2, 200}));
-  const Tensor output = read_npy(y);
-  EXPECT_EQ(output.dims(), (Dims{2, 200}));
-  // The short names, one thread and another run give the same bits.
-  const std::string z = scratch_file("z.npy");
-  ASSERT_EQ(run_vitro({"run", small_plan(), "-i", x, "-o", z}).exit_code, 0);
-  EXPECT_TRUE(read_text(y) == read_text(z));
-}
-
-TEST(CliRun, ConvertsUint8) {
-  Tensor bytes(DType::UInt8, {1, 3, 64, 64}), floats(bytes.dims());
-  for (size_t i = 0; i < bytes.bytes().size(); ++i)
-    floats.as<float>()[i] = bytes.as<uint8_t>()[i] = static_cast<uint8_t>(i % 251);
-  std::string results[2];
-  for (const Tensor* input : {&bytes, &floats}) {
-    const std::string x = scratch_file("x.npy"), y = scratch_file("y.npy");
-    write_npy(x, *input);
-    const ProcessResult result = run_vitro({"run", small_plan(), "-i", x, "-o", y});
-    ASSERT_EQ(result.exit_code, 0) << result.err;
-    results[input == &floats] = read_text(y);
-  }
-  EXPECT_TRUE(results[0] == results[1]);
 }
 
 TEST(CliInspect, Summary) {

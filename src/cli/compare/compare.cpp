@@ -6,10 +6,11 @@
 
 #include "cli/compare/report.h"
 #include "cli/model.h"
-#include "cli/npy_images.h"
+#include "cli/npy_input.h"
 #include "cli/options.h"
 #include "cli/verbs.h"
 #include "core/error_norms.h"
+#include "core/log.h"
 #include "eval/prediction.h"
 #include "measure/synthetic_input.h"
 #include "runtime/internals.h"
@@ -68,7 +69,9 @@ Tensor picture_input(const Options& options, const Plan& plan) {
 Tensor comparison_input(const Options& options, const Plan& plan) {
   if (options.input.empty()) return synthetic_input(comparison_dims(options, plan));
   if (!options.input.ends_with(".npy")) return picture_input(options, plan);
-  return read_npy_images(options.input);
+  NpyInput input = read_npy_input(options.input, plan);
+  for (const std::string& warning : input.warnings) log_warning("{}", warning);
+  return std::move(input.tensor);
 }
 
 double rounding_of(Precision precision) {
