@@ -8,15 +8,36 @@
 // Launches a kernel of linear_wgmma_kernel.cuh.
 namespace vitro::cuda {
 
+/// The blocks of a launch where weights stay, or 0 where they do not: they must leave room for a
+/// ring, be used more than once, and cost no more than a twelfth in tiles that are dealt out less
+/// evenly.
+template <int kBlockN>
+int resident_blocks(const WgmmaArgs& p, int room) {
+  constexpr int kFewestStages = 3;
+  using Layout = WgmmaLayout<kBlockN>;
+  const int needed = p.slabs * Layout::weight_bytes + kFewestStages * Layout::box_bytes;
+  const int per_column = multiprocessors() / p.columns;
+  if (needed > room || per_column == 0) return 0;
+  const auto turns = [](int tiles, int blocks) { return (tiles + blocks - 1) / blocks; };
+  const int resident = turns(p.tiles / p.columns, per_column),
+            other = turns(p.tiles, multiprocessors());
+  return resident > 1 && 12 * resident <= 13 * other ? per_column * p.columns : 0;
+}
+
 template <typename T, int kBlockN>
 void launch_wgmma(WgmmaArgs p, const Launch& launch) {
   using Layout = WgmmaLayout<kBlockN>;
-  constexpr int kLimit = 227 * 1024, kFit = (kLimit - Layout::fixed_bytes) / Layout::slot_bytes;
+  constexpr int kRoom = 227 * 1024 - Layout::fixed_bytes;
   p.columns = (p.n + kBlockN - 1) / kBlockN;
   p.tiles = p.columns * ((p.m + p.rows - 1) / p.rows);
-  const int blocks = std::min(p.tiles, multiprocessors());
-  p.stages = std::min({kFit, kMaxStages, p.slabs * ((p.tiles + blocks - 1) / blocks)});
-  const size_t bytes = static_cast<size_t>(Layout::fixed_bytes + p.stages * Layout::slot_bytes);
+  const int resident = resident_blocks<kBlockN>(p, kRoom);
+  p.resident = resident > 0;
+  const int blocks = p.resident ? resident : std::min(p.tiles, multiprocessors());
+  const int stay = p.resident ? p.slabs * Layout::weight_bytes : 0,
+            slot = Layout::box_bytes + (p.resident ? 0 : Layout::weight_bytes);
+  p.stages =
+      std::min({(kRoom - stay) / slot, kMaxStages, p.slabs * ((p.tiles + blocks - 1) / blocks)});
+  const size_t bytes = static_cast<size_t>(Layout::fixed_bytes + stay + p.stages * slot);
   const Residency residency = residency_of(blocks, bytes);
   p.next_early = residency.next_early;
   launch_kernel("linear_wgmma", linear_wgmma_kernel<T, kBlockN>, blocks, kWgmmaThreads,

@@ -49,10 +49,11 @@ struct WgmmaTeam {
     const uint32_t group = uniform(threadIdx.x / 128) % 2 * 64 * 128;
     int last = place.slot;
     for (int s = 0; s < p.slabs; ++s) {
-      const uint32_t slot = at.ring + place.slot * Layout::slot_bytes;
+      const uint32_t slot = at.ring + place.slot * at.slot_bytes;
       barrier_wait(at.full + place.slot * 8, place.parity);
       if (s + 1 == p.slabs) give_turn();
-      const uint64_t a = wgmma_operand(slot + group), b = wgmma_operand(slot + Layout::box_bytes);
+      const uint64_t a = wgmma_operand(slot + group),
+                     b = wgmma_operand(at.weights + (p.resident ? s : place.slot) * at.weight_step);
       wgmma_fence();
 #pragma unroll
       for (int k = 0; k < 4; ++k)

@@ -30,7 +30,8 @@ struct WgmmaArgs {
   int line_slabs;  // of k in a line of a window; 0: x is a matrix
   int columns;     // tiles beside each other
   int tiles;
-  int stages;  // of the ring
+  int stages;     // of the ring
+  bool resident;  // a block's tiles are all of one column, whose weights stay in shared memory
   float eps;
   bool gelu;
   bool has_residual;
@@ -42,21 +43,26 @@ template <int kBlockN>
 struct WgmmaLayout {
   static constexpr int box_bytes = kWgmmaRows * 128;  // of 64 columns of x or of results
   static constexpr int weight_bytes = kBlockN * 128;
-  static constexpr int slot_bytes = box_bytes + weight_bytes;
   static constexpr int boxes = kBlockN / 64, result_bytes = boxes * box_bytes;  // of a tile
   static constexpr int vectors_bytes = 2 * kBlockN * 4 + kWgmmaRows * 8;        // of a tile
   static constexpr int barrier_bytes = (2 * kMaxStages + 7 * kTeams) * 8;
   static constexpr int fixed_bytes =
       kTeams * (result_bytes + 2 * vectors_bytes) + barrier_bytes + 1024;
   uint32_t results, ring, vectors;
-  uint32_t full, empty;                     // places of the ring
+  uint32_t slot_bytes;            // of the ring: a slab of x, and of the weights unless they stay
+  uint32_t weights, weight_step;  // of place or slab 0, and from one to the next
+  uint32_t full, empty;           // places of the ring
   uint32_t turns, residuals, results_read;  // by team
   uint32_t vectors_full, vectors_empty;     // by place of vectors()
 
   __device__ __forceinline__ WgmmaLayout(uint32_t base, const WgmmaArgs& p) {
     results = base;
     ring = results + kTeams * result_bytes;
-    vectors = ring + p.stages * slot_bytes;
+    slot_bytes = p.resident ? box_bytes : box_bytes + weight_bytes;
+    const uint32_t ring_end = ring + p.stages * slot_bytes;
+    weights = p.resident ? ring_end : ring + box_bytes;
+    weight_step = p.resident ? weight_bytes : slot_bytes;
+    vectors = p.resident ? ring_end + p.slabs * weight_bytes : ring_end;
     full = vectors + kTeams * 2 * vectors_bytes;
     empty = full + kMaxStages * 8;
     turns = empty + kMaxStages * 8;
@@ -75,7 +81,8 @@ struct VectorsPlace {
 };
 
 /// The tiles of a block, counted column by column, then the rows below: blocks that read the same
-/// rows do so at the same time, while the L2 cache has them.
+/// rows do so at the same time, while the L2 cache has them. Where weights stay, the grid is a
+/// multiple of the columns.
 struct WgmmaTiles {
   int columns, count, row, column;
   int next_row, next_column;

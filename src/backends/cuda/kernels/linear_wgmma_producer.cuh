@@ -18,16 +18,17 @@ struct WgmmaProducer {
   const Layout& at;
   const WgmmaTiles& tiles;
 
-  /// Weights from column k of k on.
-  __device__ __forceinline__ void weights(int column, int k, int slot) const {
-    const uint32_t barrier = at.full + slot * 8;
-    barrier_arrive_expect(barrier, Layout::weight_bytes + p.rows * 128);
-    copy_box(at.ring + slot * Layout::slot_bytes + Layout::box_bytes, &p.weight, k,
+  /// Slab s of the weights, unless tile i finds it there.
+  __device__ __forceinline__ void weights(int i, int column, int s, int slot) const {
+    const uint32_t barrier = at.full + slot * 8, bytes = p.rows * 128;
+    if (p.resident && i > 0) return barrier_arrive_expect(barrier, bytes);
+    barrier_arrive_expect(barrier, Layout::weight_bytes + bytes);
+    copy_box(at.weights + (p.resident ? s : slot) * at.weight_step, &p.weight, s * kWgmmaColumns,
              column * kBlockN, barrier);
   }
   /// Slab s of the rows of x.
   __device__ __forceinline__ void rows(int row, int s, int slot) const {
-    const uint32_t dst = at.ring + slot * Layout::slot_bytes, barrier = at.full + slot * 8;
+    const uint32_t dst = at.ring + slot * at.slot_bytes, barrier = at.full + slot * 8;
     if (p.line_slabs == 0) {
       copy_box(dst, &p.x, s * kWgmmaColumns, row * kWgmmaRows, barrier);
     } else {
@@ -40,8 +41,7 @@ struct WgmmaProducer {
   __device__ __forceinline__ void start() const {
     WgmmaTiles tile = tiles;
     for (int i = 0, slot = 0; i < tiles.count && slot < p.stages; ++i, tile.next())
-      for (int s = 0; s < p.slabs && slot < p.stages; ++s, ++slot)
-        weights(tile.column, s * kWgmmaColumns, slot);
+      for (int s = 0; s < p.slabs && slot < p.stages; ++s, ++slot) weights(i, tile.column, s, slot);
   }
   __device__ __forceinline__ void work() const {
     start();
@@ -53,7 +53,7 @@ struct WgmmaProducer {
       for (int s = 0; s < p.slabs; ++s, place.next(p.stages)) {
         if (--left < 0) {
           barrier_wait(at.empty + place.slot * 8, place.parity ^ 1);
-          weights(tile.column, s * kWgmmaColumns, place.slot);
+          weights(i, tile.column, s, place.slot);
         }
         rows(tile.row, s, place.slot);
       }
