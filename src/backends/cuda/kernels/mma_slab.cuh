@@ -91,8 +91,7 @@ __device__ __forceinline__ void load_image(char* slabs, const MmaArgs& p, int fi
   const int64_t channel_size = p.image_size / p.channels;
   const float* window = static_cast<const float*>(p.x) + rest / p.out_h * p.image_size +
                         oy * p.stride * p.line_size + ox * p.stride;
-#pragma unroll 4
-  for (int group = threadIdx.x / Shape::block_m; group < kGroups * slab_count; group += kStep) {
+  const auto load = [&](int group) {
     const int column = group * 4;
     int channel, ky, kx;
     if (p.stride == 4) {  // the usual one, without divisions
@@ -101,10 +100,11 @@ __device__ __forceinline__ void load_image(char* slabs, const MmaArgs& p, int fi
       const int line = column / p.stride;
       kx = column % p.stride, channel = line / p.stride, ky = line % p.stride;
     }
-    float4 v{};
-    if (m < p.m && column < p.k)
-      v = __ldcg(
-          reinterpret_cast<const float4*>(window + channel * channel_size + ky * p.line_size + kx));
+    return m < p.m && column < p.k ? __ldcg(reinterpret_cast<const float4*>(
+                                         window + channel * channel_size + ky * p.line_size + kx))
+                                   : float4{};
+  };
+  const auto store = [&](int group, float4 v) {
     char* slab = slabs + group / kGroups * Shape::block_m * kSlabBytes;
     const int byte = group % kGroups * 4 * static_cast<int>(sizeof(T));
     char* dst = slab + swizzled(row, byte / 16) + byte % 16;
@@ -113,6 +113,16 @@ __device__ __forceinline__ void load_image(char* slabs, const MmaArgs& p, int fi
     } else {
       *reinterpret_cast<float4*>(dst) = v;
     }
+  };
+  constexpr int kAtOnce = 8;  // loads that are under way
+  const int groups = kGroups * slab_count;
+  for (int first = threadIdx.x / Shape::block_m; first < groups; first += kAtOnce * kStep) {
+    float4 v[kAtOnce];
+#pragma unroll
+    for (int i = 0; i < kAtOnce; ++i) v[i] = load(first + i * kStep);
+#pragma unroll
+    for (int i = 0; i < kAtOnce; ++i)
+      if (first + i * kStep < groups) store(first + i * kStep, v[i]);
   }
 }
 
