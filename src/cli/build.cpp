@@ -49,7 +49,14 @@ int run_build(const Options& options) {
   // Opened to see whether that is possible, before much time is spent.
   if (options.tuning.tune) AtomicFile(options.output);
   apply_log_options(options);
-  const Plan plan = tuned(built(options), options.tuning, options.quiet);
+  const std::optional<Plan> tuned_plan = tuned(built(options), options.tuning, options.quiet);
+  if (!tuned_plan) {
+    report_error("tuning was interrupted; nothing was written",
+                 "--keep-partial keeps what was confirmed, --time-budget SECONDS ends earlier",
+                 kInterruptedCode);
+    return kInterrupted;
+  }
+  const Plan& plan = *tuned_plan;
   save(plan, options.output);
   const double seconds =
       std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();

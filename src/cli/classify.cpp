@@ -124,7 +124,7 @@ int run_classify(const Options& options) {
         print_text(classifier, path, result, options.top);
     } catch (const Error& error) {
       progress.clear();
-      report_error(error.what(), error.hint());
+      report_error(error.what(), error.hint(), error_code_name(error.code()));
       images.push_back({{"path", path}, {"error", error.what()}});
       ++failed;
     }
@@ -155,7 +155,7 @@ Action add_classify(CLI::App& verb) {
       ->option_text("IMAGE...")
       ->required();
   add_execution_options(verb, *options);
-  verb.add_option("--top", options->top, "Classes to print for each image; default: 5")
+  verb.add_option("--top,--topk", options->top, "Classes to print for each image; default: 5")
       ->option_text("N")
       ->check(positive_integer())
       ->group(kOutputGroup);

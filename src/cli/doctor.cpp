@@ -83,7 +83,8 @@ int run_doctor(const CommonOptions& options) {
     print_json(findings_json(findings));
   else
     print_text(findings);
-  for (const std::string& problem : findings.problems) report_error(problem);
+  for (const std::string& problem : findings.problems)
+    report_error(problem, {}, error_code_name(ErrorCode::InvalidArgument));
   return findings.problems.empty() ? kSuccess : kRuntimeError;
 }
 

@@ -5,23 +5,13 @@
 #include <CLI/CLI.hpp>
 
 #include "cli/options.h"
+#include "cli/output.h"
 
 namespace vitro::cli {
 namespace {
 
 /// Columns of the narrowest common terminal.
 constexpr size_t kLineWidth = 80;
-
-/// Breaks at spaces, so that no line is longer than `width`.
-std::string wrapped(std::string text, size_t width) {
-  for (size_t begin = 0; text.size() - begin > width;) {
-    const size_t space = text.rfind(' ', begin + width);
-    if (space == std::string::npos || space <= begin) break;
-    text[space] = '\n';
-    begin = space + 1;
-  }
-  return text;
-}
 
 class HelpFormatter final : public CLI::Formatter {
  public:

@@ -49,7 +49,7 @@ std::string passed_over_text(const PassedOver& entry) {
 }
 
 void print_weights(const Plan& plan) {
-  Table table({"name", "shape", "dtype", "consumer", "checksum"});
+  Table table({"name", "shape", "dtype", "consumer", "checksum"}, {"checksum", "consumer"});
   for (const WeightRecord& weight : plan.weights())
     table.add_row({weight.name, to_string(weight.dims), dtype_name(weight.dtype), weight.consumer,
                    weight.checksum});
@@ -114,18 +114,17 @@ std::string memory_text(const Session& session, const Dims& dims) {
   const size_t repacked = repacked_bytes(session);
   std::vector<std::pair<std::string, std::string>> fields{
       {"input", fmt::format("{} on {}", to_string(dims), execution_text(session))},
-      {"weights", exact_bytes(weights) + "  mapped from the plan, shared by all sessions"},
-      {"repacked", exact_bytes(repacked) + "  weights in other forms, shared by all sessions"},
-      {"activations", exact_bytes(memory.activations) + "  if every result had a place of its own"},
-      {"scratch", exact_bytes(memory.scratch) + "  if every kernel had a place of its own"},
+      {"weights", exact_bytes(weights) + "  mapped, shared by all sessions"},
+      {"repacked", exact_bytes(repacked) + "  in other forms, shared as well"},
+      {"activations", exact_bytes(memory.activations) + "  if every result had its own place"},
+      {"scratch", exact_bytes(memory.scratch) + "  if every kernel had its own place"},
       {"sharing", exact_bytes(memory.activations + memory.scratch - memory.arena) + "  saved"},
-      {"arena", exact_bytes(memory.arena) + "  that a run works in; one for each concurrent run"},
+      {"arena", exact_bytes(memory.arena) + "  of one run; concurrent runs add theirs"},
       {"session",
-       exact_bytes(weights + repacked + memory.arena) + "  weights in all forms and one arena"}};
+       exact_bytes(weights + repacked + memory.arena) + "  weights in all forms, one arena"}};
   if (memory.staging > 0)
-    fields.push_back({"staging", exact_bytes(memory.staging) +
-                                     "  page-locked, for copies from and to memory of the host; "
-                                     "one for each concurrent run"});
+    fields.push_back(
+        {"staging", exact_bytes(memory.staging) + "  page-locked, of one run's copies"});
   return fields_text(fields);
 }
 
@@ -157,7 +156,7 @@ void print_sections(const Options& options, const Plan& plan) {
   if (!options.why && !options.memory) return;
   const Session session(plan, options.session);
   const Dims dims = section_dims(options, plan);
-  if (options.why) write_stdout(printable(session.explain(dims)));
+  if (options.why) write_stdout(printable(wrapped(session.explain(dims), output_width())));
   if (options.memory) write_stdout(memory_text(session, dims));
 }
 
@@ -207,7 +206,8 @@ Action add_inspect(CLI::App& verb) {
   verb.add_flag("--memory", options->memory, "Bytes of the weights and of one run")
       ->group(kOutputGroup);
   add_execution_options(verb, *options);
-  verb.add_option("--batch", options->batch, "Batch for --why and --memory; default: 1")
+  verb.add_option("-b,--batch,--batch-size", options->batch,
+                  "Batch for --why and --memory; default: 1")
       ->option_text("N")
       ->check(positive_integer())
       ->group(kExecutionGroup);

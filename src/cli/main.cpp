@@ -1,4 +1,5 @@
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <array>
 #include <csignal>
 #include <new>
@@ -48,13 +49,36 @@ constexpr std::array<Verb, 9> kVerbs{{
     {"doctor", "Show what this machine offers", "vitro doctor", add_doctor},
 }};
 
-int run(int argc, char** argv) {
+constexpr const char* kFooter =
+    "Example:\n  vitro classify model.safetensors photo.jpg\n\n"
+    "Exit codes:\n"
+    "  0    done\n"
+    "  1    a file, the machine or the model did not allow it\n"
+    "  2    the command line is wrong\n"
+    "  3    a gate failed, or a machine was too noisy for a ratio\n"
+    "  130  interrupted (Ctrl-C)\n"
+    "  141  who read standard output went away\n\n"
+    "'vitro help VERB' and 'vitro VERB --help' say more.";
+
+/// `vitro help` and `vitro help VERB`, with the words behind "help".
+int show_help(const CLI::App& app, const std::vector<std::string>& words) {
+  if (words.empty()) {
+    write_stdout(app.help());
+  } else {
+    if (words[0] == "help" || words[0].starts_with('-')) return show_help(app, {});
+    if (report_bad_start(app, words)) return kUsageError;
+    write_stdout(app.get_subcommand(words[0])->help());
+  }
+  flush_stdout();
+  return kSuccess;
+}
+
+int run(std::vector<std::string> words) {
   CLI::App app("Vitro classifies images with UniFormer and its relatives.", "vitro");
   const std::string version_text = std::string("vitro ") + version();
-  app.set_version_flag("--version", version_text, "Print the version");
+  app.set_version_flag("-v,--version", version_text, "Print the version");
   app.require_subcommand(1);
-  app.footer(
-      "Example:\n  vitro classify model.safetensors photo.jpg\n\n'vitro VERB --help' says more.");
+  app.footer(kFooter);
   app.formatter(make_help_formatter());  // inherited by the verbs
 
   std::map<const CLI::App*, Action> actions;
@@ -63,10 +87,14 @@ int run(int argc, char** argv) {
     subcommand->footer(fmt::format("Example:\n  {}", verb.example));
     actions[subcommand] = verb.add(*subcommand);
   }
-  if (report_bad_start(app, argc, argv) || report_single_dash(app, argc, argv)) return kUsageError;
+  if (!words.empty() && words[0] == "help") return show_help(app, {words.begin() + 1, words.end()});
+  if (report_bad_start(app, words)) return kUsageError;
+  words = model_as_argument(std::move(words));
+  if (report_unknown_option(app, words)) return kUsageError;
 
   try {
-    app.parse(argc, argv);
+    std::reverse(words.begin(), words.end());  // as the parser takes them
+    app.parse(std::move(words));
   } catch (const CLI::CallForHelp&) {
     write_stdout(app.help());
     flush_stdout();
@@ -84,6 +112,22 @@ int run(int argc, char** argv) {
   return code;
 }
 
+/// The exit code of run(), whatever that throws.
+int run_reporting(const std::vector<std::string>& words) {
+  try {
+    return run(words);
+  } catch (const Error& error) {
+    report_error(error.what(), error.hint(), error_code_name(error.code()));
+  } catch (const std::bad_alloc&) {
+    report_error("out of memory", "try a smaller batch or size",
+                 error_code_name(ErrorCode::OutOfMemory));
+  } catch (const std::exception& error) {
+    report_error(error.what(), "this is a bug in Vitro: please report it",
+                 error_code_name(ErrorCode::Internal));
+  }
+  return kRuntimeError;
+}
+
 }  // namespace
 }  // namespace vitro::cli
 
@@ -96,15 +140,15 @@ int main(int argc, char** argv) {
   // A file that would grow beyond the limit of the process is reported like a full disk.
   std::signal(SIGXFSZ, SIG_IGN);
   try {
-    return cli::run(argc, argv);
+    const std::vector<std::string> words(argv + std::min(argc, 1), argv + argc);
+    const int code = cli::run_reporting(words);
+    if (code == cli::kSuccess || !cli::wants_json(words)) return code;
+    cli::print_error_json();
+    cli::flush_stdout();
+    return code;
   } catch (const cli::ReaderGone&) {
     return cli::kReaderGone;
-  } catch (const vitro::Error& error) {
-    cli::report_error(error.what(), error.hint());
-  } catch (const std::bad_alloc&) {
-    cli::report_error("out of memory", "try a smaller batch or size");
-  } catch (const std::exception& error) {
-    cli::report_error(error.what());
+  } catch (const vitro::Error&) {
+    return cli::kRuntimeError;  // standard output takes nothing; the first error was told
   }
-  return cli::kRuntimeError;
 }

@@ -1,6 +1,7 @@
 #include "cli/model.h"
 
 #include <nlohmann/json.hpp>
+#include <set>
 
 #include "cli/model_info.h"
 #include "core/check.h"
@@ -19,6 +20,15 @@ namespace {
 
 bool runs_on_host(const Session& session) {
   return Internals::engine(session).backend().precision(Precision::Default) == Precision::Float32;
+}
+
+/// Once for each number.
+void warn_of_crowding(int threads) {
+  static std::set<int> warned;
+  const int cores = available_cores();
+  if (threads > cores && warned.insert(threads).second)
+    log_warning("{} on {} core{}, which is what this process may use: they wait for each other",
+                threads_text(threads), cores, cores == 1 ? "" : "s");
 }
 
 }  // namespace
@@ -63,6 +73,7 @@ void check_memory(double needed, const Dims& dims) {
 }
 
 void prepare_checked(const Session& session, const Dims& dims, int streams) {
+  if (runs_on_host(session)) warn_of_crowding(session.threads() * streams);
   session.prepare(dims);
   check_memory(4.0 * static_cast<double>(num_elements(dims)) +
                    static_cast<double>(session.arena_bytes(dims)) * streams,
@@ -100,8 +111,6 @@ Json fallback_json(const std::optional<FallbackUse>& use) {
           {"copies", copies}};
 }
 
-std::string precision_name(const Session& session) {
-  return runs_on_host(session) ? precision_name(session.plan()) : to_string(session.precision());
-}
+std::string precision_name(const Session& session) { return to_string(session.precision()); }
 
 }  // namespace vitro::cli

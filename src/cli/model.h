@@ -40,7 +40,7 @@ std::string execution_text(const Session& session);
 std::optional<FallbackUse> fallback_use(const Session& session, const Dims& dims);
 /// The object "fallback" of docs/cli.md; null when there is nothing to tell.
 Json fallback_json(const std::optional<FallbackUse>& use);
-/// What it computes in: "fp16"; on the host that of the plan.
+/// What it computes in: "fp16".
 std::string precision_name(const Session& session);
 
 }  // namespace vitro::cli

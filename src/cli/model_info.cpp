@@ -112,7 +112,7 @@ std::vector<std::pair<std::string, std::string>> plan_fields(const Plan& plan) {
     fields.emplace_back(name, std::to_string(value));
   fields.insert(fields.end(),
                 {{"parameters", fmt::format("{}", fmt::group_digits(info.num_parameters))},
-                 {"precision", precision_name(plan)},
+                 {"precision", weights_name(plan)},
                  {"tensors", fmt::format("{}/{} consumed", tensors, tensors)},
                  {"inputs", ports_text(graph, graph.inputs)},
                  {"outputs", ports_text(graph, graph.outputs)}});
@@ -152,7 +152,7 @@ Json plan_json(const Plan& plan) {
           {"classes", classes},
           {"labels", labels},
           {"parameters", info.num_parameters},
-          {"precision", precision_name(plan)},
+          {"precision", weights_name(plan)},
           {"tensors", plan.weights().size()},
           {"preprocessing", preprocessing},
           {"origins", origins},
@@ -163,8 +163,8 @@ Json plan_json(const Plan& plan) {
           {"notes", plan_notes(plan)}};
 }
 
-const char* precision_name(const Plan& plan) {
-  return weights_dtype(Internals::data(plan).graph) == DType::BFloat16 ? "bf16w" : "fp32";
+const char* weights_name(const Plan& plan) {
+  return weights_dtype(Internals::data(plan).graph) == DType::BFloat16 ? "bf16" : "fp32";
 }
 
 int64_t weight_bytes(const Plan& plan) {

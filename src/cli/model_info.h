@@ -18,9 +18,8 @@ std::vector<std::string> plan_notes(const Plan& plan);
 /// The object "preprocessing" of docs/cli.md.
 Json preprocessing_json(const Preprocessing& preprocessing);
 
-/// The precision of a plan on every backend there is: "fp32", or "bf16w" for float32 arithmetic on
-/// weights that are stored as bfloat16.
-const char* precision_name(const Plan& plan);
+/// How the matrices of a plan are stored: "fp32" or "bf16", as --weights has it.
+const char* weights_name(const Plan& plan);
 
 /// Bytes of all constants of the plan's graph.
 int64_t weight_bytes(const Plan& plan);

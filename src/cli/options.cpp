@@ -46,6 +46,19 @@ CLI::Validator topic_name() {
       "TOPIC");
 }
 
+/// Other tools take the name of a processor here.
+CLI::Validator device_number() {
+  return CLI::Validator(
+      [](std::string& text) {
+        if (integer_between(0, kMaxDevices - 1)(text).empty()) return std::string();
+        return fmt::format(
+            "got '{}', expected the number of a GPU, 0 to {}; --backend {} chooses "
+            "what runs the model",
+            text, kMaxDevices - 1, backend_names_text());
+      },
+      "N");
+}
+
 CLI::Validator arch_params_text() {
   return CLI::Validator(
       [](std::string& text) {
@@ -86,7 +99,8 @@ std::optional<Size> parse_size(std::string_view text) {
 
 void add_model_options(CLI::App& verb, CommonOptions& options) {
   verb.add_option("MODEL", options.model,
-                  "Plan, or checkpoint (.safetensors, sharded or not, .pth) built on the fly")
+                  "Plan, or checkpoint (.safetensors, sharded or not, .pth) built on the fly; also "
+                  "-m MODEL")
       ->option_text("MODEL")
       ->required();
   add_build_options(verb, options.build);
@@ -113,14 +127,17 @@ void add_build_options(CLI::App& verb, BuildOptions& options) {
 
 void add_weights_option(CLI::App& verb, BuildOptions& options) {
   verb.add_option_function<std::string>(
-          "--weights",
-          [&options](const std::string& text) {
-            options.weights = text == "bf16" ? DType::BFloat16 : DType::Float32;
-          },
+          "--weights", [&options](const std::string& text) { options.weights = weights_of(text); },
           "How a checkpoint's matrices are stored; bf16 takes half the memory; default: fp32")
       ->option_text("fp32|bf16")
-      ->check(one_of({"fp32", "bf16"}))
+      ->check(weights_text())
       ->group(kModelGroup);
+}
+
+CLI::Validator weights_text() { return one_of({"fp32", "bf16"}); }
+
+DType weights_of(std::string_view text) {
+  return text == "bf16" ? DType::BFloat16 : DType::Float32;
 }
 
 void add_execution_options(CLI::App& verb, CommonOptions& options) {
@@ -129,7 +146,7 @@ void add_execution_options(CLI::App& verb, CommonOptions& options) {
       ->check(backend_name())
       ->group(kExecutionGroup);
   add_fallback_option(verb, options.session.fallback);
-  verb.add_option("--threads", options.session.threads, "Threads; default: one for each core")
+  verb.add_option("-t,--threads", options.session.threads, "Threads; default: one for each core")
       ->option_text("N")
       ->check(thread_count())
       ->group(kExecutionGroup);
@@ -160,7 +177,11 @@ std::optional<Precision> parse_precision(std::string_view text) {
 CLI::Validator precision_text() {
   std::vector<std::string> names;
   for (const Precision precision : kPrecisions) names.push_back(to_string(precision));
-  return one_of(names);
+  return CLI::Validator(
+      [known = one_of(names)](std::string& text) {
+        return text == "bf16w" ? "'bf16w' is called --weights bf16 now" : known(text);
+      },
+      "PRECISION");
 }
 
 void add_fallback_option(CLI::App& verb, std::string& fallback) {
@@ -174,9 +195,9 @@ void add_fallback_option(CLI::App& verb, std::string& fallback) {
 }
 
 void add_device_option(CLI::App& verb, int& device) {
-  verb.add_option("--device", device, "Which GPU, as CUDA numbers them; default: 0")
+  verb.add_option("-d,--device", device, "Which GPU, as CUDA numbers them; default: 0")
       ->option_text("N")
-      ->check(integer_between(0, kMaxDevices - 1))
+      ->check(device_number())
       ->group(kExecutionGroup);
 }
 

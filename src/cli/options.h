@@ -53,6 +53,9 @@ void add_execution_options(CLI::App& verb, CommonOptions& options);
 void add_precision_flags(CLI::App& verb, Precision& precision);
 /// "fp32", "tf32", "fp16" or "bf16"; nothing for other text.
 std::optional<Precision> parse_precision(std::string_view text);
+/// "fp32" or "bf16", as --weights has them.
+CLI::Validator weights_text();
+DType weights_of(std::string_view text);
 /// Accepts what parse_precision() does.
 CLI::Validator precision_text();
 /// Accepts a number from 0 to 100, also with "%" behind it. A number below 1 without is doubted: it

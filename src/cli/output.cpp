@@ -1,8 +1,10 @@
 #include "cli/output.h"
 
 #include <fcntl.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstdio>
 #include <cstdlib>
@@ -14,6 +16,16 @@
 namespace vitro::cli {
 namespace {
 
+/// Columns of the narrowest common terminal.
+constexpr size_t kNarrowTerminal = 80;
+constexpr size_t kNarrowest = 40, kWidest = 10'000;
+
+/// Whether anything went to standard output, and the last error.
+bool stdout_used = false;
+struct {
+  std::string message, hint, code;
+} last_error;
+
 [[noreturn]] void fail_stdout() {
   if (errno == EPIPE) throw ReaderGone();
   const std::string reason = std::generic_category().message(errno);
@@ -23,6 +35,7 @@ namespace {
 }  // namespace
 
 void write_stdout(std::string_view text) {
+  stdout_used = true;
   if (std::fwrite(text.data(), 1, text.size(), stdout) != text.size()) fail_stdout();
 }
 
@@ -36,10 +49,51 @@ std::string json_text(const Json& value) {
 
 void print_json(const Json& value) { write_stdout(json_text(value)); }
 
-void report_error(std::string_view message, std::string_view hint) {
+void report_error(std::string_view message, std::string_view hint, std::string_view code) {
   std::string text = "error: " + printable(message) + "\n";
   if (!hint.empty()) text += "hint: " + printable(hint) + "\n";
   std::fwrite(text.data(), 1, text.size(), stderr);
+  last_error = {std::string(message), std::string(hint), std::string(code)};
+}
+
+void print_error_json() {
+  if (stdout_used) return;
+  print_json(
+      {{"error",
+        {{"code", last_error.code}, {"message", last_error.message}, {"hint", last_error.hint}}}});
+}
+
+size_t output_width() {
+  if (const char* columns = std::getenv("COLUMNS")) {
+    const long width = std::strtol(columns, nullptr, 10);
+    if (width > 0) return std::clamp(static_cast<size_t>(width), kNarrowest, kWidest);
+  }
+  winsize size{};
+  if (::ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0)
+    return std::clamp(size_t{size.ws_col}, kNarrowest, kWidest);
+  return kNarrowTerminal;
+}
+
+std::string wrapped(std::string text, size_t width) {
+  size_t begin = 0;
+  while (begin < text.size()) {
+    const size_t end = std::min(text.find('\n', begin), text.size());
+    if (end - begin <= width) {
+      begin = end + 1;
+      continue;
+    }
+    // The spaces that a line begins with are its indentation, no place to break.
+    const size_t word = text.find_first_not_of(' ', begin);
+    size_t space = text.rfind(' ', begin + width);
+    if (space == std::string::npos || space < word) space = text.find(' ', word);
+    if (space >= end) {  // one long word
+      begin = end + 1;
+      continue;
+    }
+    text[space] = '\n';
+    begin = space + 1;
+  }
+  return text;
 }
 
 std::string printable(std::string_view text) {

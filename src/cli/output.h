@@ -31,8 +31,22 @@ std::string json_text(const Json& value);
 /// The same on standard output.
 void print_json(const Json& value);
 
-/// "error: ..." and, when there is one, "hint: ..." on standard error.
-void report_error(std::string_view message, std::string_view hint = {});
+/// "error: ..." and, when there is one, "hint: ..." on standard error. `code` is for programs: the
+/// name of an ErrorCode, "Usage", kGateCode or kInterruptedCode.
+void report_error(std::string_view message, std::string_view hint, std::string_view code);
+/// The code of a gate that failed.
+inline constexpr const char* kGateCode = "GateFailed";
+inline constexpr const char* kInterruptedCode = "Interrupted";
+
+/// Prints the last error as the object "error" of docs/cli.md, unless something was printed before.
+void print_error_json();
+
+/// Columns of the terminal, or what the variable COLUMNS says; 80 where neither is known.
+size_t output_width();
+
+/// Breaks lines at spaces so that none is longer than `width`, as far as words allow. A word that
+/// was not at the beginning of its line can begin the next one.
+std::string wrapped(std::string text, size_t width);
 
 /// Text comes from files: control characters, which could drive a terminal, become '?'. New lines
 /// and tabs stay.

@@ -36,7 +36,9 @@ class InterruptGuard {
   struct sigaction before_ {};
 };
 
-Tactics measured(const Plan& plan, const TuningOptions& options, bool quiet) {
+/// Nothing after an interruption, unless that is to be kept.
+std::optional<Tactics> measured(const Plan& plan, const TuningOptions& options, bool quiet) {
+  const InterruptGuard guard;
   for (int threads : options.threads)
     for (int64_t batch : options.batches)
       prepare_checked(Session(plan, {.backend = options.backend,
@@ -45,7 +47,6 @@ Tactics measured(const Plan& plan, const TuningOptions& options, bool quiet) {
                                      .device = options.device}),
                       input_dims(plan, batch, std::nullopt));
   Progress progress("tune", "runs", 1, quiet);
-  const InterruptGuard guard;
   TuneOptions tune_options;
   tune_options.backend = options.backend;
   tune_options.device = options.device;
@@ -57,6 +58,7 @@ Tactics measured(const Plan& plan, const TuningOptions& options, bool quiet) {
   tune_options.progress = [&](int64_t done, int64_t total) { progress.update(done, total); };
   Tactics tactics = tune(plan, tune_options);
   progress.clear();
+  if (interrupted && !options.keep_partial) return std::nullopt;
   if (interrupted) log_warning("tuning was interrupted: what was not confirmed runs as usual");
   return tactics;
 }
@@ -74,14 +76,15 @@ void add_tuning_options(CLI::App& verb, TuningOptions& options) {
       ->group(kExecutionGroup);
   add_device_option(verb, options.device);
   add_precision_flags(verb, options.precision);
-  verb.add_option("--threads", options.threads,
+  verb.add_option("-t,--threads", options.threads,
                   "Numbers of threads to tune for; default: one for each core")
       ->option_text("N,...")
       ->delimiter(',')
       ->check(thread_count())
       ->needs(tune)
       ->group(kExecutionGroup);
-  verb.add_option("--tune-batch", options.batches, "Batches to tune for: 1,8; default: 1")
+  verb.add_option("-b,--tune-batch,--batch,--batch-size", options.batches,
+                  "Batches to tune for: 1,8; default: 1")
       ->option_text("N,...")
       ->delimiter(',')
       ->check(positive_integer())
@@ -92,6 +95,11 @@ void add_tuning_options(CLI::App& verb, TuningOptions& options) {
       ->check(number_between(0.1, 86400))
       ->needs(tune)
       ->group(kExecutionGroup);
+  verb.add_flag("--keep-partial", options.keep_partial,
+                "After Ctrl-C, write the plan with what was confirmed until then; default: write "
+                "nothing and exit with 130")
+      ->needs(tune)
+      ->group(kExecutionGroup);
   verb.add_option("--tactics", options.file,
                   "File of measured choices: written with --tune, else read; the same file gives "
                   "the same plan")
@@ -99,7 +107,7 @@ void add_tuning_options(CLI::App& verb, TuningOptions& options) {
       ->group(kExecutionGroup);
 }
 
-Plan tuned(const Plan& plan, const TuningOptions& options, bool quiet) {
+std::optional<Plan> tuned(const Plan& plan, const TuningOptions& options, bool quiet) {
   Tactics tactics;
   // Files are read and opened before measuring: a bad one should not cost the time.
   if (!options.file.empty() && (!options.tune || std::filesystem::exists(options.file)))
@@ -107,7 +115,9 @@ Plan tuned(const Plan& plan, const TuningOptions& options, bool quiet) {
   if (options.tune) {
     std::optional<AtomicFile> file;
     if (!options.file.empty()) file.emplace(options.file);
-    merge_tactics(tactics, measured(plan, options, quiet));
+    const auto found = measured(plan, options, quiet);
+    if (!found) return std::nullopt;
+    merge_tactics(tactics, *found);
     if (file) {
       file->write(tactics_to_json(tactics, 1) + "\n");
       file->commit();

@@ -6,6 +6,7 @@
 #include <numeric>
 
 #include "cli/output.h"
+#include "cli/vocabulary.h"
 
 namespace vitro::cli {
 namespace {
@@ -33,15 +34,34 @@ std::vector<std::string> option_names(const CLI::App& app) {
   return names;
 }
 
-void report_unexpected(const CLI::App& verb, const std::string& argument) {
-  const bool is_option = argument.starts_with('-') && argument != "-";
-  const std::string name = argument.substr(0, argument.find('='));
-  const std::string meant = is_option ? nearest(name, option_names(verb)) : std::string();
-  report_error(
-      fmt::format("{} '{}'", is_option ? "unknown option" : "unexpected argument",
-                  is_option ? name : argument),
-      fmt::format("{}see 'vitro {} --help'",
-                  meant.empty() ? "" : fmt::format("did you mean '{}'? ", meant), verb.get_name()));
+void report_usage(const std::string& message, const std::string& hint) {
+  report_error(message, hint, "Usage");
+}
+
+bool is_option(const std::string& word) { return word.starts_with('-') && word != "-"; }
+
+void report_unexpected(const CLI::App& verb, const std::string& word) {
+  const std::string name = word.substr(0, word.find('='));
+  std::string meant;
+  if (is_option(word)) {
+    const std::string near = nearest(name, option_names(verb));
+    const std::string foreign = foreign_option(name);
+    meant = near.empty() ? foreign : fmt::format("did you mean '{}'?", near);
+    if (!foreign.empty()) meant = foreign;
+  }
+  report_usage(fmt::format("{} '{}'", is_option(word) ? "unknown option" : "unexpected argument",
+                           is_option(word) ? name : word),
+               fmt::format("{}{}see 'vitro {} --help'", meant,
+                           meant.empty()          ? ""
+                           : meant.ends_with('?') ? " "
+                                                  : "; ",
+                           verb.get_name()));
+}
+
+const CLI::App* verb_named(const CLI::App& app, const std::string& name) {
+  for (const CLI::App* verb : app.get_subcommands({}))
+    if (verb->get_name() == name) return verb;
+  return nullptr;
 }
 
 /// Whether all of "-qh" are options of one letter; one that takes a value takes the rest.
@@ -63,60 +83,120 @@ std::string nearest(std::string_view given, const std::vector<std::string>& know
   return best != known.end() && edit_distance(given, *best) <= kMaxEdits ? *best : std::string();
 }
 
-bool report_bad_start(const CLI::App& app, int argc, char** argv) {
-  if (argc < 2) {
-    report_error("a verb is required", "see 'vitro --help'");
+std::vector<std::string> model_as_argument(std::vector<std::string> words) {
+  // Behind the verb, in the order in which they were given.
+  size_t place = 1;
+  for (size_t i = 1; i < words.size() && words[i] != "--"; ++i) {
+    const bool apart = words[i] == "-m" || words[i] == "--model";
+    const bool together = words[i].starts_with("--model=");
+    if (!apart && !together) continue;
+    if (apart && i + 1 == words.size()) break;  // report_unknown_option() tells
+    const std::string model = together ? words[i].substr(words[i].find('=') + 1) : words[i + 1];
+    const auto at = words.begin() + static_cast<std::ptrdiff_t>(i);
+    words.erase(at, at + (together ? 1 : 2));
+    words.insert(words.begin() + static_cast<std::ptrdiff_t>(place++), model);
+  }
+  return words;
+}
+
+bool wants_json(const std::vector<std::string>& words) {
+  const bool is_bench = !words.empty() && words[0] == "bench";
+  for (size_t i = 0; i < words.size() && words[i] != "--"; ++i) {
+    if (words[i] == "--json") return true;
+    const bool format = words[i] == "-o" || words[i] == "--format";
+    if (is_bench && format && i + 1 < words.size() && words[i + 1] == "json") return true;
+    if (is_bench && (words[i] == "-ojson" || words[i] == "--format=json")) return true;
+  }
+  return false;
+}
+
+bool report_bad_start(const CLI::App& app, const std::vector<std::string>& words) {
+  if (words.empty()) {
+    report_usage("a verb is required", "see 'vitro --help'");
     return true;
   }
-  const std::string first = argv[1];
-  std::vector<std::string> verbs;
-  for (const CLI::App* verb : app.get_subcommands({})) verbs.push_back(verb->get_name());
-  const bool is_option = first.starts_with('-');
-  const bool known = is_option ? app.get_option_no_throw(first) != nullptr
-                               : std::find(verbs.begin(), verbs.end(), first) != verbs.end();
-  if (known) return false;
-  const std::string meant = is_option ? std::string() : nearest(first, verbs);
-  if (is_option)
-    report_error(fmt::format("unknown option '{}' before the verb", first),
+  const std::string& first = words[0];
+  if (is_option(first)) {
+    if (app.get_option_no_throw(first)) return false;
+    report_usage(fmt::format("unknown option '{}' before the verb", first),
                  "options follow the verb: vitro VERB --option; see 'vitro --help'");
-  else
-    report_error(
-        fmt::format("unknown verb '{}'", first),
-        meant.empty() ? "see 'vitro --help'" : fmt::format("did you mean 'vitro {}'?", meant));
+    return true;
+  }
+  if (verb_named(app, first)) return false;
+  std::vector<std::string> verbs{"help"};
+  for (const CLI::App* verb : app.get_subcommands({})) verbs.push_back(verb->get_name());
+  const std::string meant = nearest(first, verbs);
+  report_usage(
+      fmt::format("unknown verb '{}'", first),
+      meant.empty() ? "see 'vitro --help'" : fmt::format("did you mean 'vitro {}'?", meant));
   return true;
 }
 
-bool report_single_dash(const CLI::App& app, int argc, char** argv) {
-  const auto verbs = app.get_subcommands({});
-  const auto found = std::find_if(verbs.begin(), verbs.end(), [&](const CLI::App* verb) {
-    return verb->get_name() == argv[1];
-  });
-  if (found == verbs.end()) return false;
-  const CLI::App* const verb = *found;
-  for (int i = 2; i < argc; ++i) {
-    const std::string argument = argv[i];
-    if (argument == "--") return false;
-    if (argument.size() < 3 || argument[0] != '-' ||
-        !std::isalpha(static_cast<unsigned char>(argument[1])))
+bool report_unknown_option(const CLI::App& app, const std::vector<std::string>& words) {
+  const CLI::App* const verb = verb_named(app, words[0]);
+  if (!verb) return false;
+  for (size_t i = 1; i < words.size() && words[i] != "--"; ++i) {
+    const std::string& word = words[i];
+    if (!is_option(word) || (word[1] != '-' && !std::isalpha(static_cast<unsigned char>(word[1]))))
       continue;
-    const std::string name = argument.substr(0, argument.find('='));
-    if (is_cluster(*verb, argument) && !verb->get_option_no_throw("-" + name)) continue;
-    report_unexpected(*verb, argument);
+    if (word == "-m" || word == "--model") {
+      report_usage(fmt::format("{}: a value is missing, expected MODEL", word),
+                   fmt::format("see 'vitro {} --help'", verb->get_name()));
+      return true;
+    }
+    const size_t equals = word.find('=');
+    const std::string name = word.substr(0, equals);
+    const bool is_long = name.starts_with("--");
+    const CLI::Option* const option =
+        is_long || name.size() == 2 ? verb->get_option_no_throw(name) : nullptr;
+    if (option && equals != std::string::npos && option->get_items_expected_max() == 0) {
+      report_usage(fmt::format("{} takes no value, got '{}'", name, word.substr(equals + 1)),
+                   fmt::format("see 'vitro {} --help'", verb->get_name()));
+      return true;
+    }
+    const bool misspelt = !is_long && (verb->get_option_no_throw("-" + name) != nullptr ||
+                                       !foreign_option(name).empty());
+    if (option || (!is_long && !misspelt && is_cluster(*verb, word))) continue;
+    report_unexpected(*verb, word);
     return true;
   }
   return false;
 }
 
-void report_usage_error(const CLI::App& app, const CLI::ParseError& error) {
-  const auto chosen = app.get_subcommands();
-  if (!chosen.empty() && dynamic_cast<const CLI::ExtrasError*>(&error)) {
-    const std::vector<std::string> extras = app.remaining(true);
-    if (!extras.empty()) return report_unexpected(*chosen.front(), extras.front());
-  }
+namespace {
+
+/// In our words what the library that parses the command line says in its own.
+std::string parse_problem(const CLI::App* verb, const CLI::ParseError& error) {
   std::string line = error.what();
   line.erase(line.find_last_not_of(" \n") + 1);
-  const std::string verb = chosen.empty() ? "" : chosen.front()->get_name() + " ";
-  report_error(line, fmt::format("see 'vitro {}--help'", verb));
+  if (dynamic_cast<const CLI::ValidationError*>(&error) ||
+      dynamic_cast<const CLI::RequiredError*>(&error) ||
+      dynamic_cast<const CLI::RequiresError*>(&error))
+    return line;
+  if (const size_t at = line.find(" excludes "); at != std::string::npos)
+    return fmt::format("{} and {} cannot be given together", line.substr(0, at),
+                       line.substr(at + std::string_view(" excludes ").size()));
+  const std::string name = line.substr(0, line.find(':'));
+  const CLI::Option* const option = verb ? verb->get_option_no_throw(name) : nullptr;
+  if (!option) return "the arguments do not fit together";
+  if (option->count() > 1)
+    return fmt::format("{}: given {} times, expected once", name, option->count());
+  if (dynamic_cast<const CLI::ArgumentMismatch*>(&error))
+    return fmt::format("{}: a value is missing, expected {}", name, option->get_option_text());
+  return fmt::format("{}: the value cannot be used, expected {}", name, option->get_option_text());
+}
+
+}  // namespace
+
+void report_usage_error(const CLI::App& app, const CLI::ParseError& error) {
+  const auto chosen = app.get_subcommands();
+  const CLI::App* const verb = chosen.empty() ? nullptr : chosen.front();
+  if (verb && dynamic_cast<const CLI::ExtrasError*>(&error)) {
+    const std::vector<std::string> extras = app.remaining(true);
+    if (!extras.empty()) return report_unexpected(*verb, extras.front());
+  }
+  report_usage(parse_problem(verb, error),
+               fmt::format("see 'vitro {}--help'", verb ? verb->get_name() + " " : ""));
 }
 
 }  // namespace vitro::cli

@@ -14,13 +14,20 @@ namespace vitro::cli {
 /// The one of `known` that is at most two edits from `given`; empty when there is none.
 std::string nearest(std::string_view given, const std::vector<std::string>& known);
 
+/// The words of the command line with `-m FILE` and `--model FILE`, which other tools have, in the
+/// place of the argument MODEL.
+std::vector<std::string> model_as_argument(std::vector<std::string> words);
+
+/// Whether standard output is to be one JSON value.
+bool wants_json(const std::vector<std::string>& words);
+
 /// Whether the command line begins with neither a verb nor an option of the program itself; if so,
 /// says what would have been right.
-bool report_bad_start(const CLI::App& app, int argc, char** argv);
+bool report_bad_start(const CLI::App& app, const std::vector<std::string>& words);
 
-/// Whether a word such as "-hint" or "-half" follows the verb, which is neither an option nor
-/// options of one letter put together, although an 'h' in it would ask for help; if so, says so.
-bool report_single_dash(const CLI::App& app, int argc, char** argv);
+/// Whether an option follows the verb which that does not have, or a flag that is given a value; if
+/// so, names it. Words such as "-hint" are neither options nor options of one letter put together.
+bool report_unknown_option(const CLI::App& app, const std::vector<std::string>& words);
 
 /// Says what is wrong with the arguments of a verb, and what to read or to type instead.
 void report_usage_error(const CLI::App& app, const CLI::ParseError& error);

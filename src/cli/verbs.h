@@ -8,13 +8,14 @@ class App;
 
 namespace vitro::cli {
 
-/// Exit codes of the program; documented in docs/cli.md.
+/// Exit codes of the program; documented in docs/cli.md and `vitro --help`.
 enum ExitCode : int {
   kSuccess = 0,
   kRuntimeError = 1,
   kUsageError = 2,
   kGateFailed = 3,
-  kReaderGone = 141,  ///< 128 + SIGPIPE, which is what shells say of programs that it ends
+  kInterrupted = 130,  ///< 128 + SIGINT, which is what shells say of programs that it ends
+  kReaderGone = 141,   ///< 128 + SIGPIPE, which is what shells say of programs that it ends
 };
 
 /// What a verb does once the command line has been parsed; returns the exit code.

@@ -5,10 +5,10 @@
 #include <algorithm>
 #include <chrono>
 #include <cmath>
-#include <fstream>
 #include <system_error>
 
 #include "core/check.h"
+#include "core/control_groups.h"
 
 namespace vitro {
 namespace {
@@ -40,14 +40,12 @@ bool spin_until(const Done& done) {
 
 }  // namespace
 
-int available_cores() {
+int available_cores(const std::filesystem::path& root) {
   const cpu_set_t set = current_cores();
   int cores = CPU_COUNT(&set);
   if (cores == 0) cores = static_cast<int>(std::thread::hardware_concurrency());
-  double quota = 0, period = 0;  // microseconds; the file says "max" when there is no limit
-  std::ifstream limit("/sys/fs/cgroup/cpu.max");
-  if (limit >> quota >> period && quota > 0 && period > 0)
-    cores = std::min(cores, static_cast<int>(std::ceil(std::min(quota / period, 1e6))));
+  if (const auto quota = group_cpu_quota(root); quota && *quota < cores)
+    cores = static_cast<int>(std::ceil(*quota));
   return std::max(1, cores);
 }
 

@@ -4,6 +4,7 @@
 
 #include <atomic>
 #include <cstdint>
+#include <filesystem>
 #include <memory>
 #include <thread>
 #include <vector>
@@ -15,9 +16,9 @@ namespace vitro {
 /// The most threads a team may have.
 inline constexpr int kMaxThreads = 1024;
 
-/// Processors this process may keep busy: those of its affinity mask, or fewer where a container's
-/// CPU quota (cgroup v2) allows fewer. At least 1.
-int available_cores();
+/// Processors this process may keep busy: those of its affinity mask, or fewer where the CPU quota
+/// of its control groups (of a container, say; below `root`) allows fewer, rounded up. At least 1.
+int available_cores(const std::filesystem::path& root = "/");
 
 /// The affinity mask of the calling thread; empty where the system does not tell, which is so on
 /// machines of more than 1024 processors.

@@ -132,7 +132,7 @@ Graph graph_from_json(std::string_view text) try {
   verify(graph);
   return graph;
 } catch (const nlohmann::json::exception& error) {
-  fail(ErrorCode::CorruptFile, "plan graph: {}", error.what());
+  fail(ErrorCode::CorruptFile, "plan graph: {}", json_problem(error.what()));
 } catch (const Error& error) {
   // Whatever the checks of the IR find in a file is the file's fault.
   throw Error(ErrorCode::CorruptFile, error.what(), error.hint());

@@ -46,7 +46,7 @@ Row dispatch_row(const Dispatch& dispatch) {
 }  // namespace
 
 std::string dispatch_text(std::span<const Dispatch> dispatches) {
-  std::vector<Row> rows{{"op", "module", "result", "runs on", "measured", "refused"}};
+  std::vector<Row> rows{{"op", "module", "result", "runs on", "measured", ""}};
   for (const Dispatch& dispatch : dispatches) rows.push_back(dispatch_row(dispatch));
   std::array<size_t, kRefused> widths{};
   for (const Row& row : rows)
@@ -57,9 +57,11 @@ std::string dispatch_text(std::span<const Dispatch> dispatches) {
   for (const Row& row : rows) {
     for (size_t c = 0; c < widths.size(); ++c)
       if (c != kMeasured || measured) text += fmt::format("{:<{}}  ", row[c], widths[c]);
-    text += row.back();
     text.erase(text.find_last_not_of(' ') + 1);
     text += '\n';
+    // On a line of its own: reasons have numbers and are long.
+    if (&row != &rows.front() && !row[kRefused].empty())
+      text += fmt::format("  refused: {}\n", row[kRefused]);
   }
   return text;
 }

@@ -139,7 +139,7 @@ auto read_json(const char* what, std::string_view text, Read&& read) try {
          kMaxJsonBytes);
   return read(Json::parse(text));
 } catch (const nlohmann::json::exception& error) {
-  fail(ErrorCode::CorruptFile, "plan {}: {}", what, error.what());
+  fail(ErrorCode::CorruptFile, "plan {}: {}", what, json_problem(error.what()));
 }
 
 WeightRecord weight_from_json(const Json& row) {

@@ -105,7 +105,7 @@ Tactics tactics_from_json(std::string_view text) try {
   expect(text.size() <= kMaxJsonBytes, "{} bytes, at most {} are read", text.size(), kMaxJsonBytes);
   return parse(Json::parse(text));
 } catch (const nlohmann::json::exception& error) {
-  fail(ErrorCode::CorruptFile, "tactics: {}", error.what());
+  fail(ErrorCode::CorruptFile, "tactics: {}", json_problem(error.what()));
 }
 
 Tactics load_tactics(const std::filesystem::path& path) {

@@ -8,8 +8,11 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <chrono>
+#include <csignal>
 #include <fstream>
 #include <sstream>
+#include <thread>
 
 namespace vitro::test {
 namespace {
@@ -119,6 +122,10 @@ ProcessResult run_vitro(const std::vector<std::string>& arguments, const Process
   if (options.limit) {
     const rlimit limit{options.limit_value, options.limit_value};
     EXPECT_EQ(::prlimit(child, static_cast<__rlimit_resource>(*options.limit), &limit, nullptr), 0);
+  }
+  if (options.interrupt_after_ms) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(*options.interrupt_after_ms));
+    EXPECT_EQ(::kill(child, SIGINT), 0);
   }
   int status = 0;
   while (::waitpid(child, &status, 0) < 0) {

@@ -26,6 +26,7 @@ struct ProcessOptions {
   std::vector<std::string> environment{};  ///< "NAME=value", added to this process's
   std::optional<int> limit{};              ///< RLIMIT_... of the program
   size_t limit_value = 0;
+  std::optional<int> interrupt_after_ms{};  ///< Ctrl-C, so long after the start
 };
 
 /// Runs the built program and waits for it.

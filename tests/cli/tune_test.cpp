@@ -63,6 +63,24 @@ TEST(CliTune, TuningAddsToTheFile) {
   EXPECT_TRUE(tactics[0]["machine"] == "other" || tactics[1]["machine"] == "other");
 }
 
+TEST(CliTune, AnInterruptionWritesNothingUnlessAsked) {
+  const std::string output = scratch_file("interrupted.plan"), file = scratch_file("some.json");
+  std::vector<std::string> arguments{"build",         plan(), "-o",        output, "--tune",
+                                     "--time-budget", "60",   "--tactics", file,   "--json"};
+  const ProcessOptions options{.interrupt_after_ms = 2000};
+  const ProcessResult result = run_vitro(arguments, options);
+  EXPECT_EQ(result.exit_code, 130) << result.err;
+  EXPECT_TRUE(contains(result.err, "nothing was written\nhint: --keep-partial")) << result.err;
+  EXPECT_EQ(result.json()["error"]["code"], "Interrupted");
+  EXPECT_EQ(count_scratch("interrupted.plan") + count_scratch("some.json"), 0);
+
+  arguments.push_back("--keep-partial");
+  const ProcessResult kept = run_vitro(arguments, options);
+  EXPECT_EQ(kept.exit_code, 0) << kept.err;
+  EXPECT_TRUE(contains(kept.err, "tuning was interrupted")) << kept.err;
+  EXPECT_TRUE(std::filesystem::exists(output) && std::filesystem::exists(file));
+}
+
 TEST(CliTune, BadFilesAreNamed) {
   const std::string output = scratch_file("never.plan");
   const std::string bad = write_scratch("bad.json", R"({"format": "vitro-tactics"})");

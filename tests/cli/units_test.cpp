@@ -54,6 +54,33 @@ TEST(CliTable, NumbersAreAlignedRight) {
   EXPECT_EQ(table.text(), "name     ms\nstem    1.5\né     12.25\n");
 }
 
+TEST(CliTable, WhatIsTooWideIsMovedOutLeftOutAndShortened) {
+  Table table({"backend", "name", "ms", "note"}, {"note"});
+  table.add_row({"cpu", "blocks.0.attention.qkv", "1.5", "some words of no weight"});
+  table.add_row({"cpu", "head", "2", "more"});
+  EXPECT_EQ(table.text(100).find("left out"), std::string::npos);
+  EXPECT_EQ(table.text(60),
+            "all: backend cpu\n"
+            "name                     ms  note\n"
+            "blocks.0.attention.qkv  1.5  some words of no weight\n"
+            "head                      2  more\n");
+  EXPECT_EQ(table.text(40),
+            "all: backend cpu\n"
+            "name                     ms\n"
+            "blocks.0.attention.qkv  1.5\n"
+            "head                      2\n"
+            "(note left out to fit 40 columns;\n"
+            "COLUMNS=63 or --json shows all)\n");
+  EXPECT_NE(table.text(20).find("\nblocks..ion.qkv  1.5\n"), std::string::npos) << table.text(20);
+}
+
+TEST(CliOutput, LinesBreakAtSpacesAndKeepTheirIndentation) {
+  EXPECT_EQ(wrapped("one two three", 7), "one two\nthree");
+  EXPECT_EQ(wrapped("  averylongword and more", 10), "  averylongword\nand more");
+  EXPECT_EQ(wrapped("a b\nc d", 3), "a b\nc d");
+  EXPECT_EQ(wrapped("averylongword", 5), "averylongword");
+}
+
 TEST(CliTable, FieldsIndentFurtherLines) {
   EXPECT_EQ(fields_text({{"a", "1"}, {"bcd", "2\n3"}}), "a    1\nbcd  2\n     3\n");
 }

@@ -96,8 +96,10 @@ TEST(CliUsage, ErrorsExitWithTwoAndSayWhatToDo) {
       {{"bench", "m.plan", "--threads", "1,0"}, "--threads: got '0'", "vitro bench"},
       {{"bench", "m.plan", "--backend", "cpu,gpu"}, "--backend: got 'gpu'", "vitro bench"},
       {{"bench", "m.plan", "--precision", "fp32,int4"},
-       "'int4', expected fp32, tf32, fp16, bf16 or bf16w",
+       "'int4', expected fp32|tf32|fp16|bf16",
        "vitro bench"},
+      {{"bench", "m.plan", "--precision", "bf16w"}, "called --weights bf16", "vitro bench"},
+      {{"bench", "m.plan", "--weights", "bf16w"}, "'bf16w', expected fp32|bf16", "vitro bench"},
       {{"bench", "m.plan", "m.plan"}, "MODEL: 'm.plan' occurs twice", "vitro bench"},
       {{"bench", "m.plan", "-o", "xml"}, "--format: got 'xml', expected csv|json", "vitro bench"},
       {{"bench", "m.plan", "--json", "-o", "csv"}, "--json: contradicts", "vitro bench"},
@@ -132,6 +134,27 @@ TEST(CliUsage, ErrorsExitWithTwoAndSayWhatToDo) {
       {{"build", "m", "-o", "p", "--tune", "--tune-batch", "0"}, "got '0'", "'vitro build --help'"},
       {{"build", "m", "-o", "p", "--tune", "--time-budget", "x"}, "'x'", "'vitro build --help'"},
       {{"doctor", "extra"}, "extra", "'vitro doctor --help'"},
+      // An unknown option is what is told, whatever else is wrong.
+      {{"bench", "--frobnicate"}, "unknown option '--frobnicate'", "'vitro bench --help'"},
+      {{"build", "m", "--bacth", "0", "--size", "x"}, "unknown option '--bacth'", "build --help"},
+      {{"classify", "-x"}, "unknown option '-x'", "'vitro classify --help'"},
+      // Words of other tools.
+      {{"build", "m", "--saveEngine=p"}, "'--saveEngine'", "trtexec's --saveEngine is -o of"},
+      {{"build", "--onnx=m"}, "unknown option '--onnx'", "trtexec's --onnx is the argument MODEL"},
+      {{"bench", "m", "-nstreams", "2"}, "'-nstreams'", "benchmark_app's -nstreams is --streams"},
+      {{"bench", "m", "-niter", "2"}, "'-niter'", "is --iterations"},
+      {{"eval", "m", "f", "--img-size", "9"}, "'--img-size'", "timm's --img-size is --size"},
+      {{"eval", "m", "f", "--img_size", "9"}, "'--img_size'", "timm's --img_size is --size"},
+      {{"bench", "m", "-d", "CPU"}, "--device: got 'CPU'", "'vitro bench --help'"},
+      {{"bench", "m", "-batch", "8"}, "unknown option '-batch'", "'--batch'"},
+      {{"classify", "-m"}, "-m: a value is missing", "'vitro classify --help'"},
+      {{"help", "benhc"}, "unknown verb 'benhc'", "did you mean 'vitro bench'?"},
+      // None of the words of the library that parses.
+      {{"bench", "m", "--batch"}, "--batch: a value is missing, expected N,...", "vitro bench"},
+      {{"inspect", "m", "--batch"}, "--batch: a value is missing, expected N\n", "inspect"},
+      {{"classify", "m", "x", "--top", "3", "--top", "4"}, "--top: given 2 times", "classify"},
+      {{"run", "m", "-i", "x", "-o", "y", "--fp16", "--fp32"}, "cannot be given together", "run"},
+      {{"bench", "m", "--compare=no"}, "--compare takes no value, got 'no'", "vitro bench"},
   };
   for (const UsageError& usage : cases) {
     const ProcessResult result = run_vitro(usage.arguments);
@@ -143,6 +166,81 @@ TEST(CliUsage, ErrorsExitWithTwoAndSayWhatToDo) {
     ASSERT_NE(hint, std::string::npos) << result.err;
     EXPECT_TRUE(contains(result.err.substr(hint), usage.hint)) << result.err;
   }
+}
+
+TEST(CliUsage, HelpIsAVerbToo) {
+  EXPECT_EQ(run_vitro({"help"}).out, run_vitro({"--help"}).out);
+  EXPECT_EQ(run_vitro({"help", "bench"}).out, run_vitro({"bench", "--help"}).out);
+  EXPECT_EQ(run_vitro({"-v"}).out, run_vitro({"--version"}).out);
+  EXPECT_TRUE(contains(run_vitro({"help"}).out, "  130  interrupted"));
+}
+
+TEST(CliUsage, NamesOfOtherToolsMeanTheSame) {
+  const ProcessResult named =
+      run_vitro({"bench", "-b", "2", "-t", "1", "--niter", "2", "-m", small_plan(), "--json"});
+  ASSERT_EQ(named.exit_code, 0) << named.err;
+  const nlohmann::json row = named.json().at(0);
+  EXPECT_EQ(row["model"], small_plan());
+  EXPECT_EQ(row["batch"], 2);
+  EXPECT_EQ(row["threads"], 1);
+  EXPECT_EQ(row["iterations"], 2);
+  const nlohmann::json top = run_vitro({"classify", model_file("photos/coffee.png"), "--topk", "2",
+                                        "--model=" + small_plan(), "--json"})
+                                 .json();
+  EXPECT_EQ(top["model"], small_plan());
+  EXPECT_EQ(top["images"][0]["predictions"].size(), 2u);
+}
+
+TEST(CliUsage, JsonIsOneValueOnFailureToo) {
+  struct Failure {
+    std::vector<std::string> arguments;
+    int exit_code;
+    std::string code, message;
+  };
+  const std::vector<Failure> failures{
+      {{"inspect", "missing.plan", "--json"}, 1, "NotFound", "missing.plan"},
+      {{"inspect", "--json"}, 2, "Usage", "MODEL is required"},
+      {{"bench", "--json", "--frob"}, 2, "Usage", "unknown option '--frob'"},
+      {{"bench", "m.plan", "-o", "json", "--batch", "0"}, 2, "Usage", "--batch: got '0'"},
+      {{"classify", "missing.plan", "x", "--json"}, 1, "NotFound", "missing.plan"}};
+  for (const Failure& failure : failures) {
+    const ProcessResult result = run_vitro(failure.arguments);
+    EXPECT_EQ(result.exit_code, failure.exit_code) << result.err;
+    EXPECT_TRUE(result.err.starts_with("error: ")) << result.err;
+    const nlohmann::json error = result.json().at("error");
+    EXPECT_EQ(error["code"], failure.code);
+    EXPECT_TRUE(contains(error["message"], failure.message)) << error.dump();
+    EXPECT_TRUE(error["hint"].is_string());
+  }
+  EXPECT_TRUE(run_vitro({"inspect", "missing.plan"}).out.empty());
+}
+
+TEST(CliUsage, MoreThreadsThanCoresAreAWarning) {
+  const std::vector<std::string> arguments{"classify", small_plan(),
+                                           model_file("photos/coffee.png"), "--threads", "999"};
+  const ProcessResult result = run_vitro(arguments);
+  EXPECT_EQ(result.exit_code, 0) << result.err;
+  EXPECT_TRUE(contains(result.err, "warning: 999 threads on ")) << result.err;
+}
+
+TEST(CliUsage, TablesFitInEightyColumns) {
+  for (const std::vector<std::string>& arguments :
+       {std::vector<std::string>{"inspect", plan(), "--weights"},
+        {"inspect", plan(), "--memory"},
+        {"inspect", plan()},
+        {"doctor"},
+        {"profile", small_plan(), "--iterations", "1", "--group", "impl"},
+        {"compare", small_plan(), "--threads-b", "1", "--no-latency"},
+        {"bench", small_plan(), "--batch", "1,2", "--size", "64,96", "--iterations", "1"}}) {
+    const ProcessResult result = run_vitro(arguments);
+    EXPECT_EQ(result.exit_code, 0) << result.err;
+    std::istringstream text(result.out);
+    for (std::string line; std::getline(text, line);)
+      EXPECT_TRUE(line.size() <= 80 || line.find(' ') == std::string::npos) << line;
+  }
+  const std::vector<std::string> weights{"inspect", plan(), "--weights"};
+  EXPECT_TRUE(contains(run_vitro(weights).out, "checksum left out to fit 80 columns; COLUMNS="));
+  EXPECT_TRUE(contains(run_vitro(weights, {.environment = {"COLUMNS=200"}}).out, "checksum\n"));
 }
 
 TEST(CliUsage, OutputThatCannotBeWrittenIsAnError) {

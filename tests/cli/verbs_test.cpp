@@ -39,18 +39,19 @@ TEST(CliBuild, WeightsOfBFloat16TakeHalfTheSpace) {
   const std::string half = scratch_file("half.plan");
   const nlohmann::json built =
       run_vitro({"build", checkpoint(), "-o", half, "--weights", "bf16", "--json"}).json();
-  EXPECT_EQ(built["precision"], "bf16w");
+  EXPECT_EQ(built["precision"], "bf16");
   EXPECT_LT(built["bytes"].get<int64_t>(), 45'000'000);
   EXPECT_GT(std::filesystem::file_size(plan()), 80'000'000u);
   EXPECT_EQ(run_vitro({"inspect", plan(), "--json"}).json()["precision"], "fp32");
   const nlohmann::json rows =
       run_vitro({"bench", half, "--iterations", "1", "--warmup", "1", "--size", "64", "--json"})
           .json();
-  EXPECT_EQ(rows[0]["precision"], "bf16w");
-  const ProcessResult mixed = run_vitro({"bench", half, "--precision", "fp32,bf16w", "--size", "64",
+  EXPECT_EQ(rows[0]["precision"], "fp32");
+  EXPECT_EQ(rows[0]["weights"], "bf16");
+  const ProcessResult mixed = run_vitro({"bench", half, "--weights", "fp32,bf16", "--size", "64",
                                          "--iterations", "1", "--warmup", "1", "--json"});
   EXPECT_EQ(mixed.exit_code, 1);
-  EXPECT_TRUE(contains(mixed.json()[0]["error"], "has precision bf16w, expected fp32"));
+  EXPECT_TRUE(contains(mixed.json()[0]["error"], "has weights in bf16, expected fp32"));
   EXPECT_TRUE(mixed.json()[1]["error"].is_null());
   EXPECT_TRUE(contains(run_vitro({"inspect", half, "--graph"}).out, "weight:BF16:cpu:panel16"));
   std::filesystem::remove(half);

@@ -76,21 +76,20 @@ class Bench {
  private:
   using Work = std::function<void(BenchRow&)>;
 
-  /// The plan of a model and precision, which stays open until another one is asked for. A model
+  /// The plan of a model and its weights, which stays open until another one is asked for. A model
   /// that cannot be opened is not tried again.
   const Plan& plan_of(const BenchCase& asked) {
-    if (asked.model != options_.model || asked.precision != precision_) {
+    if (asked.model != options_.model || asked.weights != weights_) {
       options_.model = asked.model;
-      options_.build.weights = asked.precision == "bf16w" ? DType::BFloat16 : DType::Float32;
-      precision_ = asked.precision;
+      options_.build.weights = weights_of(asked.weights);
+      weights_ = asked.weights;
       plan_.reset();
       failure_ = nullptr;
       try {
         plan_.emplace(open_model(options_));
-        const char* precision = precision_name(*plan_);
-        const bool stored = precision_ == "fp32" || precision_ == "bf16w";
-        check(!stored || precision_ == precision, ErrorCode::InvalidArgument,
-              "plan '{}' has precision {}, expected {}", asked.model, precision, precision_);
+        const char* weights = weights_name(*plan_);
+        check(weights_.empty() || weights_ == weights, ErrorCode::InvalidArgument,
+              "plan '{}' has weights in {}, expected {}", asked.model, weights, weights_);
       } catch (...) {
         failure_ = std::current_exception();
       }
@@ -105,14 +104,17 @@ class Bench {
     row.asked = asked;
     row.backend = asked.backend;
     row.precision = asked.precision;
+    row.weights = asked.weights;
     row.setup = {options_.streams.value_or(1), asked.threads / options_.streams.value_or(1),
                  asked.batch};
     std::string hint;
+    ErrorCode code = ErrorCode::OutOfMemory;
     try {
       work(row);
     } catch (const Error& error) {
       row.error = error.what();
       hint = error.hint();
+      code = error.code();
     } catch (const std::bad_alloc&) {
       row.error = "out of memory";
     }
@@ -122,7 +124,7 @@ class Bench {
           cases_.size() == 1 ? ""
                              : fmt::format("{}, backend {}, {}, batch {}: ", asked.model,
                                            asked.backend, threads_text(asked.threads), asked.batch);
-      report_error(which + row.error, hint);
+      report_error(which + row.error, hint, error_code_name(code));
       last_error_ = row.error;
     }
     return row;
@@ -130,7 +132,7 @@ class Bench {
 
   Target prepare(BenchRow& row) {
     const Plan& plan = plan_of(row.asked);
-    row.precision = precision_name(plan);
+    row.weights = weights_name(plan);
     row.shape = input_dims(plan, row.asked.batch, row.asked.size);
     if (options_.hint == BenchHint::Throughput) row.setup = find_setup(plan, row.asked);
     Target target(plan, row.asked, row.setup);
@@ -226,7 +228,7 @@ class Bench {
 
   BenchOptions options_;
   std::vector<BenchCase> cases_;
-  std::string precision_;  ///< that plan_ was asked for
+  std::string weights_;  ///< of the open plan, as asked for
   std::optional<Plan> plan_;
   std::exception_ptr failure_;
   std::string last_error_;
@@ -253,7 +255,8 @@ int verdict(const std::vector<BenchRow>& rows) {
     if (!row.error.empty()) code = kRuntimeError;
     if (code != kSuccess || !row.ratio || row.ratio->noisy.empty()) continue;
     report_error("no ratio: " + row.ratio->noisy,
-                 "stop what else runs on this machine, or measure longer with --duration");
+                 "stop what else runs on this machine, or measure longer with --duration",
+                 kGateCode);
     code = kGateFailed;
   }
   if (busy > NoiseLimits{}.busy_elsewhere && code != kGateFailed)

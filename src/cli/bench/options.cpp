@@ -23,9 +23,12 @@ const std::map<std::string, BenchFormat> kFormats{{"table", BenchFormat::Table},
 /// Declares an option whose value is a list, "1,8,16", of different elements that `element`
 /// accepts.
 template <typename T, typename Convert>
-CLI::Option* add_list(CLI::App& verb, const std::string& name, std::vector<T>& values,
+CLI::Option* add_list(CLI::App& verb, const std::string& names, std::vector<T>& values,
                       const CLI::Validator& element, const Convert& convert,
                       const std::string& description) {
+  // An error has the name that help has, not the short one before it or the other tools' behind.
+  const size_t begin_long = names.find("--");
+  const std::string name = names.substr(begin_long, names.find(',', begin_long) - begin_long);
   const auto parse = [name, &values, element, convert](const std::string& text) {
     values.clear();
     for (size_t begin = 0; begin <= text.size();) {
@@ -40,7 +43,7 @@ CLI::Option* add_list(CLI::App& verb, const std::string& name, std::vector<T>& v
       begin = end + 1;
     }
   };
-  return verb.add_option_function<std::string>(name, parse, description)->group(kExecutionGroup);
+  return verb.add_option_function<std::string>(names, parse, description)->group(kExecutionGroup);
 }
 
 std::string text_of(const std::string& text) { return text; }
@@ -68,15 +71,6 @@ CLI::Option* add_choice(CLI::App& verb, const std::string& name, T& value,
       ->check(one_of(values));
 }
 
-CLI::Validator precision_name() {
-  return CLI::Validator(
-      [](std::string& text) {
-        if (text == "bf16w" || parse_precision(text)) return std::string();
-        return fmt::format("got '{}', expected fp32, tf32, fp16, bf16 or bf16w", text);
-      },
-      "PRECISION");
-}
-
 /// --fp16 is one more precision of the list.
 void add_precision_flag(CLI::App& verb, const std::string& name, BenchOptions& options) {
   const auto add = [name, &options] {
@@ -99,14 +93,14 @@ CLI::Validator report_name() {
 }
 
 void add_lists(CLI::App& verb, BenchOptions& options) {
-  add_list(verb, "--batch", options.batches, positive_integer(), integer_of,
+  add_list(verb, "-b,--batch,--batch-size", options.batches, positive_integer(), integer_of,
            "Images in one run; default: 1")
       ->option_text("N,...");
   add_list(verb, "--size", options.sizes, size_text(), parse_size,
            "Input size in pixels; default: the model's")
       ->option_text("N|HxW,...");
   add_list(
-      verb, "--threads", options.threads, thread_count(),
+      verb, "-t,--threads", options.threads, thread_count(),
       [](const std::string& text) { return static_cast<int>(integer_of(text)); },
       "Threads in all, shared by the streams; default: one for each core")
       ->option_text("N,...");
@@ -114,11 +108,13 @@ void add_lists(CLI::App& verb, BenchOptions& options) {
            "What runs the model (" + backend_names_text() + "); default: auto")
       ->option_text("NAME,...");
   add_fallback_option(verb, options.session.fallback);
+  add_list(verb, "--precision", options.precisions, precision_text(), text_of,
+           "What to compute in; default: fp16 on cuda, else fp32")
+      ->option_text("fp32|tf32|fp16|bf16,...");
   add_list(
-      verb, "--precision", options.precisions, precision_name(), text_of,
-      "What to compute in, or bf16w: weights of bf16 in fp32 arithmetic; default: fp16 on cuda, "
-      "else that of the plan")
-      ->option_text("fp32|tf32|fp16|bf16|bf16w,...");
+      verb, "--weights", options.weights, weights_text(), text_of,
+      "How the matrices are stored; builds a checkpoint each way; default: fp32, of a plan its own")
+      ->option_text("fp32|bf16,...");
   for (const char* name : {"fp32", "tf32", "fp16", "bf16"}) add_precision_flag(verb, name, options);
   add_device_option(verb, options.session.device);
 }
@@ -146,7 +142,7 @@ void add_timing(CLI::App& verb, BenchOptions& options) {
       ->option_text("SECONDS")
       ->check(number_between(0, 86400))
       ->group(kExecutionGroup);
-  verb.add_option("--iterations", options.timing.iterations,
+  verb.add_option("--iterations,--niter", options.timing.iterations,
                   "Time at least N runs; exactly N without --duration; default: 10")
       ->option_text("N")
       ->check(positive_integer())
@@ -205,7 +201,7 @@ void check_together(const CLI::App& verb, const BenchOptions& options) {
 
 void add_bench_options(CLI::App& verb, const std::shared_ptr<BenchOptions>& options) {
   verb.add_option("MODEL", options->models,
-                  "Plans, or checkpoints (.safetensors, .pth) built on the fly")
+                  "Plans, or checkpoints (.safetensors, .pth) built on the fly; also -m MODEL")
       ->option_text("MODEL...")
       ->required();
   add_build_options(verb, options->build);
@@ -232,11 +228,12 @@ std::vector<BenchCase> sweep(const BenchOptions& options) {
   for (const auto& model : options.models)
     for (const auto& backend : options.backends)
       for (const auto& precision : options.precisions)
-        for (int count : threads)
-          for (int64_t batch : options.batches)
-            for (const auto& size : options.sizes)
-              cases.push_back({model, backend, precision, count, batch, size,
-                               options.session.device, options.session.fallback});
+        for (const auto& weights : options.weights)
+          for (int count : threads)
+            for (int64_t batch : options.batches)
+              for (const auto& size : options.sizes)
+                cases.push_back({model, backend, precision, weights, count, batch, size,
+                                 options.session.device, options.session.fallback});
   return cases;
 }
 

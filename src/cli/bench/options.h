@@ -16,7 +16,8 @@ enum class BenchHint { None, Latency, Throughput };
 struct BenchOptions : CommonOptions {
   std::vector<std::string> models;
   std::vector<std::string> backends{"auto"};
-  std::vector<std::string> precisions{""};  ///< "": that of the model
+  std::vector<std::string> precisions{""};  ///< "": the backend's own
+  std::vector<std::string> weights{""};     ///< "": those of the model
   std::vector<int> threads;                 ///< empty: one for each core
   std::vector<int64_t> batches{1};
   std::vector<std::optional<Size>> sizes{std::nullopt};

@@ -62,6 +62,7 @@ Json row_json(const BenchRow& row, const BenchMachine& machine, bool with_ratio)
       {"model", row.asked.model},
       {"backend", row.backend},
       {"precision", or_null(!row.precision.empty(), row.precision)},
+      {"weights", or_null(!row.weights.empty(), row.weights)},
       {"batch", row.asked.batch},
       {"shape", or_null(!row.shape.empty(), row.shape)},
       {"threads", row.asked.threads},
@@ -132,6 +133,11 @@ std::string backend_text(const BenchRow& row) {
              : row.backend;
 }
 
+/// "fp32", or "fp32, weights bf16".
+std::string precision_text(const BenchRow& row) {
+  return row.precision + (row.weights == "bf16" ? ", weights bf16" : "");
+}
+
 /// The heading and a line for each row; columns in which all rows are equal may be left out.
 std::vector<Cells> grid(const std::vector<BenchRow>& rows) {
   const auto any = [&rows](auto&& holds) { return std::any_of(rows.begin(), rows.end(), holds); };
@@ -148,7 +154,7 @@ std::vector<Cells> grid(const std::vector<BenchRow>& rows) {
   };
   add("model",
       {"backend", "precision", "batch", "shape", "streams x threads", "median ms", "p90 ms",
-       "p99 ms", "min ms", "images/s"},
+       "p99 ms", "min ms", "runs", "images/s"},
       "images/run", "error");
   for (const BenchRow& row : rows) {
     const bool done = row.error.empty();
@@ -156,12 +162,12 @@ std::vector<Cells> grid(const std::vector<BenchRow>& rows) {
       return done ? fmt::format("{:.{}f}", value, digits) : std::string("-");
     };
     add(row.asked.model,
-        {backend_text(row), row.precision, std::to_string(row.asked.batch),
+        {backend_text(row), precision_text(row), std::to_string(row.asked.batch),
          row.shape.empty() ? "-" : to_string(row.shape),
          done ? fmt::format("{}x{}", row.setup.streams, row.setup.threads)
               : std::to_string(row.asked.threads),
          number(row.ms.median, 2), number(row.ms.p90, 2), number(row.ms.p99, 2),
-         number(row.ms.min, 2), number(row.images_per_s, 1)},
+         number(row.ms.min, 2), std::to_string(row.iterations), number(row.images_per_s, 1)},
         done ? std::to_string(row.setup.batch) : "-", row.error);
   }
   return lines;
@@ -243,7 +249,8 @@ std::string table_text(const std::vector<BenchRow>& rows, const BenchMachine& ma
     for (size_t i = 1; i < lines.size(); ++i) table.add_row(lines[i]);
     text += table.text() + "\n";
   }
-  return fmt::format("{}{}\n", text, fmt::join(facts(rows, machine), "\n"));
+  for (const std::string& fact : facts(rows, machine)) text += wrapped(fact, output_width()) + "\n";
+  return text;
 }
 
 std::string markdown_text(const std::vector<BenchRow>& rows, const BenchMachine& machine) {

@@ -17,7 +17,8 @@ namespace vitro::cli {
 struct BenchCase {
   std::string model;
   std::string backend;
-  std::string precision;  ///< that of the model when empty
+  std::string precision;  ///< the backend's own when empty
+  std::string weights;    ///< "fp32" or "bf16"; those of the model when empty
   int threads = 1;        ///< in all
   int64_t batch = 1;
   std::optional<Size> size;  ///< the model's when empty
@@ -38,7 +39,8 @@ struct BenchRow {
   std::string backend;                  ///< the one that "auto" stood for
   std::string isa;                      ///< the instruction set of the backend
   std::optional<FallbackUse> fallback;  ///< what does not run as it was asked for
-  std::string precision;                ///< of the plan
+  std::string precision;                ///< of the arithmetic
+  std::string weights;                  ///< how the plan stores its matrices
   Dims shape;                           ///< of the whole batch
   StreamSetup setup;
   Summary ms;  ///< of one run

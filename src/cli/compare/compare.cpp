@@ -139,16 +139,18 @@ Contender open_contender(const CommonOptions& options, const Plan& plan, const D
 
 int conclude(const Comparison& comparison) {
   if (const LayerError* bad = first_bad_layer(comparison)) {
-    report_error(fmt::format(
-        "'{}' is the first layer beyond the bound: nmse {:.3g} of {:.3g}, "
-        "max {:.3g} of {:.3g}",
-        bad->source, bad->nmse, comparison.bound.nmse, bad->max_error, comparison.bound.max_error));
+    report_error(fmt::format("'{}' is the first layer beyond the bound: nmse {:.3g} of {:.3g}, "
+                             "max {:.3g} of {:.3g}",
+                             bad->source, bad->nmse, comparison.bound.nmse, bad->max_error,
+                             comparison.bound.max_error),
+                 {}, kGateCode);
     return kGateFailed;
   }
   for (const auto& [side, found] :
        {std::pair{"A", &comparison.errors.a}, {"B", &comparison.errors.b}})
     if (found->steps > 0) {
-      report_error(fmt::format("values of {} are not finite, first in '{}'", side, found->first));
+      report_error(fmt::format("values of {} are not finite, first in '{}'", side, found->first),
+                   {}, kGateCode);
       return kGateFailed;
     }
   return kSuccess;
@@ -191,7 +193,7 @@ void add_latency_options(CLI::App& verb, Options& options) {
       ->option_text("SECONDS")
       ->check(number_between(0, 86400))
       ->group(kExecutionGroup);
-  verb.add_option("--iterations", options.rounds, "Time each at least N times; default: 10")
+  verb.add_option("--iterations,--niter", options.rounds, "Time each at least N times; default: 10")
       ->option_text("N")
       ->check(positive_integer())
       ->group(kExecutionGroup);
@@ -220,11 +222,11 @@ Action add_compare(CLI::App& verb) {
                           ->option_text("fp32|tf32|fp16|bf16")
                           ->check(precision_text())
                           ->group(kExecutionGroup);
-  verb.add_option("--input", options->input,
+  verb.add_option("-i,--input", options->input,
                   "What both run: preprocessed images (.npy) or a picture; default: synthetic")
       ->option_text("FILE")
       ->group(kExecutionGroup);
-  verb.add_option("--batch", options->batch, "Images in one run; default: 1")
+  verb.add_option("-b,--batch,--batch-size", options->batch, "Images in one run; default: 1")
       ->option_text("N")
       ->check(positive_integer())
       ->group(kExecutionGroup);

@@ -134,8 +134,9 @@ void print_header(const ProfileReport& report) {
 
 void print_table(const Options& options, const ProfileReport& report) {
   const char* const names[] = {"module", "op", "impl", "block"};
-  Table table({names[static_cast<size_t>(options.group)], "ms", "% of run", "% waiting", "GFLOP/s",
-               "% of peak", "GB/s", "% of bandwidth"});
+  Table table({names[static_cast<size_t>(options.group)], "ms", "% run", "% waiting", "GFLOP/s",
+               "% peak", "GB/s", "% bandwidth"},
+              {"% bandwidth", "% peak"});
   auto rows = profile_rows(report, options.group);
   std::stable_sort(rows.begin(), rows.end(),
                    [](const ProfileRow& a, const ProfileRow& b) { return a.ms > b.ms; });
@@ -169,8 +170,9 @@ void print_advice(const ProfileReport& report) {
   print("\n{}\n", bold("Three things to look at"));
   if (list.empty()) print("Nothing: every op is close to its roofline.\n");
   for (size_t i = 0; i < list.size(); ++i)
-    print("{}. {}: at most {:.2f} ms to gain\n   {}.\n   {}\n", i + 1, printable(list[i].title),
-          list[i].gain_ms, printable(list[i].evidence), printable(list[i].next));
+    write_stdout(fields_text({{fmt::format("{}.", i + 1),
+                               fmt::format("{}: at most {:.2f} ms to gain\n{}.\n{}", list[i].title,
+                                           list[i].gain_ms, list[i].evidence, list[i].next)}}));
 }
 
 int run_profile(const Options& options) {
@@ -193,7 +195,7 @@ int run_profile(const Options& options) {
 }
 
 void add_run_options(CLI::App& verb, Options& options) {
-  verb.add_option("--batch", options.batch, "Images in one run; default: 1")
+  verb.add_option("-b,--batch,--batch-size", options.batch, "Images in one run; default: 1")
       ->option_text("N")
       ->check(positive_integer())
       ->group(kExecutionGroup);
@@ -202,7 +204,7 @@ void add_run_options(CLI::App& verb, Options& options) {
       ->check(size_text())
       ->group(kExecutionGroup);
   verb.add_option(
-          "--iterations", options.iterations,
+          "--iterations,--niter", options.iterations,
           "Profile N runs, beside N others; default: 50, fewer when they take more than ten "
           "seconds")
       ->option_text("N")
@@ -230,7 +232,7 @@ void add_report_options(CLI::App& verb, Options& options) {
           },
           "GROUP"))
       ->group(kOutputGroup);
-  verb.add_option("--top", options.top, "Lines of the table, 0 for all; default: 20")
+  verb.add_option("--top,--topk", options.top, "Lines of the table, 0 for all; default: 20")
       ->option_text("N")
       ->check(integer_between(0, 1'000'000))
       ->group(kOutputGroup);

@@ -262,7 +262,7 @@ json parse_json(std::string_view text, const std::string& name) {
   try {
     return json::parse(text.begin(), text.end());
   } catch (const json::exception& e) {
-    fail(ErrorCode::CorruptFile, "'{}' is not valid JSON: {:.200}", name, e.what());
+    fail(ErrorCode::CorruptFile, "'{}': {}", name, json_problem(e.what()));
   }
 }
 

@@ -9,8 +9,9 @@ namespace {
 
 BenchRow measured_row() {
   BenchRow row;
-  row.asked = {"a,\"b\".plan", "auto", "fp32", 2, 8, std::nullopt};
+  row.asked = {"a,\"b\".plan", "auto", "fp32", "", 2, 8, std::nullopt};
   row.precision = "fp32";
+  row.weights = "fp32";
   row.backend = "reference";
   row.shape = {8, 3, 224, 224};
   row.setup = {2, 1, 4};
@@ -58,9 +59,15 @@ TEST(CliBenchReport, AFallbackIsCounted) {
   EXPECT_NE(table.find("reference + cpu"), std::string::npos) << table;
 }
 
+TEST(CliBenchReport, PercentilesHaveTheNumberOfRunsBesideThem) {
+  const std::string table = bench_text({measured_row()}, kMachine, BenchFormat::Table);
+  EXPECT_NE(table.find("min ms  runs  images/s"), std::string::npos) << table;
+  EXPECT_NE(table.find("9.00   100     800.0"), std::string::npos) << table;
+}
+
 TEST(CliBenchReport, CsvQuotesWhatNeedsIt) {
   const std::string csv = bench_text({measured_row()}, kMachine, BenchFormat::Csv);
-  EXPECT_NE(csv.find("\n\"a,\"\"b\"\".plan\",reference,fp32,8,8x3x224x224,2,2,1,4,10.0,"),
+  EXPECT_NE(csv.find("\n\"a,\"\"b\"\".plan\",reference,fp32,fp32,8,8x3x224x224,2,2,1,4,10.0,"),
             std::string::npos)
       << csv;
 }
