@@ -4,7 +4,7 @@
     pip install numpy pillow torch torchvision timm
     python tools/make_image_goldens.py tests/image/data
 
-Pictures are seeded; JPEG and WebP files depend on the encoder inside Pillow, so commit the pictures together
+Pictures are seeded; JPEG, WebP, GIF and TIFF files depend on the encoder inside Pillow, so commit the pictures together
 with goldens.json. Checksums are CRC-32 of raw bytes: [height, width, 3] uint8, or [3, height, width] float32.
 """
 import argparse
@@ -161,10 +161,201 @@ def make_webps(save):
         save(f"webp_{name}.webp", out.getvalue())
 
 
+    # Animations: Pillow writes frames that cover the canvas; one that does not is put together here.
+    def encode(frames, **options):
+        out = io.BytesIO()
+        pictures = [Image.fromarray(frame) for frame in frames]
+        pictures[0].save(out, "WEBP", save_all=True, append_images=pictures[1:], duration=100, **options)
+        return out.getvalue()
+
+    save("webp_animated.webp", encode([smooth(40, 30, 3, 20), smooth(40, 30, 3, 21)], quality=80))
+    alpha = [smooth(32, 24, 4, 22), smooth(32, 24, 4, 23)]
+    save("webp_animated_alpha.webp", encode(alpha, lossless=True, exact=True))
+    out = io.BytesIO()
+    Image.fromarray(smooth(20, 14, 3, 24)).save(out, "WEBP", lossless=True)
+    still = out.getvalue()[12:]  # the chunk of the picture
+    u24 = lambda value: struct.pack("<I", value)[:3]  # noqa: E731
+
+    def riff_chunk(tag, data):
+        return tag + struct.pack("<I", len(data)) + data + b"\0" * (len(data) % 2)
+
+    frame = u24(4) + u24(3) + u24(19) + u24(13) + u24(100) + b"\0" + still  # at x 8, y 6
+    body = riff_chunk(b"VP8X", bytes([2, 0, 0, 0]) + u24(39) + u24(29))
+    body += riff_chunk(b"ANIM", b"\x10\x20\x30\xff" + b"\0\0") + riff_chunk(b"ANMF", frame)
+    save("webp_animated_offset.webp", riff_chunk(b"RIFF", b"WEBP" + body))
+
+
+def gif_bytes(samples, colors, local=False, interlaced=False, offset=(0, 0), canvas=None, transparent=None, bits=8):
+    """A GIF whose pixels are not compressed: codes of bits + 1 bits, with a clear code before the table grows."""
+    height, width = samples.shape
+    canvas = canvas or (width, height)
+    depth = max(1, (len(colors) - 1).bit_length())
+    table = colors.astype(numpy.uint8).tobytes() + bytes(3 * ((1 << depth) - len(colors)))
+    out = b"GIF89a" + struct.pack("<HHBBB", *canvas, (0 if local else 0x80) | (depth - 1), 3, 0)
+    out += b"" if local else table
+    if transparent is not None:
+        out += b"!\xf9\x04" + struct.pack("<BHBB", 1, 0, transparent, 0)
+    flags = (0x80 | (depth - 1) if local else 0) | (0x40 if interlaced else 0)
+    out += b"," + struct.pack("<HHHHB", *offset, width, height, flags) + (table if local else b"")
+    rows = [samples[start::step] for start, step in ((0, 8), (4, 8), (2, 4), (1, 2))] if interlaced else [samples]
+    clear, codes = 1 << bits, []
+    for i, value in enumerate(numpy.concatenate(rows).ravel().tolist()):
+        codes += ([clear] if i % ((1 << bits) - 2) == 0 else []) + [value]
+    packed = sum(code << (i * (bits + 1)) for i, code in enumerate(codes + [clear + 1]))
+    data = packed.to_bytes((len(codes) + 1) * (bits + 1) // 8 + 1, "little")
+    blocks = b"".join(bytes([len(data[i : i + 255])]) + data[i : i + 255] for i in range(0, len(data), 255))
+    return out + bytes([bits]) + blocks + b"\0;"
+
+
+def make_gifs(save):
+    rng = numpy.random.default_rng(30)
+    colors = rng.integers(0, 256, (256, 3))
+    samples = rng.integers(0, 256, (13, 21))
+    save("gif_global.gif", gif_bytes(samples, colors))
+    save("gif_local_interlaced.gif", gif_bytes(samples, colors, local=True, interlaced=True))
+    save("gif_offset.gif", gif_bytes(samples % 16, colors[:16], offset=(3, 2), canvas=(30, 20), bits=4))
+    save("gif_offset_transparent.gif",
+         gif_bytes(samples % 16, colors[:16], offset=(3, 2), canvas=(30, 20), transparent=5, bits=4))
+    save("gif_beyond_canvas.gif", gif_bytes(samples, colors, offset=(4, 5), canvas=(10, 10)))
+    save("gif_short_palette.gif", gif_bytes(samples % 16, colors[:6], bits=4))
+    save("gif_gray.gif", gif_bytes(samples, numpy.repeat(numpy.arange(256), 3).reshape(256, 3)))
+    frames = [Image.fromarray(smooth(33, 25, 3, seed)) for seed in (31, 32)]
+    out = io.BytesIO()
+    frames[0].save(out, "GIF", save_all=True, append_images=frames[1:], duration=50)
+    save("gif_animated.gif", out.getvalue())
+
+
+def bmp_bytes(width, height, bits, data, palette=b"", compression=0, masks=b"", header=40, colors=0):
+    info = struct.pack("<IiiHHIIiiII", header, width, height, 1, bits, compression, len(data), 0, 0, colors, 0)
+    if header == 12:
+        info = struct.pack("<IHHHH", 12, width, height, 1, bits)
+    info += masks + bytes(max(0, header - len(info) - len(masks)))
+    offset = 14 + len(info) + len(palette)
+    return b"BM" + struct.pack("<IHHI", offset + len(data), 0, 0, offset) + info + palette + data
+
+
+def make_bmps(save):
+    rng = numpy.random.default_rng(40)
+
+    def rows(width, height, bits):
+        return rng.integers(0, 256, height * ((width * bits + 31) // 32 * 4)).astype(numpy.uint8).tobytes()
+
+    def palette(count, entry=4):
+        return rng.integers(0, 256, (count, entry)).astype(numpy.uint8).tobytes()
+
+    for bits in (1, 4, 8):
+        save(f"bmp_{bits}.bmp", bmp_bytes(19, 11, bits, rows(19, 11, bits), palette(1 << bits)))
+        save(f"bmp_{bits}_os2.bmp", bmp_bytes(19, 11, bits, rows(19, 11, bits), palette(1 << bits, 3), header=12))
+    save("bmp_1_black_white.bmp", bmp_bytes(19, 11, 1, rows(19, 11, 1), b"\0\0\0\0\xff\xff\xff\0"))
+    save("bmp_8_short_palette.bmp", bmp_bytes(19, 11, 8, rows(19, 11, 8), palette(200), colors=200))
+    for bits in (16, 24, 32):
+        save(f"bmp_{bits}.bmp", bmp_bytes(19, 11, bits, rows(19, 11, bits)))
+    save("bmp_24_top_down.bmp", bmp_bytes(19, -11, 24, rows(19, 11, 24)))
+    for name, bits, masks in (
+        ("565", 16, (0xF800, 0x7E0, 0x1F)), ("555", 16, (0x7C00, 0x3E0, 0x1F)),
+        ("bgrx", 32, (0xFF0000, 0xFF00, 0xFF)), ("xbgr", 32, (0xFF000000, 0xFF0000, 0xFF00)),
+        ("bgxr", 32, (0xFF000000, 0xFF00, 0xFF)),
+    ):  # fmt: skip
+        save(f"bmp_{name}.bmp", bmp_bytes(19, 11, bits, rows(19, 11, bits), compression=3, masks=struct.pack("<3I", *masks)))
+    for name, masks in (("rgba", (0xFF, 0xFF00, 0xFF0000, 0xFF000000)), ("bgra", (0xFF0000, 0xFF00, 0xFF, 0xFF000000))):
+        save(f"bmp_{name}_v5.bmp",
+             bmp_bytes(19, 11, 32, rows(19, 11, 32), compression=3, masks=struct.pack("<4I", *masks), header=124))
+    rle8 = b"\x05\x07\x00\x05\x01\x02\x03\x04\x05\x00\x00\x00\x03\x09\x00\x02\x02\x01\x08\x06" + b"\x0a\x01\x00\x00" * 4
+    save("bmp_rle8.bmp", bmp_bytes(10, 6, 8, rle8, palette(256), compression=1))
+    rle4 = b"\x05\x78\x00\x05\x12\x34\x50\x00\x00\x00" + b"\x0a\x1c\x00\x00" * 5
+    save("bmp_rle4.bmp", bmp_bytes(10, 6, 4, rle4, palette(16), compression=2))
+
+
+def make_tiffs(save):
+    def encode(array, mode=None, **options):
+        out = io.BytesIO()
+        picture = array if isinstance(array, Image.Image) else Image.fromarray(array, mode)
+        picture.save(out, "TIFF", **options)
+        return out.getvalue()
+
+    rgb = smooth(45, 31, 3, 50)
+    for compression in ("raw", "tiff_lzw", "tiff_adobe_deflate", "packbits", "jpeg"):
+        save(f"tiff_rgb_{compression}.tiff", encode(rgb, compression=compression))
+    save("tiff_predictor.tiff", encode(rgb, compression="tiff_lzw", tiffinfo={317: 2}))
+    save("tiff_rgba.tiff", encode(smooth(45, 31, 4, 51), "RGBA", compression="tiff_lzw"))
+    save("tiff_cmyk.tiff", encode(smooth(45, 31, 4, 52), "CMYK", compression="tiff_lzw"))
+    gray = smooth(45, 31, 1, 53)[..., 0]
+    save("tiff_gray.tiff", encode(gray))
+    save("tiff_gray_white.tiff", encode(gray, tiffinfo={262: 0}))
+    save("tiff_gray_alpha.tiff", encode(smooth(45, 31, 2, 54), "LA"))
+    save("tiff_1.tiff", encode(Image.fromarray(gray).convert("1"), compression="group4"))
+    save("tiff_palette.tif", encode(Image.fromarray(rgb).quantize(50)))
+    save("tiff_gray_16.tiff", encode(gray.astype(numpy.uint16) * 2, compression="tiff_lzw"))
+    for orientation in range(2, 9):
+        save(f"tiff_turned_{orientation}.tiff", encode(rgb[:9, :13], tiffinfo={274: orientation}))
+    make_unusual_tiffs(save)
+
+
+def tiff_bytes(tags, data, order="<"):
+    """One page: tags {number: (type, values)}; `data` are strips or tiles, whose places are added."""
+    sizes = {1: "B", 3: "H", 4: "I"}
+    where, length = (324, 325) if 322 in tags else (273, 279)
+    count = len(tags) + 2
+    end = 8 + 2 + 12 * count + 4
+    places = end + sum(len(v) * struct.calcsize(sizes[t]) for t, v in tags.values() if len(v) * struct.calcsize(sizes[t]) > 4)
+    places += 8 * len(data) if len(data) > 1 else 0
+    offsets = [places + sum(map(len, data[:i])) for i in range(len(data))]
+    tags = dict(tags) | {where: (4, offsets), length: (4, [len(part) for part in data])}
+    entries, more = b"", b""
+    for number in sorted(tags):
+        kind, values = tags[number]
+        packed = struct.pack(f"{order}{len(values)}{sizes[kind]}", *values)
+        entries += struct.pack(order + "HHI", number, kind, len(values))
+        if len(packed) <= 4:
+            entries += packed.ljust(4, b"\0")
+        else:
+            entries += struct.pack(order + "I", end + len(more))
+            more += packed
+    magic = (b"II" if order == "<" else b"MM") + struct.pack(order + "HI", 42, 8)
+    return magic + struct.pack(order + "H", count) + entries + bytes(4) + more + b"".join(data)
+
+
+def make_unusual_tiffs(save):
+    """What Pillow reads and does not write: tiles, planes, 16 bits, few bits, alpha that is multiplied in."""
+    rng = numpy.random.default_rng(60)
+
+    def tags(width, height, bits, photometric, **more):
+        known = {256: (3, [width]), 257: (3, [height]), 258: (3, bits), 259: (3, [1]), 262: (3, [photometric]),
+                 277: (3, [len(bits)]), 278: (3, [height])}  # fmt: skip
+        return known | {int(key[1:]): value for key, value in more.items()}
+
+    rgb = smooth(19, 11, 3, 61)
+    planes = [rgb[..., i].tobytes() for i in range(3)]
+    save("tiff_planes.tiff", tiff_bytes(tags(19, 11, [8] * 3, 2, t284=(3, [2])), planes))
+    wide = smooth(50, 37, 3, 62)
+    padded = numpy.zeros((48, 64, 3), numpy.uint8)
+    padded[:37, :50] = wide
+    tiles = [padded[y : y + 16, x : x + 16].tobytes() for y in range(0, 48, 16) for x in range(0, 64, 16)]
+    tiled = tags(50, 37, [8] * 3, 2, t322=(3, [16]), t323=(3, [16]))
+    del tiled[278]
+    save("tiff_tiles.tiff", tiff_bytes(tiled, tiles))
+    deep = rng.integers(0, 65536, (11, 19, 3))
+    for order, name in (("<", "ii"), (">", "mm")):
+        save(f"tiff_rgb_16_{name}.tiff", tiff_bytes(tags(19, 11, [16] * 3, 2), [deep.astype(order + "u2").tobytes()], order))
+    alpha = rng.integers(0, 256, (11, 19, 4)).astype(numpy.uint8)
+    alpha[0, :3, 3] = 0, 255, 1
+    save("tiff_alpha_multiplied.tiff", tiff_bytes(tags(19, 11, [8] * 4, 2, t338=(3, [1])), [alpha.tobytes()]))
+    for bits in (1, 2, 4):
+        row = (19 * bits + 7) // 8
+        data = rng.integers(0, 256, (11, row)).astype(numpy.uint8).tobytes()
+        colors = rng.integers(0, 65536, 3 << bits).tolist()
+        save(f"tiff_gray_{bits}.tiff", tiff_bytes(tags(19, 11, [bits], 1), [data]))
+        save(f"tiff_white_{bits}.tiff", tiff_bytes(tags(19, 11, [bits], 0), [data]))
+        save(f"tiff_palette_{bits}.tiff", tiff_bytes(tags(19, 11, [bits], 3, t320=(3, colors)), [data]))
+
+
+PICTURES = (".jpg", ".png", ".webp", ".gif", ".bmp", ".tif", ".tiff")
+
+
 def decode_goldens(folder):
     cases = []
     for path in sorted(folder.iterdir()):
-        if path.suffix not in (".jpg", ".png", ".webp"):
+        if path.suffix not in PICTURES:
             continue
         try:
             array = numpy.asarray(Image.open(path).convert("RGB"))
@@ -246,6 +437,9 @@ def main():
     make_pngs(save)
     make_jpegs(save)
     make_webps(save)
+    make_gifs(save)
+    make_bmps(save)
+    make_tiffs(save)
     goldens = dict(
         made_with=dict(pillow=PIL.__version__, numpy=numpy.__version__, torch=torch.__version__,
                        torchvision=torchvision.__version__, timm=timm.__version__),

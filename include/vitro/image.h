@@ -22,8 +22,8 @@ struct Image {
 
 /// What a file may ask for before anything is allocated for it.
 struct DecodeLimits {
-  int64_t max_pixels = int64_t{64} << 20;  ///< width * height: 67,108,864
-  size_t max_bytes = size_t{256} << 20;    ///< encoded size: 256 MiB
+  int64_t max_pixels = 178'956'970;    ///< width * height, where Pillow stops too
+  size_t max_bytes = size_t{1} << 30;  ///< encoded size: 1 GiB
 };
 
 /// Resampling filters; each is anti-aliased when it scales down, as in Pillow.
@@ -66,11 +66,12 @@ struct PreprocessingChoices {
   bool operator==(const PreprocessingChoices&) const = default;
 };
 
-/// Decodes JPEG, PNG or WebP, told apart by their first bytes, to the bytes of Pillow's
-/// `Image.open(f).convert("RGB")`: alpha is dropped, not blended; 16-bit gray is clipped at 255;
-/// EXIF rotation is not applied. `name` stands for the picture in error messages. Throws
-/// CorruptFile (also for truncated data), Unsupported (another format, animated WebP) and
-/// OutOfMemory (over a limit, checked on the header before any pixel is allocated).
+/// Decodes JPEG, PNG, WebP, GIF, BMP or TIFF, told apart by their first bytes, to the bytes of
+/// Pillow's `Image.open(f).convert("RGB")`: the first frame or page; alpha is dropped, not blended;
+/// 16-bit gray is clipped at 255; rotation is applied in TIFF and not in EXIF. `name` stands for
+/// the picture in error messages. Throws CorruptFile (also for truncated data), Unsupported
+/// (another format, or a kind of TIFF or BMP that is rare) and OutOfMemory (over a limit, checked
+/// on the header before any pixel is allocated).
 Image decode_image(std::span<const std::byte> bytes, std::string_view name,
                    const DecodeLimits& limits = {});
 

@@ -154,8 +154,8 @@ vitro_code vitro_plan_num_classes(const vitro_plan* plan, int64_t* count);
 vitro_code vitro_plan_label(const vitro_plan* plan, int64_t class_index, const char** label);
 vitro_code vitro_plan_label_id(const vitro_plan* plan, int64_t class_index, const char** id);
 
-/* A JPEG, PNG or WebP picture as the model wants it: a new tensor of float32 and dims [1, 3,
- * height, width]. `name` stands for the picture in error messages. */
+/* A picture (JPEG, PNG, WebP, GIF, BMP, TIFF) as the model wants it: a new tensor of float32 and
+ * dims [1, 3, height, width]. `name` stands for the picture in error messages. */
 vitro_code vitro_plan_preprocess_file(const vitro_plan* plan, const char* path,
                                       vitro_tensor** image);
 vitro_code vitro_plan_preprocess_bytes(const vitro_plan* plan, const void* bytes, size_t num_bytes,

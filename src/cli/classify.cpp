@@ -54,9 +54,11 @@ std::vector<std::byte> read_stdin() {
   }
 }
 
-Classification classify(const Session& session, const std::string& path) {
+Classification classify(const Session& session, const std::string& path,
+                        const DecodeLimits& limits) {
   auto start = Clock::now();
-  const Image image = path == "-" ? decode_image(read_stdin(), "standard input") : load_image(path);
+  const Image image =
+      path == "-" ? decode_image(read_stdin(), "standard input", limits) : load_image(path, limits);
   Tensor input(picture_dims(session.plan(), 1));
   preprocess(image, session.plan().classifier().preprocessing, input.as<float>());
   Classification result;
@@ -115,7 +117,7 @@ int run_classify(const Options& options) {
   int failed = 0;
   for (const std::string& path : options.images) {
     try {
-      const Classification result = classify(session, path);
+      const Classification result = classify(session, path, options.limits);
       if (!all_finite(result.logits))
         log_warning("'{}': the model's logits are not all finite", printable_line(path));
       if (options.json)
@@ -151,9 +153,11 @@ Action add_classify(CLI::App& verb) {
   add_weights_option(verb, options->build);
   add_preprocessing_options(verb, options->build);
   add_labels_option(verb, options->build);
-  verb.add_option("IMAGE", options->images, "JPEG, PNG or WebP files; - is standard input")
+  verb.add_option("IMAGE", options->images,
+                  "Pictures: JPEG, PNG, WebP, GIF, BMP or TIFF; - is standard input")
       ->option_text("IMAGE...")
       ->required();
+  add_picture_options(verb, options->limits);
   add_execution_options(verb, *options);
   verb.add_option("--top,--topk", options->top, "Classes to print for each image; default: 5")
       ->option_text("N")

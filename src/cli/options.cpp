@@ -21,6 +21,7 @@ namespace {
 
 constexpr int64_t kMaxSide = 65536;
 constexpr int64_t kMaxDevices = 64;
+constexpr int64_t kMaxPixels = 700'000'000;  ///< of 3 bytes, less than 2 GiB
 constexpr std::array kPrecisions{Precision::Float32, Precision::TensorFloat32, Precision::Float16,
                                  Precision::BFloat16};
 
@@ -182,6 +183,14 @@ CLI::Validator precision_text() {
         return text == "bf16w" ? "'bf16w' is called --weights bf16 now" : known(text);
       },
       "PRECISION");
+}
+
+void add_picture_options(CLI::App& verb, DecodeLimits& limits) {
+  verb.add_option("--max-pixels", limits.max_pixels,
+                  "Refuse pictures of more pixels; default: 178956970, as Pillow")
+      ->option_text("N")
+      ->check(integer_between(1, kMaxPixels))
+      ->group(kModelGroup);
 }
 
 void add_fallback_option(CLI::App& verb, std::string& fallback) {

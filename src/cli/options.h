@@ -25,6 +25,7 @@ struct CommonOptions {
   std::string model;
   BuildOptions build;  ///< used when the model is a checkpoint
   SessionOptions session;
+  DecodeLimits limits;               ///< of pictures, for the verbs that read some
   std::vector<std::string> verbose;  ///< topics of core/log.h
   bool json = false;
   bool quiet = false;
@@ -61,6 +62,8 @@ CLI::Validator precision_text();
 /// Accepts a number from 0 to 100, also with "%" behind it. A number below 1 without is doubted: it
 /// looks like a fraction.
 CLI::Validator percentage();
+/// Declares --max-pixels.
+void add_picture_options(CLI::App& verb, DecodeLimits& limits);
 /// Declares --fallback.
 void add_fallback_option(CLI::App& verb, std::string& fallback);
 /// Declares --device.

@@ -74,7 +74,7 @@ class BatchReader {
     team_.parallel_for(static_cast<int64_t>(count), [&](int64_t i, int) {
       const auto slot = static_cast<size_t>(i);
       try {
-        preprocess(load_image(images_[next_ + slot].path), preprocessing_,
+        preprocess(load_image(images_[next_ + slot].path, hooks_.limits), preprocessing_,
                    pixels.subspan(slot * image_floats, image_floats));
       } catch (const std::exception& error) {
         errors[slot] = error.what();

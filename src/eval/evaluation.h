@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "image/folder.h"
+#include "vitro/image.h"
 #include "vitro/session.h"
 
 namespace vitro {
@@ -49,6 +50,7 @@ bool is_surely_wrong(const Evaluation& evaluation, int64_t num_classes);
 struct EvaluationHooks {
   std::function<void(int64_t done)> on_progress;
   std::function<void(const std::string& message)> on_failure;  ///< one image could not be read
+  DecodeLimits limits = {};                                    ///< of one image
 };
 
 /// Runs the images in batches of `batch`. Images are decoded on as many threads as the session has.

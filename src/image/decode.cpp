@@ -17,6 +17,8 @@ bool has_bytes(std::span<const std::byte> bytes, size_t offset, std::string_view
                     [](char a, std::byte b) { return static_cast<std::byte>(a) == b; });
 }
 
+constexpr const char* kFormats = "JPEG, PNG, WebP, GIF, BMP or TIFF";
+
 /// The name of a format that is recognised but not decoded; empty when unknown.
 std::string_view foreign_format(std::span<const std::byte> bytes) {
   struct Magic {
@@ -24,11 +26,9 @@ std::string_view foreign_format(std::span<const std::byte> bytes) {
     std::string_view bytes;
     std::string_view format;
   };
-  static constexpr std::array<Magic, 8> kMagics{{
-      {0, "GIF8", "GIF"},
-      {0, "BM", "BMP"},
-      {0, std::string_view("II*\0", 4), "TIFF"},
-      {0, std::string_view("MM\0*", 4), "TIFF"},
+  static constexpr std::array<Magic, 6> kMagics{{
+      {0, std::string_view("II+\0", 4), "BigTIFF"},
+      {0, std::string_view("MM\0+", 4), "BigTIFF"},
       {4, "ftyphei", "HEIC"},
       {4, "ftypmif1", "HEIF"},
       {4, "ftypavif", "AVIF"},
@@ -54,7 +54,8 @@ void check_dimensions(std::string_view name, int64_t width, int64_t height,
         "image '{}': {}x{} pixels: a side is over the limit of {} pixels", name, width, height,
         kMaxSide);
   if (width * height > limits.max_pixels) {
-    fail_hint(ErrorCode::OutOfMemory, "scale the picture down first",
+    fail_hint(ErrorCode::OutOfMemory,
+              "scale the picture down first, or allow more with --max-pixels (DecodeLimits)",
               "image '{}': {}x{} pixels are over the limit of {} pixels", name, width, height,
               limits.max_pixels);
   }
@@ -73,13 +74,18 @@ Image decode_image(std::span<const std::byte> bytes, std::string_view name,
   if (has_bytes(bytes, 0, "RIFF") && has_bytes(bytes, 8, "WEBP")) {
     return image::decode_webp(bytes, name, limits);
   }
+  if (has_bytes(bytes, 0, "GIF87a") || has_bytes(bytes, 0, "GIF89a"))
+    return image::decode_gif(bytes, name, limits);
+  if (has_bytes(bytes, 0, std::string_view("II*\0", 4)) ||
+      has_bytes(bytes, 0, std::string_view("MM\0*", 4)))
+    return image::decode_tiff(bytes, name, limits);
+  if (has_bytes(bytes, 0, "BM")) return image::decode_bmp(bytes, name, limits);
   const std::string_view format = foreign_format(bytes);
   if (!format.empty()) {
     fail_hint(ErrorCode::Unsupported, "convert it to JPEG, PNG or WebP",
-              "image '{}': {} is not supported, expected JPEG, PNG or WebP", name, format);
+              "image '{}': {} is not supported, expected {}", name, format, kFormats);
   }
-  fail(ErrorCode::CorruptFile, "image '{}': {} bytes that are no JPEG, PNG or WebP", name,
-       bytes.size());
+  fail(ErrorCode::CorruptFile, "image '{}': {} bytes that are no {}", name, bytes.size(), kFormats);
 }
 
 Image load_image(const std::filesystem::path& path, const DecodeLimits& limits) {

@@ -15,8 +15,8 @@ namespace {
 namespace fs = std::filesystem;
 
 bool is_picture(const fs::path& path) {
-  static constexpr std::array<std::string_view, 6> kExtensions{".jpg",  ".jpeg", ".jpe",
-                                                               ".jfif", ".png",  ".webp"};
+  static constexpr std::array<std::string_view, 11> kExtensions{
+      ".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp", ".gif", ".bmp", ".dib", ".tif", ".tiff"};
   std::string extension = path.extension().string();
   for (char& letter : extension) {
     letter = static_cast<char>(std::tolower(static_cast<unsigned char>(letter)));

@@ -8,7 +8,8 @@
 namespace vitro {
 
 /// What the name of a picture ends in, upper or lower case, for messages.
-inline constexpr const char* kPictureEndings = ".jpg, .jpeg, .jpe, .jfif, .png or .webp";
+inline constexpr const char* kPictureEndings =
+    ".jpg, .jpeg, .jpe, .jfif, .png, .webp, .gif, .bmp, .dib, .tif or .tiff";
 
 /// The directories right below one, by name; names that begin with a dot are passed over. Throws
 /// NotFound when `root` is no directory, and DeviceError.

@@ -113,6 +113,14 @@ TEST(CliClassify, TakesACheckpointAndStandardInput) {
   EXPECT_FALSE(contains(result.out, "\x1b")) << "colour without a terminal";
 }
 
+TEST(CliClassify, PicturesOfMorePixelsThanAreAllowedAreRefused) {
+  const std::string photo = model_file("photos/coffee.png");
+  const ProcessResult result = run_vitro({"classify", small_plan(), photo, "--max-pixels", "99"});
+  EXPECT_EQ(result.exit_code, 1);
+  EXPECT_TRUE(contains(result.err, "over the limit of 99 pixels")) << result.err;
+  EXPECT_TRUE(contains(result.err, "--max-pixels")) << result.err;
+}
+
 TEST(CliClassify, OneBadImageDoesNotHideTheOthers) {
   const std::string bad = write_scratch("bad.png", "not an image");
   const std::vector<std::string> arguments{"classify", small_plan(), bad,

@@ -48,7 +48,11 @@ TEST(HostileImage, EveryTruncationIsAnError) {
     const std::vector<std::byte> bytes = read_bytes(path);
     SCOPED_TRACE(path.filename().string());
     // A JPEG may miss its end marker and a PNG its IEND chunk (12 bytes) once all pixels are there.
-    const size_t tail = path.extension() == ".png" ? 12 + 8 : 24;
+    // Of an animated GIF the first picture is all that is read.
+    const std::string file = path.filename().string();
+    const size_t tail = file == "gif_animated.gif"   ? bytes.size() / 2
+                        : path.extension() == ".png" ? 12 + 8
+                                                     : 24;
     for (size_t size = 0; size + 1 < bytes.size(); size += size < 64 ? 1 : 13) {
       const std::vector<std::byte> head(bytes.begin(),
                                         bytes.begin() + static_cast<std::ptrdiff_t>(size));
@@ -100,10 +104,12 @@ TEST(HostileImage, EmptyAndForeign) {
   EXPECT_EQ(error_of({}).code(), ErrorCode::CorruptFile);
   EXPECT_NE(std::string(error_of({}).what()).find("empty"), std::string::npos);
   EXPECT_EQ(error_of(bytes_of("hello, this is text")).code(), ErrorCode::CorruptFile);
-  const Error gif = error_of(bytes_of("GIF89a and more"));
-  EXPECT_EQ(gif.code(), ErrorCode::Unsupported);
-  EXPECT_NE(std::string(gif.what()).find("GIF"), std::string::npos);
-  EXPECT_NE(gif.hint().find("convert"), std::string::npos);
+  const Error heic = error_of(bytes_of("\1\1\1\1ftypheic and more"));
+  EXPECT_EQ(heic.code(), ErrorCode::Unsupported);
+  EXPECT_NE(std::string(heic.what()).find("HEIC"), std::string::npos);
+  EXPECT_NE(heic.hint().find("convert"), std::string::npos);
+  for (const char* bytes : {"GIF89a and more", "BM and more", "BMW"})
+    EXPECT_EQ(error_of(bytes_of(bytes)).code(), ErrorCode::CorruptFile) << bytes;
 }
 
 /// `png_1x1.png` with another size in its header; the header's checksum is made to fit.
@@ -123,7 +129,7 @@ TEST(HostileImage, HugeHeadersAreRefusedAtOnce) {
   const Error square = error_of(png_of_size(65535, 65535));
   EXPECT_EQ(square.code(), ErrorCode::OutOfMemory);
   EXPECT_NE(std::string(square.what()).find("65535x65535"), std::string::npos) << square.what();
-  EXPECT_NE(std::string(square.what()).find("67108864"), std::string::npos) << square.what();
+  EXPECT_NE(std::string(square.what()).find("178956970"), std::string::npos) << square.what();
   EXPECT_EQ(error_of(png_of_size(0xFFFFFFFF, 0xFFFFFFFF)).code(), ErrorCode::OutOfMemory);
   EXPECT_EQ(error_of(png_of_size(1'000'001, 1)).code(), ErrorCode::OutOfMemory);
   EXPECT_EQ(error_of(png_of_size(0, 5)).code(), ErrorCode::CorruptFile);

@@ -60,7 +60,7 @@ Tensor picture_input(const Options& options, const Plan& plan) {
   Tensor tensor(comparison_dims(options, plan));
   const std::span<float> pixels = tensor.as<float>();
   const size_t image = pixels.size() / static_cast<size_t>(tensor.dims()[0]);
-  preprocess(load_image(options.input), preprocessing, pixels.first(image));
+  preprocess(load_image(options.input, options.limits), preprocessing, pixels.first(image));
   for (size_t at = image; at < pixels.size(); at += image)
     std::copy_n(pixels.begin(), image, pixels.begin() + static_cast<std::ptrdiff_t>(at));
   return tensor;
@@ -234,6 +234,7 @@ Action add_compare(CLI::App& verb) {
       ->option_text("N|HxW")
       ->check(size_text())
       ->group(kExecutionGroup);
+  add_picture_options(verb, options->limits);
   add_latency_options(verb, *options);
   verb.add_option("--bound", options->bound,
                   "Exit with 3 when the nmse of a layer exceeds this; default: 1e-10, with "

@@ -59,12 +59,14 @@ int conclude(const EvalReport& report) {
   const Evaluation& evaluation = report.evaluation;
   if (evaluation.failed > 0) {
     report_error(fmt::format("{} of {} images could not be read", evaluation.failed,
-                             evaluation.failed + evaluation.images));
+                             evaluation.failed + evaluation.images),
+                 {}, error_code_name(ErrorCode::CorruptFile));
     return kRuntimeError;
   }
   if (!report.options.min_top1 || report.passes()) return kSuccess;
   report_error(fmt::format("top-1 is {:.2f} %, below the {:.2f} % of --min-top1",
-                           report.top1_percent(), *report.options.min_top1));
+                           report.top1_percent(), *report.options.min_top1),
+               {}, kGateCode);
   return kGateFailed;
 }
 
@@ -105,8 +107,9 @@ int run_eval(EvalOptions options) {
                 .on_failure =
                     [&](const std::string& message) {
                       progress.clear();
-                      report_error(message);
-                    }});
+                      report_error(message, {}, error_code_name(ErrorCode::CorruptFile));
+                    },
+                .limits = options.limits});
   progress.clear();
   check(evaluation.images > 0, ErrorCode::CorruptFile, "'{}': none of {} images could be read",
         options.folder, evaluation.failed);
@@ -163,7 +166,8 @@ Action add_eval(CLI::App& verb) {
       ->option_text("FILE")
       ->group(kModelGroup);
   add_class_order(verb, *options);
-  verb.add_option("--batch", options->batch, "Images in one run; default: 8")
+  add_picture_options(verb, options->limits);
+  verb.add_option("-b,--batch,--batch-size", options->batch, "Images in one run; default: 8")
       ->option_text("N")
       ->check(positive_integer())
       ->group(kExecutionGroup);
