@@ -52,20 +52,31 @@ void erase_column(Rows& rows, size_t column) {
     if (column < row.size()) row.erase(row.begin() + static_cast<std::ptrdiff_t>(column));
 }
 
-/// Moves cells that are text and the same in all rows out of a table that is too wide:
-/// "backend cpu, precision fp32".
+/// Whether `column` has the same short text in all rows, or the same count.
+bool is_common(const Rows& rows, size_t column, bool counts) {
+  const std::string& first = rows[1][column];
+  const bool is_count =
+      !first.empty() && first.find_first_not_of("0123456789") == std::string::npos;
+  if (rows[0][column].empty() || first.empty() || display_width(first) > 2 * kNarrowest ||
+      (counts ? !is_count : is_number(first)))
+    return false;
+  return std::all_of(rows.begin() + 1, rows.end(),
+                     [&](const auto& row) { return row.size() > column && row[column] == first; });
+}
+
+/// Moves cells that are the same in all rows out of a table that is too wide, texts first:
+/// "backend cpu, precision fp32, batch 8".
 std::string move_common_out(Rows& rows, size_t width) {
   std::string common;
-  for (size_t c = 0; rows.size() > 1 && c < rows[0].size() && total_width(rows) > width;) {
-    const auto same = [&](const auto& row) { return row.size() > c && row[c] == rows[1][c]; };
-    const bool short_text = !is_number(rows[1][c]) && display_width(rows[1][c]) <= 2 * kNarrowest;
-    if (!short_text || rows[0][c].empty() || !std::all_of(rows.begin() + 1, rows.end(), same)) {
-      ++c;
-      continue;
+  for (const bool counts : {false, true})
+    for (size_t c = 0; rows.size() > 1 && c < rows[1].size() && total_width(rows) > width;) {
+      if (!is_common(rows, c, counts)) {
+        ++c;
+        continue;
+      }
+      common += (common.empty() ? "" : ", ") + rows[0][c] + " " + rows[1][c];
+      erase_column(rows, c);
     }
-    common += (common.empty() ? "" : ", ") + rows[0][c] + " " + rows[1][c];
-    erase_column(rows, c);
-  }
   return common;
 }
 

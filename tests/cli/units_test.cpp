@@ -70,7 +70,7 @@ TEST(CliTable, WhatIsTooWideIsMovedOutLeftOutAndShortened) {
             "blocks.0.attention.qkv  1.5\n"
             "head                      2\n"
             "(note left out to fit 40 columns;\n"
-            "COLUMNS=63 or --json shows all)\n");
+            "COLUMNS=61 or --json shows all)\n");
   EXPECT_NE(table.text(20).find("\nblocks..ion.qkv  1.5\n"), std::string::npos) << table.text(20);
 }
 

@@ -1,5 +1,6 @@
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <nlohmann/json.hpp>
 
 #include "cli/bench/report.h"
@@ -31,8 +32,9 @@ TEST(CliBenchReport, RatiosAreShownOnlyOfAQuietMachine) {
   EXPECT_EQ(json[1]["ratio"], 1.25);
   EXPECT_EQ(json[1]["ratio_high"], 1.3);
   EXPECT_TRUE(json[0]["ratio"].is_null());
-  EXPECT_NE(bench_text(rows, kMachine, BenchFormat::Table)
-                .find("1.250 times as fast as the first (95 % interval 1.200 to 1.300"),
+  std::string table = bench_text(rows, kMachine, BenchFormat::Table);
+  std::replace(table.begin(), table.end(), '\n', ' ');  // long lines are broken
+  EXPECT_NE(table.find("1.250 times as fast as the first (95 % interval 1.200 to 1.300"),
             std::string::npos);
 
   rows[1].ratio->noisy = "others used 50 % of the cores";
