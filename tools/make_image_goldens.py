@@ -340,6 +340,8 @@ def make_unusual_tiffs(save):
     alpha = rng.integers(0, 256, (11, 19, 4)).astype(numpy.uint8)
     alpha[0, :3, 3] = 0, 255, 1
     save("tiff_alpha_multiplied.tiff", tiff_bytes(tags(19, 11, [8] * 4, 2, t338=(3, [1])), [alpha.tobytes()]))
+    # Says that a fourth sample is alpha, and has three.
+    save("tiff_alpha_missing.tiff", tiff_bytes(tags(19, 11, [8] * 3, 2, t338=(3, [1])), [rgb.tobytes()]))
     for bits in (1, 2, 4):
         row = (19 * bits + 7) // 8
         data = rng.integers(0, 256, (11, row)).astype(numpy.uint8).tobytes()

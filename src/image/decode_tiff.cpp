@@ -176,7 +176,7 @@ class TiffReader {
         return samples_ == 1 && up_to_8;
       case PHOTOMETRIC_RGB:
         return samples_ >= 3 && samples_ <= 6 && (bits_ == 8 || bits_ == 16) &&
-               !(separate_ && associated_);
+               !(associated_ && (separate_ || samples_ == 3));
       case PHOTOMETRIC_SEPARATED:
         return samples_ == 4 && bits_ == 8 && !separate_;
       default:

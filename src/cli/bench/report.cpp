@@ -62,7 +62,6 @@ Json row_json(const BenchRow& row, const BenchMachine& machine, bool with_ratio)
       {"model", row.asked.model},
       {"backend", row.backend},
       {"precision", or_null(!row.precision.empty(), row.precision)},
-      {"weights", or_null(!row.weights.empty(), row.weights)},
       {"batch", row.asked.batch},
       {"shape", or_null(!row.shape.empty(), row.shape)},
       {"threads", row.asked.threads},
@@ -89,7 +88,8 @@ Json row_json(const BenchRow& row, const BenchMachine& machine, bool with_ratio)
       {"fallback_ops", or_null(in_part, fallback.refused.size())},
       {"fallback_copies", or_null(in_part, fallback.copies.size())},
       {"fallback_bytes", or_null(in_part, fallback.copied_bytes())},
-      {"error", or_null(!done, row.error)}};
+      {"error", or_null(!done, row.error)},
+      {"weights", or_null(!row.weights.empty(), row.weights)}};
   add_device(json, row.device);
   if (with_ratio) add_ratio(json, row);
   return json;

@@ -106,7 +106,7 @@ std::string layers_text(const Comparison& comparison) {
     table.add_row({layer.source, layer.op, to_string(layer.dims), fmt::format("{:.2e}", layer.nmse),
                    fmt::format("{:.2e}", layer.max_error),
                    percent_text(comparison.bound.share(layer.nmse, layer.max_error)),
-                   &layer == bad ? "<- first beyond the bound" : ""});
+                   &layer == bad ? "<- first" : ""});
   std::string text = table.text();
   std::map<std::string, int> reasons;
   for (const OpMatch& match : comparison.ops)
@@ -242,7 +242,7 @@ std::string comparison_text(const Contender& a, const Contender& b, const Compar
   if (comparison.latency) text += "\n" + latency_text(*comparison.latency);
   text += "\n" + printable(differences_text(a, b, comparison));
   text += "\n" + printable(layers_text(comparison));
-  return text + outputs_text(comparison);
+  return wrapped(text + outputs_text(comparison), output_width());
 }
 
 Json comparison_json(const Contender& a, const Contender& b, const Comparison& comparison) {

@@ -118,8 +118,10 @@ std::string peaks_text(const Peaks& peaks) {
 
 void print_header(const ProfileReport& report) {
   const Profile& profile = report.profile;
-  print("{} ({}), {} on {}, {}\n", printable(report.model), printable(report.architecture),
-        to_string(report.dims), report.backend, threads_text(report.threads));
+  const std::string what =
+      fmt::format("{} ({}), {} on {}, {}", printable(report.model), printable(report.architecture),
+                  to_string(report.dims), report.backend, threads_text(report.threads));
+  write_stdout(wrapped(what, output_width()) + "\n");
   std::vector<std::pair<std::string, std::string>> fields{
       {"run time", fmt::format("{:.2f} ms, median of {}; fastest {:.2f} ms", profile.median_ms,
                                profile.runs, profile.min_ms)},
