@@ -84,7 +84,13 @@ class ProgramBench final : public TuningBench {
  private:
   std::unique_ptr<Executable> compile(const TacticTable& tactics) const {
     const PlanData& data = Internals::data(plan_);
-    return backend_.compile({data.graph, {&input_type_, 1}, *data.cache, threads_, &tactics});
+    // Keys name the precision, and sessions ask for the one that the default stands for.
+    return backend_.compile({data.graph,
+                             {&input_type_, 1},
+                             *data.cache,
+                             threads_,
+                             &tactics,
+                             backend_.precision(Precision::Default)});
   }
 
   /// Every op that ran as one step, in the order of the steps.
