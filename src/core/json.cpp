@@ -21,6 +21,8 @@ std::string json_problem(std::string_view what) {
                          column = between(what, "column ", ":");
   if (!line.empty() && !column.empty())
     return fmt::format("not valid JSON at line {}, column {}", line, column);
+  if (what.find("number overflow") != std::string_view::npos)
+    return "not valid JSON: a number is too large";
   if (const std::string_view key = between(what, "key '", "' not found"); !key.empty())
     return fmt::format("'{}' is missing", key);
   if (const std::string_view wanted = between(what, "type must be ", ", but is "); !wanted.empty())

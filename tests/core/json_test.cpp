@@ -22,6 +22,7 @@ std::string problem(const char* text, const Read& read) {
 TEST(Json, ProblemsAreToldInOurWords) {
   const auto read = [](const nlohmann::json& json) { json.at("a").get<std::string>(); };
   EXPECT_EQ(problem("{\n  \"a\": tru", read), "not valid JSON at line 2, column 11");
+  EXPECT_EQ(problem(R"({"a": 1e999})", read), "not valid JSON: a number is too large");
   EXPECT_EQ(problem("{}", read), "'a' is missing");
   EXPECT_EQ(problem(R"({"a": 3})", read), "a value is number, expected string");
   EXPECT_EQ(problem("[]", read), "a value is not of the kind that is expected there");
