@@ -9,6 +9,7 @@
 
 #include "cli/output.h"
 #include "cli/progress.h"
+#include "core/check.h"
 #include "core/file_io.h"
 #include "core/log.h"
 #include "runtime/plan_data.h"
@@ -108,6 +109,10 @@ void add_tuning_options(CLI::App& verb, TuningOptions& options) {
 }
 
 std::optional<Plan> tuned(const Plan& plan, const TuningOptions& options, bool quiet) {
+  if (!options.tune && (options.precision != Precision::Default || options.device != 0))
+    fail_hint(ErrorCode::InvalidArgument, "a plan runs in any precision: give it to 'vitro bench'",
+              "--{} is for --tune",
+              options.precision == Precision::Default ? "device" : to_string(options.precision));
   Tactics tactics;
   // Files are read and opened before measuring: a bad one should not cost the time.
   if (!options.file.empty() && (!options.tune || std::filesystem::exists(options.file)))

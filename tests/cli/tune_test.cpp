@@ -101,5 +101,13 @@ TEST(CliTune, BadFilesAreNamed) {
   }
 }
 
+TEST(CliTune, WhatIsTunedForNeedsTuning) {
+  const std::string output = scratch_file("never.plan");
+  const ProcessResult result = run_vitro({"build", checkpoint(), "-o", output, "--fp16"});
+  EXPECT_EQ(result.exit_code, 1);
+  EXPECT_TRUE(contains(result.err, "--fp16 is for --tune")) << result.err;
+  EXPECT_FALSE(std::filesystem::exists(output));
+}
+
 }  // namespace
 }  // namespace vitro::test
