@@ -126,20 +126,42 @@ const PickleValue* unwrap(const PickleValue* value) {
   return nullptr;
 }
 
-/// Refuses what PyTorch keeps beside the elements and that changes them: a view of -x or of the
-/// conjugate of x has the elements of x and a flag.
-void check_flags(const PickleValue* metadata, std::string_view file, const std::string& name) {
-  if (metadata == nullptr || metadata->is(Kind::None)) return;
+/// Of floats, where the highest bit is the sign.
+bool has_sign_bit(DType dtype) {
+  switch (dtype) {
+    case DType::Float32:
+    case DType::Float16:
+    case DType::BFloat16:
+    case DType::Float64:
+    case DType::Float8E4M3:
+    case DType::Float8E5M2:
+      return true;
+    default:
+      return false;
+  }
+}
+
+/// Whether the elements are to be negated: PyTorch keeps flags beside the elements that change
+/// them; a view of -x has the elements of x and one of these. Refuses all others.
+bool has_negative_flag(const PickleValue* metadata, std::string_view file,
+                       const std::string& name) {
+  if (metadata == nullptr || metadata->is(Kind::None)) return false;
+  bool negative = false;
   check(metadata->is(Kind::Dict), ErrorCode::CorruptFile,
         "'{}': tensor '{}': its flags are malformed", file, name);
   for (size_t i = 0; i + 1 < metadata->items.size(); i += 2) {
     const PickleValue &key = *metadata->items[i], &value = *metadata->items[i + 1];
     if (value.is(Kind::Bool) && value.integer == 0) continue;
+    if (value.is(Kind::Bool) && key.is(Kind::String) && key.text == "neg") {
+      negative = true;
+      continue;
+    }
     fail_hint(ErrorCode::Unsupported,
               "in Python: save tensor.resolve_conj().resolve_neg().clone() instead",
               "'{}': tensor '{}' is a view with the flag '{:.80}', which changes its elements",
               file, name, key.text);
   }
+  return negative;
 }
 
 }  // namespace
@@ -223,7 +245,11 @@ TensorEntry TorchTensorReader::read(const std::string& name, const PickleValue& 
     check(storage.typed, ErrorCode::CorruptFile, "'{}': tensor '{}' has no dtype", file_, name);
   }
   const size_t flags = function == "_rebuild_tensor_v3" ? 7 : 6;
-  check_flags(arguments.size() > flags ? arguments[flags] : nullptr, file_, name);
+  const bool negative =
+      has_negative_flag(arguments.size() > flags ? arguments[flags] : nullptr, file_, name);
+  check(!negative || has_sign_bit(entry.dtype), ErrorCode::Unsupported,
+        "'{}': tensor '{}' is a negative view of {}, expected floating point", file_, name,
+        dtype_name(entry.dtype));
 
   const int64_t count = num_elements(entry.dims);
   if (count == 0) return entry;
@@ -234,18 +260,21 @@ TensorEntry TorchTensorReader::read(const std::string& name, const PickleValue& 
         ErrorCode::CorruptFile,
         "'{}': tensor '{}' ({}, offset {}) reaches out of its storage of {} elements", file_, name,
         to_string(entry.dims), offset, storage.bytes.size() / element);
-  if (is_contiguous(entry.dims, strides)) {
+  if (!negative && is_contiguous(entry.dims, strides)) {
     entry.bytes = storage.bytes.subspan(static_cast<size_t>(offset) * element,
                                         static_cast<size_t>(count) * element);
   } else {
-    entry.bytes = gather(entry, storage, offset, strides);
+    const auto gathered = gather(entry, storage, offset, strides);
+    if (negative)
+      for (size_t i = element; i <= gathered.size(); i += element)
+        gathered[i - 1] ^= std::byte{0x80};
+    entry.bytes = gathered;
   }
   return entry;
 }
 
-std::span<const std::byte> TorchTensorReader::gather(const TensorEntry& entry,
-                                                     const Storage& storage, int64_t offset,
-                                                     const Dims& strides) {
+std::span<std::byte> TorchTensorReader::gather(const TensorEntry& entry, const Storage& storage,
+                                               int64_t offset, const Dims& strides) {
   const size_t element = dtype_size(entry.dtype);
   const auto count = static_cast<uint64_t>(num_elements(entry.dims));
   check(count <= gather_budget_ / element, ErrorCode::OutOfMemory,

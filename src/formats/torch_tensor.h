@@ -27,8 +27,8 @@ size_t storage_element_size(const PickleValue& storage_class, std::string_view f
 /// Turns pickled tensors into entries whose bytes are those of their storages.
 class TorchTensorReader {
  public:
-  /// `max_gathered` bounds, in bytes, the copies of all non-contiguous tensors. All arguments must
-  /// outlive the reader.
+  /// `max_gathered` bounds, in bytes, the copies of all non-contiguous and negative tensors. All
+  /// arguments must outlive the reader.
   TorchTensorReader(const TorchStorages& storages, std::string_view file, size_t max_gathered)
       : storages_(storages), file_(file), gather_budget_(max_gathered) {}
 
@@ -47,8 +47,8 @@ class TorchTensorReader {
   };
 
   Storage read_storage(const std::string& name, const PickleValue& value) const;
-  std::span<const std::byte> gather(const TensorEntry& entry, const Storage& storage,
-                                    int64_t offset, const Dims& strides);
+  std::span<std::byte> gather(const TensorEntry& entry, const Storage& storage, int64_t offset,
+                              const Dims& strides);
 
   const TorchStorages& storages_;
   std::string_view file_;

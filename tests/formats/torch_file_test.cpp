@@ -164,12 +164,18 @@ TEST(TorchFile, NeverRunsAPickle) {
   EXPECT_TRUE(directory.entries().empty());
 }
 
+// The imaginary parts of [2, 3] complex numbers, in a view with a flag that negates them.
+TEST(TorchFile, NegatesNegativeViews) {
+  const TensorFile file = read("negative.pth");
+  EXPECT_EQ(find(file, "n").dims, (Dims{2, 3}));
+  EXPECT_EQ(values(find(file, "n")),
+            (std::vector<float>{-0.5f, -1.5f, -2.5f, -3.5f, -4.5f, -5.5f}));
+}
+
 TEST(TorchFile, SaysWhatAFileIsInstead) {
   expect_error(ErrorCode::Unsupported, "holds no tensors", [] { read("no_tensors.pth"); });
   expect_error(ErrorCode::Unsupported, "tensor 'c' has type 'torch.ComplexFloatStorage'",
                [] { read("complex.pth"); });
-  expect_error(ErrorCode::Unsupported, "tensor 'n' is a view with the flag 'neg'",
-               [] { read("negative.pth"); });
   expect_error(ErrorCode::Unsupported, "tensor 's' is sparse", [] { read("sparse.pth"); });
   expect_error(ErrorCode::Unsupported, "tensor 'q' is quantized", [] { read("quantized.pth"); });
   expect_error(ErrorCode::Unsupported, "tensor 'm' has a shape but no values",
