@@ -5,6 +5,7 @@
 #include <string_view>
 #include <vector>
 
+#include "cli/validators.h"
 #include "vitro/vitro.h"
 
 namespace CLI {
@@ -59,9 +60,6 @@ CLI::Validator weights_text();
 DType weights_of(std::string_view text);
 /// Accepts what parse_precision() does.
 CLI::Validator precision_text();
-/// Accepts a number from 0 to 100, also with "%" behind it. A number below 1 without is doubted: it
-/// looks like a fraction.
-CLI::Validator percentage();
 /// Declares --max-pixels.
 void add_picture_options(CLI::App& verb, DecodeLimits& limits);
 /// Declares --fallback.
@@ -73,8 +71,6 @@ void add_verbose_option(CLI::App& verb, CommonOptions& options);
 /// Declares --json and --quiet, and moves --help to their group.
 void add_output_options(CLI::App& verb, CommonOptions& options);
 
-/// Accepts the names of a list.
-CLI::Validator one_of(const std::vector<std::string>& names);
 /// Accepts "auto" and the names of the table of backends.
 CLI::Validator backend_name();
 /// "auto|cpu|..."
@@ -83,13 +79,6 @@ std::string backend_names_text();
 CLI::Validator thread_count();
 /// Accepts what parse_size() does.
 CLI::Validator size_text();
-/// Accepts integers from `minimum` to `maximum`.
-CLI::Validator integer_between(int64_t minimum, int64_t maximum);
-/// For what only memory bounds: batches, iterations, limits.
-CLI::Validator positive_integer();
-
-/// Accepts finite numbers from `minimum` to `maximum`.
-CLI::Validator number_between(double minimum, double maximum);
 
 /// Throws InvalidArgument when `output` is one of the files that are read, which writing would
 /// destroy.
