@@ -232,10 +232,11 @@ void launch_rows(const AttentionArgs& args, const Launch& launch) {
 
 template <typename T, int D>
 void launch_split_keys(const AttentionArgs& args, const Launch& launch) {
-  const int warps = (args.t + kSplitKeys - 1) / kSplitKeys;
-  launch_kernel("attention", attention_split_keys_kernel<T, D>,
-                dim3((args.t + 15) / 16, args.heads, args.n), dim3(warps * 32),
-                sizeof(T) * kRowStride<D> * 2 * kSplitKeys * warps, launch, args);
+  const int warps = (args.t + kSplitKeys - 1) / kSplitKeys, tiles = (args.t + 15) / 16;
+  const Residency residency =
+      residency_of(tiles * args.heads * args.n, sizeof(T) * kRowStride<D> * 2 * kSplitKeys * warps);
+  launch_kernel("attention", attention_split_keys_kernel<T, D>, dim3(tiles, args.heads, args.n),
+                dim3(warps * 32), residency.shared_bytes, launch, args);
 }
 
 template <typename T, int D>

@@ -107,6 +107,7 @@ const char* conv2d_refusal(const Conv2dArgs& a, int tile, int capability) {
     return "an extent is below 1";
   const LinearKind kind = tile_of(tile).kind;
   if (kind == LinearKind::Scalar) return nullptr;
+  if (kind == LinearKind::Tma) return "tma tiles take rows of a matrix, not windows";
   if (capability < 80) return "the tensor cores' tiles ask for sm_80";
   if (a.kh != a.stride_y || a.kw != a.stride_x || a.kh != a.kw || a.pad_top != 0 || a.pad_left != 0)
     return "tiles are for square kernel = stride without padding";
@@ -161,6 +162,7 @@ void conv2d(const Conv2dArgs& a, int tile, const Launch& launch) {
     case LinearKind::Scalar:
       conv2d_scalar(a, launch);
       break;
+    case LinearKind::Tma:  // refused
     case LinearKind::Mma:
       conv2d_mma(a, tile, norm_there, launch);
       break;

@@ -132,9 +132,11 @@ void launch_strips(const DepthwiseConv2dArgs& args, const Launch& launch) {
   const int64_t threads = static_cast<int64_t>(strips) * channel_blocks * kGroups;
   const int block = threads <= 132 * 64 ? 64 : kMaxThreads;
   const int strips_per_block = block / kGroups;
+  const int row_blocks = (strips + strips_per_block - 1) / strips_per_block;
+  const Residency residency = residency_of(row_blocks * channel_blocks, 0);
   launch_kernel("depthwise_conv2d", depthwise_conv2d_strip_kernel<T, K, P>,
-                dim3((strips + strips_per_block - 1) / strips_per_block, channel_blocks),
-                dim3(block), 0, launch, args, strips_per_row, strips);
+                dim3(row_blocks, channel_blocks), dim3(block), residency.shared_bytes, launch, args,
+                strips_per_row, strips);
 }
 
 /// Long strips read less, short ones give more threads. 7 divides the rows of maps of 7, 14, 28

@@ -9,12 +9,13 @@
 #include "backends/cuda/kernels/linear_cost.h"
 #include "backends/cuda/kernels/linear_mma.h"
 #include "backends/cuda/kernels/linear_scalar.h"
+#include "backends/cuda/kernels/linear_tma.h"
 #include "backends/cuda/kernels/linear_wgmma.h"
 
 namespace vitro::cuda {
 namespace {
 
-constexpr int kTileCount = kFirstWgmmaTile + kWgmmaTileCount;
+constexpr int kTileCount = kFirstTmaTile + kTmaTileCount;
 
 constexpr auto kTiles = [] {
   std::array<LinearTile, kTileCount> tiles{};
@@ -26,6 +27,10 @@ constexpr auto kTiles = [] {
   for (int i = 0; i < kWgmmaTileCount; ++i) {
     const WgmmaTile& t = kWgmmaTiles[i];
     tiles[kFirstWgmmaTile + i] = {t.name, LinearKind::Wgmma, t.block_m, t.block_n, 0};
+  }
+  for (int i = 0; i < kTmaTileCount; ++i) {
+    const TmaTile& t = kTmaTiles[i];
+    tiles[kFirstTmaTile + i] = {t.name, LinearKind::Tma, t.block_m, t.block_n, 0};
   }
   return tiles;
 }();
@@ -62,6 +67,15 @@ const char* linear_refusal(const LinearArgs& a, int tile, int capability) {
     if (wide) return "wgmma tiles are for 16 bits";
     return a.layer_norm && a.row_parts == 0 ? "wgmma with layer_norm asks for row_sums" : nullptr;
   }
+  if (kind == LinearKind::Tma) {
+    if (capability < 90) return "the copy engine asks for sm_90";
+    if (wide) return "tma tiles are for 16 bits";
+    if (a.k % 64 != 0) return "k is not a multiple of 64";
+    if (a.layer_norm && a.row_parts == 0) return "tma tiles with layer_norm ask for row_sums";
+    return tma_shared_bytes(tile - kFirstTmaTile, a.k) > shared_memory_limit(capability)
+               ? "the operands of a block do not fit shared memory"
+               : nullptr;
+  }
   if (mma_shared_bytes(a.element, tile - kFirstMmaTile, source_of(a), a.k) >
       shared_memory_limit(capability))
     return "the rows to normalise do not fit shared memory";
@@ -81,6 +95,17 @@ int linear_result_parts(int n, int tile) {
   return shape.kind == LinearKind::Scalar ? 0 : (n + shape.block_n - 1) / shape.block_n;
 }
 
+MmaArgs mma_args(const LinearArgs& a) {
+  MmaArgs p{};
+  p.x = a.x, p.weight = a.weight, p.bias = a.bias, p.residual = a.residual, p.y = a.y;
+  p.m = a.m, p.n = a.n, p.k = a.k;
+  p.eps = a.eps, p.gelu = a.gelu;
+  if (a.layer_norm && a.row_parts > 0)
+    p.row_sums = a.row_sums, p.weight_sums = a.weight_sums, p.row_parts = a.row_parts;
+  p.result_sums = a.result_sums;
+  return p;
+}
+
 void linear(const LinearArgs& a, int tile, const Launch& launch) {
   if (const char* refusal = linear_refusal(a, tile, compute_capability()))
     throw std::invalid_argument("linear of m " + std::to_string(a.m) + ", n " +
@@ -91,17 +116,12 @@ void linear(const LinearArgs& a, int tile, const Launch& launch) {
       return linear_scalar(a, launch);
     case LinearKind::Wgmma:
       return linear_wgmma(a, tile - kFirstWgmmaTile, launch);
+    case LinearKind::Tma:
+      return linear_tma(a, tile - kFirstTmaTile, launch);
     case LinearKind::Mma:
       break;
   }
-  MmaArgs p{};
-  p.x = a.x, p.weight = a.weight, p.bias = a.bias, p.residual = a.residual, p.y = a.y;
-  p.m = a.m, p.n = a.n, p.k = a.k;
-  p.eps = a.eps, p.gelu = a.gelu;
-  if (a.layer_norm && a.row_parts > 0)
-    p.row_sums = a.row_sums, p.weight_sums = a.weight_sums, p.row_parts = a.row_parts;
-  p.result_sums = a.result_sums;
-  launch_mma(a.element, tile - kFirstMmaTile, source_of(a), p, launch);
+  launch_mma(a.element, tile - kFirstMmaTile, source_of(a), mma_args(a), launch);
 }
 
 }  // namespace vitro::cuda

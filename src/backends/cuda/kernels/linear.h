@@ -37,6 +37,7 @@ enum class LinearKind {
   Scalar,  // FFMA, any extents and types
   Mma,     // mma.sync: 16 bits and tf32, rows of a multiple of 16 bytes; sm_80
   Wgmma,   // wgmma and TMA: 16 bits; sm_90a
+  Tma,     // mma.sync, all of k brought at once by TMA, for few rows: 16 bits; sm_90
 };
 
 /// One way to cut the product: a block of threads makes block_m x block_n results at a time.
@@ -44,7 +45,7 @@ struct LinearTile {
   const char* name;
   LinearKind kind;
   int block_m, block_n;
-  int stages;  // slabs of 128 bytes of k kept in shared memory; Wgmma: as many as fit
+  int stages;  // slabs of 128 bytes of k kept in shared memory; Wgmma and Tma: as many as fit
 };
 
 /// All of them; a tile is named by its index.

@@ -215,7 +215,7 @@ __global__ void __launch_bounds__(Shape::threads)
 #pragma unroll
     for (int i = 0; i < Epilogue<T, Shape>::kShare; ++i) {
       float v[8];
-      end.gather(results, norms, i, v);
+      end.gather(results, norms != nullptr ? norms + end.local_row(i) : nullptr, i, v);
       end.finish(p, i, v);
     }
   }

@@ -1,6 +1,6 @@
 #pragma once
 
-#include "backends/cuda/kernels/launch.h"
+#include "backends/cuda/kernels/linear.h"
 
 namespace vitro::cuda {
 
@@ -38,6 +38,9 @@ struct MmaArgs {
   int norms_offset;  // in shared memory, of what load_norms makes
   bool next_early;
 };
+
+/// Those of a product of rows.
+MmaArgs mma_args(const LinearArgs& args);
 
 /// The tiles of linear_mma.cuh by index; `product` is of float16, bfloat16 or float (as tf32).
 struct MmaTile {

@@ -1,67 +1,26 @@
 #include "backends/cuda/kernels/linear_wgmma.cuh"
 
-#include <array>
-#include <stdexcept>
+#include "backends/cuda/kernels/tensor_map.h"
 
 namespace vitro::cuda {
 namespace {
 
-using Encode = CUresult (*)(CUtensorMap*, CUtensorMapDataType, cuuint32_t, void*, const cuuint64_t*,
-                            const cuuint64_t*, const cuuint32_t*, const cuuint32_t*,
-                            CUtensorMapInterleave, CUtensorMapSwizzle, CUtensorMapL2promotion,
-                            CUtensorMapFloatOOBfill);
-
-/// The driver's function, without linking the driver: a program starts where there is none.
-Encode encode_function() {
-  static const Encode encode = [] {
-    void* function = nullptr;
-    cudaDriverEntryPointQueryResult found{};
-    check_cuda(cudaGetDriverEntryPointByVersion("cuTensorMapEncodeTiled", &function, 12000,
-                                                cudaEnableDefault, &found),
-               "cuTensorMapEncodeTiled");
-    if (found != cudaDriverEntryPointSuccess)
-      throw std::runtime_error("the driver has no cuTensorMapEncodeTiled");
-    return reinterpret_cast<Encode>(function);
-  }();
-  return encode;
-}
-
-/// Boxes of a tensor of 16-bit elements whose innermost extent is dense; zeros outside. `pitch` is
-/// in elements, of the extents behind the first.
-template <size_t kRank>
-CUtensorMap boxes(Element element, const void* data, const std::array<cuuint64_t, kRank>& extents,
-                  const std::array<cuuint64_t, kRank - 1>& pitch,
-                  const std::array<cuuint32_t, kRank>& box) {
-  CUtensorMap map;
-  std::array<cuuint64_t, kRank - 1> bytes;
-  for (size_t i = 0; i + 1 < kRank; ++i) bytes[i] = pitch[i] * 2;
-  std::array<cuuint32_t, kRank> steps;
-  steps.fill(1);
-  const CUresult result =
-      encode_function()(&map,
-                        element == Element::Float16 ? CU_TENSOR_MAP_DATA_TYPE_FLOAT16
-                                                    : CU_TENSOR_MAP_DATA_TYPE_BFLOAT16,
-                        kRank, const_cast<void*>(data), extents.data(), bytes.data(), box.data(),
-                        steps.data(), CU_TENSOR_MAP_INTERLEAVE_NONE, CU_TENSOR_MAP_SWIZZLE_128B,
-                        CU_TENSOR_MAP_L2_PROMOTION_L2_256B, CU_TENSOR_MAP_FLOAT_OOB_FILL_NONE);
-  if (result != CUDA_SUCCESS) throw std::runtime_error("linear: the driver refuses a tensor map");
-  return map;
-}
-
-cuuint64_t wide(int extent) { return static_cast<cuuint64_t>(extent); }
+uint64_t wide(int extent) { return static_cast<uint64_t>(extent); }
 
 CUtensorMap matrix(Element element, const void* data, int rows, int k, int box_rows) {
-  return boxes<2>(element, data, {wide(k), wide(rows)}, {wide(k)},
-                  {kWgmmaColumns, static_cast<cuuint32_t>(box_rows)});
+  return tensor_map<2>(
+      element, data,
+      {{wide(k), wide(rows)}, {wide(k)}, {kWgmmaColumns, static_cast<uint32_t>(box_rows)}});
 }
 
 /// [n * oh][ky][ox][kx, c]
 CUtensorMap window_rows(Element element, const void* x, const WgmmaWindows& v, int lines) {
-  const cuuint64_t run = wide(v.stride) * wide(v.c), line = wide(v.w) * wide(v.c);
-  return boxes<4>(
-      element, x, {run, wide(v.ow), wide(v.stride), wide(v.n) * wide(v.oh)},
-      {run, line, line * wide(v.stride)},
-      {kWgmmaColumns, static_cast<cuuint32_t>(v.ow), 1, static_cast<cuuint32_t>(lines)});
+  const uint64_t run = wide(v.stride) * wide(v.c), line = wide(v.w) * wide(v.c);
+  return tensor_map<4>(
+      element, x,
+      {{run, wide(v.ow), wide(v.stride), wide(v.n) * wide(v.oh)},
+       {run, line, line * wide(v.stride)},
+       {kWgmmaColumns, static_cast<uint32_t>(v.ow), 1, static_cast<uint32_t>(lines)}});
 }
 
 }  // namespace

@@ -22,14 +22,15 @@ struct Epilogue {
   Eight<T> residual[kPrefetch ? kShare : 1];
 
   __device__ __forceinline__ Epilogue(int row, int column) : first_row(row), first_column(column) {}
+  __device__ __forceinline__ int local_row(int i) const { return row0 + i * kRowStep; }
   __device__ __forceinline__ bool mine(int i) const {
-    return kTotal % Shape::threads == 0 || row0 + i * kRowStep < Shape::block_m;
+    return kTotal % Shape::threads == 0 || local_row(i) < Shape::block_m;
   }
   __device__ __forceinline__ int64_t offset(const MmaArgs& p, int i) const {
-    return static_cast<int64_t>(first_row + row0 + i * kRowStep) * p.n + first_column + column;
+    return static_cast<int64_t>(first_row + local_row(i)) * p.n + first_column + column;
   }
   __device__ __forceinline__ bool inside(const MmaArgs& p, int i) const {
-    return mine(i) && first_row + row0 + i * kRowStep < p.m && first_column + column < p.n;
+    return mine(i) && first_row + local_row(i) < p.m && first_column + column < p.n;
   }
   __device__ __forceinline__ void load_vector(const float* values, const MmaArgs& p,
                                               float (&v)[8]) const {
@@ -47,25 +48,23 @@ struct Epilogue {
 #pragma unroll
       for (int i = 0; i < kShare; ++i) residual[i] = load_residual(p, i);
   }
-  /// Row i's results before what finish() does; `norms` as load_norms leaves it, or null.
-  __device__ __forceinline__ void gather(const float* sums, const float2* norms, int i,
+  /// Row i's results before what finish() does; `norm` of this row as norm_of() makes it, or null.
+  __device__ __forceinline__ void gather(const float* sums, const float2* norm, int i,
                                          float (&v)[8]) const {
 #pragma unroll
-    for (int e = 0; e < 8; ++e) v[e] = norms != nullptr ? 0.0f : bias[e];
+    for (int e = 0; e < 8; ++e) v[e] = norm != nullptr ? 0.0f : bias[e];
     if (!mine(i)) return;
 #pragma unroll
     for (int part = 0; part < Shape::warps_k; ++part) {
       float s[8];
-      Eight<float>::load(sums + (part * Shape::block_m + row0 + i * kRowStep) * Shape::pitch +
-                         column)
+      Eight<float>::load(sums + (part * Shape::block_m + local_row(i)) * Shape::pitch + column)
           .unpack(s);
 #pragma unroll
       for (int e = 0; e < 8; ++e) v[e] += s[e];
     }
-    if (norms == nullptr) return;
-    const float2 norm = norms[row0 + i * kRowStep];
+    if (norm == nullptr) return;
 #pragma unroll
-    for (int e = 0; e < 8; ++e) v[e] = fmaf(v[e], norm.x, fmaf(norm.y, total[e], bias[e]));
+    for (int e = 0; e < 8; ++e) v[e] = fmaf(v[e], norm->x, fmaf(norm->y, total[e], bias[e]));
   }
   __device__ __forceinline__ void finish(const MmaArgs& p, int i, float (&v)[8]) const {
     if (!mine(i)) return;
@@ -90,7 +89,7 @@ struct Epilogue {
 #pragma unroll
       for (int e = 0; e < 8; ++e) all.x += v[e], all.y = fmaf(v[e], v[e], all.y);
     all.x = sum_lanes<kLanes>(all.x), all.y = sum_lanes<kLanes>(all.y);
-    const int row = first_row + row0 + i * kRowStep;
+    const int row = first_row + local_row(i);
     if (column == 0 && row < p.m)
       p.result_sums[static_cast<int64_t>(row) * p.columns + first_column / Shape::block_n] = all;
   }
@@ -115,8 +114,7 @@ __device__ __forceinline__ void finish_normalized(const MmaArgs& p, const Epilog
 #pragma unroll
     for (int e = 0; e < 8; ++e) square += (v[i][e] - mean[i]) * (v[i][e] - mean[i]);
     squares[i] = sum_lanes<End::kLanes>(square);
-    if (end.mine(i) && end.column == 0)
-      statistics[end.row0 + i * End::kRowStep] = float2{mean[i], squares[i]};
+    if (end.mine(i) && end.column == 0) statistics[end.local_row(i)] = float2{mean[i], squares[i]};
   }
   const int blocks = p.n / Shape::block_n;
   if (blocks > 1) cluster_sync();
@@ -130,8 +128,7 @@ __device__ __forceinline__ void finish_normalized(const MmaArgs& p, const Epilog
       float total = 0;
 #pragma unroll
       for (int r = 0; r < 8; ++r) {
-        part[r] = r < blocks ? load_cluster_float2(statistics + end.row0 + i * End::kRowStep, r)
-                             : float2{};
+        part[r] = r < blocks ? load_cluster_float2(statistics + end.local_row(i), r) : float2{};
         total += part[r].x;
       }
       mean[i] = total / static_cast<float>(blocks);

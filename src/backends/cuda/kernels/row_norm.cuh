@@ -40,4 +40,28 @@ __device__ __forceinline__ void load_norms(const float2* sums, int parts, int fi
   if (thread % kLanes == 0) norms[local] = norm_of(all, k, eps);
 }
 
+/// The same for a row that kLanes neighbouring lanes share: load() asks for its sums, norm() waits
+/// for them.
+template <int kLanes>
+struct RowSums {
+  static constexpr int kAtOnce = 4;
+  float2 part[kAtOnce];
+
+  __device__ __forceinline__ void load(const float2* row, int parts, int lane) {
+#pragma unroll
+    for (int i = 0; i < kAtOnce; ++i)
+      part[i] = lane + i * kLanes < parts ? __ldcg(row + lane + i * kLanes) : float2{};
+    for (int i = lane + kAtOnce * kLanes; i < parts; i += kLanes) {
+      const float2 more = __ldcg(row + i);
+      part[0].x += more.x, part[0].y += more.y;
+    }
+  }
+  __device__ __forceinline__ float2 norm(int k, float eps) const {
+    float2 all{};
+#pragma unroll
+    for (int i = 0; i < kAtOnce; ++i) all.x += part[i].x, all.y += part[i].y;
+    return norm_of({sum_lanes<kLanes>(all.x), sum_lanes<kLanes>(all.y)}, k, eps);
+  }
+};
+
 }  // namespace vitro::cuda

@@ -46,6 +46,15 @@ __device__ __forceinline__ void copy_box(uint32_t shared, const void* tensor_map
       "l"(tensor_map), "r"(column), "r"(row), "r"(barrier)
       : "memory");
 }
+/// The same for a box of three dimensions.
+__device__ __forceinline__ void copy_box(uint32_t shared, const void* tensor_map, int i0, int i1,
+                                         int i2, uint32_t barrier) {
+  asm volatile(
+      "cp.async.bulk.tensor.3d.shared::cluster.global.tile.mbarrier::complete_tx::bytes [%0], [%1, "
+      "{%2, %3, %4}], [%5];" ::"r"(shared),
+      "l"(tensor_map), "r"(i0), "r"(i1), "r"(i2), "r"(barrier)
+      : "memory");
+}
 /// The same for a box of four dimensions.
 __device__ __forceinline__ void copy_box(uint32_t shared, const void* tensor_map, int i0, int i1,
                                          int i2, int i3, uint32_t barrier) {

@@ -1,0 +1,7 @@
+#include "backends/cuda/kernels/linear_tma.cuh"
+
+namespace vitro::cuda {
+
+template void launch_tma_of<__nv_bfloat16>(int, const TmaArgs&, const Launch&);
+
+}  // namespace vitro::cuda

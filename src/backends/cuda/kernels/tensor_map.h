@@ -1,0 +1,28 @@
+#pragma once
+
+#include <cuda.h>
+
+#include <array>
+#include <cstdint>
+
+#include "backends/cuda/kernels/launch.h"
+
+namespace vitro::cuda {
+
+/// Boxes of a tensor of 16-bit elements for the copy engine, whose innermost extent is dense and
+/// 128 bytes of a box; zeros outside. `pitches` are in elements, of the extents behind the first.
+/// In shared memory the chunks of 16 bytes are permuted as swizzled() says. Throws
+/// std::runtime_error when the driver refuses.
+template <size_t kRank>
+struct TensorBoxes {
+  std::array<uint64_t, kRank> extents;
+  std::array<uint64_t, kRank - 1> pitches;
+  std::array<uint32_t, kRank> box;
+};
+template <size_t kRank>
+CUtensorMap tensor_map(Element element, const void* data, const TensorBoxes<kRank>& boxes);
+extern template CUtensorMap tensor_map(Element, const void*, const TensorBoxes<2>&);
+extern template CUtensorMap tensor_map(Element, const void*, const TensorBoxes<3>&);
+extern template CUtensorMap tensor_map(Element, const void*, const TensorBoxes<4>&);
+
+}  // namespace vitro::cuda
