@@ -27,9 +27,10 @@ __global__ void __launch_bounds__(kMaxThreads, kMinCtas)
   for (int i = threadIdx.x; i < K * K * 2 * kGroups; i += blockDim.x) {
     const int half = i % 2, group = i / 2 % kGroups, tap = i / (2 * kGroups);
     if (first_group + group < groups)
-      weights[tap][half][group] = *reinterpret_cast<const float4*>(
-          args.weight + static_cast<int64_t>(tap) * args.c + (first_group + group) * 8 + half * 4);
+      cp_async_16(&weights[tap][half][group], args.weight + static_cast<int64_t>(tap) * args.c +
+                                                  (first_group + group) * 8 + half * 4);
   }
+  cp_async_commit();
   const int group = first_group + lane_group;
   const int strip = blockIdx.x * (blockDim.x / kGroups) + threadIdx.x / kGroups;
   const bool active = group < groups && strip < strips;
@@ -45,9 +46,10 @@ __global__ void __launch_bounds__(kMaxThreads, kMinCtas)
   const int x0 = strip % strips_per_row * P;
   const int y = strip / strips_per_row % args.oh;
   const int image = strip / strips_per_row / args.oh;
-  __syncthreads();
   wait_for_previous();
   allow_next();
+  cp_async_wait<0>();
+  __syncthreads();
   if (!active && args.result_sums == nullptr) return;
 
   const T* x = static_cast<const T*>(args.x) +

@@ -99,6 +99,7 @@ MmaArgs mma_args(const LinearArgs& a) {
   MmaArgs p{};
   p.x = a.x, p.weight = a.weight, p.bias = a.bias, p.residual = a.residual, p.y = a.y;
   p.m = a.m, p.n = a.n, p.k = a.k;
+  p.scale_k = 1.0f / static_cast<float>(a.k);
   p.eps = a.eps, p.gelu = a.gelu;
   if (a.layer_norm && a.row_parts > 0)
     p.row_sums = a.row_sums, p.weight_sums = a.weight_sums, p.row_parts = a.row_parts;

@@ -159,8 +159,8 @@ __global__ void __launch_bounds__(Shape::threads)
   float2* norms = nullptr;
   if (kSource == RowSource::Rows && p.row_sums != nullptr) {
     norms = reinterpret_cast<float2*>(shared + p.norms_offset);
-    load_norms<Shape::block_m, Shape::threads>(p.row_sums, p.row_parts, first_row, p.m, p.k, p.eps,
-                                               threadIdx.x, norms);
+    load_norms<Shape::block_m, Shape::threads>(p.row_sums, p.row_parts, first_row, p.m, p.scale_k,
+                                               p.eps, threadIdx.x, norms);
   }
 
   Sums<Shape> sums{};

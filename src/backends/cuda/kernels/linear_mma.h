@@ -22,6 +22,7 @@ struct MmaArgs {
   const float* beta;     // [n]
   void* y;               // [m, n]
   int m, n, k;
+  float scale_k;             // 1 / k
   const float* weight_sums;  // [n], with row_sums
   const float2* row_sums;    // [m, row_parts]: of the rows to normalise, or null; as in LinearArgs
   float2* result_sums;       // [m, columns] or null

@@ -35,6 +35,7 @@ void linear_tma(const LinearArgs& a, int tile, const Launch& launch) {
   TmaArgs p{};
   p.slabs = a.k / kSlabColumns<__half>;
   p.group = group_of(p.slabs);
+  p.groups = p.slabs / p.group;
   p.x = slabs_of(a.element, a.x, a.m, kTmaTiles[tile].block_m, p);
   p.weight = slabs_of(a.element, a.weight, a.n, kTmaTiles[tile].block_n, p);
   p.ends = mma_args(a);

@@ -53,7 +53,8 @@ void linear_wgmma(const LinearArgs& a, int tile, const Launch& launch,
   if (a.layer_norm)
     p.weight_sums = a.weight_sums, p.row_sums = a.row_sums, p.row_parts = a.row_parts;
   p.result_sums = a.result_sums;
-  p.m = a.m, p.n = a.n, p.k = a.k;
+  p.m = a.m, p.n = a.n;
+  p.scale_k = 1.0f / static_cast<float>(a.k);
   p.slabs = (a.k + kWgmmaColumns - 1) / kWgmmaColumns;
   p.eps = a.eps, p.gelu = a.gelu;
   if (a.element == Element::Float16) return launch_wgmma_of<__half>(tile, p, launch);

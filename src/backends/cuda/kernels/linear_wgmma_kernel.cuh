@@ -152,7 +152,7 @@ struct WgmmaTeam {
     wait_for_previous();
     if (team < tiles.count)
       load_norms<kWgmmaRows, kTeamThreads>(
-          p.row_sums, p.row_parts, tile.row * p.rows, p.m, p.k, p.eps, thread,
+          p.row_sums, p.row_parts, tile.row * p.rows, p.m, p.scale_k, p.eps, thread,
           reinterpret_cast<float2*>(vectors_at({team, 0}) + 2 * kBlockN));
     for (int i = team, turn = 0; i < tiles.count; i += kTeams, ++turn) {
       if (turn > 0 && thread == 0) wait_stored();

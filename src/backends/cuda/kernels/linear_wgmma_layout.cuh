@@ -22,7 +22,8 @@ struct WgmmaArgs {
   const float* weight_sums;
   const float2* row_sums;
   float2* result_sums;
-  int m, n, k;
+  int m, n;
+  float scale_k;  // 1 / k
   int row_parts;
   int slabs;       // of k
   int rows;        // of results in a tile: kWgmmaRows, or whole lines of windows

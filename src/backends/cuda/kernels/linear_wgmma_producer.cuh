@@ -108,7 +108,7 @@ struct WgmmaVectors {
 #pragma unroll
     for (int i = 0; i < kRows; ++i)
       norms[i * kThreads + thread] =
-          p.row_sums != nullptr ? norm_of(sums[i], p.k, p.eps) : float2{1.0f, 0.0f};
+          p.row_sums != nullptr ? norm_of(sums[i], p.scale_k, p.eps) : float2{1.0f, 0.0f};
   }
   __device__ __forceinline__ void work(WgmmaTiles tile) const {
     wait_for_previous();

@@ -5,12 +5,12 @@
 namespace vitro::cuda {
 
 /// What makes (x - mean) / deviation of x as x * norm.x + norm.y, from the sum and the sum of
-/// squares of k elements.
+/// squares of 1 / scale_k elements.
 ///
 /// Plain sums of squares: a mean of 30 deviations costs three of float32's seven digits, and 16
 /// bits hold three.
-__device__ __forceinline__ float2 norm_of(float2 sums, int k, float eps) {
-  const float scale_k = 1.0f / static_cast<float>(k), mean = sums.x * scale_k;
+__device__ __forceinline__ float2 norm_of(float2 sums, float scale_k, float eps) {
+  const float mean = sums.x * scale_k;
   const float variance = fmaxf(fmaf(-mean, mean, sums.y * scale_k), 0.0f);
   const float scale = rsqrtf(variance + eps);
   return {scale, -mean * scale};
@@ -21,7 +21,7 @@ __device__ __forceinline__ float2 norm_of(float2 sums, int k, float eps) {
 /// being `thread`.
 template <int kRows, int kThreads>
 __device__ __forceinline__ void load_norms(const float2* sums, int parts, int first_row, int m,
-                                           int k, float eps, int thread, float2* norms) {
+                                           float scale_k, float eps, int thread, float2* norms) {
   constexpr int kLanes = kThreads / kRows;  // that share a row
   static_assert(kLanes >= 1 && kLanes <= 32);
   const int local = thread / kLanes, row = first_row + local;
@@ -37,14 +37,14 @@ __device__ __forceinline__ void load_norms(const float2* sums, int parts, int fi
       all.x += one.x, all.y += one.y;
     }
   all.x = sum_lanes<kLanes>(all.x), all.y = sum_lanes<kLanes>(all.y);
-  if (thread % kLanes == 0) norms[local] = norm_of(all, k, eps);
+  if (thread % kLanes == 0) norms[local] = norm_of(all, scale_k, eps);
 }
 
 /// The same for a row that kLanes neighbouring lanes share: load() asks for its sums, norm() waits
 /// for them.
 template <int kLanes>
 struct RowSums {
-  static constexpr int kAtOnce = 4;
+  static constexpr int kAtOnce = 8;
   float2 part[kAtOnce];
 
   __device__ __forceinline__ void load(const float2* row, int parts, int lane) {
@@ -56,11 +56,11 @@ struct RowSums {
       part[0].x += more.x, part[0].y += more.y;
     }
   }
-  __device__ __forceinline__ float2 norm(int k, float eps) const {
+  __device__ __forceinline__ float2 norm(float scale_k, float eps) const {
     float2 all{};
 #pragma unroll
     for (int i = 0; i < kAtOnce; ++i) all.x += part[i].x, all.y += part[i].y;
-    return norm_of({sum_lanes<kLanes>(all.x), sum_lanes<kLanes>(all.y)}, k, eps);
+    return norm_of({sum_lanes<kLanes>(all.x), sum_lanes<kLanes>(all.y)}, scale_k, eps);
   }
 };
 
