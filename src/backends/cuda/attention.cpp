@@ -50,7 +50,8 @@ constexpr Impl row(const char* id) {
 
 }  // namespace
 
-const std::array<Impl, 3> kAttentionVariants{
+const std::array<Impl, 4> kAttentionVariants{
+    row<AttentionVariant::Wgmma>("cuda:attention_wgmma"),
     row<AttentionVariant::Rows>("cuda:attention_rows"),
     row<AttentionVariant::SplitKeys>("cuda:attention_split"),
     row<AttentionVariant::Scalar>("cuda:attention_scalar")};

@@ -85,6 +85,7 @@ class AttentionBlockLaunches final : public Kernel, public LeavesRowSums, public
   std::vector<std::pair<std::string, AttentionVariant>> ranked() const {
     const AttentionVariant usual = attention_variant(core_);
     std::vector<std::pair<std::string, AttentionVariant>> variants{
+        {"wgmma", AttentionVariant::Wgmma},
         {"rows", AttentionVariant::Rows},
         {"split_keys", AttentionVariant::SplitKeys},
         {"scalar", AttentionVariant::Scalar}};

@@ -17,7 +17,7 @@ extern const Impl kMatMulGeneric;
 extern const Impl kSoftmaxRows;
 extern const Impl kTransposeCopy, kSliceCopy;
 extern const Impl kReduceMean, kReduceMax;
-extern const std::array<Impl, 3> kAttentionVariants;
+extern const std::array<Impl, 4> kAttentionVariants;
 extern const Impl kAttentionBlockLaunches;
 extern const Impl kMlpFused, kMlpProducts;
 extern const Impl kLocalMixerFused;

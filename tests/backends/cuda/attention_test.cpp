@@ -47,8 +47,8 @@ void check(const Case& k, Element element, float peak = 1.0f) {
       element, dqkv.data(), context.data(), k.n,
       k.t,     k.heads,     k.head_dim,     1.0f / std::sqrt(static_cast<float>(k.head_dim))};
   const std::vector<double> expected = reference(args, qkv);
-  for (const auto variant :
-       {AttentionVariant::Scalar, AttentionVariant::SplitKeys, AttentionVariant::Rows}) {
+  for (const auto variant : {AttentionVariant::Scalar, AttentionVariant::SplitKeys,
+                             AttentionVariant::Wgmma, AttentionVariant::Rows}) {
     if (!attention_refusal(args, variant).empty()) continue;
     const auto what = fmt::format("{} [{}, {}, {} x {}] variant {}", element_name(element), k.n,
                                   k.t, k.heads, k.head_dim, static_cast<int>(variant));
@@ -70,9 +70,10 @@ TEST_F(AttentionTest, AnyTokensAndHeadDim) {
   for (const Element element : kElements)
     for (const Case& k :
          {Case{1, 1, 1, 8}, Case{2, 5, 3, 16}, Case{1, 16, 2, 24}, Case{1, 17, 2, 40},
-          Case{2, 64, 1, 64}, Case{1, 65, 2, 48}, Case{1, 256, 2, 64}, Case{1, 257, 1, 64},
-          Case{1, 300, 2, 32}, Case{1, 500, 1, 64}, Case{1, 650, 1, 32}, Case{1, 130, 2, 128},
-          Case{1, 270, 1, 96}, Case{1, 20, 2, 5}, Case{1, 12, 1, 136}})
+          Case{2, 64, 1, 64}, Case{3, 40, 3, 32}, Case{2, 208, 2, 64}, Case{2, 129, 3, 32},
+          Case{1, 65, 2, 48}, Case{1, 256, 2, 64}, Case{1, 257, 1, 64}, Case{1, 300, 2, 32},
+          Case{1, 500, 1, 64}, Case{1, 650, 1, 32}, Case{1, 130, 2, 128}, Case{1, 270, 1, 96},
+          Case{1, 20, 2, 5}, Case{1, 12, 1, 136}})
       check(k, element);
 }
 

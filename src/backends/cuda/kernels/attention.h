@@ -21,10 +21,11 @@ struct AttentionArgs {
 enum class AttentionVariant {
   Scalar,     ///< Float32 storage, or whatever the others refuse: a warp per query
   SplitKeys,  ///< a CTA per 16 queries, its warps share the keys out: few images and keys
+  Wgmma,      ///< a CTA per 64 queries, all keys at once: up to 256 keys, head_dim 32 or 64, sm_90a
   Rows,       ///< a CTA per 112 queries (64 where t <= 64), 16 a warp: many images, any t
 };
 
-/// The variant that attention() runs. SplitKeys when Rows would leave most of the GPU idle.
+/// The variant that attention() runs on the current device: what was fastest on an H100.
 AttentionVariant attention_variant(const AttentionArgs& args);
 
 /// Why `variant` cannot run `args`; empty when it can.

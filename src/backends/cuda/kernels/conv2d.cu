@@ -139,7 +139,9 @@ std::vector<int> rank_conv2d_tiles(const Conv2dArgs& a, int num_sms, int capabil
     const LinearTile& tile = tile_of(i);
     // Far slower than the product of its extents.
     if (tile.kind == LinearKind::Scalar) return std::numeric_limits<double>::infinity();
-    double cycles = expected_cycles(tile, m, a.o, slabs, num_sms);
+    // Windows take longer than rows; both factors are measured.
+    const double windows = a.image ? 1.0 : tile.kind == LinearKind::Mma ? 1.6 : 1.35;
+    double cycles = windows * expected_cycles(tile, m, a.o, slabs, num_sms);
     if (a.gamma != nullptr) {
       // Two barriers of a cluster, or one kernel more that reads and writes the results.
       const bool there = holds_rows(a, tile, capability);

@@ -18,12 +18,12 @@ double expected_cycles(const LinearTile& tile, int m, int n, int slabs, int num_
   }
   const double area = static_cast<double>(tile.block_m) * tile.block_n;
   if (tile.kind == LinearKind::Tma) {
-    // Operands come at 25 bytes a cycle where all multiprocessors ask; of blocks that share one, half
-    // the time of the last ones is their own.
-    const double products = area * 64 / 420, fetch = (tile.block_m + tile.block_n) * 128 / 25.5;
-    const double block = 440 + slabs * std::max(products, fetch) + area / 3.2;
+    // Operands come at 28 bytes a cycle where all multiprocessors ask; of blocks that share one,
+    // half the time of the last ones is their own.
+    const double products = area * 64 / 410, fetch = (tile.block_m + tile.block_n) * 128 / 28.0;
+    const double block = 410 + slabs * std::max(products, fetch) + area / 3.1;
     const double share = rows * columns / num_sms;
-    return 1080 + block * std::max(1.0, (share + std::ceil(share)) / 2);
+    return 1010 + block * std::max(1.0, (share + std::ceil(share)) / 2);
   }
   // A slab's products, or its way from L2, whichever is slower, and the barrier before it unless
   // all slabs fit; then the results.

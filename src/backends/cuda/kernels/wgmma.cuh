@@ -51,12 +51,21 @@ template <typename T, int kN>
 __device__ __forceinline__ void wgmma_64x16(float (&d)[kN / 2], const uint32_t (&a)[4], uint64_t b,
                                             int accumulate);
 
+/// The same for b [16, kN] with rows of 128 bytes, which is transposed on its way.
+template <typename T, int kN>
+__device__ __forceinline__ void wgmma_64x16_transposed(float (&d)[kN / 2], const uint32_t (&a)[4],
+                                                       uint64_t b, int accumulate);
+
 // The sums of a thread as PTX operands %0 and on, and as constraints of the asm statement.
 // clang-format off
+#define VITRO_NAMES_16 "%0,%1,%2,%3,%4,%5,%6,%7,%8,%9,%10,%11,%12,%13,%14,%15"
 #define VITRO_NAMES_32 "%0,%1,%2,%3,%4,%5,%6,%7,%8,%9,%10,%11,%12,%13,%14,%15,%16,%17,%18,%19,%20,%21,%22,%23,%24,%25,%26,%27,%28,%29,%30,%31"
+#define VITRO_NAMES_52 VITRO_NAMES_32 ",%32,%33,%34,%35,%36,%37,%38,%39,%40,%41,%42,%43,%44,%45,%46,%47,%48,%49,%50,%51"
 #define VITRO_NAMES_64 VITRO_NAMES_32 ",%32,%33,%34,%35,%36,%37,%38,%39,%40,%41,%42,%43,%44,%45,%46,%47,%48,%49,%50,%51,%52,%53,%54,%55,%56,%57,%58,%59,%60,%61,%62,%63"
 #define VITRO_SUMS_8(i) "+f"(d[i]), "+f"(d[i + 1]), "+f"(d[i + 2]), "+f"(d[i + 3]), "+f"(d[i + 4]), "+f"(d[i + 5]), "+f"(d[i + 6]), "+f"(d[i + 7])
+#define VITRO_SUMS_16(i) VITRO_SUMS_8(i), VITRO_SUMS_8(i + 8)
 #define VITRO_SUMS_32(i) VITRO_SUMS_8(i), VITRO_SUMS_8(i + 8), VITRO_SUMS_8(i + 16), VITRO_SUMS_8(i + 24)
+#define VITRO_SUMS_52(i) VITRO_SUMS_32(i), VITRO_SUMS_16(i + 32), "+f"(d[i + 48]), "+f"(d[i + 49]), "+f"(d[i + 50]), "+f"(d[i + 51])
 #define VITRO_SUMS_64(i) VITRO_SUMS_32(i), VITRO_SUMS_32(i + 32)
 // clang-format on
 
@@ -71,32 +80,41 @@ __device__ __forceinline__ void wgmma_64x16(float (&d)[kN / 2], const uint32_t (
                  : VITRO_SUMS_##sums(0)                                                       \
                  : "l"(a), "l"(b), "r"(accumulate));                                          \
   }
-#define VITRO_WGMMA_REGISTERS(T, type, n, sums, a0, a1, a2, a3, b_, p_)                       \
-  template <>                                                                                 \
-  __device__ __forceinline__ void wgmma_64x16<T, n>(float(&d)[n / 2], const uint32_t(&a)[4],  \
-                                                    uint64_t b, int accumulate) {             \
-    asm volatile("{\n.reg .pred p;\nsetp.ne.b32 p, %" #p_                                     \
-                 ", 0;\nwgmma.mma_async.sync.aligned.m64n" #n "k16.f32." type "." type        \
-                 " {" VITRO_NAMES_##sums "}, {%" #a0 ", %" #a1 ", %" #a2 ", %" #a3 "}, %" #b_ \
-                                         ", p, 1, 1, 0;\n}"                                   \
-                 : VITRO_SUMS_##sums(0)                                                       \
-                 : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "l"(b), "r"(accumulate));      \
+#define VITRO_WGMMA_REGISTERS(T, type, name, transposed, n, sums, a0, a1, a2, a3, b_, p_)         \
+  template <>                                                                                     \
+  __device__ __forceinline__ void name<T, n>(float(&d)[n / 2], const uint32_t(&a)[4], uint64_t b, \
+                                             int accumulate) {                                    \
+    asm volatile("{\n.reg .pred p;\nsetp.ne.b32 p, %" #p_                                         \
+                 ", 0;\nwgmma.mma_async.sync.aligned.m64n" #n "k16.f32." type "." type            \
+                 " {" VITRO_NAMES_##sums "}, {%" #a0 ", %" #a1 ", %" #a2 ", %" #a3 "}, %" #b_     \
+                                         ", p, 1, 1, " #transposed ";\n}"                         \
+                 : VITRO_SUMS_##sums(0)                                                           \
+                 : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "l"(b), "r"(accumulate));          \
   }
 #define VITRO_WGMMA_BOTH_TYPES(form, ...) \
   form(__half, "f16", __VA_ARGS__) form(__nv_bfloat16, "bf16", __VA_ARGS__)
 
 VITRO_WGMMA_BOTH_TYPES(VITRO_WGMMA_SHARED, 64, 32, 32, 33, 34)
+VITRO_WGMMA_BOTH_TYPES(VITRO_WGMMA_SHARED, 104, 52, 52, 53, 54)
 VITRO_WGMMA_BOTH_TYPES(VITRO_WGMMA_SHARED, 128, 64, 64, 65, 66)
-VITRO_WGMMA_BOTH_TYPES(VITRO_WGMMA_REGISTERS, 64, 32, 32, 33, 34, 35, 36, 37)
-VITRO_WGMMA_BOTH_TYPES(VITRO_WGMMA_REGISTERS, 128, 64, 64, 65, 66, 67, 68, 69)
+VITRO_WGMMA_BOTH_TYPES(VITRO_WGMMA_REGISTERS, wgmma_64x16, 0, 64, 32, 32, 33, 34, 35, 36, 37)
+VITRO_WGMMA_BOTH_TYPES(VITRO_WGMMA_REGISTERS, wgmma_64x16, 0, 128, 64, 64, 65, 66, 67, 68, 69)
+VITRO_WGMMA_BOTH_TYPES(VITRO_WGMMA_REGISTERS, wgmma_64x16_transposed, 1, 32, 16, 16, 17, 18, 19, 20,
+                       21)
+VITRO_WGMMA_BOTH_TYPES(VITRO_WGMMA_REGISTERS, wgmma_64x16_transposed, 1, 64, 32, 32, 33, 34, 35, 36,
+                       37)
 
 #undef VITRO_WGMMA_BOTH_TYPES
 #undef VITRO_WGMMA_REGISTERS
 #undef VITRO_WGMMA_SHARED
 #undef VITRO_SUMS_64
+#undef VITRO_SUMS_52
 #undef VITRO_SUMS_32
+#undef VITRO_SUMS_16
 #undef VITRO_SUMS_8
 #undef VITRO_NAMES_64
+#undef VITRO_NAMES_52
 #undef VITRO_NAMES_32
+#undef VITRO_NAMES_16
 
 }  // namespace vitro::cuda
