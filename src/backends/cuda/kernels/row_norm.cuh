@@ -16,32 +16,8 @@ __device__ __forceinline__ float2 norm_of(float2 sums, float scale_k, float eps)
   return {scale, -mean * scale};
 }
 
-/// norm_of() of rows first_row .. + kRows - 1 of a [m, k] matrix, from the sums of `parts` parts of
-/// each row (LinearArgs::row_sums); {1, 0} where sums is null. Made by kThreads threads, this one
-/// being `thread`.
-template <int kRows, int kThreads>
-__device__ __forceinline__ void load_norms(const float2* sums, int parts, int first_row, int m,
-                                           float scale_k, float eps, int thread, float2* norms) {
-  constexpr int kLanes = kThreads / kRows;  // that share a row
-  static_assert(kLanes >= 1 && kLanes <= 32);
-  const int local = thread / kLanes, row = first_row + local;
-  if (sums == nullptr) {
-    if (thread % kLanes == 0) norms[local] = float2{1.0f, 0.0f};
-    return;
-  }
-  float2 all{};
-  if (row < m)
-#pragma unroll 4
-    for (int part = thread % kLanes; part < parts; part += kLanes) {
-      const float2 one = __ldcg(sums + static_cast<int64_t>(row) * parts + part);
-      all.x += one.x, all.y += one.y;
-    }
-  all.x = sum_lanes<kLanes>(all.x), all.y = sum_lanes<kLanes>(all.y);
-  if (thread % kLanes == 0) norms[local] = norm_of(all, scale_k, eps);
-}
-
-/// The same for a row that kLanes neighbouring lanes share: load() asks for its sums, norm() waits
-/// for them.
+/// norm_of() of a row that kLanes neighbouring lanes share, from the sums of parts of it
+/// (LinearArgs::row_sums): load() asks for them, norm() waits.
 template <int kLanes>
 struct RowSums {
   static constexpr int kAtOnce = 8;
@@ -63,5 +39,23 @@ struct RowSums {
     return norm_of({sum_lanes<kLanes>(all.x), sum_lanes<kLanes>(all.y)}, scale_k, eps);
   }
 };
+
+/// The same of rows first_row .. + kRows - 1 of m, each of `parts` parts; {1, 0} where sums is
+/// null. Made by kThreads threads, this one being `thread`.
+template <int kRows, int kThreads>
+__device__ __forceinline__ void load_norms(const float2* sums, int parts, int first_row, int m,
+                                           float scale_k, float eps, int thread, float2* norms) {
+  constexpr int kLanes = kThreads / kRows;  // that share a row
+  static_assert(kLanes >= 1 && kLanes <= 32);
+  const int local = thread / kLanes, row = first_row + local;
+  if (sums == nullptr) {
+    if (thread % kLanes == 0) norms[local] = float2{1.0f, 0.0f};
+    return;
+  }
+  RowSums<kLanes> row_sums;
+  row_sums.load(sums + static_cast<int64_t>(min(row, m - 1)) * parts, parts, thread % kLanes);
+  const float2 norm = row_sums.norm(scale_k, eps);
+  if (thread % kLanes == 0) norms[local] = norm;
+}
 
 }  // namespace vitro::cuda
