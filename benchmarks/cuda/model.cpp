@@ -25,13 +25,6 @@ namespace {
 constexpr int kSamples = 15;
 constexpr double kSampleSeconds = 0.02;
 
-Precision precision_of(const std::string& name) {
-  for (const Precision one :
-       {Precision::Float32, Precision::TensorFloat32, Precision::Float16, Precision::BFloat16})
-    if (to_string(one) == name) return one;
-  throw std::runtime_error("unknown precision '" + name + "', expected fp32, tf32, fp16 or bf16");
-}
-
 /// A plan or checkpoint; the name of an architecture stands for random weights.
 Plan open(const std::string& model) {
   for (const UniFormerConfig& config : model_configs()) {
@@ -64,7 +57,7 @@ nlohmann::ordered_json measure_case(const Plan& plan, int64_t batch, const std::
   const auto executable = backend.compile({.graph = Internals::data(plan).graph,
                                            .inputs = {&type, 1},
                                            .cache = *Internals::data(plan).cache,
-                                           .precision = precision_of(precision)});
+                                           .precision = parse_precision(precision).value()});
   const auto lane = backend.make_lane({});
   const auto context = executable->on(*lane);
   const Tensor input = synthetic_input(type.dims);
@@ -104,7 +97,9 @@ int run(int argc, char** argv) {
   std::vector<std::string> precisions{"fp16"};
   app.add_option("MODEL", models, "Plans, checkpoints or architectures")->required();
   app.add_option("--batch", batches)->delimiter(',');
-  app.add_option("--precision", precisions)->delimiter(',');
+  app.add_option("--precision", precisions)
+      ->delimiter(',')
+      ->check(CLI::IsMember({"fp32", "tf32", "fp16", "bf16"}));
   bool steps = false;
   app.add_flag("--steps", steps, "Also what each step adds to a graph");
   app.add_option("--json", json, "File to write");

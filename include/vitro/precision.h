@@ -1,7 +1,9 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
+#include <string_view>
 
 namespace vitro {
 
@@ -17,5 +19,7 @@ enum class Precision : uint8_t {
 
 /// "default", "fp32", "tf32", "fp16", "bf16".
 std::string to_string(Precision precision);
+/// The precision of that name; nothing for other texts.
+std::optional<Precision> parse_precision(std::string_view text);
 
 }  // namespace vitro

@@ -26,6 +26,10 @@ struct SessionOptions {
   /// What runs the ops that the backend refuses, and everything when the backend cannot be used
   /// here: "cpu", or empty for nobody. Warns on standard error when it does.
   std::string fallback = {};
+  /// Bytes that the weights in all forms and the working memory of all streams may take, on the
+  /// host and on a GPU together; 0: no limit. Inputs of a shape that needs more throw OutOfMemory,
+  /// before their working memory is taken.
+  size_t max_memory = 0;
 };
 
 struct RunOptions {

@@ -172,9 +172,14 @@ typedef struct vitro_session_options {
   /* "cpu": what runs the ops that the backend refuses, and everything when the backend cannot be
    * used here; default: nothing does */
   const char* fallback;
+  int32_t device;        /* which GPU, as CUDA numbers them */
+  const char* precision; /* "fp32", "tf32", "fp16" or "bf16"; default: the backend's */
+  /* Bytes that the weights in all forms and the working memory of all streams may take; inputs of
+   * a shape that needs more are VITRO_OUT_OF_MEMORY. Default: no limit */
+  size_t max_memory;
 } vitro_session_options;
 #define VITRO_SESSION_OPTIONS \
-  { sizeof(vitro_session_options), NULL, 0, 0, NULL }
+  { sizeof(vitro_session_options), NULL, 0, 0, NULL, 0, NULL, 0 }
 
 /* The extents that a dimension may have: multiples of `multiple` from `min` to `max`. */
 typedef struct vitro_dim_range {

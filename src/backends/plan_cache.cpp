@@ -42,15 +42,15 @@ const PackedForm& PlanCache::form(const Constant& constant) const {
        to_string(constant.type.dims), constant.storage);
 }
 
-std::shared_ptr<void> PlanCache::keep(const std::string& key,
-                                      const std::function<std::shared_ptr<void>()>& make) {
+std::shared_ptr<PlanCache::Kept> PlanCache::keep(
+    const std::string& key, const std::function<std::shared_ptr<Kept>()>& make) {
   const std::lock_guard lock(mutex_);
   if (const auto found = kept_.find(key); found != kept_.end()) return found->second;
   return kept_.emplace(key, make()).first->second;
 }
 
 std::vector<PlanCache::Entry> PlanCache::entries() const {
-  const std::lock_guard lock(mutex_);
+  std::unique_lock lock(mutex_);
   std::map<std::string, Entry> by_form;
   for (const auto& [key, constant] : made_) {
     Entry& entry = by_form[key.second];
@@ -60,6 +60,9 @@ std::vector<PlanCache::Entry> PlanCache::entries() const {
   }
   std::vector<Entry> result;
   for (auto& [form, entry] : by_form) result.push_back(std::move(entry));
+  const auto kept = kept_;
+  lock.unlock();  // who is kept may be asking this cache for rows meanwhile
+  for (const auto& [key, one] : kept) result.push_back(one->entry());
   return result;
 }
 

@@ -25,10 +25,6 @@ class PlanCache {
   Constant rows(const Constant& constant);
   /// The form that a constant is stored in. Throws Unsupported when this cache does not know it.
   const PackedForm& form(const Constant& constant) const;
-  /// What a backend keeps for the plan beside packed constants, for example weights in the memory
-  /// of a device; made when first asked for. The key names backend and device.
-  std::shared_ptr<void> keep(const std::string& key,
-                             const std::function<std::shared_ptr<void>()>& make);
 
   /// What was made, and is held beside the constants themselves.
   struct Entry {
@@ -36,6 +32,16 @@ class PlanCache {
     size_t count = 0;  ///< constants
     size_t bytes = 0;
   };
+  /// What a backend keeps for the plan beside packed constants, for example weights in the memory
+  /// of a device.
+  class Kept {
+   public:
+    virtual ~Kept() = default;
+    virtual Entry entry() const = 0;
+  };
+  /// Made when first asked for. The key names backend and device.
+  std::shared_ptr<Kept> keep(const std::string& key,
+                             const std::function<std::shared_ptr<Kept>()>& make);
   std::vector<Entry> entries() const;
   /// Of the constants that were asked for in forms with an inverse, those forms: what a plan file
   /// stores instead of the rows. By the address of the constant's bytes.
@@ -48,7 +54,7 @@ class PlanCache {
   mutable std::mutex mutex_;
   std::map<Key, Constant> made_;
   std::map<Key, Constant> sources_;  // keep the addresses of the keys in use
-  std::map<std::string, std::shared_ptr<void>> kept_;
+  std::map<std::string, std::shared_ptr<Kept>> kept_;
 };
 
 }  // namespace vitro

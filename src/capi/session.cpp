@@ -65,6 +65,13 @@ std::vector<vitro::TensorView> in_order(const IoEntries& entries, const char* co
   return ordered;
 }
 
+vitro::Precision precision_named(const char* name) {
+  const auto precision = vitro::parse_precision(name);
+  vitro::check(precision.has_value(), vitro::ErrorCode::InvalidArgument,
+               "session: precision '{}', expected fp32, tf32, fp16 or bf16", name);
+  return *precision;
+}
+
 }  // namespace
 
 struct vitro_session {
@@ -88,6 +95,9 @@ vitro_code vitro_session_create(const vitro_plan* plan, const vitro_session_opti
     chosen.threads = given.threads;
     chosen.streams = given.streams;
     if (given.fallback != nullptr) chosen.fallback = given.fallback;
+    chosen.device = given.device;
+    if (given.precision != nullptr) chosen.precision = precision_named(given.precision);
+    chosen.max_memory = given.max_memory;
     return new vitro_session(required(plan, "plan").plan, chosen);
   });
 }

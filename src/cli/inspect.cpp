@@ -12,6 +12,7 @@
 #include "runtime/engine.h"
 #include "runtime/explain.h"
 #include "runtime/internals.h"
+#include "runtime/memory.h"
 #include "runtime/plan_data.h"
 
 namespace vitro::cli {
@@ -100,28 +101,18 @@ std::string exact_bytes(size_t bytes) {
                      bytes_text(static_cast<double>(bytes)));
 }
 
-/// Bytes of weights that were put into other forms than those of the plan.
-size_t repacked_bytes(const Session& session) {
-  size_t bytes = 0;
-  for (const PlanCache::Entry& entry : Internals::data(session.plan()).cache->entries())
-    bytes += entry.bytes;
-  return bytes;
-}
-
 std::string memory_text(const Session& session, const Dims& dims) {
   const MemoryUse& memory = Internals::engine(session).program(dims)->memory();
-  const auto weights = static_cast<size_t>(weight_bytes(session.plan()));
-  const size_t repacked = repacked_bytes(session);
+  const WeightMemory weights = weight_memory(Internals::data(session.plan()));
   std::vector<std::pair<std::string, std::string>> fields{
       {"input", fmt::format("{} on {}", to_string(dims), execution_text(session))},
-      {"weights", exact_bytes(weights) + "  mapped, shared by all sessions"},
-      {"repacked", exact_bytes(repacked) + "  in other forms, shared as well"},
+      {"weights", exact_bytes(weights.stored) + "  mapped, shared by all sessions"},
+      {"repacked", exact_bytes(weights.other_forms) + "  in other forms, shared as well"},
       {"activations", exact_bytes(memory.activations) + "  if every result had its own place"},
       {"scratch", exact_bytes(memory.scratch) + "  if every kernel had its own place"},
       {"sharing", exact_bytes(memory.activations + memory.scratch - memory.arena) + "  saved"},
       {"arena", exact_bytes(memory.arena) + "  of one run; concurrent runs add theirs"},
-      {"session",
-       exact_bytes(weights + repacked + memory.arena) + "  weights in all forms, one arena"}};
+      {"session", exact_bytes(weights.all() + memory.arena) + "  weights in all forms, one arena"}};
   if (memory.staging > 0)
     fields.push_back(
         {"staging", exact_bytes(memory.staging) + "  page-locked, of one run's copies"});
@@ -130,18 +121,18 @@ std::string memory_text(const Session& session, const Dims& dims) {
 
 Json memory_json(const Session& session, const Dims& dims) {
   const MemoryUse& memory = Internals::engine(session).program(dims)->memory();
-  const auto weights = static_cast<size_t>(weight_bytes(session.plan()));
+  const WeightMemory weights = weight_memory(Internals::data(session.plan()));
   return {{"shape", dims},
           {"backend", session.backend()},
           {"threads", session.threads()},
-          {"weight_bytes", weights},
-          {"repacked_bytes", repacked_bytes(session)},
+          {"weight_bytes", weights.stored},
+          {"repacked_bytes", weights.other_forms},
           {"activation_bytes", memory.activations},
           {"scratch_bytes", memory.scratch},
           {"arena_bytes", memory.arena},
           {"staging_bytes", memory.staging},
           {"saved_bytes", memory.activations + memory.scratch - memory.arena},
-          {"session_bytes", weights + repacked_bytes(session) + memory.arena}};
+          {"session_bytes", weights.all() + memory.arena}};
 }
 
 /// The shape that --why and --memory are about.

@@ -143,6 +143,11 @@ void add_execution_options(CLI::App& verb, CommonOptions& options) {
       ->check(thread_count())
       ->group(kExecutionGroup);
   add_device_option(verb, options.session.device);
+  verb.add_option("--max-memory", options.session.max_memory,
+                  "Refuse inputs for which the session takes more, e.g. 500MB; default: no limit")
+      ->option_text("BYTES")
+      ->transform(CLI::AsSizeValue(false))
+      ->group(kExecutionGroup);
   add_precision_flags(verb, options.session.precision);
   add_verbose_option(verb, options);
 }
@@ -158,12 +163,6 @@ void add_precision_flags(CLI::App& verb, Precision& precision) {
     for (CLI::Option* other : flags) flag->excludes(other);
     flags.push_back(flag);
   }
-}
-
-std::optional<Precision> parse_precision(std::string_view text) {
-  for (const Precision precision : kPrecisions)
-    if (to_string(precision) == text) return precision;
-  return std::nullopt;
 }
 
 CLI::Validator precision_text() {

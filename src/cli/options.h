@@ -49,16 +49,15 @@ void add_model_options(CLI::App& verb, CommonOptions& options);
 void add_build_options(CLI::App& verb, BuildOptions& options);
 /// Declares --weights, for the verbs that store or run what they build.
 void add_weights_option(CLI::App& verb, BuildOptions& options);
-/// Declares --backend, --fallback, --threads, --device, the flags of the precisions and --verbose.
+/// Declares --backend, --fallback, --max-memory, --threads, --device, the flags of the precisions
+/// and --verbose.
 void add_execution_options(CLI::App& verb, CommonOptions& options);
 /// Declares --fp32, --tf32, --fp16 and --bf16, of which one may be given.
 void add_precision_flags(CLI::App& verb, Precision& precision);
-/// "fp32", "tf32", "fp16" or "bf16"; nothing for other text.
-std::optional<Precision> parse_precision(std::string_view text);
 /// "fp32" or "bf16", as --weights has them.
 CLI::Validator weights_text();
 DType weights_of(std::string_view text);
-/// Accepts what parse_precision() does.
+/// Accepts "fp32", "tf32", "fp16" and "bf16".
 CLI::Validator precision_text();
 /// Declares --max-pixels.
 void add_picture_options(CLI::App& verb, DecodeLimits& limits);

@@ -18,4 +18,12 @@ std::string to_string(Precision precision) {
   return "unknown";
 }
 
+std::optional<Precision> parse_precision(std::string_view text) {
+  for (const Precision precision :
+       {Precision::Default, Precision::Float32, Precision::TensorFloat32, Precision::Float16,
+        Precision::BFloat16})
+    if (to_string(precision) == text) return precision;
+  return std::nullopt;
+}
+
 }  // namespace vitro

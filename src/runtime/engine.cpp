@@ -8,6 +8,7 @@
 #include "runtime/explain.h"
 #include "runtime/interface.h"
 #include "runtime/internals.h"
+#include "runtime/memory.h"
 #include "runtime/plan_data.h"
 
 namespace vitro {
@@ -95,6 +96,7 @@ Engine::Engine(const Plan& plan, const Choice& choice)
       fallback_(choice.fallback),
       all_on_fallback_(choice.all_on_fallback),
       precision_(backend_.precision(choice.options.precision)),
+      max_memory_(choice.options.max_memory),
       inputs_(input_infos(Internals::data(plan).graph)),
       outputs_(output_infos(Internals::data(plan).graph)),
       lanes_(make_lanes(backend_, fallback_, choice.options)),
@@ -122,6 +124,8 @@ std::unique_ptr<const Executable> Engine::compile(std::span<const TensorType> in
   const CompileRequest request{
       data.graph, inputs, *data.cache, threads(), tactics_, precision_, lanes_.options().device};
   std::unique_ptr<const Executable> executable = compile_for(request);
+  check_memory_limit(data, executable->memory(), streams(), max_memory_,
+                     fmt::format("session: input {} on {}", dims_text(inputs), backend_.name()));
   warn_once(*executable);
   if (log_enabled(LogTopic::Dispatch))
     log_message(LogTopic::Dispatch,

@@ -62,6 +62,7 @@ class Engine {
   const Backend* const fallback_;
   const std::optional<FallbackUse> all_on_fallback_;
   const Precision precision_;
+  const size_t max_memory_;
   const std::vector<IoInfo> inputs_, outputs_;
   LanePool lanes_;
   const TacticTable* const tactics_;

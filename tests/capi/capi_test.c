@@ -395,6 +395,17 @@ static void test_callers(const vitro_session* session) {
   }
 }
 
+static void test_memory_limit(vitro_plan* plan, vitro_session_options options) {
+  vitro_session* session = NULL;
+  options.max_memory = 1000;
+  require_ok(vitro_session_create(plan, &options, &session));
+  static float logits[kBatch * kClasses];
+  const vitro_view images = image_view(), out = float_view(logits, logit_dims, 2);
+  EXPECT_FAILURE(vitro_session_run(session, &images, 1, &out, 1), VITRO_OUT_OF_MEMORY,
+                 "at most 1000 are allowed");
+  vitro_session_free(session);
+}
+
 static void test_sessions(vitro_plan* plan) {
   vitro_session* session = NULL;
   vitro_session_options options = VITRO_SESSION_OPTIONS;
@@ -409,6 +420,15 @@ static void test_sessions(vitro_plan* plan) {
   EXPECT_FAILURE(vitro_session_create(plan, &options, &session), VITRO_INVALID_ARGUMENT, "-1");
   options.threads = 2;
   options.streams = 2;
+  options.precision = "fp8";
+  EXPECT_FAILURE(vitro_session_create(plan, &options, &session), VITRO_INVALID_ARGUMENT,
+                 "precision 'fp8'");
+  options.precision = "fp32";
+  options.device = 1;
+  EXPECT_FAILURE(vitro_session_create(plan, &options, &session), VITRO_INVALID_ARGUMENT,
+                 "device 1");
+  options.device = 0;
+  test_memory_limit(plan, options);
   require_ok(vitro_session_create(plan, &options, &session));
   vitro_plan_free(plan); /* the session has what it needs */
   test_description(session);

@@ -11,6 +11,7 @@
 #include "metric.h"
 #include "runtime/engine.h"
 #include "runtime/internals.h"
+#include "runtime/memory.h"
 #include "runtime/small_plan.h"
 
 namespace vitro {
@@ -49,6 +50,23 @@ TEST(Session, WeightsOfBFloat16MoveTheResultALittle) {
     EXPECT_TRUE(d.within(kBFloat16Weights)) << backend << ": " << report(d, kBFloat16Weights);
     EXPECT_GT(d.nmse, kFloat32Model.nmse) << backend;
   }
+}
+
+TEST(Session, MaxMemoryCountsWeightsAndTheArenasOfAllStreams) {
+  const Plan plan = test::small_plan();
+  const Dims small{1, 3, 8, 8}, large{4, 3, 64, 64};
+  SessionOptions options{"cpu", 1, 2};
+  const Session unlimited(plan, options);
+  const size_t weights = weight_memory(Internals::data(plan)).all(),
+               arena = unlimited.arena_bytes(large);
+  ASSERT_GT(arena, unlimited.arena_bytes(small));
+  options.max_memory = weights + 2 * arena;
+  EXPECT_EQ(Session(plan, options).arena_bytes(large), arena);
+  --options.max_memory;
+  const Session limited(plan, options);
+  limited.run(test::random_images(small));
+  expect_error(ErrorCode::OutOfMemory, fmt::format("takes {} bytes", options.max_memory + 1),
+               [&] { limited.run(test::random_images(large)); });
 }
 
 TEST(Session, ResultsDoNotDependOnThreadsOrRuns) {

@@ -35,6 +35,13 @@ DeviceWeights::~DeviceWeights() {
   cudaSetDevice(before);
 }
 
+PlanCache::Entry DeviceWeights::entry() const {
+  const std::lock_guard lock(mutex_);
+  PlanCache::Entry all{fmt::format("cuda:device{}", device_), entries_.size(), 0};
+  for (const auto& [key, entry] : entries_) all.bytes += entry.memory.bytes();
+  return all;
+}
+
 const std::byte* DeviceWeights::find(const Constant& constant, const char* form) const {
   const auto found = entries_.find({constant.bytes.data(), form});
   return found == entries_.end() ? nullptr : found->second.memory.data();

@@ -6,6 +6,7 @@
 
 #include "backends/cuda/device.h"
 #include "backends/cuda/kernels/launch.h"
+#include "backends/plan_cache.h"
 
 namespace vitro::cuda {
 
@@ -15,11 +16,12 @@ inline size_t element_size(Element element) { return element == Element::Float32
 
 /// The constants of a plan in the memory of a device, in the forms that kernels read. Each is
 /// brought there when first asked for and stays while the plan does. Threads may use it at once.
-class DeviceWeights {
+class DeviceWeights final : public PlanCache::Kept {
  public:
   DeviceWeights(int device, Element element) : device_(device), element_(element) {}
   DeviceWeights(const DeviceWeights&) = delete;
-  ~DeviceWeights();
+  ~DeviceWeights() override;
+  PlanCache::Entry entry() const override;
 
   /// The one of a plan for the device and precision of an op.
   static std::shared_ptr<DeviceWeights> of(PlanCache& cache, int device, Precision precision);
@@ -53,7 +55,7 @@ class DeviceWeights {
 
   const int device_;
   const Element element_;
-  std::mutex mutex_;
+  mutable std::mutex mutex_;
   std::map<std::pair<const std::byte*, std::string>, Entry> entries_;
 };
 
