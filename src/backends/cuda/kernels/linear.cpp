@@ -7,6 +7,7 @@
 #include <string>
 
 #include "backends/cuda/kernels/linear_cost.h"
+#include "backends/cuda/kernels/linear_ffma.h"
 #include "backends/cuda/kernels/linear_mma.h"
 #include "backends/cuda/kernels/linear_scalar.h"
 #include "backends/cuda/kernels/linear_wgmma.h"
@@ -14,7 +15,7 @@
 namespace vitro::cuda {
 namespace {
 
-constexpr int kTileCount = kFirstWgmmaTile + kWgmmaTileCount;
+constexpr int kTileCount = kFirstFfmaTile + kFfmaTileCount;
 
 constexpr auto kTiles = [] {
   std::array<LinearTile, kTileCount> tiles{};
@@ -26,6 +27,10 @@ constexpr auto kTiles = [] {
   for (int i = 0; i < kWgmmaTileCount; ++i) {
     const WgmmaTile& t = kWgmmaTiles[i];
     tiles[kFirstWgmmaTile + i] = {t.name, LinearKind::Wgmma, t.block_m, t.block_n, 0};
+  }
+  for (int i = 0; i < kFfmaTileCount; ++i) {
+    const MmaTile& t = kFfmaTiles[i];
+    tiles[kFirstFfmaTile + i] = {t.name, LinearKind::Ffma, t.block_m, t.block_n, t.stages};
   }
   return tiles;
 }();
@@ -48,9 +53,12 @@ const char* linear_refusal(const LinearArgs& a, int tile, int capability) {
     return a.result_sums != nullptr ? "the scalar tile leaves no sums of rows" : nullptr;
   if (a.layer_norm && a.row_parts > 0 && a.weight_sums == nullptr)
     return "row_sums come without weight_sums";
-  if (capability < 80) return "the tensor cores' tiles ask for sm_80";
-  if (a.element == Element::Float32 && !a.tf32) return "float32 without tf32 is multiplied by FFMA";
-  const bool wide = a.element == Element::Float32;
+  if (capability < 80) return "tiles ask for sm_80";
+  const bool wide = a.element == Element::Float32, ffma = kind == LinearKind::Ffma;
+  if (wide && a.tf32 == ffma)
+    return ffma ? "tf32 is multiplied by the tensor cores"
+                : "float32 without tf32 is multiplied by FFMA";
+  if (ffma && !wide) return "FFMA tiles are for float32";
   if (a.k % (wide ? 4 : 8) != 0) return "rows of x are not a multiple of 16 bytes";
   if (a.n % 8 != 0) return "n is not a multiple of 8";
   for (const void* pointer :
@@ -62,8 +70,9 @@ const char* linear_refusal(const LinearArgs& a, int tile, int capability) {
     if (wide) return "wgmma tiles are for 16 bits";
     return a.layer_norm && a.row_parts == 0 ? "wgmma with layer_norm asks for row_sums" : nullptr;
   }
-  if (mma_shared_bytes(a.element, tile - kFirstMmaTile, source_of(a), a.k) >
-      shared_memory_limit(capability))
+  const size_t bytes = ffma ? ffma_shared_bytes(tile - kFirstFfmaTile, source_of(a), a.k)
+                            : mma_shared_bytes(a.element, tile - kFirstMmaTile, source_of(a), a.k);
+  if (bytes > shared_memory_limit(capability))
     return "the rows to normalise do not fit shared memory";
   return nullptr;
 }
@@ -86,14 +95,9 @@ void linear(const LinearArgs& a, int tile, const Launch& launch) {
     throw std::invalid_argument("linear of m " + std::to_string(a.m) + ", n " +
                                 std::to_string(a.n) + ", k " + std::to_string(a.k) + " on tile " +
                                 std::to_string(tile) + ": " + refusal);
-  switch (kTiles[static_cast<size_t>(tile)].kind) {
-    case LinearKind::Scalar:
-      return linear_scalar(a, launch);
-    case LinearKind::Wgmma:
-      return linear_wgmma(a, tile - kFirstWgmmaTile, launch);
-    case LinearKind::Mma:
-      break;
-  }
+  const LinearKind kind = kTiles[static_cast<size_t>(tile)].kind;
+  if (kind == LinearKind::Scalar) return linear_scalar(a, launch);
+  if (kind == LinearKind::Wgmma) return linear_wgmma(a, tile - kFirstWgmmaTile, launch);
   MmaArgs p{};
   p.x = a.x, p.weight = a.weight, p.bias = a.bias, p.residual = a.residual, p.y = a.y;
   p.m = a.m, p.n = a.n, p.k = a.k;
@@ -101,6 +105,7 @@ void linear(const LinearArgs& a, int tile, const Launch& launch) {
   if (a.layer_norm && a.row_parts > 0)
     p.row_sums = a.row_sums, p.weight_sums = a.weight_sums, p.row_parts = a.row_parts;
   p.result_sums = a.result_sums;
+  if (kind == LinearKind::Ffma) return launch_ffma(tile - kFirstFfmaTile, source_of(a), p, launch);
   launch_mma(a.element, tile - kFirstMmaTile, source_of(a), p, launch);
 }
 
