@@ -72,7 +72,6 @@ struct FfmaShape {
 // The rows of kFfmaTiles.
 using FfmaShapes = std::tuple<FfmaShape<16, 16, 1, 1, 8, 16, 2>, FfmaShape<16, 32, 1, 1, 4, 16, 2>,
                               FfmaShape<32, 32, 1, 1, 4, 10, 2>, FfmaShape<32, 64, 1, 1, 4, 6, 3>,
-                              FfmaShape<64, 64, 2, 1, 2, 4, 3>, FfmaShape<128, 64, 4, 1, 1, 3, 3>,
-                              FfmaShape<128, 128, 4, 2, 1, 3, 2>>;
+                              FfmaShape<64, 64, 2, 1, 2, 4, 3>, FfmaShape<128, 64, 4, 1, 1, 3, 3>>;
 
 }  // namespace vitro::cuda

@@ -6,10 +6,9 @@
 namespace vitro::cuda {
 
 /// The tiles of linear_ffma.cuh by index.
-inline constexpr MmaTile kFfmaTiles[] = {{"ffma_16x16", 16, 16, 16},   {"ffma_16x32", 16, 32, 16},
-                                         {"ffma_32x32", 32, 32, 10},   {"ffma_32x64", 32, 64, 6},
-                                         {"ffma_64x64", 64, 64, 4},    {"ffma_128x64", 128, 64, 3},
-                                         {"ffma_128x128", 128, 128, 3}};
+inline constexpr MmaTile kFfmaTiles[] = {{"ffma_16x16", 16, 16, 16}, {"ffma_16x32", 16, 32, 16},
+                                         {"ffma_32x32", 32, 32, 10}, {"ffma_32x64", 32, 64, 6},
+                                         {"ffma_64x64", 64, 64, 4},  {"ffma_128x64", 128, 64, 3}};
 /// In linear_tiles() they follow those of wgmma.
 inline constexpr int kFirstFfmaTile = kFirstWgmmaTile + kWgmmaTileCount;
 inline constexpr int kFfmaTileCount = static_cast<int>(sizeof(kFfmaTiles) / sizeof(kFfmaTiles[0]));
