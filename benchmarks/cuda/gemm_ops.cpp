@@ -13,10 +13,12 @@
 #include "backends/cuda/kernels/linear_cost.h"
 #include "backends/cuda/kernels/linear_mma.h"
 #include "backends/cuda/kernels/mlp.h"
+#include "cuda/format.h"
 #include "cuda/graph_timing.h"
 
-// Every product of UniFormer-S at 224 x 224 in float16: graphs of dependent launches, each with
-// weights of its own as in the network, on every tile that is not hopeless.
+// Every product of UniFormer-S at 224 x 224, in float16 unless --precision says otherwise: graphs
+// of dependent launches, each with weights of its own as in the network, on every tile that is not
+// hopeless.
 namespace vitro::cuda {
 namespace {
 
@@ -87,6 +89,7 @@ constexpr Embedding kEmbeddings[] = {{"pe1", 224, 3, 64, 4},
                                      {"pe4", 14, 320, 512, 2}};
 
 struct Report {
+  Format format;
   int num_sms = 132;
   nlohmann::json rows = nlohmann::json::array();
   double total = 0, total_chosen = 0;
@@ -113,17 +116,20 @@ struct Report {
 void time_linear(Report& report, const Product& p, int batch, const Noise& weights,
                  const Noise& vectors) {
   LinearArgs a;
+  const Format& f = report.format;
+  a.element = f.element, a.tf32 = f.tf32;
   a.m = batch * p.tokens, a.n = p.n, a.k = p.k;
   a.layer_norm = p.layer_norm, a.gelu = p.gelu, a.bias = vectors.floats(),
   a.weight_sums = vectors.floats() + 4096;
-  const size_t x_bytes = 2ull * a.m * a.k, y_bytes = 2ull * a.m * a.n;
-  const Noise x(2 * x_bytes), y(2 * y_bytes), residual(2 * y_bytes);
+  const size_t x_bytes = f.size() * a.m * a.k, y_bytes = f.size() * a.m * a.n;
+  const Noise x(2 * x_bytes, f.wide()), y(2 * y_bytes, f.wide()), residual(2 * y_bytes, f.wide());
   const Noise row_sums(8ull * kRowParts * a.m, true);
   a.x = x.data(), a.weight = weights.data(), a.y = y.data(),
   a.residual = p.residual ? residual.data() : nullptr;
   if (p.layer_norm)
     a.row_sums = reinterpret_cast<const float2*>(row_sums.data()), a.row_parts = kRowParts;
-  const int chosen = choose_linear_tile(a, report.num_sms, 90), slabs = (a.k + 63) / 64;
+  const int chosen = choose_linear_tile(a, report.num_sms, 90),
+            slabs = (a.k * static_cast<int>(f.size()) + 127) / 128;
   const auto cycles = [&](int i) {
     return expected_cycles(linear_tiles()[static_cast<size_t>(i)], a.m, a.n, slabs, report.num_sms);
   };
@@ -139,7 +145,7 @@ void time_linear(Report& report, const Product& p, int batch, const Noise& weigh
           LinearArgs b = a;
           b.x = x.data() + i % 2 * x_bytes, b.y = y.data() + i % 2 * y_bytes;
           if (p.residual) b.residual = residual.data() + i % 2 * y_bytes;
-          b.weight = weights.data() + i % kWeightSets * (2ull * a.n * a.k);
+          b.weight = weights.data() + i % kWeightSets * (f.size() * a.n * a.k);
           linear(b, tile, launch);
         },
         tile == chosen ? at_chosen : best);
@@ -150,11 +156,13 @@ void time_linear(Report& report, const Product& p, int batch, const Noise& weigh
 void time_embedding(Report& report, const Embedding& e, int batch, const Noise& weights,
                     const Noise& vectors) {
   Conv2dArgs a;
+  const Format& f = report.format;
+  a.element = f.element, a.tf32 = f.tf32;
   a.image = e.c == 3;
   a.n = batch, a.h = a.w = e.size, a.c = e.c, a.o = e.o;
   a.oh = a.ow = e.size / e.stride, a.kh = a.kw = a.stride_y = a.stride_x = e.stride;
-  const size_t x_bytes = (a.image ? 4ull : 2ull) * batch * e.size * e.size * e.c;
-  const Noise x(x_bytes, a.image), y(2ull * batch * a.oh * a.ow * e.o);
+  const size_t x_bytes = (a.image ? 4 : f.size()) * batch * e.size * e.size * e.c;
+  const Noise x(x_bytes, a.image || f.wide()), y(f.size() * batch * a.oh * a.ow * e.o);
   a.x = x.data(), a.weight = weights.data(), a.y = y.data();
   a.bias = vectors.floats(), a.gamma = vectors.floats() + 4096, a.beta = vectors.floats() + 8192;
   const int chosen = choose_conv2d_tile(a, report.num_sms, 90);
@@ -166,7 +174,8 @@ void time_embedding(Report& report, const Embedding& e, int batch, const Noise& 
         2e-9 * batch * a.oh * a.ow * e.o * e.c * e.stride * e.stride,
         [&](int i, const Launch& launch) {
           Conv2dArgs b = a;
-          b.weight = weights.data() + i % kWeightSets * (2ull * e.o * e.c * e.stride * e.stride);
+          b.weight =
+              weights.data() + i % kWeightSets * (f.size() * e.o * e.c * e.stride * e.stride);
           conv2d(b, tile, launch);
         },
         tile == chosen ? at_chosen : best);
@@ -182,6 +191,7 @@ constexpr Mlp kMlps[] = {{"s1.mlp", 3136, 64}, {"s2.mlp", 784, 128}};
 
 void time_mlp(Report& report, const Mlp& p, int batch, const Noise& weights, const Noise& vectors) {
   MlpArgs a;
+  a.element = report.format.element;
   a.m = batch * p.tokens, a.c = p.c, a.hidden = 4 * p.c;
   const size_t bytes = 2ull * a.m * a.c, weight_bytes = 2ull * a.c * a.hidden;
   const Noise x(2 * bytes), y(2 * bytes);
@@ -211,12 +221,15 @@ void time_mlp(Report& report, const Mlp& p, int batch, const Noise& weights, con
 void time_block(Report& report, const char* name, int tokens, int c, int batch,
                 const Noise& weights, const Noise& vectors) {
   const int m = batch * tokens;
-  const Noise x(2ull * m * c), wide(8ull * m * c), row_sums(8ull * kRowParts * m, true);
+  const Format& f = report.format;
+  const Noise x(f.size() * m * c, f.wide()), wide(4 * f.size() * m * c, f.wide()),
+      row_sums(8ull * kRowParts * m, true);
   LinearArgs a[4];
   const int n[4] = {3 * c, c, 4 * c, c}, k[4] = {c, c, c, 4 * c};
   int tiles[4];
   size_t at[5] = {0};
   for (int j = 0; j < 4; ++j) {
+    a[j].element = f.element, a[j].tf32 = f.tf32;
     a[j].m = m, a[j].n = n[j], a[j].k = k[j], a[j].bias = vectors.floats(),
     a[j].weight_sums = vectors.floats() + 4096;
     a[j].layer_norm = j % 2 == 0, a[j].gelu = j == 2, a[j].weight = weights.data();
@@ -225,7 +238,7 @@ void time_block(Report& report, const char* name, int tokens, int c, int batch,
     if (j % 2 == 0)
       a[j].row_sums = reinterpret_cast<const float2*>(row_sums.data()), a[j].row_parts = kRowParts;
     tiles[j] = choose_linear_tile(a[j], report.num_sms, 90);
-    at[j + 1] = at[j] + 2ull * n[j] * k[j];
+    at[j + 1] = at[j] + f.size() * n[j] * k[j];
   }
   double best = 1e30;
   report.time(
@@ -240,13 +253,14 @@ void time_block(Report& report, const char* name, int tokens, int c, int batch,
       best);
 }
 
-void run(const char* path, const std::string& only, int only_batch) {
+void run(const Format& format, const char* path, const std::string& only, int only_batch) {
   cudaDeviceProp device;
   check_cuda(cudaGetDeviceProperties(&device, 0), "device");
-  const Noise weights(4 * 2ull * 12 * 512 * 512 + kWeightSets * 2ull * 2048 * 1024),
+  const Noise weights(format.size() * (4ull * 12 * 512 * 512 + kWeightSets * 2048ull * 1024),
+                      format.wide()),
       vectors(1 << 20, true);
   nlohmann::json totals;
-  Report report{device.multiProcessorCount};
+  Report report{format, device.multiProcessorCount};
   for (const int batch : {1, 8, 32, 128}) {
     if (only_batch != 0 && batch != only_batch) continue;
     report.total = report.total_chosen = 0;
@@ -257,7 +271,7 @@ void run(const char* path, const std::string& only, int only_batch) {
       if (std::string(p.name).find(only) != std::string::npos)
         time_linear(report, p, batch, weights, vectors);
     for (const Mlp& p : kMlps)
-      if (std::string(p.name).find(only) != std::string::npos)
+      if (!format.wide() && std::string(p.name).find(only) != std::string::npos)
         time_mlp(report, p, batch, weights, vectors);
     if (std::string("s3.block").find(only) != std::string::npos)
       time_block(report, "s3.block", 196, 320, batch, weights, vectors);
@@ -279,7 +293,8 @@ void run(const char* path, const std::string& only, int only_batch) {
 
 int main(int argc, char** argv) {
   try {
-    vitro::cuda::run(argc > 1 ? argv[1] : nullptr, argc > 2 ? argv[2] : "",
+    const vitro::cuda::Format format = vitro::cuda::take_format(argc, argv);
+    vitro::cuda::run(format, argc > 1 ? argv[1] : nullptr, argc > 2 ? argv[2] : "",
                      argc > 3 ? std::stoi(argv[3]) : 0);
   } catch (const std::exception& error) {
     fmt::print(stderr, "error: {}\n", error.what());

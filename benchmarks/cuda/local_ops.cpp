@@ -1,5 +1,5 @@
-// Times every op of UniFormer-S (224 x 224, float16) that is no matrix product, on the GPU.
-//   cuda_local_benchmark [out.json [op [batch]]]
+// Times every op of UniFormer-S (224 x 224) that is no matrix product, on the GPU.
+//   cuda_local_benchmark [--precision fp16] [out.json [op [batch]]]
 #include <cuda_runtime_api.h>
 #include <fmt/format.h>
 
@@ -15,6 +15,7 @@
 #include "backends/cuda/kernels/local_mixer.h"
 #include "backends/cuda/kernels/reduce.h"
 #include "backends/cuda/kernels/strided_copy.h"
+#include "cuda/format.h"
 #include "cuda/graph_timing.h"
 
 namespace vitro::cuda {
@@ -66,6 +67,7 @@ struct Tensors {
 };
 
 struct Report {
+  Format format;
   std::string only;  // a part of the names of the ops to time
   nlohmann::json rows = nlohmann::json::array();
 
@@ -93,16 +95,20 @@ struct Stage {
 };
 constexpr Stage kStages[] = {{56, 64}, {28, 128}, {14, 320}, {7, 512}};
 
-size_t map_bytes(const Stage& s, int batch) { return 2ull * batch * s.tokens() * s.c; }
+size_t map_bytes(const Report& report, const Stage& s, int batch) {
+  return report.format.size() * static_cast<size_t>(batch) * s.tokens() * s.c;
+}
 std::string name(const char* op, const Stage& s) {
   return fmt::format("{} {}x{}x{}", op, s.size, s.size, s.c);
 }
 
 void time_depthwise(Report& report, const Stage& s, int kernel, int batch) {
-  const Tensors t(map_bytes(s, batch), map_bytes(s, batch));
+  const Tensors t(map_bytes(report, s, batch), map_bytes(report, s, batch));
   report.time(name(kernel == 3 ? "depthwise_conv2d 3" : "depthwise_conv2d 5", s), "", batch,
-              2e-6 * static_cast<double>(map_bytes(s, batch)), [&](int i, const Launch& launch) {
+              2e-6 * static_cast<double>(map_bytes(report, s, batch)),
+              [&](int i, const Launch& launch) {
                 DepthwiseConv2dArgs a;
+                a.element = report.format.element;
                 a.x = t.x[i % kSets]->data(), a.y = t.y[i % kSets]->data();
                 a.weight = t.floats(), a.bias = t.floats() + 25 * s.c;
                 a.n = batch, a.h = a.w = a.oh = a.ow = s.size, a.c = s.c;
@@ -112,41 +118,43 @@ void time_depthwise(Report& report, const Stage& s, int kernel, int batch) {
 }
 
 void time_layer_norm(Report& report, const Stage& s, int batch) {
-  const Tensors t(map_bytes(s, batch), map_bytes(s, batch));
-  report.time(name("layer_norm", s), "", batch, 2e-6 * static_cast<double>(map_bytes(s, batch)),
-              [&](int i, const Launch& launch) {
-                layer_norm(
-                    {Element::Float16, t.x[i % kSets]->data(), t.floats(), t.floats() + s.c,
-                     t.y[i % kSets]->data(), static_cast<int64_t>(batch) * s.tokens(), s.c, 1e-5f},
-                    launch);
-              });
+  const Tensors t(map_bytes(report, s, batch), map_bytes(report, s, batch));
+  report.time(
+      name("layer_norm", s), "", batch, 2e-6 * static_cast<double>(map_bytes(report, s, batch)),
+      [&](int i, const Launch& launch) {
+        layer_norm({report.format.element, t.x[i % kSets]->data(), t.floats(), t.floats() + s.c,
+                    t.y[i % kSets]->data(), static_cast<int64_t>(batch) * s.tokens(), s.c, 1e-5f},
+                   launch);
+      });
 }
 
 void time_attention(Report& report, const Stage& s, int batch) {
-  const Tensors t(3 * map_bytes(s, batch), map_bytes(s, batch));
+  const Tensors t(3 * map_bytes(report, s, batch), map_bytes(report, s, batch));
   for (const auto& [variant, label] : {std::pair{AttentionVariant::SplitKeys, "split_keys"},
                                        std::pair{AttentionVariant::Wgmma, "wgmma"},
                                        std::pair{AttentionVariant::Rows, "rows"}}) {
     if (variant == AttentionVariant::SplitKeys && batch > 8) continue;
-    report.time(name("attention", s), label, batch, 4e-6 * static_cast<double>(map_bytes(s, batch)),
+    report.time(name("attention", s), label, batch,
+                4e-6 * static_cast<double>(map_bytes(report, s, batch)),
                 [&, variant = variant](int i, const Launch& launch) {
-                  attention({Element::Float16, t.x[i % kSets]->data(), t.y[i % kSets]->data(),
-                             batch, s.tokens(), s.c / 64, 64, 0.125f},
+                  attention({report.format.element, t.x[i % kSets]->data(), t.y[i % kSets]->data(),
+                             batch, s.tokens(), s.c / 64, 64, 0.125f, report.format.tf32},
                             variant, launch);
                 });
   }
 }
 
 void time_local_mixer(Report& report, const Stage& s, int batch) {
-  const Tensors t(map_bytes(s, batch), map_bytes(s, batch));
+  const Tensors t(map_bytes(report, s, batch), map_bytes(report, s, batch));
   for (const auto& [tile, label] :
        {std::pair{LocalMixerTile::Small, "small"}, std::pair{LocalMixerTile::Medium, "medium"},
         std::pair{LocalMixerTile::Large, "large"}}) {
     if (s.c == 64 && tile == LocalMixerTile::Medium) continue;  // is the large one
     report.time(name("local_mixer", s), label, batch,
-                2e-6 * static_cast<double>(map_bytes(s, batch)),
+                2e-6 * static_cast<double>(map_bytes(report, s, batch)),
                 [&, tile = tile](int i, const Launch& launch) {
                   LocalMixerArgs a;
+                  a.element = report.format.element;
                   const float* w = t.floats();
                   a.x = t.x[i % kSets]->data(), a.y = t.y[i % kSets]->data();
                   a.pos_weight = w, a.pos_bias = w + 9 * s.c, a.conv1_bias = w + 10 * s.c;
@@ -160,19 +168,21 @@ void time_local_mixer(Report& report, const Stage& s, int batch) {
 
 void time_ends(Report& report, int batch) {
   const Stage& last = kStages[3];
-  const size_t image_bytes = 2ull * batch * 3 * 224 * 224;
+  const size_t image_bytes = report.format.size() * batch * 3 * 224 * 224;
   const Tensors images(image_bytes, image_bytes);
   report.time("transpose [n, 3, 224, 224]", "", batch, 2e-6 * static_cast<double>(image_bytes),
               [&](int i, const Launch& launch) {
-                strided_copy(transpose_args(2, images.x[i % kSets]->data(), {batch, 3, 224, 224},
+                strided_copy(transpose_args(static_cast<int>(report.format.size()),
+                                            images.x[i % kSets]->data(), {batch, 3, 224, 224},
                                             {0, 2, 3, 1}, images.y[i % kSets]->data()),
                              launch);
               });
-  const Tensors tokens(map_bytes(last, batch), map_bytes(last, batch));
+  const Tensors tokens(map_bytes(report, last, batch), map_bytes(report, last, batch));
   report.time(name("reduce_mean", last), "", batch,
-              1e-6 * static_cast<double>(map_bytes(last, batch)), [&](int i, const Launch& launch) {
+              1e-6 * static_cast<double>(map_bytes(report, last, batch)),
+              [&](int i, const Launch& launch) {
                 reduce({ReduceOp::Mean,
-                        Element::Float16,
+                        report.format.element,
                         tokens.x[i % kSets]->data(),
                         tokens.y[i % kSets]->data(),
                         {batch, last.tokens(), last.c},
@@ -181,15 +191,15 @@ void time_ends(Report& report, int batch) {
               });
 }
 
-void run(const char* path, const std::string& only, int only_batch) {
+void run(const Format& format, const char* path, const std::string& only, int only_batch) {
   cudaDeviceProp device;
   check_cuda(cudaGetDeviceProperties(&device, 0), "device");
-  Report report{only};
+  Report report{format, only};
   for (const int batch : {1, 8, 32, 128}) {
     if (only_batch != 0 && batch != only_batch) continue;
     for (int i = 0; i < 4; ++i) {
       const Stage& s = kStages[i];
-      if (i < 2) time_local_mixer(report, s, batch);
+      if (i < 2 && !format.wide()) time_local_mixer(report, s, batch);
       time_depthwise(report, s, 3, batch);
       if (i < 2) time_depthwise(report, s, 5, batch);
       if (i >= 2) time_attention(report, s, batch);
@@ -207,7 +217,8 @@ void run(const char* path, const std::string& only, int only_batch) {
 
 int main(int argc, char** argv) {
   try {
-    vitro::cuda::run(argc > 1 ? argv[1] : nullptr, argc > 2 ? argv[2] : "",
+    const vitro::cuda::Format format = vitro::cuda::take_format(argc, argv);
+    vitro::cuda::run(format, argc > 1 ? argv[1] : nullptr, argc > 2 ? argv[2] : "",
                      argc > 3 ? std::stoi(argv[3]) : 0);
   } catch (const std::exception& error) {
     fmt::print(stderr, "error: {}\n", error.what());

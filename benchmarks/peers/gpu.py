@@ -1,7 +1,8 @@
 """Vitro beside PyTorch on this machine's GPU, in one process.
 
-The same checkpoint, the same images, float16, one stream. Vitro comes in through its C interface and
-reads float32 images from the memory of the GPU, PyTorch's models read float16. Engines:
+The same checkpoint, the same images, one precision (float16 by default), one stream. Vitro comes in
+through its C interface and reads float32 images from the memory of the GPU, PyTorch's models read what
+they compute in. Engines:
 
     eager         PyTorch with scaled_dot_product_attention
     graph         the same, captured in a CUDA graph
@@ -36,7 +37,7 @@ CHECKPOINT = model.ROOT / "models/uniformer_small_tiny200.safetensors"
 ARCHITECTURE, CLASSES = "uniformer_small", 200
 TITLES = {"vitro": "Vitro", "eager": "PyTorch eager", "graph": "PyTorch, CUDA graph",
           "compile": "torch.compile", "max-autotune": "torch.compile, max-autotune"}
-MAX_NMSE = 2e-5  # of a float16 model, as in tests/tolerances.h
+MAX_NMSE = 2e-5  # of a float16 or tf32 model, as in tests/tolerances.h
 WARMUP = 20
 ROUND_SECONDS = 0.1  # of each engine and way
 FAILED, GATE_FAILED = 1, 3
@@ -86,23 +87,24 @@ def start_engines(torch, arguments, images, stream):
     """{name: call that returns logits on the GPU}."""
     from vitro_c import Session
 
-    half = sdpa_model(torch).half()
-    last = sdpa_model(torch).half().to(memory_format=torch.channels_last)
-    x = images.half()
+    dtype = torch.float16 if arguments.precision == "fp16" else torch.float32
+    plain = sdpa_model(torch).to(dtype)
+    last = sdpa_model(torch).to(dtype).to(memory_format=torch.channels_last)
+    x = images.to(dtype)
     x_last = x.to(memory_format=torch.channels_last)
     logits = torch.empty(images.shape[0], CLASSES, device="cuda")
-    session = Session(arguments.library, CHECKPOINT, "cuda")
+    session = Session(arguments.library, CHECKPOINT, "cuda", arguments.precision)
 
     def vitro():
         session.run(images, logits, stream.cuda_stream)
         return logits
 
-    engines = {"vitro": vitro, "eager": lambda: half(x),
-               "graph": graphed(torch, half, x, stream),
+    engines = {"vitro": vitro, "eager": lambda: plain(x),
+               "graph": graphed(torch, plain, x, stream),
                "compile": compiled(torch, last, x_last, "reduce-overhead")}
     if arguments.max_autotune:
         engines["max-autotune"] = compiled(
-            torch, sdpa_model(torch).half().to(memory_format=torch.channels_last), x_last,
+            torch, sdpa_model(torch).to(dtype).to(memory_format=torch.channels_last), x_last,
             "max-autotune")
     return engines
 
@@ -165,7 +167,7 @@ def agreement(engines, reference, stream):
 
 def gpu_state(arguments):
     """Name, driver, clocks and the split of a call, of `vitro bench`."""
-    command = [str(arguments.vitro), "bench", str(CHECKPOINT), "--backend", "cuda", "--fp16",
+    command = [str(arguments.vitro), "bench", str(CHECKPOINT), "--backend", "cuda", "--" + arguments.precision,
                "--batch", str(arguments.batch), "--duration", "0.5", "--json", "-q"]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     row = json.loads(done.stdout)[0]
@@ -175,12 +177,16 @@ def gpu_state(arguments):
 def compare(arguments):
     import torch
 
-    torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = False
+    def allow_tf32(allowed):
+        torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = allowed
+
+    allow_tf32(False)
     images = torch.from_numpy(model.images(arguments.batch)).cuda()
     torch.cuda.synchronize()
     stream = torch.cuda.Stream()
     with torch.inference_mode(), torch.cuda.stream(stream):
         reference = sdpa_model(torch)(images).double().cpu().numpy()
+        allow_tf32(arguments.precision == "tf32")
         engines = start_engines(torch, arguments, images, stream)
         agreed = agreement(engines, reference, stream)
         times = measure_rounds(torch, engines, stream, arguments.rounds)
@@ -190,9 +196,9 @@ def compare(arguments):
     commit = subprocess.run(["git", "-C", str(model.ROOT), "describe", "--always", "--dirty"],
                             capture_output=True, text=True, check=False).stdout.strip()
     state = gpu_state(arguments)
-    return {"command": f"benchmarks/peers/gpu.py --batch {arguments.batch}",
+    return {"command": f"benchmarks/peers/gpu.py --batch {arguments.batch} --precision {arguments.precision}",
             "date": datetime.date.today().isoformat(), "model": CHECKPOINT.stem,
-            "precision": "fp16", "batch": arguments.batch, "rounds": arguments.rounds,
+            "precision": arguments.precision, "batch": arguments.batch, "rounds": arguments.rounds,
             "gpu": torch.cuda.get_device_name(), "driver": state["driver"],
             "versions": {"torch": torch.__version__, "cuda": torch.version.cuda,
                          "vitro": state["version"], "vitro_commit": commit,
@@ -201,7 +207,7 @@ def compare(arguments):
 
 
 def print_table(result):
-    print(f"\n{result['model']}, fp16, batch {result['batch']}, {result['gpu']}\n")
+    print(f"\n{result['model']}, {result['precision']}, batch {result['batch']}, {result['gpu']}\n")
     print("| engine | back to back | times Vitro | sync | times Vitro | nmse |")
     print("|---|---|---|---|---|---|")
     for name in result["sync"]:
@@ -217,6 +223,7 @@ def parse_arguments():
     parser = argparse.ArgumentParser(description=__doc__,
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--batch", type=int, default=1)
+    parser.add_argument("--precision", choices=["fp16", "fp32", "tf32"], default="fp16")
     parser.add_argument("--rounds", type=int, default=7)
     parser.add_argument("--max-autotune", action="store_true")
     parser.add_argument("--vitro", type=pathlib.Path, default=model.ROOT / "build/release/vitro")

@@ -12,7 +12,9 @@ class View(ctypes.Structure):
 
 class SessionOptions(ctypes.Structure):
     _fields_ = [("size", ctypes.c_size_t), ("backend", ctypes.c_char_p),
-                ("threads", ctypes.c_int32), ("streams", ctypes.c_int32)]
+                ("threads", ctypes.c_int32), ("streams", ctypes.c_int32),
+                ("fallback", ctypes.c_char_p), ("device", ctypes.c_int32),
+                ("precision", ctypes.c_char_p)]
 
 
 class RunOptions(ctypes.Structure):
@@ -30,13 +32,14 @@ def view_of(tensor):
 class Session:
     """A checkpoint on a backend. Objects of the library live as long as the process."""
 
-    def __init__(self, library, checkpoint, backend):
+    def __init__(self, library, checkpoint, backend, precision):
         self.library = ctypes.CDLL(str(library))
         self.library.vitro_last_error.restype = ctypes.c_char_p
         plan, self.session = ctypes.c_void_p(), ctypes.c_void_p()
         self.check(self.library.vitro_plan_load_or_build(
             str(checkpoint).encode(), None, ctypes.byref(plan)))
-        options = SessionOptions(ctypes.sizeof(SessionOptions), backend.encode(), 0, 0)
+        options = SessionOptions(ctypes.sizeof(SessionOptions), backend.encode(), 0, 0, None, 0,
+                                 precision.encode())
         self.check(self.library.vitro_session_create(plan, ctypes.byref(options),
                                                      ctypes.byref(self.session)))
         self.views = {}

@@ -10,6 +10,7 @@ AttentionArgs args_of(const OpContext& op) {
   const auto& attrs = op.node.as<AttentionAttrs>();
   AttentionArgs args;
   args.element = element_of(op);
+  args.tf32 = is_tf32(op);
   args.n = extent(op.input(0), 0);
   args.t = extent(op.input(0), 1);
   args.heads = static_cast<int>(attrs.heads);

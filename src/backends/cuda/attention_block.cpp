@@ -16,6 +16,7 @@ AttentionArgs core_args(const OpContext& op) {
   const auto& attrs = op.node.as<AttentionBlockAttrs>();
   AttentionArgs args;
   args.element = element_of(op);
+  args.tf32 = is_tf32(op);
   args.n = extent(op.input(0), 0);
   args.t = extent(op.input(0), 1) * extent(op.input(0), 2);
   args.heads = static_cast<int>(attrs.heads);
@@ -79,8 +80,8 @@ class AttentionBlockLaunches final : public Kernel, public LeavesRowSums, public
 
  private:
   std::string key() const {
-    return fmt::format("cuda:attention({} {}x{}x{}x{})", name_of(core_.element, false), core_.n,
-                       core_.t, core_.heads, core_.head_dim);
+    return fmt::format("cuda:attention({} {}x{}x{}x{})", name_of(core_.element, core_.tf32),
+                       core_.n, core_.t, core_.heads, core_.head_dim);
   }
   std::vector<std::pair<std::string, AttentionVariant>> ranked() const {
     const AttentionVariant usual = attention_variant(core_);

@@ -37,7 +37,7 @@ std::vector<Row> own_rows() {
       {OpKind::Attention, {kAttentionVariants.begin(), kAttentionVariants.end()}},
       {OpKind::AttentionBlock, {kAttentionBlockLaunches}},
       {OpKind::Mlp, {kMlpFused, kMlpProducts}},
-      {OpKind::LocalMixer, {kLocalMixerFused}},
+      {OpKind::LocalMixer, {kLocalMixerFused, kLocalMixerLaunches}},
   };
 }
 

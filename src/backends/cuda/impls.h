@@ -9,7 +9,7 @@ namespace vitro::cuda {
 // The implementations; each is in the file named by its op.
 extern const Impl kConv2dWindows;
 extern const Impl kDepthwiseConv2dDirect;
-extern const std::array<Impl, 4> kLinearTiles;
+extern const std::array<Impl, 5> kLinearTiles;
 extern const Impl kBatchNormAffine;
 extern const Impl kLayerNormRows;
 extern const Impl kGelu, kAdd, kMul;
@@ -20,6 +20,6 @@ extern const Impl kReduceMean, kReduceMax;
 extern const std::array<Impl, 4> kAttentionVariants;
 extern const Impl kAttentionBlockLaunches;
 extern const Impl kMlpFused, kMlpProducts;
-extern const Impl kLocalMixerFused;
+extern const Impl kLocalMixerFused, kLocalMixerLaunches;
 
 }  // namespace vitro::cuda

@@ -36,10 +36,11 @@ class LinearKernel final : public Kernel {
 
 }  // namespace
 
-const std::array<Impl, 4> kLinearTiles{
+const std::array<Impl, 5> kLinearTiles{
     Impl{"cuda:linear_tma", is_fastest<LinearKind::Tma>, make_kernel<LinearKernel>},
     Impl{"cuda:linear_wgmma", is_fastest<LinearKind::Wgmma>, make_kernel<LinearKernel>},
     Impl{"cuda:linear_mma", is_fastest<LinearKind::Mma>, make_kernel<LinearKernel>},
+    Impl{"cuda:linear_ffma", is_fastest<LinearKind::Ffma>, make_kernel<LinearKernel>},
     Impl{"cuda:linear_scalar", is_fastest<LinearKind::Scalar>, make_kernel<LinearKernel>}};
 
 }  // namespace vitro::cuda

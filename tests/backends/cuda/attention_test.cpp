@@ -37,7 +37,7 @@ std::vector<double> reference(const AttentionArgs& a, const std::vector<float>& 
   return y;
 }
 
-void check(const Case& k, Element element, float peak = 1.0f) {
+void check(const Case& k, Element element, float peak = 1.0f, bool tf32 = false) {
   Random random(static_cast<uint32_t>(k.t * 7 + k.head_dim));
   const int64_t width = static_cast<int64_t>(k.heads) * k.head_dim;
   const auto qkv = random.values(element, k.n * k.t * 3 * width, -peak, peak);
@@ -45,16 +45,18 @@ void check(const Case& k, Element element, float peak = 1.0f) {
   DeviceTensor context(element, k.n * k.t * width);
   const AttentionArgs args{
       element, dqkv.data(), context.data(), k.n,
-      k.t,     k.heads,     k.head_dim,     1.0f / std::sqrt(static_cast<float>(k.head_dim))};
+      k.t,     k.heads,     k.head_dim,     1.0f / std::sqrt(static_cast<float>(k.head_dim)),
+      tf32};
   const std::vector<double> expected = reference(args, qkv);
   for (const auto variant : {AttentionVariant::Scalar, AttentionVariant::SplitKeys,
                              AttentionVariant::Wgmma, AttentionVariant::Rows}) {
     if (!attention_refusal(args, variant).empty()) continue;
-    const auto what = fmt::format("{} [{}, {}, {} x {}] variant {}", element_name(element), k.n,
-                                  k.t, k.heads, k.head_dim, static_cast<int>(variant));
+    const auto what =
+        fmt::format("{}{} [{}, {}, {} x {}] variant {}", element_name(element), tf32 ? " tf32" : "",
+                    k.n, k.t, k.heads, k.head_dim, static_cast<int>(variant));
     expect_result(
         what, context, [&](const Launch& launch) { attention(args, variant, launch); }, expected,
-        tolerance_of(element));
+        tf32 && variant == AttentionVariant::Rows ? kCudaTf32 : tolerance_of(element));
   }
 }
 
@@ -66,6 +68,13 @@ TEST_F(AttentionTest, UniFormerStages) {
   check({2, 49, 8, 32}, Element::Float16);
 }
 
+TEST_F(AttentionTest, UniFormerStagesInFloat32) {
+  for (const bool tf32 : {false, true})
+    for (const Case& k : {Case{2, 196, 5, 64}, Case{3, 49, 8, 64}, Case{9, 196, 5, 64},
+                          Case{2, 196, 5, 32}, Case{2, 49, 8, 32}})
+      check(k, Element::Float32, 1.0f, tf32);
+}
+
 TEST_F(AttentionTest, AnyTokensAndHeadDim) {
   for (const Element element : kElements)
     for (const Case& k :
@@ -73,8 +82,10 @@ TEST_F(AttentionTest, AnyTokensAndHeadDim) {
           Case{2, 64, 1, 64}, Case{3, 40, 3, 32}, Case{2, 208, 2, 64}, Case{2, 129, 3, 32},
           Case{1, 65, 2, 48}, Case{1, 256, 2, 64}, Case{1, 257, 1, 64}, Case{1, 300, 2, 32},
           Case{1, 500, 1, 64}, Case{1, 650, 1, 32}, Case{1, 130, 2, 128}, Case{1, 270, 1, 96},
-          Case{1, 20, 2, 5}, Case{1, 12, 1, 136}})
+          Case{1, 20, 2, 5}, Case{1, 12, 1, 136}}) {
       check(k, element);
+      if (element == Element::Float32) check(k, element, 1.0f, true);
+    }
 }
 
 TEST_F(AttentionTest, PeakedWeights) {
@@ -82,8 +93,11 @@ TEST_F(AttentionTest, PeakedWeights) {
 }
 
 TEST(AttentionRefusalTest, NamesTheReason) {
-  const AttentionArgs args{Element::Float32, nullptr, nullptr, 1, 300, 1, 64, 1.0f};
-  EXPECT_NE(attention_refusal(args, AttentionVariant::Rows).find("float32"), std::string::npos);
+  AttentionArgs args{Element::Float32, nullptr, nullptr, 1, 300, 1, 64, 1.0f};
+  EXPECT_EQ(attention_variant(args), AttentionVariant::Rows);
+  args.head_dim = 72;
+  EXPECT_NE(attention_refusal(args, AttentionVariant::Rows).find("up to 64, not 72"),
+            std::string::npos);
   EXPECT_EQ(attention_variant(args), AttentionVariant::Scalar);
   EXPECT_THROW(attention(args, AttentionVariant::SplitKeys, {}), std::invalid_argument);
 }

@@ -57,6 +57,7 @@ class LinearTest : public DeviceTest, public testing::WithParamInterface<int> {
  protected:
   int tile() const { return GetParam(); }
   const LinearTile& shape() const { return linear_tiles()[static_cast<size_t>(tile())]; }
+  bool is_ffma() const { return shape().kind == LinearKind::Ffma; }
 };
 
 constexpr Case kCases[] = {
@@ -101,7 +102,7 @@ TEST_P(LinearTest, MoreTilesThanMultiprocessors) {
 
 TEST_P(LinearTest, ARowDoesNotDependOnTheOthers) {
   for (const Element element : {Element::Float16, Element::Float32}) {
-    Product product({150, 320, 320, true, true, true, true}, element, true);
+    Product product({150, 320, 320, true, true, true, true}, element, !is_ffma());
     if (linear_refusal(product.args, tile(), compute_capability()) != nullptr) continue;
     linear(product.args, tile(), {});
     const std::vector<std::byte> all = product.y.download();
@@ -122,18 +123,19 @@ TEST_P(LinearTest, ARowDoesNotDependOnTheOthers) {
 }
 
 TEST_P(LinearTest, TheResidualMayBeTheResult) {
-  Product product({196, 320, 1280, false, false, true, true}, Element::Float16, false);
-  if (linear_refusal(product.args, tile(), compute_capability()) != nullptr)
-    GTEST_SKIP() << "not for float16";
-  check_cuda(cudaMemcpy(product.y.data(), product.dresidual.data(), 196 * 320 * 2,
-                        cudaMemcpyDeviceToDevice),
+  const Element element = is_ffma() ? Element::Float32 : Element::Float16;
+  const int k = shape().kind == LinearKind::Tma ? 320 : 1280;  // all of it is in shared memory
+  Product product({196, 320, k, false, false, true, true}, element, false);
+  ASSERT_EQ(linear_refusal(product.args, tile(), compute_capability()), nullptr);
+  check_cuda(cudaMemcpy(product.y.data(), product.dresidual.data(),
+                        196 * 320 * element_size(element), cudaMemcpyDeviceToDevice),
              "copy");
   product.args.residual = product.y.data();
   linear(product.args, tile(), {});
   const std::vector<float> y = product.y.values();
   const std::vector<double> reference = product.reference();
   const Distance d = distance(std::span<const float>(y), std::span<const double>(reference));
-  EXPECT_TRUE(d.within(kCudaFloat16)) << report(d, kCudaFloat16);
+  EXPECT_TRUE(d.within(tolerance_of(element))) << report(d, tolerance_of(element));
 }
 
 INSTANTIATE_TEST_SUITE_P(Tiles, LinearTest,
@@ -147,7 +149,7 @@ TEST_P(LinearTest, SumsOfRows) {
   for (const Element element : {Element::Float16, Element::BFloat16, Element::Float32})
     for (const Case& c : {Case{197, 136, 320, true, true, false, true},
                           Case{17000, 64, 72, true, false, true, true}}) {
-      Product product(c, element, true);
+      Product product(c, element, !is_ffma());
       // What leaves them: x = x * identity, so that its rows are those of the product.
       LinearArgs identity = product.args;
       std::vector<float> ones(static_cast<size_t>(c.k) * c.k, 0.0f);
@@ -169,7 +171,8 @@ TEST_P(LinearTest, SumsOfRows) {
       expect_result(
           fmt::format("{} {} m {} n {} k {}", shape().name, element_name(element), c.m, c.n, c.k),
           product.y, [&](const Launch& launch) { linear(product.args, tile(), launch); },
-          product.reference(), element == Element::Float32 ? kCudaTf32 : tolerance_of(element));
+          product.reference(),
+          element == Element::Float32 && !is_ffma() ? kCudaTf32 : tolerance_of(element));
     }
 }
 
@@ -220,6 +223,11 @@ TEST(LinearChoice, SmallTilesForSmallBatchesAndLargeForLarge) {
   EXPECT_EQ(tile(90).kind, LinearKind::Wgmma);
   EXPECT_EQ(tile(80).kind, LinearKind::Mma);
   EXPECT_EQ(tile(80).block_m, 128);
+  args.element = Element::Float32;
+  EXPECT_EQ(tile(90).kind, LinearKind::Ffma);
+  EXPECT_GE(tile(80).block_m, 64);
+  args.m = 49;
+  EXPECT_EQ(tile(90).block_m, 16);
   args.k = 321;
   EXPECT_EQ(tile(90).kind, LinearKind::Scalar);
 }
@@ -230,6 +238,12 @@ TEST(LinearChoice, RefusalsSayWhy) {
   EXPECT_EQ(linear_refusal(args, 1, 90), nullptr);
   args.element = Element::Float32;
   EXPECT_STREQ(linear_refusal(args, 1, 90), "float32 without tf32 is multiplied by FFMA");
+  const int ffma = choose_linear_tile(args, 132, 90);
+  EXPECT_EQ(linear_tiles()[static_cast<size_t>(ffma)].kind, LinearKind::Ffma);
+  args.tf32 = true;
+  EXPECT_STREQ(linear_refusal(args, ffma, 90), "tf32 is multiplied by the tensor cores");
+  args.element = Element::Float16, args.tf32 = false;
+  EXPECT_STREQ(linear_refusal(args, ffma, 90), "FFMA tiles are for float32");
   args.n = 0;
   EXPECT_STREQ(linear_refusal(args, 0, 90), "an extent is below 1");
   args.n = 64, args.k = 1024, args.layer_norm = true, args.element = Element::Float16;

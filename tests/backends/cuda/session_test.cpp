@@ -97,6 +97,25 @@ TEST_F(CudaSession, EveryArchitectureAgreesWithTheCpu) {
   }
 }
 
+TEST_F(CudaSession, NothingIsScalarInFloat32) {
+  RandomWeights weights(7);
+  PlanData data;
+  data.graph = build_uniformer(find_model("uniformer_small"), {.num_classes = 1000}, weights);
+  run_passes(data.graph, {});
+  for (const Precision precision : {Precision::Float32, Precision::TensorFloat32})
+    for (const int64_t batch : {1, 8, 32}) {
+      const TensorType images{DType::Float32, {batch, 3, 224, 224}};
+      const auto executable = find_backend_row().backend->compile({.graph = data.graph,
+                                                                   .inputs = {&images, 1},
+                                                                   .cache = *data.cache,
+                                                                   .precision = precision});
+      for (const StepInfo& step : executable->steps())
+        EXPECT_EQ(std::string(step.impl).find("scalar"), std::string::npos) << step.source;
+      for (const TunableOp& op : executable->tunables())
+        EXPECT_EQ(op.candidates[0].find("scalar"), std::string::npos) << op.key;
+    }
+}
+
 TEST_F(CudaSession, AGraphGivesTheBitsOfTheFirstRun) {
   const Plan plan = test::small_plan();
   const Tensor images = test::random_images({4, 3, 16, 24});

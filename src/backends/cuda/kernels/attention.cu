@@ -1,7 +1,6 @@
-#include "backends/cuda/kernels/attention.h"
-
 #include <algorithm>
 
+#include "backends/cuda/kernels/attention_kernels.h"
 #include "backends/cuda/kernels/attention_tile.cuh"
 #include "backends/cuda/kernels/attention_wgmma.h"
 
@@ -10,31 +9,7 @@ namespace {
 
 using namespace attention_tile;
 
-constexpr int kSplitKeys = 32;  // of each warp of SplitKeys
-constexpr int kMaxSplitKeys = 256;
 constexpr int kMaxSharedBytes = 96 * 1024;  // what every GPU from sm_80 on has for one CTA
-constexpr float kLog2E = 1.4426950408889634f;
-
-template <typename T>
-struct HeadView {
-  const T *q, *k, *v;
-  T* context;
-  int64_t stride, context_stride;  // between tokens
-};
-
-template <typename T>
-__device__ __forceinline__ HeadView<T> head_view(const AttentionArgs& args, int image, int head) {
-  const int64_t width = static_cast<int64_t>(args.heads) * args.head_dim;
-  const T* q = static_cast<const T*>(args.qkv) + static_cast<int64_t>(image) * args.t * 3 * width +
-               head * args.head_dim;
-  return {q,
-          q + width,
-          q + 2 * width,
-          static_cast<T*>(args.context) + static_cast<int64_t>(image) * args.t * width +
-              head * args.head_dim,
-          3 * width,
-          width};
-}
 
 /// The warp's 16 rows leave through its own rows of shared memory, in pieces of 16 bytes.
 template <typename T, int D>
@@ -47,16 +22,16 @@ __device__ __forceinline__ void store_rows(T* staging, const AttentionState<D>& 
   for (int j = 0; j < D / 8; ++j)
 #pragma unroll
     for (int half = 0; half < 2; ++half)
-      *reinterpret_cast<uint32_t*>(staging + (lane / 4 + 8 * half) * kRowStride<D> + j * 8 +
-                                   lane % 4 * 2) =
-          pack_2<T>(state.out[j][2 * half] * inverse[half],
-                    state.out[j][2 * half + 1] * inverse[half]);
+      store_pair(staging + (lane / 4 + 8 * half) * kRowStride<T, D> + j * 8 + lane % 4 * 2,
+                 state.out[j][2 * half] * inverse[half],
+                 state.out[j][2 * half + 1] * inverse[half]);
   __syncwarp();
-  for (int i = lane; i < 16 * (D / 8); i += 32) {
-    const int row = i / (D / 8), column = i % (D / 8) * 8;
+  constexpr int kChunks = D / kPerUnit<T>;
+  for (int i = lane; i < 16 * kChunks; i += 32) {
+    const int row = i / kChunks, column = i % kChunks * kPerUnit<T>;
     if (row < rows && column < head_dim)
       *reinterpret_cast<uint4*>(context + row * stride + column) =
-          *reinterpret_cast<const uint4*>(staging + row * kRowStride<D> + column);
+          *reinterpret_cast<const uint4*>(staging + row * kRowStride<T, D> + column);
   }
 }
 
@@ -72,7 +47,7 @@ constexpr int padded_keys(int keys) {
 /// Adds what N keys, the first `valid` of which there are, give to 16 queries of a warp. The first
 /// ones of a block wait for its values after their scores.
 template <typename T, int D, int N>
-__device__ __forceinline__ void attend(AttentionState<D>& state, const QueryFragments<D>& q,
+__device__ __forceinline__ void attend(AttentionState<D>& state, const QueryFragments<T, D>& q,
                                        const T* keys, const T* values, int valid, float scale,
                                        bool first) {
   float scores[N / 8][4];
@@ -94,13 +69,13 @@ __global__ void __launch_bounds__(kWarps * 32, kCtasPerSm)
   extern __shared__ __align__(16) unsigned char shared_bytes[];
   const int warp = threadIdx.x / 32;
   T* keys = reinterpret_cast<T*>(shared_bytes);
-  T* values = keys + block_keys * kRowStride<D>;
+  T* values = keys + block_keys * kRowStride<T, D>;
   const HeadView<T> head = head_view<T>(args, blockIdx.z, blockIdx.y);
   const int row0 = (blockIdx.x * kWarps + warp) * 16;
   wait_for_previous();
   allow_next();
 
-  QueryFragments<D> q;
+  QueryFragments<T, D> q;
   AttentionState<D> state;
   for (int key0 = 0; key0 < args.t; key0 += block_keys) {
     const int valid_keys = min(block_keys, args.t - key0);
@@ -112,11 +87,11 @@ __global__ void __launch_bounds__(kWarps * 32, kCtasPerSm)
                            args.head_dim, threadIdx.x);
     cp_async_commit();
     if (key0 == 0)
-      load_queries<D>(q, head.q + row0 * head.stride, head.stride, args.t - row0, args.head_dim);
+      load_queries<T, D>(q, head.q + row0 * head.stride, head.stride, args.t - row0, args.head_dim);
     cp_async_wait<1>();
     __syncthreads();
     for (int chunk = 0; chunk < valid_keys;) {
-      const T *k = keys + chunk * kRowStride<D>, *v = values + chunk * kRowStride<D>;
+      const T *k = keys + chunk * kRowStride<T, D>, *v = values + chunk * kRowStride<T, D>;
       const int left = valid_keys - chunk;
       if (left > kLastKeys) {
         attend<T, D, kChunk>(state, q, k, v, left, args.scale * kLog2E, chunk == 0);
@@ -129,7 +104,7 @@ __global__ void __launch_bounds__(kWarps * 32, kCtasPerSm)
   }
   finish_sums(state);
   __syncthreads();  // the keys make room for the results
-  store_rows<T, D>(keys + warp * 16 * kRowStride<D>, state,
+  store_rows<T, D>(keys + warp * 16 * kRowStride<T, D>, state,
                    head.context + row0 * head.context_stride, head.context_stride, args.t - row0,
                    args.head_dim);
 }
@@ -140,13 +115,13 @@ template <typename T, int D>
 __global__ void __launch_bounds__(kMaxSplitKeys / kSplitKeys * 32)
     attention_split_keys_kernel(AttentionArgs args) {
   constexpr int kOutStride = D + 4;
-  constexpr int kWarpFloats = 2 * kSplitKeys * kRowStride<D> * static_cast<int>(sizeof(T)) / 4;
+  constexpr int kWarpFloats = 2 * kSplitKeys * kRowStride<T, D> * static_cast<int>(sizeof(T)) / 4;
   static_assert(16 * kOutStride + 32 <= kWarpFloats);
   extern __shared__ __align__(16) unsigned char shared_bytes[];
   const int warp = threadIdx.x / 32, lane = threadIdx.x % 32, warps = blockDim.x / 32;
   float* results = reinterpret_cast<float*>(shared_bytes);
   T* keys = reinterpret_cast<T*>(results + warp * kWarpFloats);
-  T* values = keys + kSplitKeys * kRowStride<D>;
+  T* values = keys + kSplitKeys * kRowStride<T, D>;
   const HeadView<T> head = head_view<T>(args, blockIdx.z, blockIdx.y);
   const int row0 = blockIdx.x * 16;
   const int key0 = warp * kSplitKeys;
@@ -160,8 +135,8 @@ __global__ void __launch_bounds__(kMaxSplitKeys / kSplitKeys * 32)
   load_rows<D, 32>(values, head.v + key0 * head.stride, head.stride, kSplitKeys, own_keys,
                    args.head_dim, lane);
   cp_async_commit();
-  QueryFragments<D> q;
-  load_queries<D>(q, head.q + row0 * head.stride, head.stride, args.t - row0, args.head_dim);
+  QueryFragments<T, D> q;
+  load_queries<T, D>(q, head.q + row0 * head.stride, head.stride, args.t - row0, args.head_dim);
   cp_async_wait<1>();
   __syncwarp();
   AttentionState<D> state;
@@ -222,7 +197,7 @@ __global__ void __launch_bounds__(kMaxSplitKeys / kSplitKeys * 32)
 
 template <typename T, int D, int kChunk, int kWarps, int kCtasPerSm>
 void launch_rows(const AttentionArgs& args, const Launch& launch) {
-  constexpr int kKeyBytes = 2 * kRowStride<D> * static_cast<int>(sizeof(T));
+  constexpr int kKeyBytes = 2 * kRowStride<T, D> * static_cast<int>(sizeof(T));
   constexpr int kFewKeys = (kWarps * 16 + kChunk - 1) / kChunk * kChunk;  // what the results need
   int block_keys = std::max(padded_keys<kChunk>(args.t), kFewKeys);
   if (block_keys * kKeyBytes > kMaxSharedBytes) block_keys = kFewKeys;
@@ -234,15 +209,16 @@ void launch_rows(const AttentionArgs& args, const Launch& launch) {
 template <typename T, int D>
 void launch_split_keys(const AttentionArgs& args, const Launch& launch) {
   const int warps = (args.t + kSplitKeys - 1) / kSplitKeys, tiles = (args.t + 15) / 16;
-  const Residency residency =
-      residency_of(tiles * args.heads * args.n, sizeof(T) * kRowStride<D> * 2 * kSplitKeys * warps);
+  const Residency residency = residency_of(tiles * args.heads * args.n,
+                                           sizeof(T) * kRowStride<T, D> * 2 * kSplitKeys * warps);
   launch_kernel("attention", attention_split_keys_kernel<T, D>, dim3(tiles, args.heads, args.n),
                 dim3(warps * 32), residency.shared_bytes, launch, args);
 }
 
 template <typename T, int D>
 void launch_matrix(const AttentionArgs& args, AttentionVariant variant, const Launch& launch) {
-  if (variant == AttentionVariant::SplitKeys) return launch_split_keys<T, D>(args, launch);
+  if constexpr (sizeof(T) == 2)  // few keys of float32 are multiplied by FFMA
+    if (variant == AttentionVariant::SplitKeys) return launch_split_keys<T, D>(args, launch);
   if constexpr (D <= 64)
     if (args.t > 64) return launch_rows<T, D, 64, 7, 2>(args, launch);
   launch_rows<T, D, 64, 4, D <= 64 ? 4 : 1>(args, launch);
@@ -256,8 +232,6 @@ void launch_width(const AttentionArgs& args, AttentionVariant variant, const Lau
 }
 
 }  // namespace
-
-void attention_scalar(const AttentionArgs& args, const Launch& launch);  // attention_scalar.cu
 
 AttentionVariant attention_variant(const AttentionArgs& args) {
   const auto takes = [&](AttentionVariant variant) {
@@ -281,23 +255,26 @@ std::string attention_refusal(const AttentionArgs& args, AttentionVariant varian
     return args.t <= 8192
                ? ""
                : "scalar attention holds at most 8192 scores, not " + std::to_string(args.t);
-  if (args.element == Element::Float32)
-    return "tensor-core attention stores float16 or bfloat16, not float32";
-  if (args.head_dim % 8 != 0 || args.head_dim > 128)
-    return "tensor-core attention needs a head_dim that is a multiple of 8 up to 128, not " +
-           std::to_string(args.head_dim);
+  const bool wide = args.element == Element::Float32;
+  const int most_columns = wide ? 64 : 128;
+  if (args.head_dim % 8 != 0 || args.head_dim > most_columns)
+    return "tiled attention needs a head_dim that is a multiple of 8 up to " +
+           std::to_string(most_columns) + ", not " + std::to_string(args.head_dim);
   if (!(args.scale > 0))
-    return "tensor-core attention needs a positive scale, not " + std::to_string(args.scale);
+    return "tiled attention needs a positive scale, not " + std::to_string(args.scale);
   if (!aligned_16(args.qkv) || !aligned_16(args.context))
-    return "tensor-core attention needs 16-byte aligned tensors";
+    return "tiled attention needs 16-byte aligned tensors";
   if (variant == AttentionVariant::Wgmma) {
-    const char* refusal = attention_wgmma_refusal(args);
+    const char* refusal = wide ? "wgmma attention is for 16 bits" : attention_wgmma_refusal(args);
     return refusal != nullptr ? refusal : "";
   }
   const int most_keys = args.head_dim <= 64 ? kMaxSplitKeys : 160;
   if (variant == AttentionVariant::SplitKeys && args.t > most_keys)
     return "attention that splits keys holds at most " + std::to_string(most_keys) +
            " of them, not " + std::to_string(args.t);
+  if (wide && variant == AttentionVariant::SplitKeys && ffma_split_bytes(args) > kMaxSharedBytes &&
+      ffma_split_bytes(args) > shared_memory_limit(compute_capability()))
+    return "the " + std::to_string(args.t) + " keys do not fit shared memory";
   return "";
 }
 
@@ -307,6 +284,12 @@ void attention(const AttentionArgs& args, AttentionVariant variant, const Launch
   if (args.n == 0 || args.t == 0 || args.heads == 0 || args.head_dim == 0) return;
   if (variant == AttentionVariant::Scalar) return attention_scalar(args, launch);
   if (variant == AttentionVariant::Wgmma) return attention_wgmma(args, launch);
+  if (args.element == Element::Float32) {
+    if (!args.tf32 || variant == AttentionVariant::SplitKeys)
+      return attention_ffma(args, variant, launch);
+    return args.head_dim <= 32 ? launch_matrix<float, 32>(args, variant, launch)
+                               : launch_matrix<float, 64>(args, variant, launch);
+  }
   if (args.element == Element::Float16) return launch_width<__half>(args, variant, launch);
   launch_width<__nv_bfloat16>(args, variant, launch);
 }

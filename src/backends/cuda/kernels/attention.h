@@ -14,15 +14,16 @@ struct AttentionArgs {
   void* context = nullptr;             // [n, t, heads, head_dim]
   int n = 0, t = 0, heads = 0, head_dim = 0;
   float scale = 1.0f;
+  bool tf32 = false;  // float32 operands may be rounded to tf32 for the tensor cores
 };
 
 /// How attention() takes a problem. The order of its sums, so the last bits, depends on this and on
 /// t, never on other images.
 enum class AttentionVariant {
-  Scalar,     ///< Float32 storage, or whatever the others refuse: a warp per query
+  Scalar,     ///< whatever the others refuse: a warp per query
   SplitKeys,  ///< a CTA per 16 queries, its warps share the keys out: few images and keys
   Wgmma,      ///< a CTA per 64 queries, all keys at once: up to 256 keys, head_dim 32 or 64, sm_90a
-  Rows,       ///< a CTA per 112 queries (64 where t <= 64), 16 a warp: many images, any t
+  Rows,       ///< a CTA per 64 or 112 queries, 16 a warp: many images, any t
 };
 
 /// The variant that attention() runs on the current device: what was fastest on an H100.

@@ -1,4 +1,4 @@
-#include "backends/cuda/kernels/attention.h"
+#include "backends/cuda/kernels/attention_kernels.h"
 #include "backends/cuda/kernels/element.cuh"
 #include "backends/cuda/kernels/ptx.cuh"
 

@@ -6,7 +6,7 @@
 
 #include "backends/cuda/kernels/layer_norm.h"
 #include "backends/cuda/kernels/linear_cost.h"
-#include "backends/cuda/kernels/linear_mma.h"
+#include "backends/cuda/kernels/linear_ffma.h"
 #include "backends/cuda/kernels/linear_scalar.cuh"
 #include "backends/cuda/kernels/linear_wgmma.h"
 
@@ -39,8 +39,8 @@ struct WindowReader {
 /// else a kernel of its own does.
 bool holds_rows(const Conv2dArgs& a, const LinearTile& tile, int capability) {
   const int blocks = a.o / tile.block_n;
-  return tile.kind == LinearKind::Mma && a.o % tile.block_n == 0 &&
-         blocks <= (capability >= 90 ? 8 : 1);
+  return (tile.kind == LinearKind::Mma || tile.kind == LinearKind::Ffma) &&
+         a.o % tile.block_n == 0 && blocks <= (capability >= 90 ? 8 : 1);
 }
 
 RowSource source_of(const Conv2dArgs& a) { return a.image ? RowSource::Image : RowSource::Patches; }
@@ -78,8 +78,8 @@ void conv2d_wgmma(const Conv2dArgs& a, int tile, const Launch& launch) {
   linear_wgmma(p, tile - kFirstWgmmaTile, launch, &windows);
 }
 
-/// With the norm of the results in the same launch, or without.
-void conv2d_mma(const Conv2dArgs& a, int tile, bool norm, const Launch& launch) {
+/// With the norm of the results in the same launch, or without; on the Mma or the Ffma tiles.
+void conv2d_slabs(const Conv2dArgs& a, int tile, bool norm, const Launch& launch) {
   MmaArgs p{};
   p.x = a.x, p.weight = a.weight, p.bias = a.bias, p.y = a.y;
   if (norm) p.gamma = a.gamma, p.beta = a.beta;
@@ -89,6 +89,7 @@ void conv2d_mma(const Conv2dArgs& a, int tile, bool norm, const Launch& launch) 
   p.image_size = static_cast<int64_t>(a.h) * a.w * a.c;
   p.line_size = static_cast<int64_t>(a.w) * (a.image ? 1 : a.c);
   p.channels = a.c;
+  if (tile >= kFirstFfmaTile) return launch_ffma(tile - kFirstFfmaTile, source_of(a), p, launch);
   launch_mma(a.element, tile - kFirstMmaTile, source_of(a), p, launch);
 }
 
@@ -108,12 +109,15 @@ const char* conv2d_refusal(const Conv2dArgs& a, int tile, int capability) {
   const LinearKind kind = tile_of(tile).kind;
   if (kind == LinearKind::Scalar) return nullptr;
   if (kind == LinearKind::Tma) return "tma tiles take rows of a matrix, not windows";
-  if (capability < 80) return "the tensor cores' tiles ask for sm_80";
+  if (capability < 80) return "tiles ask for sm_80";
   if (a.kh != a.stride_y || a.kw != a.stride_x || a.kh != a.kw || a.pad_top != 0 || a.pad_left != 0)
     return "tiles are for square kernel = stride without padding";
   if (a.oh * a.stride_y > a.h || a.ow * a.stride_x > a.w) return "windows reach over the edge";
-  const bool wide = a.element == Element::Float32;
-  if (wide && !a.tf32) return "float32 without tf32 is multiplied by FFMA";
+  const bool wide = a.element == Element::Float32, ffma = kind == LinearKind::Ffma;
+  if (wide && a.tf32 == ffma)
+    return ffma ? "tf32 is multiplied by the tensor cores"
+                : "float32 without tf32 is multiplied by FFMA";
+  if (ffma && !wide) return "FFMA tiles are for float32";
   const int slab = wide ? 32 : 64;
   if (!a.image && a.stride_x * a.c % slab != 0)
     return "a line of a window is not a multiple of 128 bytes";
@@ -125,9 +129,10 @@ const char* conv2d_refusal(const Conv2dArgs& a, int tile, int capability) {
         static_cast<const void*>(a.gamma), static_cast<const void*>(a.beta)})
     if (!aligned_16(pointer)) return "a pointer is not 16-byte aligned";
   if (kind == LinearKind::Wgmma) return wgmma_conv_refusal(a, capability);
-  if (mma_shared_bytes(a.element, tile - kFirstMmaTile, source_of(a), a.kh * a.kw * a.c) >
-      shared_memory_limit(capability))
-    return "the windows do not fit shared memory";
+  const int k = a.kh * a.kw * a.c;
+  const size_t bytes = ffma ? ffma_shared_bytes(tile - kFirstFfmaTile, source_of(a), k)
+                            : mma_shared_bytes(a.element, tile - kFirstMmaTile, source_of(a), k);
+  if (bytes > shared_memory_limit(capability)) return "the windows do not fit shared memory";
   return nullptr;
 }
 
@@ -166,7 +171,8 @@ void conv2d(const Conv2dArgs& a, int tile, const Launch& launch) {
       break;
     case LinearKind::Tma:  // refused
     case LinearKind::Mma:
-      conv2d_mma(a, tile, norm_there, launch);
+    case LinearKind::Ffma:
+      conv2d_slabs(a, tile, norm_there, launch);
       break;
     case LinearKind::Wgmma:
       conv2d_wgmma(a, tile, launch);

@@ -24,9 +24,21 @@ template <typename T>
 __device__ __forceinline__ float gelu(float x) {
   return gelu_16bit(x);
 }
+/// The same within 6e-8 of it and of max(1, |x|), as near as erff() comes in half the
+/// instructions. From -6 on it is less than 1e-8 below zero.
 template <>
 __device__ __forceinline__ float gelu<float>(float x) {
-  return 0.5f * x * (1.0f + erff(x * 0.70710678118654752f));
+  const float a = fminf(fabsf(x), 6.0f);
+  float p = -1.69040175e-6f;
+  p = fmaf(p, a, 2.50833091e-5f);
+  p = fmaf(p, a, -1.14462695e-4f);
+  p = fmaf(p, a, -3.23342043e-4f);
+  p = fmaf(p, a, 7.3333839e-3f);
+  p = fmaf(p, a, -5.27141988e-2f);
+  p = fmaf(p, a, -4.59115446e-1f);
+  p = fmaf(p, a, -1.15112329f);
+  p = fmaf(p, a, -9.99998868e-1f);
+  return fmaf(-a, exp2_approx(p), max_or_nan(x, 0.0f));
 }
 
 }  // namespace vitro::cuda

@@ -7,6 +7,7 @@
 #include <string>
 
 #include "backends/cuda/kernels/linear_cost.h"
+#include "backends/cuda/kernels/linear_ffma.h"
 #include "backends/cuda/kernels/linear_mma.h"
 #include "backends/cuda/kernels/linear_scalar.h"
 #include "backends/cuda/kernels/linear_tma.h"
@@ -15,7 +16,7 @@
 namespace vitro::cuda {
 namespace {
 
-constexpr int kTileCount = kFirstTmaTile + kTmaTileCount;
+constexpr int kTileCount = kFirstFfmaTile + kFfmaTileCount;
 
 constexpr auto kTiles = [] {
   std::array<LinearTile, kTileCount> tiles{};
@@ -31,6 +32,10 @@ constexpr auto kTiles = [] {
   for (int i = 0; i < kTmaTileCount; ++i) {
     const TmaTile& t = kTmaTiles[i];
     tiles[kFirstTmaTile + i] = {t.name, LinearKind::Tma, t.block_m, t.block_n, 0};
+  }
+  for (int i = 0; i < kFfmaTileCount; ++i) {
+    const MmaTile& t = kFfmaTiles[i];
+    tiles[kFirstFfmaTile + i] = {t.name, LinearKind::Ffma, t.block_m, t.block_n, t.stages};
   }
   return tiles;
 }();
@@ -53,9 +58,12 @@ const char* linear_refusal(const LinearArgs& a, int tile, int capability) {
     return a.result_sums != nullptr ? "the scalar tile leaves no sums of rows" : nullptr;
   if (a.layer_norm && a.row_parts > 0 && a.weight_sums == nullptr)
     return "row_sums come without weight_sums";
-  if (capability < 80) return "the tensor cores' tiles ask for sm_80";
-  if (a.element == Element::Float32 && !a.tf32) return "float32 without tf32 is multiplied by FFMA";
-  const bool wide = a.element == Element::Float32;
+  if (capability < 80) return "tiles ask for sm_80";
+  const bool wide = a.element == Element::Float32, ffma = kind == LinearKind::Ffma;
+  if (wide && a.tf32 == ffma)
+    return ffma ? "tf32 is multiplied by the tensor cores"
+                : "float32 without tf32 is multiplied by FFMA";
+  if (ffma && !wide) return "FFMA tiles are for float32";
   if (a.k % (wide ? 4 : 8) != 0) return "rows of x are not a multiple of 16 bytes";
   if (a.n % 8 != 0) return "n is not a multiple of 8";
   for (const void* pointer :
@@ -76,8 +84,9 @@ const char* linear_refusal(const LinearArgs& a, int tile, int capability) {
                ? "the operands of a block do not fit shared memory"
                : nullptr;
   }
-  if (mma_shared_bytes(a.element, tile - kFirstMmaTile, source_of(a), a.k) >
-      shared_memory_limit(capability))
+  const size_t bytes = ffma ? ffma_shared_bytes(tile - kFirstFfmaTile, source_of(a), a.k)
+                            : mma_shared_bytes(a.element, tile - kFirstMmaTile, source_of(a), a.k);
+  if (bytes > shared_memory_limit(capability))
     return "the rows to normalise do not fit shared memory";
   return nullptr;
 }
@@ -119,6 +128,8 @@ void linear(const LinearArgs& a, int tile, const Launch& launch) {
       return linear_wgmma(a, tile - kFirstWgmmaTile, launch);
     case LinearKind::Tma:
       return linear_tma(a, tile - kFirstTmaTile, launch);
+    case LinearKind::Ffma:
+      return launch_ffma(tile - kFirstFfmaTile, source_of(a), mma_args(a), launch);
     case LinearKind::Mma:
       break;
   }

@@ -34,10 +34,11 @@ struct LinearArgs {
 };
 
 enum class LinearKind {
-  Scalar,  // FFMA, any extents and types
+  Scalar,  // any extents and types, slowly
   Mma,     // mma.sync: 16 bits and tf32, rows of a multiple of 16 bytes; sm_80
   Wgmma,   // wgmma and TMA: 16 bits; sm_90a
   Tma,     // mma.sync, all of k brought at once by TMA, for few rows: 16 bits; sm_90
+  Ffma,    // true float32, rows of a multiple of 16 bytes; sm_80
 };
 
 /// One way to cut the product: a block of threads makes block_m x block_n results at a time.

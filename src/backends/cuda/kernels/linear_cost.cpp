@@ -5,8 +5,26 @@
 
 namespace vitro::cuda {
 
+namespace {
+
+/// Multiply-adds are what takes the time, so blocks that share a multiprocessor take turns.
+double ffma_cycles(const LinearTile& tile, double blocks, int slabs, int num_sms) {
+  // Of a thread: rows and columns of its tile, and instructions and turns of shared memory for each
+  // multiply-add; 128 of these are done in a cycle.
+  const double m = std::min(8, tile.block_m / 4), n = std::min(8, tile.block_n / 8);
+  const double issued = 1.1 + (m + n) / (4 * m * n), shared = 2 * (m + n) / (m * n);
+  const double area = static_cast<double>(tile.block_m) * tile.block_n;
+  const double products = area * 32 / 128 * std::max(issued, shared);
+  const double fetch = (tile.block_m + tile.block_n) * 128 / 38.0;
+  const double barrier = slabs <= tile.stages ? 10 : 60;
+  const double block = slabs * (std::max(products, fetch) + barrier) + area / 8 + 300;
+  return 2300 + block * std::ceil(blocks / num_sms);
+}
+
+}  // namespace
+
 // The constants are fitted to what the products of UniFormer-S took on an H100 at batches of 1 to
-// 128; its choices there cost 1 % more than the best ones.
+// 128; its choices there cost 1 % more than the best ones. Those of FFMA are counted, not fitted.
 double expected_cycles(const LinearTile& tile, int m, int n, int slabs, int num_sms) {
   const double rows = (m + tile.block_m - 1) / tile.block_m;
   const double columns = (n + tile.block_n - 1) / tile.block_n;
@@ -25,6 +43,7 @@ double expected_cycles(const LinearTile& tile, int m, int n, int slabs, int num_
     const double share = rows * columns / num_sms;
     return 1010 + block * std::max(1.0, (share + std::ceil(share)) / 2);
   }
+  if (tile.kind == LinearKind::Ffma) return ffma_cycles(tile, rows * columns, slabs, num_sms);
   // A slab's products, or its way from L2, whichever is slower, and the barrier before it unless
   // all slabs fit; then the results.
   const double products = area * 64 / (tile.kind == LinearKind::Mma ? 400 : 60);

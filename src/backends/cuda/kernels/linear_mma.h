@@ -12,7 +12,7 @@ enum class RowSource {
   Image,       // windows of float32 x[n, c, h, w], kernel = stride: k is (c, ky, kx)
 };
 
-/// A matrix product with its ends, as the mma.sync kernels see it.
+/// A matrix product with its ends, as the kernels of linear_kernel.cuh see it.
 struct MmaArgs {
   const void* x;
   const void* weight;    // [n, k]
@@ -34,7 +34,7 @@ struct MmaArgs {
   int64_t image_size;  // elements of an image
   int64_t line_size;   // elements of a line of pixels; of Image: of a channel's line
   int channels;        // of Image
-  // Set by launch_mma:
+  // Set by the launch:
   int columns;       // blocks beside each other
   int norms_offset;  // in shared memory, of what load_norms makes
   bool next_early;

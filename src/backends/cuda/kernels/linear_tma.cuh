@@ -50,7 +50,7 @@ struct StepOperands {
       ldmatrix_x4(b[nt / 2], slab_b + nt * 8 * kSlabBytes);
   }
   template <typename T>
-  __device__ __forceinline__ void multiply(Sums<Shape>& sums) const {
+  __device__ __forceinline__ void multiply(MmaSums<Shape>& sums) const {
 #pragma unroll
     for (int nt = 0; nt < Shape::tiles_n; ++nt)
 #pragma unroll
@@ -83,7 +83,7 @@ struct SlabMultiplier {
   __device__ __forceinline__ void load(StepOperands<Shape>& operands, int slab, int step) const {
     operands.load(first_a[step] + slab * Layout::slab_a, first_b[step] + slab * Layout::slab_b);
   }
-  __device__ __forceinline__ void multiply(Sums<Shape>& sums, int slab, int count) const {
+  __device__ __forceinline__ void multiply(MmaSums<Shape>& sums, int slab, int count) const {
     StepOperands<Shape> even, odd;
     load(even, slab, 0);
     if constexpr (kSteps == 1) {
@@ -131,8 +131,7 @@ __global__ void __launch_bounds__(Shape::threads)
   }
   using End = Epilogue<T, Shape>;
   End end(first_row, first_column);
-  end.load_vector(ends.bias, ends, end.bias);
-  if (ends.row_sums != nullptr) end.load_vector(ends.weight_sums, ends, end.total);
+  end.load_vectors(ends);
   const SlabMultiplier<T, Shape> multiplier(slabs_a, slabs_b);
   __syncthreads();  // the barriers are there
 
@@ -155,15 +154,15 @@ __global__ void __launch_bounds__(Shape::threads)
   }
   end.prefetch(ends);
 
-  Sums<Shape> sums{};
+  MmaSums<Shape> sums{};
   for (int g = 0; g < p.groups; ++g) {
     barrier_wait(barriers + g * 8, 0);
     multiplier.multiply(sums, g * p.group, p.group);
   }
   if (!ends.next_early) allow_next();
   const int warp = threadIdx.x / 32;
-  store_sums<Shape>(sums, results, warp % Shape::warps_m, warp / Shape::warps_m % Shape::warps_n,
-                    warp / (Shape::warps_m * Shape::warps_n));
+  sums.store(results, warp % Shape::warps_m, warp / Shape::warps_m % Shape::warps_n,
+             warp / (Shape::warps_m * Shape::warps_n));
   __syncthreads();
 #pragma unroll
   for (int i = 0; i < End::kShare; ++i) {

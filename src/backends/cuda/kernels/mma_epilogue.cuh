@@ -38,6 +38,10 @@ struct Epilogue {
     (values != nullptr && n < p.n ? Eight<float>::load(values + n) : Eight<float>::zero())
         .unpack(v);
   }
+  __device__ __forceinline__ void load_vectors(const MmaArgs& p) {
+    load_vector(p.bias, p, bias);
+    if (p.row_sums != nullptr) load_vector(p.weight_sums, p, total);
+  }
   __device__ __forceinline__ Eight<T> load_residual(const MmaArgs& p, int i) const {
     return p.residual != nullptr && inside(p, i)
                ? Eight<T>::load(static_cast<const T*>(p.residual) + offset(p, i))

@@ -1,0 +1,198 @@
+#pragma once
+
+#include <algorithm>
+#include <tuple>
+#include <utility>
+
+#include "backends/cuda/kernels/mma_epilogue.cuh"
+#include "backends/cuda/kernels/mma_slab.cuh"
+#include "backends/cuda/kernels/row_norm.cuh"
+
+// Products whose operands come to shared memory as slabs, whatever multiplies them there: a Shape
+// says how (linear_mma.cuh, linear_ffma.cuh). Weights are on their way before the kernel waits for
+// the one ahead of it. Warps split a block by rows, columns and, for latency, k; their sums meet in
+// shared memory in fixed order.
+namespace vitro::cuda {
+
+template <typename T, class Shape, RowSource kSource, bool kNormResult>
+__global__ void __launch_bounds__(Shape::threads, Shape::blocks)
+    linear_tile_kernel(const __grid_constant__ MmaArgs p) {
+  extern __shared__ __align__(128) char shared[];
+  constexpr int kColumns = kSlabColumns<T>;
+  constexpr int kSlabA = Shape::block_m * kSlabBytes, kSlabB = Shape::block_n * kSlabBytes;
+  const int slabs = (p.k + kColumns - 1) / kColumns, stages = min(Shape::stages, slabs);
+  const bool all_fit = slabs <= Shape::stages;
+  const int first_half = (slabs + 1) / 2;
+  char* const slabs_a = shared;
+  char* const slabs_b = shared + (is_resident(kSource) ? slabs : stages) * kSlabA;
+  const int first_row = blockIdx.x / p.columns * Shape::block_m,
+            first_column = blockIdx.x % p.columns * Shape::block_n;
+  const int warp = threadIdx.x / 32, warp_m = warp % Shape::warps_m,
+            warp_n = warp / Shape::warps_m % Shape::warps_n;
+  const int warp_k = warp / (Shape::warps_m * Shape::warps_n);
+
+  if (p.next_early) allow_next();
+  const T* weight = static_cast<const T*>(p.weight);
+  const T* x = static_cast<const T*>(p.x);
+  SlabLoader<T, Shape::block_n, Shape::threads> load_b;
+  load_b.set_matrix(weight, first_column, p.n, p.k);
+  auto fetch_b = [&](int slab) {
+    load_b.load(slabs_b + slab % stages * kSlabB, weight, slab * kColumns, slab * kColumns, p.k);
+  };
+  const int ahead = all_fit ? slabs : Shape::stages - 1;
+  for (int s = 0; s < ahead; ++s) fetch_b(s);
+  cp_async_commit();
+  Epilogue<T, Shape> end(first_row, first_column);
+  if constexpr (Shape::early_vectors) end.load_vectors(p);
+
+  SlabLoader<T, Shape::block_m, Shape::threads> load_a;
+  const int run = kSource == RowSource::Patches ? p.k / p.stride : p.k;
+  if constexpr (kSource == RowSource::Patches) {
+    load_a.set_patches(p, first_row);
+  } else {
+    load_a.set_matrix(x, first_row, p.m, p.k);
+  }
+  auto fetch_a = [&](int slab) {
+    const int k0 = slab * kColumns;
+    const int64_t offset = kSource == RowSource::Patches ? k0 / run * p.line_size + k0 % run : k0;
+    load_a.load(slabs_a + (is_resident(kSource) ? slab : slab % stages) * kSlabA, x, k0, offset,
+                p.k);
+  };
+  wait_for_previous();
+  if constexpr (kSource == RowSource::Image) {
+    load_image<T, Shape>(slabs_a, p, first_row, slabs);
+  } else if (kSource == RowSource::NormedRows && RowNormalizer<T, Shape>::holds(slabs)) {
+    RowNormalizer<T, Shape>::run(slabs_a, p, first_row, slabs);
+  } else {
+    const int now = is_resident(kSource) ? slabs : ahead;
+    for (int s = 0; s < now; ++s) {
+      fetch_a(s);
+      // Of slabs that all fit the first half is multiplied while the others arrive.
+      if (!is_resident(kSource) && (!all_fit || s + 1 == first_half)) cp_async_commit();
+    }
+    if (is_resident(kSource) || all_fit) cp_async_commit();
+  }
+  end.prefetch(p);
+  float2* norms = nullptr;
+  if (kSource == RowSource::Rows && p.row_sums != nullptr) {
+    norms = reinterpret_cast<float2*>(shared + p.norms_offset);
+    load_norms<Shape::block_m, Shape::threads>(p.row_sums, p.row_parts, first_row, p.m, p.scale_k,
+                                               p.eps, threadIdx.x, norms);
+  }
+
+  typename Shape::Sums sums{};
+  if (is_resident(kSource)) {
+    cp_async_wait<0>();
+    __syncthreads();
+  }
+  if (kSource == RowSource::NormedRows && !RowNormalizer<T, Shape>::holds(slabs)) {
+    normalize_rows<T, Shape>(slabs_a, p.k, p.eps);
+    __syncthreads();
+  }
+  if (all_fit) {
+    auto multiply_slabs = [&](int from, int to) {
+#pragma unroll Shape::unroll
+      for (int s = from; s < to; ++s)
+        sums.template add_slab<T>(slabs_a + s * kSlabA, slabs_b + s * kSlabB, warp_m, warp_n,
+                                  warp_k);
+    };
+    if (is_resident(kSource)) {
+      multiply_slabs(0, slabs);
+    } else {
+      cp_async_wait<1>();
+      __syncthreads();
+      multiply_slabs(0, first_half);
+      cp_async_wait<0>();
+      __syncthreads();
+      multiply_slabs(first_half, slabs);
+    }
+  } else {
+    for (int s = 0; s < slabs; ++s) {
+      cp_async_wait<Shape::stages - 2>();
+      __syncthreads();
+      if (s + ahead < slabs) {
+        fetch_b(s + ahead);
+        if (!is_resident(kSource)) fetch_a(s + ahead);
+      }
+      cp_async_commit();
+      sums.template add_slab<T>(slabs_a + (is_resident(kSource) ? s : s % stages) * kSlabA,
+                                slabs_b + s % stages * kSlabB, warp_m, warp_n, warp_k);
+    }
+  }
+  cp_async_wait<0>();
+  if (!p.next_early) allow_next();
+  __syncthreads();
+  float* const results = reinterpret_cast<float*>(shared);
+  sums.store(results, warp_m, warp_n, warp_k);
+  if constexpr (!Shape::early_vectors) end.load_vectors(p);
+  __syncthreads();
+  if constexpr (kNormResult) {
+    finish_normalized<T, Shape>(p, end, results,
+                                reinterpret_cast<float2*>(shared + Shape::sum_bytes));
+  } else {
+#pragma unroll
+    for (int i = 0; i < Epilogue<T, Shape>::kShare; ++i) {
+      float v[8];
+      end.gather(results, norms != nullptr ? norms + end.local_row(i) : nullptr, i, v);
+      end.finish(p, i, v);
+    }
+  }
+}
+
+/// Without the norms, which lie behind.
+template <typename T, class Shape>
+size_t operand_bytes(RowSource source, int k) {
+  const int slabs = (k + kSlabColumns<T> - 1) / kSlabColumns<T>,
+            stages = std::min(Shape::stages, slabs);
+  const size_t operands =
+      static_cast<size_t>(is_resident(source) ? slabs : stages) * Shape::block_m * kSlabBytes +
+      static_cast<size_t>(stages) * Shape::block_n * kSlabBytes;
+  return std::max(operands, Shape::sum_bytes + Shape::block_m * sizeof(float2));
+}
+template <typename T, class Shape>
+size_t shared_bytes(RowSource source, int k) {
+  const bool norms = source == RowSource::Rows;
+  return operand_bytes<T, Shape>(source, k) + (norms ? Shape::block_m * sizeof(float2) : 0);
+}
+
+template <typename T, class Shape, RowSource kSource, bool kNormResult>
+void launch_shape(const MmaArgs& args, const Launch& launch) {
+  MmaArgs p = args;
+  p.columns = (args.n + Shape::block_n - 1) / Shape::block_n;
+  const int blocks = p.columns * ((args.m + Shape::block_m - 1) / Shape::block_m);
+  const Residency residency = residency_of(blocks, shared_bytes<T, Shape>(kSource, args.k));
+  p.next_early = residency.next_early;
+  p.norms_offset = static_cast<int>(operand_bytes<T, Shape>(kSource, args.k));
+  launch_cluster(Shape::name, linear_tile_kernel<T, Shape, kSource, kNormResult>, blocks,
+                 Shape::threads, kNormResult ? p.columns : 1, residency.shared_bytes, launch, p);
+}
+
+template <typename T, class Shape>
+void launch_source(RowSource source, const MmaArgs& args, const Launch& launch) {
+  switch (source) {
+    case RowSource::Rows:
+      return launch_shape<T, Shape, RowSource::Rows, false>(args, launch);
+    case RowSource::NormedRows:
+      return launch_shape<T, Shape, RowSource::NormedRows, false>(args, launch);
+    case RowSource::Patches:
+      if (args.gamma != nullptr)
+        return launch_shape<T, Shape, RowSource::Patches, true>(args, launch);
+      return launch_shape<T, Shape, RowSource::Patches, false>(args, launch);
+    case RowSource::Image:
+      if (args.gamma != nullptr)
+        return launch_shape<T, Shape, RowSource::Image, true>(args, launch);
+      return launch_shape<T, Shape, RowSource::Image, false>(args, launch);
+  }
+}
+
+template <class Shapes, typename F, size_t... kTiles>
+void with_shape(int tile, F&& call, std::index_sequence<kTiles...>) {
+  ((static_cast<int>(kTiles) == tile ? call(std::tuple_element_t<kTiles, Shapes>{}) : void()), ...);
+}
+/// call(a value of type `tile` of the tuple Shapes)
+template <class Shapes, typename F>
+void with_shape(int tile, F&& call) {
+  with_shape<Shapes>(tile, call, std::make_index_sequence<std::tuple_size_v<Shapes>>{});
+}
+
+}  // namespace vitro::cuda
