@@ -1,0 +1,199 @@
+#include <gtest/gtest.h>
+
+#include <fstream>
+
+#include "core/temporary_directory.h"
+#include "formats/hostile.h"
+#include "formats/onnx_bytes.h"
+#include "formats/onnx_model.h"
+#include "formats/onnx_wire.h"
+
+namespace vitro::onnx {
+namespace {
+
+using test::Message;
+
+Model parse(const Message& message) { return parse_model(message.span(), "m.onnx"); }
+
+/// The text of the error of `call`, whose code must be `code`.
+template <typename Call>
+std::string error_of(ErrorCode code, const Call& call) {
+  try {
+    call();
+  } catch (const Error& error) {
+    EXPECT_EQ(error.code(), code) << error.what();
+    return error.what();
+  }
+  ADD_FAILURE() << "no error";
+  return "";
+}
+
+void expect_part(const std::string& text, std::string_view part) {
+  EXPECT_NE(text.find(part), std::string::npos) << text;
+}
+
+test::OnnxGraph small_graph() {
+  test::OnnxGraph graph;
+  graph.inputs = {test::onnx_value("x", {-1, 3})};
+  graph.outputs = {test::onnx_value("y", {-1, 3})};
+  graph.initializers = {test::onnx_tensor("w", {3}, {1, 2, 3})};
+  graph.nodes = {test::onnx_node("Mul", {"x", "w"}, {"y"}, {}, "scale")};
+  return graph;
+}
+
+TEST(OnnxModel, HasWhatWasWritten) {
+  const Message message = test::onnx_model(small_graph());
+  const Model model = parse(message);
+  EXPECT_EQ(model.ir_version, 8);
+  EXPECT_EQ(model.producer, "test");
+  ASSERT_EQ(model.opsets.size(), 1u);
+  EXPECT_EQ(model.opsets[0].version, 17);
+  ASSERT_EQ(model.graph.nodes.size(), 1u);
+  const Node& node = model.graph.nodes[0];
+  EXPECT_EQ(node.op, "Mul");
+  EXPECT_EQ(node.name, "scale");
+  EXPECT_EQ(node.inputs, (std::vector<std::string_view>{"x", "w"}));
+  ASSERT_EQ(model.graph.inputs.size(), 1u);
+  const auto& shape = *model.graph.inputs[0].shape;
+  EXPECT_EQ(shape[0].symbol, "d0");
+  EXPECT_EQ(shape[1].value, 3);
+  TensorData data("m.onnx");
+  std::vector<std::byte> storage;
+  const auto bytes = data.elements(model.graph.initializers[0], storage);
+  const auto file = message.span();
+  EXPECT_EQ(bytes.size(), 12u);
+  EXPECT_TRUE(bytes.data() > file.data() && bytes.data() < file.data() + file.size())
+      << "a view of the file";
+}
+
+TEST(OnnxModel, SkipsFieldsItDoesNotKnow) {
+  Message message = test::onnx_model(small_graph());
+  message.integer(900, 7).bytes(901, "later").number(902, 1.0f);
+  EXPECT_EQ(parse(message).graph.nodes.size(), 1u);
+}
+
+TEST(OnnxModel, NamesOffsetAndField) {
+  expect_part(error_of(ErrorCode::CorruptFile, [] { parse(Message().integer(7, 1)); }),
+              "ModelProto.graph near byte");
+  expect_part(error_of(ErrorCode::CorruptFile,
+                       [] { parse(Message().add(7, Message().add(1, Message().integer(4, 1)))); }),
+              "NodeProto.op_type");
+  expect_part(error_of(ErrorCode::CorruptFile, [] { parse(Message().integer(1, 8)); }),
+              "without a ModelProto.graph");
+  const std::string cut =
+      "\x3a\x7f"
+      "abc";
+  expect_part(error_of(ErrorCode::CorruptFile,
+                       [&] { parse_model(std::as_bytes(std::span(cut)), "m.onnx"); }),
+              "127 bytes wanted, 3 are left");
+}
+
+TEST(OnnxModel, BoundsNestingAndEntries) {
+  Message graph;
+  for (int i = 0; i < 100; ++i)
+    graph = Message().add(1, Message().add(5, Message().bytes(1, "g").add(6, graph)));
+  expect_part(error_of(ErrorCode::CorruptFile, [&] { parse(Message().add(7, graph)); }),
+              "nested more than 64 deep");
+  // Two bytes for each node.
+  const std::string nodes(std::string("\x0a\x00", 2));
+  std::string many;
+  for (int i = 0; i < 2'200'000; ++i) many += nodes;
+  expect_part(error_of(ErrorCode::OutOfMemory, [&] { parse(Message().bytes(7, many)); }),
+              "more nodes");
+}
+
+TEST(OnnxModel, SurvivesHostileBytes) {
+  const Message message = test::onnx_model(small_graph());
+  const test::Parse read = [](std::span<const std::byte> bytes) {
+    const Model model = parse_model(bytes, "m.onnx");
+    TensorData data("m.onnx");
+    std::vector<std::byte> storage;
+    for (const Tensor& tensor : model.graph.initializers) data.elements(tensor, storage);
+  };
+  ASSERT_TRUE(test::parses(read, message.span()));
+  for (size_t size = 0; size < message.text().size(); ++size)
+    test::parses(read, message.span().first(size));
+  test::expect_mutations_are_harmless(read, message.span(), 20000);
+}
+
+class OnnxTensor : public testing::Test {
+ protected:
+  std::span<const std::byte> elements(const Message& message) {
+    bytes_ = message.text();
+    tensor_ = parse_tensor(std::as_bytes(std::span(bytes_)), "t");
+    return data_->elements(tensor_, storage_);
+  }
+  std::string refusal(ErrorCode code, const Message& message) {
+    return error_of(code, [&] { elements(message); });
+  }
+  Message external(const std::string& location, const std::string& offset = "0") {
+    const auto entry = [](const std::string& key, const std::string& value) {
+      return Message().bytes(1, key).bytes(2, value);
+    };
+    Message tensor;
+    tensor.integer(1, 2).integer(2, 1).bytes(8, "w").integer(14, 1);
+    return tensor.add(13, entry("location", location)).add(13, entry("offset", offset));
+  }
+
+  test::TemporaryDirectory folder_;
+  std::unique_ptr<TensorData> data_ =
+      std::make_unique<TensorData>(folder_.path() / "models" / "m.onnx");
+  std::string bytes_;
+  Tensor tensor_;
+  std::vector<std::byte> storage_;
+};
+
+TEST_F(OnnxTensor, ReadsEveryField) {
+  EXPECT_EQ(elements(test::onnx_tensor("w", {2}, {1, 2})).size(), 8u);
+  EXPECT_EQ(elements(Message().integer(1, 2).integer(2, 1).number(4, 1).number(4, 2)).size(), 8u);
+  const auto halves =
+      elements(Message().integer(1, 2).integer(2, 10).integer(5, 0x3c00).integer(5, 0));
+  EXPECT_EQ(std::vector(halves.begin(), halves.end()),
+            (std::vector{std::byte{0}, std::byte{0x3c}, std::byte{0}, std::byte{0}}));
+  EXPECT_EQ(elements(Message().integer(2, 7).integer(7, -1)).size(), 8u) << "a scalar";
+  EXPECT_EQ(elements(Message().integer(1, 0).integer(2, 7)).size(), 0u);
+}
+
+TEST_F(OnnxTensor, RefusesWhatDoesNotFit) {
+  expect_part(refusal(ErrorCode::CorruptFile, test::onnx_tensor("w", {3}, {1, 2})),
+              "raw_data has 8 bytes, expected 12");
+  expect_part(refusal(ErrorCode::CorruptFile, test::onnx_tensor("w", {-1}, {1})), "negative");
+  expect_part(
+      refusal(ErrorCode::CorruptFile, test::onnx_tensor("w", {1 << 30, 1 << 30, 1 << 30}, {1})),
+      "overflow");
+  expect_part(refusal(ErrorCode::CorruptFile, test::onnx_tensor("w", {1}, {1}).number(4, 1)),
+              "2 fields");
+  expect_part(refusal(ErrorCode::Unsupported, Message().integer(2, 8).bytes(6, "text")), "STRING");
+  expect_part(refusal(ErrorCode::Unsupported, Message().integer(1, 2).integer(2, 22)), "type 22");
+}
+
+TEST_F(OnnxTensor, ReadsExternalDataInItsFolderOnly) {
+  namespace fs = std::filesystem;
+  const fs::path models = folder_.path() / "models";
+  fs::create_directories(models / "sub");
+  for (const fs::path& path :
+       {models / "w.bin", models / "sub" / "w.bin", folder_.path() / "out.bin"})
+    std::ofstream(path, std::ios::binary) << "123456789abc";
+  fs::create_symlink(folder_.path() / "out.bin", models / "link.bin");
+  fs::create_symlink(folder_.path(), models / "up");
+  fs::create_symlink(models / "w.bin", models / "inside.bin");
+  EXPECT_EQ(std::to_integer<char>(elements(external("w.bin", "4"))[0]), '5');
+  EXPECT_EQ(elements(external("sub/w.bin")).size(), 8u);
+  EXPECT_EQ(elements(external("inside.bin")).size(), 8u);
+  for (const std::string location :
+       {"../out.bin", "sub/../../out.bin", "link.bin", "up/out.bin", "/etc/hostname", "", ".",
+        "file:///etc/hostname", "C:\\w.bin", "\\\\host\\w.bin"})
+    expect_part(refusal(ErrorCode::InvalidArgument, external(location)), "'w'");
+  expect_part(refusal(ErrorCode::InvalidArgument, external((folder_.path() / "out.bin").string())),
+              "absolute");
+  expect_part(refusal(ErrorCode::CorruptFile, external("w.bin", "5")), "bytes 5 to 13");
+  expect_part(refusal(ErrorCode::CorruptFile, external("w.bin", "18446744073709551615")),
+              "which has 12");
+  expect_part(refusal(ErrorCode::CorruptFile, external("w.bin", "-1")), "offset");
+  expect_part(refusal(ErrorCode::CorruptFile, external("w.bin", "x")), "offset");
+  refusal(ErrorCode::NotFound, external("missing.bin"));
+  refusal(ErrorCode::InvalidArgument, external("sub"));
+}
+
+}  // namespace
+}  // namespace vitro::onnx
