@@ -201,6 +201,13 @@ void Importer::import_node(const Node& node, Scope& scope, const std::string& so
   bind(node, results, scope, source);
 }
 
+/// Whether the table has a node whose operands are not there to import it with.
+void Importer::note_missing(const Node& node, const Scope& scope, const std::string& source) {
+  if (find_function(node)) return;
+  const TableLookup found = find_importer(node.domain, node.op, opset_of(scope, node.domain));
+  if (!found.function) unsupported_.push_back({op_text(node), source, found.reason});
+}
+
 void Importer::import_nodes(const std::vector<Node>& nodes, Scope& scope) {
   for (size_t i = 0; i < nodes.size(); ++i) {
     const Node& node = nodes[i];
@@ -209,7 +216,9 @@ void Importer::import_nodes(const std::vector<Node>& nodes, Scope& scope) {
     const std::string source =
         scope.prefix +
         (node.name.empty() ? fmt::format("{}_{}", clean(node.op), i) : clean(node.name));
+    if (!find_function(node)) ++counts_[op_text(node)];
     if (has_missing_input(node, scope)) {
+      note_missing(node, scope, source);
       bind(node, {}, scope, source);
       continue;
     }
