@@ -209,7 +209,7 @@ void add_latency_options(CLI::App& verb, Options& options) {
 Action add_compare(CLI::App& verb) {
   auto options = std::make_shared<Options>();
   add_model_options(verb, *options);
-  verb.get_option("MODEL")->description("A: plan, or checkpoint (.safetensors, .pth)");
+  verb.get_option("MODEL")->description("A: plan, or checkpoint (.safetensors, .pth, .onnx)");
   auto* model_b = verb.add_option("MODEL_B", options->model_b,
                                   "B, by which A is judged; default: the same model")
                       ->option_text("[MODEL_B]");
