@@ -128,7 +128,7 @@ int64_t either(int64_t choice, int said) { return choice != 0 ? choice : said; }
 
 OnnxCoverage onnx_coverage(const std::filesystem::path& path, const OnnxOptions& options) {
   const OpenModel open = open_onnx(path);
-  onnx::TensorData data(path);
+  onnx::TensorData data(path, open.file);
   onnx::Importer importer(open.model, data, options.evaluate);
   const Preprocessing usual = default_preprocessing();
   try {
@@ -152,7 +152,7 @@ ImportedModel import_onnx(const std::filesystem::path& path, const OnnxOptions& 
   if (sees) take_fixed_size(*inputs[0], metadata, options.classifier);
 
   ImportedModel result;
-  onnx::TensorData data(path);
+  onnx::TensorData data(path, file);
   onnx::Importer importer(model, data, options.evaluate);
   result.graph = naming(name, [&] {
     return importer.import(either(options.classifier.height, metadata.preprocessing.height),

@@ -43,8 +43,8 @@ class Importer {
   Importer(const Model& model, TensorData& data, const EvaluateConstants& evaluate)
       : model_(model), data_(data), evaluate_(evaluate) {}
 
-  /// Imports inputs (see ports.h), nodes and outputs. Nodes without an op are collected; when there
-  /// are some, throws Unsupported with all of them.
+  /// Imports inputs (see ports.cpp), nodes and outputs. Nodes without an op are collected; when
+  /// there are some, throws Unsupported with all of them.
   vitro::Graph import(int64_t height, int64_t width);
 
   std::vector<WeightRecord>& ledger() { return ledger_; }
