@@ -55,6 +55,23 @@ std::vector<ValueId> GraphBuilder::ops(OpKind kind, Attrs attrs, std::vector<Val
   return graph_.nodes.back().outputs;
 }
 
+Graph GraphBuilder::last_node_alone() const {
+  Graph alone;
+  Node node = graph_.nodes.back();
+  const auto add = [&](ValueId& id) {
+    if (id == kAbsent) return;
+    alone.values.push_back(graph_.value(id));
+    id = static_cast<ValueId>(alone.values.size() - 1);
+  };
+  for (ValueId& id : node.inputs) add(id);
+  for (ValueId& id : node.outputs) {
+    add(id);
+    alone.outputs.push_back({alone.values.back().name, id, {}});
+  }
+  alone.nodes.push_back(std::move(node));
+  return alone;
+}
+
 Graph GraphBuilder::finish(std::vector<ValueId> outputs, std::vector<std::string> names) {
   for (size_t i = names.size(); i < outputs.size(); ++i)
     names.push_back(outputs.size() == 1 ? "output" : fmt::format("output{}", i));

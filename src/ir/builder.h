@@ -26,6 +26,11 @@ class GraphBuilder {
   std::vector<ValueId> ops(OpKind kind, Attrs attrs, std::vector<ValueId> inputs,
                            size_t num_outputs, const std::string& source);
   const Dims& dims(ValueId id) const { return graph_.value(id).type.dims; }
+  const Value& value(ValueId id) const { return graph_.value(id); }
+  /// The elements of small integers, where they are known at the default shape.
+  const Contents& contents(ValueId id) const { return known_.contents[static_cast<size_t>(id)]; }
+  /// A graph of the last node and its operands, which are constants; its outputs are the results.
+  Graph last_node_alone() const;
   /// Marks the results, verifies and hands the graph over; the builder is empty afterwards. Results
   /// without a name are "output", or "output0", "output1", ... when there are several.
   Graph finish(std::vector<ValueId> outputs, std::vector<std::string> names = {});

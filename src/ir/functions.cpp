@@ -32,8 +32,7 @@ constexpr std::array kUnaryNames{"relu",       "gelu",
                                  "is_nan",     "is_inf"};
 constexpr std::array kBinaryNames{"add", "sub",  "mul",   "div", "pow", "min", "max",
                                   "mod", "fmod", "prelu", "and", "or",  "xor"};
-constexpr std::array kCompareNames{"equal",         "not_equal", "less",
-                                   "less_or_equal", "greater",   "greater_or_equal"};
+constexpr std::array kCompareNames{"equal", "less", "less_or_equal", "greater", "greater_or_equal"};
 constexpr std::array kReduceNames{
     "reduce_mean", "reduce_max", "reduce_min",        "reduce_sum",     "reduce_prod",
     "reduce_l1",   "reduce_l2",  "reduce_sum_square", "reduce_log_sum", "reduce_log_sum_exp"};

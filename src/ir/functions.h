@@ -75,7 +75,6 @@ enum class BinaryFunction : uint8_t {
 
 enum class CompareFunction : uint8_t {
   Equal,
-  NotEqual,
   Less,
   LessOrEqual,
   Greater,
@@ -123,8 +122,6 @@ bool evaluate(CompareFunction function, T a, T b) {
   switch (function) {
     case CompareFunction::Equal:
       return a == b;
-    case CompareFunction::NotEqual:
-      return a != b;
     case CompareFunction::Less:
       return a < b;
     case CompareFunction::LessOrEqual:

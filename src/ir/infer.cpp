@@ -78,9 +78,10 @@ std::vector<size_t> axes_of(const Node& node, const Ints& axes, int64_t rank) {
 
 const Ints& known_list(const Node& node, Operands in, size_t index, const Ints& otherwise) {
   if (index >= in.size() || !in[index]) return otherwise;
-  expect(in[index].known != nullptr, node,
-         "the elements of operand {} are computed from data; its result has no known extents",
-         index);
+  check(in[index].known != nullptr, ErrorCode::Unsupported,
+        "{} '{}': the elements of operand {} are computed from data; its result has no known "
+        "extents",
+        op_name(node), node.source, index);
   return *in[index].known;
 }
 

@@ -2,7 +2,9 @@
 
 #include "core/check.h"
 #include "frontend/checkpoint/checkpoint.h"
+#include "frontend/onnx/import.h"
 #include "passes/pipeline.h"
+#include "runtime/evaluate.h"
 #include "runtime/internals.h"
 #include "runtime/open.h"
 #include "runtime/plan_data.h"
@@ -25,14 +27,25 @@ OpenedModel with_choices(const Plan& plan, const ClassifierChoices& choices) {
   return {Internals::plan(std::move(data)), std::move(notes)};
 }
 
+ImportedModel import_model(const std::filesystem::path& path, const BuildOptions& options) {
+  if (!is_onnx_file(path))
+    return import_checkpoint(
+        path, {options.arch, options.arch_params, options.weights_key, choices_of(options)});
+  check(options.arch.empty() && options.arch_params.empty() && options.weights_key.empty(),
+        ErrorCode::InvalidArgument,
+        "'{}' is an ONNX model: an architecture, its parameters and a key of weights are for "
+        "checkpoints",
+        path.string());
+  return import_onnx(path, {choices_of(options), evaluate_constants});
+}
+
 }  // namespace
 
 Plan build(const std::filesystem::path& checkpoint, const BuildOptions& options) {
   check(options.weights == DType::Float32 || options.weights == DType::BFloat16,
         ErrorCode::InvalidArgument, "build: weights as {}, expected F32 or BF16",
         dtype_name(options.weights));
-  ImportedModel model = import_checkpoint(
-      checkpoint, {options.arch, options.arch_params, options.weights_key, choices_of(options)});
+  ImportedModel model = import_model(checkpoint, options);
   auto plan = std::make_shared<PlanData>();
   plan->info = std::move(model.info);
   plan->info.vitro_version = version();

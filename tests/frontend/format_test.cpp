@@ -63,9 +63,6 @@ TEST_F(FormatTest, NothingToRead) {
 TEST_F(FormatTest, RefusesWhatIsNoCheckpoint) {
   expect_refused(ErrorCode::Unsupported, "unknown model format", "garbage", "hello, world\n");
   expect_refused(ErrorCode::Unsupported, "begin with 68 69", "tiny", "hi");
-  expect_refused(ErrorCode::Unsupported, "ONNX is not supported yet", "model.onnx", "\x08\x07\x3a");
-  expect_refused(ErrorCode::Unsupported, "ONNX is not supported yet", "model",
-                 "\x08\x07\x12\x07pytorch");
   expect_refused(ErrorCode::CorruptFile, "Git LFS pointer", "model.pth",
                  "version https://git-lfs.github.com/spec/v1\noid sha256:0\n");
   expect_refused(ErrorCode::CorruptFile, "HTML", "page.pth", "\n<!DOCTYPE html><html></html>");

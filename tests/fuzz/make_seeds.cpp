@@ -3,14 +3,16 @@
 #include <fmt/format.h>
 
 #include <fstream>
-#include <nlohmann/json.hpp>
 #include <set>
 
-#include "core/mmap_file.h"
+#include "core/byte_reader.h"
 #include "formats/npy.h"
 #include "formats/safetensors.h"
+#include "frontend/onnx/import.h"
 #include "ir/builder.h"
 #include "ir/op_info.h"
+#include "ops/onnx_vectors.h"
+#include "runtime/evaluate.h"
 #include "runtime/internals.h"
 #include "runtime/small_plan.h"
 #include "runtime/tune.h"
@@ -83,12 +85,14 @@ void write_graphs(const Folder& folder, const std::filesystem::path& vectors) {
   write("small", graph_to_json(Internals::data(test::small_plan()).graph));
   write("small_bf16", graph_to_json(Internals::data(test::small_plan(DType::BFloat16)).graph));
   write("typed", graph_to_json(Internals::data(typed_plan()).graph));
-  const TensorFile file = read_safetensors(MappedFile::open(vectors));
   std::set<std::string> ops;
-  for (const auto& json : nlohmann::json::parse(file.metadata.at("cases"))) {
-    const std::string text = json.at("graph").dump();
-    if (const std::string op = op_name(graph_from_json(text).nodes.at(0)); ops.insert(op).second)
-      write(op, text);
+  for (const OnnxVector& vector : read_onnx_vectors(vectors)) {
+    const Graph graph = import_onnx(vector.model, "model.onnx", evaluate_constants);
+    bool is_new = false;
+    for (const Node& node : graph.nodes) is_new = ops.insert(op_name(node)).second || is_new;
+    if (!is_new) continue;
+    write(vector.name, graph_to_json(graph));
+    folder.write("fuzz_onnx", vector.name + ".onnx", std::string(as_text(vector.model)));
   }
 }
 

@@ -14,7 +14,8 @@ std::optional<Refusal> over_tokens(const OpContext& op) {
   // [n, tokens, c] over 1 or [n, h, w, c] over 1 and 2.
   std::vector<int64_t> inner(axes.size());
   std::iota(inner.begin(), inner.end(), int64_t{1});
-  if (axes.size() + 2 == dims.size() && axes == inner) return std::nullopt;
+  // No axes mean all of them.
+  if (!axes.empty() && axes.size() + 2 == dims.size() && axes == inner) return std::nullopt;
   return Refusal{"not a reduction of [n, ..., c] over all inner axes in order"};
 }
 

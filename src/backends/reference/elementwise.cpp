@@ -158,8 +158,13 @@ class Scales {
 std::unique_ptr<Kernel> make_quantize_linear(const OpContext& op) {
   const auto element = [scales = Scales(op), dtype = op.input(0).dtype](const KernelArgs& args,
                                                                         int64_t i) {
-    const double x = load<double>(dtype, args.inputs[0], i);
-    return std::nearbyint(x / scales.scale(args, i)) + scales.zero(args, i);
+    const double x = load<double>(dtype, args.inputs[0], i), scale = scales.scale(args, i);
+    // As ONNX has it, in the precision of x: where that rounds to a half decides the result.
+    const double quotient =
+        dtype == DType::Float64
+            ? x / scale
+            : static_cast<double>(static_cast<float>(x) / static_cast<float>(scale));
+    return std::nearbyint(quotient) + scales.zero(args, i);
   };
   return for_each_element<double>(op, element, -1);  // store() keeps it in range
 }

@@ -10,6 +10,7 @@
 #include "frontend/checkpoint/ledger.h"
 #include "frontend/checkpoint/metadata.h"
 #include "frontend/checkpoint/settings.h"
+#include "frontend/imported_model.h"
 #include "models/models.h"
 #include "vitro/plan.h"
 
@@ -22,13 +23,6 @@ struct CheckpointOptions {
   std::string weights_key{};  ///< as for select_weights()
   ClassifierChoices classifier{};
   bool stage_outputs = false;  ///< also return the output of each stage, [n, h, w, c]
-};
-
-/// A checkpoint as a graph, and everything a plan has to remember of it.
-struct ImportedModel {
-  Graph graph;    ///< owns its weights; the file may go
-  PlanInfo info;  ///< of a classifier, whose input size is the graph's default one
-  std::vector<WeightRecord> ledger;  ///< every tensor of the file, in the order of consumption
 };
 
 /// Builds the graph of a `.safetensors` or PyTorch checkpoint, whose format is told by its content,

@@ -58,12 +58,6 @@ bool is_torch_extension(const std::string& extension) {
   return std::find(kExtensions.begin(), kExtensions.end(), extension) != kExtensions.end();
 }
 
-/// An ONNX file is a protobuf message that starts with ir_version (field 1, a small number),
-/// followed by producer_name (field 2) in the files of every exporter.
-bool looks_like_onnx(std::string_view text) {
-  return text.size() > 3 && text[0] == '\x08' && text[1] > 0 && text[1] < 32 && text[2] == '\x12';
-}
-
 std::string first_bytes(std::span<const std::byte> bytes) {
   std::string text;
   for (const std::byte byte : bytes.first(std::min<size_t>(bytes.size(), 8)))
@@ -82,17 +76,6 @@ bool looks_like_a_page(std::string_view text) {
          start.starts_with("<head") || start.starts_with("<?xml") || start.starts_with("<error");
 }
 
-/// What a download leaves behind when it went wrong.
-void refuse_failed_download(const MappedFile& file) {
-  const std::string_view text = as_text(file.bytes());
-  if (text.starts_with("version https://git-lfs"))
-    fail_hint(ErrorCode::CorruptFile, "fetch the content with: git lfs pull",
-              "'{}' is a Git LFS pointer, not the file it stands for", file.path());
-  if (looks_like_a_page(text))
-    fail_hint(ErrorCode::CorruptFile, "download it again: a server's page was saved instead",
-              "'{}' is an HTML or XML page, not a model", file.path());
-}
-
 TensorFile read_non_plan_safetensors(std::shared_ptr<const MappedFile> file) {
   const std::string path = file->path();
   TensorFile result = read_safetensors(std::move(file));
@@ -105,6 +88,16 @@ TensorFile read_non_plan_safetensors(std::shared_ptr<const MappedFile> file) {
 
 }  // namespace
 
+void refuse_failed_download(const MappedFile& file) {
+  const std::string_view text = as_text(file.bytes());
+  if (text.starts_with("version https://git-lfs"))
+    fail_hint(ErrorCode::CorruptFile, "fetch the content with: git lfs pull",
+              "'{}' is a Git LFS pointer, not the file it stands for", file.path());
+  if (looks_like_a_page(text))
+    fail_hint(ErrorCode::CorruptFile, "download it again: a server's page was saved instead",
+              "'{}' is an HTML or XML page, not a model", file.path());
+}
+
 TensorFile read_checkpoint_file(std::shared_ptr<const MappedFile> file) {
   const std::string_view text = as_text(file->bytes());
   const std::string extension = std::filesystem::path(file->path()).extension().string();
@@ -113,9 +106,6 @@ TensorFile read_checkpoint_file(std::shared_ptr<const MappedFile> file) {
   // brace is asked first; the eighth byte of the others is never one.
   if (text.size() > 8 && text[8] == '{') return read_non_plan_safetensors(std::move(file));
   if (text.starts_with("PK") || text.starts_with('\x80')) return read_torch_file(std::move(file));
-  if (extension == ".onnx" || looks_like_onnx(text))
-    fail_hint(ErrorCode::Unsupported, kUnderstoodFormats, "'{}': ONNX is not supported yet",
-              file->path());
   refuse_failed_download(*file);
   refuse_other_formats(*file);
   // The readers say best what is wrong with a file that claims to be theirs.

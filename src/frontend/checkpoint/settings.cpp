@@ -11,7 +11,6 @@
 namespace vitro {
 namespace {
 
-constexpr int64_t kStride = 32;        // of the last stage against the input
 constexpr int64_t kMaxSide = 1 << 14;  // pixels, as in preprocessing
 constexpr std::array kParts{"size", "crop_pct", "crop_mode", "interpolation", "mean", "std"};
 
@@ -119,7 +118,8 @@ std::set<std::string> decided_parts(const ClassifierChoices& choices) {
 }
 
 Classifier make_classifier(int64_t num_classes, const ModelMetadata& metadata,
-                           const ClassifierChoices& choices, std::vector<std::string>& notes) {
+                           const ClassifierChoices& choices, std::vector<std::string>& notes,
+                           int64_t stride) {
   Classifier classifier;
   classifier.num_classes = num_classes;
   classifier.preprocessing = metadata.preprocessing;
@@ -130,8 +130,8 @@ Classifier make_classifier(int64_t num_classes, const ModelMetadata& metadata,
   notes.insert(notes.end(), metadata.notes.begin(), metadata.notes.end());
   take_labels(classifier, metadata, notes);
   apply_choices(classifier, choices, notes);
-  check_side("height", classifier.preprocessing.height, kStride, classifier.origins["size"]);
-  check_side("width", classifier.preprocessing.width, kStride, classifier.origins["size"]);
+  check_side("height", classifier.preprocessing.height, stride, classifier.origins["size"]);
+  check_side("width", classifier.preprocessing.width, stride, classifier.origins["size"]);
   note_size_limits(classifier, metadata, notes);
   return classifier;
 }

@@ -26,9 +26,10 @@ std::set<std::string> decided_parts(const ClassifierChoices& choices);
 
 /// Preprocessing and labels by the first of: the choices, the metadata, the defaults. Notes say
 /// what of the metadata was not taken. Throws what apply_choices() does, and InvalidArgument for a
-/// size that is no multiple of 32.
+/// size that is no multiple of `stride`, that of the model's last stage against the input.
 Classifier make_classifier(int64_t num_classes, const ModelMetadata& metadata,
-                           const ClassifierChoices& choices, std::vector<std::string>& notes);
+                           const ClassifierChoices& choices, std::vector<std::string>& notes,
+                           int64_t stride = 32);
 
 /// Puts choices in the place of what a classifier has. Notes say how they contradict it. Throws
 /// InvalidArgument for values that make no sense (a crop_pct of 87.5, a list of another number of

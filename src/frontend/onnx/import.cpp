@@ -1,0 +1,187 @@
+#include "frontend/onnx/import.h"
+
+#include "core/check.h"
+#include "core/checksum.h"
+#include "core/mmap_file.h"
+#include "frontend/checkpoint/format.h"
+#include "frontend/onnx/importer.h"
+#include "frontend/onnx/table.h"
+
+namespace vitro {
+namespace {
+
+constexpr int64_t kChannels = 3;
+
+bool is_picture(const onnx::ValueInfo& info) {
+  return info.shape && info.shape->size() == 4 && info.type != onnx::ElementType::Int64;
+}
+
+/// The inputs that are given at run time.
+std::vector<const onnx::ValueInfo*> given_inputs(const onnx::Model& model) {
+  std::set<std::string_view> initialised;
+  for (const onnx::Tensor& tensor : model.graph.initializers) initialised.insert(tensor.name);
+  std::vector<const onnx::ValueInfo*> inputs;
+  for (const onnx::ValueInfo& info : model.graph.inputs)
+    if (!initialised.contains(info.name)) inputs.push_back(&info);
+  return inputs;
+}
+
+/// The pixels that the model says its input has, where it says so.
+void take_fixed_size(const onnx::ValueInfo& input, ModelMetadata& metadata,
+                     const ClassifierChoices& choices) {
+  const auto side = [&](size_t axis, const char* name, int64_t chosen, int& pixels) {
+    const auto& extent = (*input.shape)[axis].value;
+    if (!extent || *extent <= 0) return;
+    check(chosen == 0 || chosen == *extent, ErrorCode::InvalidArgument,
+          "input '{}': its {} is {}, which cannot become {}", onnx::clean(input.name), name,
+          *extent, chosen);
+    check(*extent <= kOpenExtent, ErrorCode::InvalidArgument, "input '{}': its {} is {}",
+          onnx::clean(input.name), name, *extent);
+    pixels = static_cast<int>(*extent);
+    metadata.origins["size"] = "model";
+  };
+  side(2, "height", choices.height, metadata.preprocessing.height);
+  side(3, "width", choices.width, metadata.preprocessing.width);
+}
+
+/// Of a model that is no classifier only the size of its input can be chosen.
+void expect_size_alone(ClassifierChoices choices, const std::string& name) {
+  choices.height = choices.width = 0;
+  check(choices == ClassifierChoices(), ErrorCode::InvalidArgument,
+        "'{}': preprocessing and labels are for a model of one input [n, 3, h, w] and results "
+        "[n, classes]",
+        name);
+}
+
+std::map<std::string, std::string> texts_of(const onnx::Model& model) {
+  std::map<std::string, std::string> texts;
+  for (const auto& [key, value] : model.metadata) texts.emplace(key, value);
+  return texts;
+}
+
+int64_t count_parameters(const std::vector<WeightRecord>& ledger) {
+  int64_t count = 0;
+  for (const WeightRecord& entry : ledger)
+    if (entry.dtype != DType::Int64 && entry.dtype != DType::Bool)
+      count += num_elements(entry.dims);
+  return count;
+}
+
+/// "ONNX opset 17 by pytorch 2.9.0".
+std::string origin_of(const onnx::Model& model) {
+  std::string text = "ONNX";
+  for (const onnx::Opset& opset : model.opsets)
+    text += opset.domain.empty() || opset.domain == "ai.onnx"
+                ? fmt::format(" opset {}", opset.version)
+                : fmt::format(", {} {}", onnx::clean(opset.domain), opset.version);
+  if (!model.producer.empty())
+    text +=
+        fmt::format(" by {} {}", onnx::clean(model.producer), onnx::clean(model.producer_version));
+  return text;
+}
+
+void note_newer_opset(const onnx::Model& model, std::vector<std::string>& notes) {
+  for (const onnx::Opset& opset : model.opsets)
+    if ((opset.domain.empty() || opset.domain == "ai.onnx") && opset.version > onnx::kNewestOpset)
+      notes.push_back(fmt::format("opset {} is newer than {}: its ops are taken to mean the same",
+                                  opset.version, onnx::kNewestOpset));
+}
+
+template <typename Import>
+auto naming(const std::string& name, const Import& import) {
+  try {
+    return import();
+  } catch (const Error& error) {
+    const std::string text = error.what();
+    if (text.starts_with("'" + name + "'")) throw;
+    throw Error(error.code(), fmt::format("'{}': {}", name, text), error.hint());
+  }
+}
+
+}  // namespace
+
+bool is_onnx_file(const std::filesystem::path& path) {
+  std::error_code ignored;
+  if (!std::filesystem::is_regular_file(path, ignored)) return false;
+  return path.extension() == ".onnx" || onnx::looks_like_onnx(MappedFile::open(path)->bytes());
+}
+
+Graph import_onnx(std::span<const std::byte> bytes, const std::string& name,
+                  const EvaluateConstants& evaluate) {
+  const onnx::Model model = onnx::parse_model(bytes, name);
+  onnx::TensorData data{std::filesystem::path(name)};
+  return naming(name, [&] { return onnx::Importer(model, data, evaluate).import(224, 224); });
+}
+
+namespace {
+
+/// A model in the memory of its file.
+struct OpenModel {
+  std::shared_ptr<const MappedFile> file;
+  onnx::Model model;
+};
+
+OpenModel open_onnx(const std::filesystem::path& path) {
+  auto file = MappedFile::open(path);
+  check(!file->bytes().empty(), ErrorCode::CorruptFile, "'{}' is empty, expected a model",
+        path.string());
+  refuse_failed_download(*file);
+  onnx::Model model = onnx::parse_model(file->bytes(), file->path());
+  return {std::move(file), std::move(model)};
+}
+
+int64_t either(int64_t choice, int said) { return choice != 0 ? choice : said; }
+
+}  // namespace
+
+OnnxCoverage onnx_coverage(const std::filesystem::path& path, const OnnxOptions& options) {
+  const OpenModel open = open_onnx(path);
+  onnx::TensorData data(path, open.file);
+  onnx::Importer importer(open.model, data, options.evaluate);
+  const Preprocessing usual = default_preprocessing();
+  try {
+    naming(path.string(), [&] {
+      return importer.import(either(options.classifier.height, usual.height),
+                             either(options.classifier.width, usual.width));
+    });
+  } catch (const Error&) {
+    if (importer.unsupported().empty()) throw;
+  }
+  return {importer.counts(), importer.unsupported()};
+}
+
+ImportedModel import_onnx(const std::filesystem::path& path, const OnnxOptions& options) {
+  const auto [file, model] = open_onnx(path);
+  const std::string name = path.string();
+  const auto inputs = given_inputs(model);
+  const bool sees = inputs.size() == 1 && is_picture(*inputs[0]);
+  ModelMetadata metadata =
+      read_model_metadata(path, texts_of(model), 0, decided_parts(options.classifier));
+  if (sees) take_fixed_size(*inputs[0], metadata, options.classifier);
+
+  ImportedModel result;
+  onnx::TensorData data(path, file);
+  onnx::Importer importer(model, data, options.evaluate);
+  result.graph = naming(name, [&] {
+    return importer.import(either(options.classifier.height, metadata.preprocessing.height),
+                           either(options.classifier.width, metadata.preprocessing.width));
+  });
+  PlanInfo& info = result.info;
+  note_newer_opset(model, info.notes);
+  info.notes.insert(info.notes.end(), importer.notes().begin(), importer.notes().end());
+  const Dims& logits = result.graph.value(result.graph.outputs[0].value).type.dims;
+  const Graph& graph = result.graph;
+  const bool has_colours = sees && graph.value(graph.inputs[0].value).type.dims[1] == kChannels;
+  if (has_colours && logits.size() == 2 && logits[1] >= 1 && logits[1] <= kMaxClasses)
+    info.classifier = make_classifier(logits[1], metadata, options.classifier, info.notes, 1);
+  else
+    expect_size_alone(options.classifier, name);
+  info.architecture = origin_of(model);
+  info.source = path.filename().string();
+  info.source_checksum = checksum(*file);
+  result.ledger = std::move(importer.ledger());
+  info.num_parameters = count_parameters(result.ledger);
+  return result;
+}
+
+}  // namespace vitro

@@ -1,0 +1,171 @@
+#include "frontend/onnx/table.h"
+
+#include <algorithm>
+#include <array>
+
+namespace vitro::onnx {
+namespace {
+
+constexpr std::string_view kOnnx = "";
+
+constexpr std::array kTable{
+    TableRow{kOnnx, "Abs", 6, import_unary},
+    TableRow{kOnnx, "Acos", 7, import_unary},
+    TableRow{kOnnx, "Acosh", 9, import_unary},
+    TableRow{kOnnx, "Add", 7, import_binary_chain},
+    TableRow{kOnnx, "And", 7, import_binary_chain},
+    TableRow{kOnnx, "ArgMax", 1, import_arg},
+    TableRow{kOnnx, "ArgMin", 1, import_arg},
+    TableRow{kOnnx, "Asin", 7, import_unary},
+    TableRow{kOnnx, "Asinh", 9, import_unary},
+    TableRow{kOnnx, "Atan", 7, import_unary},
+    TableRow{kOnnx, "Atanh", 9, import_unary},
+    TableRow{kOnnx, "Attention", 23, import_attention},
+    TableRow{kOnnx, "AveragePool", 1, import_pool},
+    TableRow{kOnnx, "BatchNormalization", 7, import_batch_normalization},
+    TableRow{kOnnx, "Cast", 6, import_cast},
+    TableRow{kOnnx, "CastLike", 15, import_cast_like},
+    TableRow{kOnnx, "Ceil", 6, import_unary},
+    TableRow{kOnnx, "Celu", 12, import_unary},
+    TableRow{kOnnx, "Clip", 6, import_clip_6},
+    TableRow{kOnnx, "Clip", 11, import_clip},
+    TableRow{kOnnx, "Concat", 4, import_concat},
+    TableRow{kOnnx, "Constant", 1, import_constant},
+    TableRow{kOnnx, "ConstantOfShape", 9, import_constant_of_shape},
+    TableRow{kOnnx, "Conv", 1, import_conv},
+    TableRow{kOnnx, "ConvTranspose", 1, import_conv_transpose},
+    TableRow{kOnnx, "Cos", 7, import_unary},
+    TableRow{kOnnx, "Cosh", 9, import_unary},
+    TableRow{kOnnx, "CumSum", 11, import_cum_sum},
+    TableRow{kOnnx, "DepthToSpace", 1, import_depth_to_space},
+    TableRow{kOnnx, "DequantizeLinear", 10, import_dequantize_linear},
+    TableRow{kOnnx, "Div", 7, import_binary_chain},
+    TableRow{kOnnx, "Dropout", 7, import_dropout},
+    TableRow{kOnnx, "DynamicQuantizeLinear", 11, import_dynamic_quantize_linear},
+    TableRow{kOnnx, "Elu", 6, import_unary},
+    TableRow{kOnnx, "Equal", 7, import_compare},
+    TableRow{kOnnx, "Erf", 9, import_unary},
+    TableRow{kOnnx, "Exp", 6, import_unary},
+    TableRow{kOnnx, "Expand", 8, import_expand},
+    TableRow{kOnnx, "EyeLike", 9, import_eye_like},
+    TableRow{kOnnx, "Flatten", 1, import_flatten},
+    TableRow{kOnnx, "Floor", 6, import_unary},
+    TableRow{kOnnx, "Gather", 1, import_gather},
+    TableRow{kOnnx, "GatherElements", 11, import_gather_elements},
+    TableRow{kOnnx, "Gelu", 20, import_gelu},
+    TableRow{kOnnx, "Gemm", 7, import_gemm},
+    TableRow{kOnnx, "GlobalAveragePool", 1, import_global_pool},
+    TableRow{kOnnx, "GlobalLpPool", 2, import_global_pool},
+    TableRow{kOnnx, "GlobalMaxPool", 1, import_global_pool},
+    TableRow{kOnnx, "Greater", 7, import_compare},
+    TableRow{kOnnx, "GreaterOrEqual", 12, import_compare},
+    TableRow{kOnnx, "GroupNormalization", 18, import_group_normalization_18},
+    TableRow{kOnnx, "GroupNormalization", 21, import_group_normalization},
+    TableRow{kOnnx, "HardSigmoid", 6, import_unary},
+    TableRow{kOnnx, "HardSwish", 14, import_unary},
+    TableRow{kOnnx, "Hardmax", 1, import_hardmax},
+    TableRow{kOnnx, "Identity", 1, import_identity},
+    TableRow{kOnnx, "If", 1, import_if},
+    TableRow{kOnnx, "InstanceNormalization", 6, import_instance_normalization},
+    TableRow{kOnnx, "IsInf", 10, import_is_inf},
+    TableRow{kOnnx, "IsNaN", 9, import_unary},
+    TableRow{kOnnx, "LRN", 1, import_lrn},
+    TableRow{kOnnx, "LayerNormalization", 17, import_layer_normalization},
+    TableRow{kOnnx, "LeakyRelu", 6, import_unary},
+    TableRow{kOnnx, "Less", 7, import_compare},
+    TableRow{kOnnx, "LessOrEqual", 12, import_compare},
+    TableRow{kOnnx, "Log", 6, import_unary},
+    TableRow{kOnnx, "LogSoftmax", 1, import_log_softmax_1},
+    TableRow{kOnnx, "LogSoftmax", 13, import_log_softmax},
+    TableRow{kOnnx, "LpNormalization", 1, import_lp_normalization},
+    TableRow{kOnnx, "LpPool", 2, import_pool},
+    TableRow{kOnnx, "MatMul", 1, import_matmul},
+    TableRow{kOnnx, "Max", 6, import_binary_chain},
+    TableRow{kOnnx, "MaxPool", 1, import_pool},
+    TableRow{kOnnx, "Mean", 6, import_mean},
+    TableRow{kOnnx, "MeanVarianceNormalization", 9, import_mean_variance_normalization},
+    TableRow{kOnnx, "Min", 6, import_binary_chain},
+    TableRow{kOnnx, "Mish", 18, import_unary},
+    TableRow{kOnnx, "Mod", 10, import_mod},
+    TableRow{kOnnx, "Mul", 7, import_binary_chain},
+    TableRow{kOnnx, "Neg", 6, import_unary},
+    TableRow{kOnnx, "Not", 1, import_unary},
+    TableRow{kOnnx, "OneHot", 9, import_one_hot},
+    TableRow{kOnnx, "Or", 7, import_binary_chain},
+    TableRow{kOnnx, "PRelu", 7, import_prelu},
+    TableRow{kOnnx, "Pad", 2, import_pad_2},
+    TableRow{kOnnx, "Pad", 11, import_pad},
+    TableRow{kOnnx, "Pow", 7, import_pow},
+    TableRow{kOnnx, "QuantizeLinear", 10, import_quantize_linear},
+    TableRow{kOnnx, "RMSNormalization", 23, import_rms_normalization},
+    TableRow{kOnnx, "Range", 11, import_range},
+    TableRow{kOnnx, "Reciprocal", 6, import_unary},
+    TableRow{kOnnx, "ReduceL1", 1, import_reduce},
+    TableRow{kOnnx, "ReduceL2", 1, import_reduce},
+    TableRow{kOnnx, "ReduceLogSum", 1, import_reduce},
+    TableRow{kOnnx, "ReduceLogSumExp", 1, import_reduce},
+    TableRow{kOnnx, "ReduceMax", 1, import_reduce},
+    TableRow{kOnnx, "ReduceMean", 1, import_reduce},
+    TableRow{kOnnx, "ReduceMin", 1, import_reduce},
+    TableRow{kOnnx, "ReduceProd", 1, import_reduce},
+    TableRow{kOnnx, "ReduceSum", 1, import_reduce},
+    TableRow{kOnnx, "ReduceSumSquare", 1, import_reduce},
+    TableRow{kOnnx, "Relu", 6, import_unary},
+    TableRow{kOnnx, "Reshape", 5, import_reshape},
+    TableRow{kOnnx, "Resize", 10, import_resize_10},
+    TableRow{kOnnx, "Resize", 11, import_resize},
+    TableRow{kOnnx, "Round", 11, import_unary},
+    TableRow{kOnnx, "Selu", 6, import_selu},
+    TableRow{kOnnx, "Shape", 1, import_shape},
+    TableRow{kOnnx, "Shrink", 9, import_shrink},
+    TableRow{kOnnx, "Sigmoid", 6, import_unary},
+    TableRow{kOnnx, "Sign", 9, import_unary},
+    TableRow{kOnnx, "Sin", 7, import_unary},
+    TableRow{kOnnx, "Sinh", 9, import_unary},
+    TableRow{kOnnx, "Size", 1, import_size},
+    TableRow{kOnnx, "Slice", 1, import_slice_1},
+    TableRow{kOnnx, "Slice", 10, import_slice},
+    TableRow{kOnnx, "Softmax", 1, import_softmax_1},
+    TableRow{kOnnx, "Softmax", 13, import_softmax},
+    TableRow{kOnnx, "Softplus", 1, import_unary},
+    TableRow{kOnnx, "Softsign", 1, import_unary},
+    TableRow{kOnnx, "SpaceToDepth", 1, import_space_to_depth},
+    TableRow{kOnnx, "Split", 2, import_split},
+    TableRow{kOnnx, "Sqrt", 6, import_unary},
+    TableRow{kOnnx, "Squeeze", 1, import_squeeze},
+    TableRow{kOnnx, "Sub", 7, import_binary_chain},
+    TableRow{kOnnx, "Sum", 6, import_binary_chain},
+    TableRow{kOnnx, "Swish", 24, import_swish},
+    TableRow{kOnnx, "Tan", 7, import_unary},
+    TableRow{kOnnx, "Tanh", 6, import_unary},
+    TableRow{kOnnx, "ThresholdedRelu", 10, import_unary},
+    TableRow{kOnnx, "Tile", 6, import_tile},
+    TableRow{kOnnx, "TopK", 1, import_top_k},
+    TableRow{kOnnx, "Transpose", 1, import_transpose},
+    TableRow{kOnnx, "Trilu", 14, import_trilu},
+    TableRow{kOnnx, "Unsqueeze", 1, import_unsqueeze},
+    TableRow{kOnnx, "Upsample", 7, import_upsample},
+    TableRow{kOnnx, "Where", 9, import_where},
+    TableRow{kOnnx, "Xor", 7, import_binary_chain},
+};
+
+}  // namespace
+
+std::span<const TableRow> table() { return kTable; }
+
+TableLookup find_importer(std::string_view domain, std::string_view op, int64_t opset) {
+  if (domain == "ai.onnx") domain = kOnnx;
+  const TableRow* found = nullptr;
+  bool is_known = false;
+  for (const TableRow& row : kTable) {
+    if (row.domain != domain || row.op != op) continue;
+    is_known = true;
+    if (row.since <= opset) found = &row;
+  }
+  if (!found)
+    return {nullptr, is_known ? fmt::format("what opset {} means by it is not known", opset)
+                              : std::string("Vitro does not have the op")};
+  return {found->function, ""};
+}
+
+}  // namespace vitro::onnx
