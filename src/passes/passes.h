@@ -10,6 +10,20 @@ namespace vitro {
 // never changed. A rewrite is skipped when it would not be exact: a graph output or another reader
 // needs the intermediate value, a weight is computed at run time or is not dense float32.
 
+/// clip from 0 up, max(x, 0) -> relu; min(relu(x), c) -> clip.
+void fuse_clip(Graph& graph);
+
+/// The pieces of gelu, gelu_tanh, silu, hard_sigmoid and hard_swish -> these, in whatever order
+/// their products and sums are; constants may be written with six digits.
+void fuse_activation(Graph& graph);
+
+/// (x - mean(x)) / sqrt(mean((x - mean(x))^2) + eps) -> layer_norm(x), between transposes where the
+/// axes are not the last ones.
+void fuse_layer_norm(Graph& graph);
+
+/// mul and add of constants of the size of its axes -> weight and bias of layer_norm.
+void fold_layer_norm_weights(Graph& graph);
+
 /// add(x, depthwise_conv2d(x)) -> depthwise_conv2d(x) with 1 added to the centre tap. Needs stride
 /// 1, an odd kernel and as much padding as keeps the extents.
 void fold_depthwise_residual(Graph& graph);

@@ -98,6 +98,12 @@ bool is_weight(const Graph& graph, ValueId id) {
          constant->bytes.data() != nullptr;
 }
 
+std::optional<double> scalar_value(const Graph& graph, ValueId id) {
+  if (id == kAbsent || !is_weight(graph, id) || num_elements(graph.value(id).type.dims) != 1)
+    return std::nullopt;
+  return double{graph.value(id).constant->floats()[0]};
+}
+
 bool has_weights(const Graph& graph, const Node& node, size_t first) {
   return std::all_of(node.inputs.begin() + static_cast<std::ptrdiff_t>(first), node.inputs.end(),
                      [&](ValueId id) { return id == kAbsent || is_weight(graph, id); });

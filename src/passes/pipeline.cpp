@@ -12,7 +12,11 @@
 namespace vitro {
 namespace {
 
-constexpr std::array<Pass, 11> kPasses{{
+constexpr std::array<Pass, 15> kPasses{{
+    {"fuse_clip", fuse_clip},
+    {"fuse_activation", fuse_activation},
+    {"fuse_layer_norm", fuse_layer_norm},
+    {"fold_layer_norm_weights", fold_layer_norm_weights},
     // Leaves the depthwise_conv2d as the only reader of the value before it: a batch_norm in front
     // of the pair then has one reader, and later patterns see no residual.
     {"fold_depthwise_residual", fold_depthwise_residual},
