@@ -102,6 +102,13 @@ Contents known_slice(const Node& node, Operands in, const TensorType& result) {
                   [&](int64_t i) { return (*in[0].known)[static_cast<size_t>(walk.at(i))]; });
 }
 
+Contents known_transpose(const Node& node, Operands in, const TensorType& result) {
+  if (!in[0].known) return std::nullopt;
+  const Strided walk = transpose_walk(in[0].dims(), node.as<TransposeAttrs>().perm);
+  return elements(result,
+                  [&](int64_t i) { return (*in[0].known)[static_cast<size_t>(walk.at(i))]; });
+}
+
 Contents known_concat(const Node&, Operands in, const TensorType& result) {
   if (!all_known(in) || result.dims.size() != 1 || !is_small(result)) return std::nullopt;
   Ints values;

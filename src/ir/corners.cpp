@@ -10,7 +10,7 @@ namespace {
 
 /// An extent that may vary, wherever it appears.
 struct Free {
-  int64_t low, high;
+  int64_t low, usual, high;
 };
 
 /// More than this many extents vary together only.
@@ -26,7 +26,7 @@ Free free_extent(const DimRange& range, int64_t usual) {
   const int64_t low = round_up(range.min, range.multiple);
   int64_t high = std::max(low, usual) + 3 * range.multiple;
   if (high > range.max) high = range.max / range.multiple * range.multiple;
-  return {low, high};
+  return {low, usual, high};
 }
 
 /// By name, or by place for one without a name.
@@ -56,6 +56,15 @@ std::vector<TensorType> inputs_at(const Graph& graph, const std::map<std::string
   return types;
 }
 
+bool accepts(const Graph& graph, std::span<const TensorType> inputs) {
+  try {
+    infer_types(graph, inputs);
+    return true;
+  } catch (const Error&) {
+    return false;
+  }
+}
+
 }  // namespace
 
 std::vector<std::vector<TensorType>> corner_inputs(const Graph& graph) {
@@ -67,6 +76,8 @@ std::vector<std::vector<TensorType>> corner_inputs(const Graph& graph) {
   }
   std::vector<std::vector<TensorType>> corners;
   if (extents.empty()) return corners;
+  if (!accepts(graph, inputs_at(graph, lows)))
+    for (const auto& [name, extent] : extents) lows[name] = extent.usual;
   corners.push_back(inputs_at(graph, lows));
   corners.push_back(inputs_at(graph, highs));
   if (extents.size() > kMaxFree || extents.size() == 1) return corners;
@@ -78,16 +89,21 @@ std::vector<std::vector<TensorType>> corner_inputs(const Graph& graph) {
   return corners;
 }
 
-std::vector<std::vector<TensorType>> types_at_corners(const Graph& graph) {
+std::vector<std::vector<TensorType>> types_at(const Graph& graph,
+                                              std::span<const std::vector<TensorType>> inputs) {
   std::vector<std::vector<TensorType>> result;
-  for (const auto& inputs : corner_inputs(graph)) {
+  for (const auto& types : inputs) {
     try {
-      result.push_back(infer_types(graph, inputs));
-    } catch (const Error&) {  // too small an image, for one
+      result.push_back(infer_types(graph, types));
+    } catch (const Error&) {
       result.emplace_back();
     }
   }
   return result;
+}
+
+std::vector<std::vector<TensorType>> types_at_corners(const Graph& graph) {
+  return types_at(graph, corner_inputs(graph));
 }
 
 }  // namespace vitro

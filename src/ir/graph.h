@@ -47,6 +47,9 @@ size_t dense_bytes(const TensorType& type);
 /// itself when it is stored so already.
 Constant with_dtype(const Constant& constant, DType dtype);
 
+/// A dense constant with its axes in another order: axis i of the result is axis perm[i].
+Constant permuted(const Constant& constant, const Ints& perm);
+
 using ValueId = int32_t;
 /// An operand that is not given, or a result that nobody asked for.
 inline constexpr ValueId kAbsent = -1;

@@ -135,6 +135,7 @@ Contents known_binary(const Node& node, Operands in, const TensorType& result);
 Contents known_compare(const Node& node, Operands in, const TensorType& result);
 Contents known_where(const Node& node, Operands in, const TensorType& result);
 Contents known_reduce(const Node& node, Operands in, const TensorType& result);
+Contents known_transpose(const Node& node, Operands in, const TensorType& result);
 Contents known_slice(const Node& node, Operands in, const TensorType& result);
 Contents known_concat(const Node& node, Operands in, const TensorType& result);
 Contents known_gather(const Node& node, Operands in, const TensorType& result);

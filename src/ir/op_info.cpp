@@ -150,7 +150,7 @@ const std::array<OpInfo, kNumOpKinds>& table() {
 
     // Movement.
     {OpKind::Transpose, "transpose", {}, 1, 1, 1, kAttrs<TransposeAttrs>, false, Moves, kAnyOp,
-     one<infer_transpose>, flops_none},
+     one<infer_transpose>, flops_none, known_transpose},
     {OpKind::Slice, "slice", {}, 1, 3, 1, kAttrs<SliceAttrs>, false, Moves, kAnyFirst,
      one<infer_slice>, flops_none, known_slice},
     {OpKind::Concat, "concat", {}, 1, kVariadic, 1, kAttrs<AxisAttrs>, false, Moves, kAnyOp,

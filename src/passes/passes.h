@@ -10,6 +10,31 @@ namespace vitro {
 // never changed. A rewrite is skipped when it would not be exact: a graph output or another reader
 // needs the intermediate value, a weight is computed at run time or is not dense float32.
 
+/// Float16 and BFloat16 -> Float32, but for inputs and outputs, which are cast. Not equal bit by
+/// bit: nothing is rounded between.
+void widen_halves(Graph& graph);
+
+/// Integers that are known and the same at every shape -> constants; extents of reshape, slice,
+/// expand and tile that are operands -> attributes, where these can say it (0 and -1 in reshape).
+void fold_shapes(Graph& graph);
+
+/// Element by element ops and views of small constants -> constants: factors that exporters compute
+/// from extents.
+void fold_scalars(Graph& graph);
+
+/// Transposes move behind the ops that read them until they cancel: element by element, along one
+/// axis, reductions, slices, reshapes that keep their axes apart. Those of axes of extent 1 become
+/// views; views of views become one. Constants move their elements.
+void cancel_transposes(Graph& graph);
+
+/// Equal nodes of equal operands, and equal small constants -> one.
+void merge_equal(Graph& graph);
+
+/// reshape(reduce{keep_dims}(x)), squeeze(...) -> reduce(x), where just its axes go.
+void drop_kept_axes(Graph& graph);
+
+/// add(f(x), constant [c]) -> f with that bias, f being a linear, conv or depthwise_conv2d without.
+void fold_bias_add(Graph& graph);
 /// clip from 0 up, max(x, 0) -> relu; min(relu(x), c) -> clip.
 void fuse_clip(Graph& graph);
 

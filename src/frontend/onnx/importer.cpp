@@ -141,11 +141,11 @@ ValueId Importer::permuted(Entry& entry, const Ints& perm, const std::string& so
   const auto constant_of = known(entry, source);
   if (!constant_of || constant_of->type.dims.size() != perm.size())
     return ops(OpKind::Transpose, TransposeAttrs{perm}, {value(entry, source)}, 1, source)[0];
-  if (!entry.tensor) return constant(source, permute(*constant_of, perm));
+  if (!entry.tensor) return constant(source, vitro::permuted(*constant_of, perm));
   const auto key = std::pair(entry.tensor, perm);
   const auto made = permuted_.find(key);
   if (made != permuted_.end()) return made->second;
-  return permuted_[key] = constant(entry.tensor->name, permute(*constant_of, perm));
+  return permuted_[key] = constant(entry.tensor->name, vitro::permuted(*constant_of, perm));
 }
 
 void Importer::add_initializers(const Graph& graph, Scope& scope) {
@@ -383,68 +383,6 @@ vitro::Graph Importer::import(int64_t height, int64_t width) {
   vitro::Graph graph = builder_.finish(std::move(outputs), std::move(names));
   remove_dead(graph);
   return graph;
-}
-
-namespace {
-
-template <typename T>
-void permute_elements(const T* src, T* dst, const Dims& dims, const Ints& strides) {
-  Ints index(dims.size());
-  const size_t last = dims.size() - 1;
-  const int64_t rows = num_elements(dims) / dims[last], stride = strides[last];
-  int64_t at = 0;
-  for (int64_t row = 0; row < rows; ++row) {
-    for (int64_t i = 0; i < dims[last]; ++i) *dst++ = src[at + i * stride];
-    for (size_t axis = last; axis-- > 0;) {
-      at += strides[axis];
-      if (++index[axis] < dims[axis]) break;
-      at -= strides[axis] * dims[axis];
-      index[axis] = 0;
-    }
-  }
-}
-
-}  // namespace
-
-Constant permute(const Constant& constant, const Ints& perm) {
-  const Dims& dims = constant.type.dims;
-  Ints strides(dims.size());
-  int64_t stride = 1;
-  for (size_t i = dims.size(); i-- > 0;) {
-    strides[i] = stride;
-    stride *= dims[i];
-  }
-  Dims result_dims;
-  Ints result_strides;
-  for (const int64_t axis : perm) {
-    result_dims.push_back(dims[static_cast<size_t>(axis)]);
-    result_strides.push_back(strides[static_cast<size_t>(axis)]);
-  }
-  auto [result, memory] = allocate_constant({constant.type.dtype, result_dims});
-  if (memory.empty()) return result;
-  if (perm.empty()) {
-    std::memcpy(memory.data(), constant.bytes.data(), memory.size());
-    return result;
-  }
-  const auto run = [&]<typename T>(T) {
-    permute_elements(reinterpret_cast<const T*>(constant.bytes.data()),
-                     reinterpret_cast<T*>(memory.data()), result_dims, result_strides);
-  };
-  switch (dtype_size(constant.type.dtype)) {
-    case 1:
-      run(uint8_t{});
-      break;
-    case 2:
-      run(uint16_t{});
-      break;
-    case 4:
-      run(uint32_t{});
-      break;
-    default:
-      run(uint64_t{});
-      break;
-  }
-  return result;
 }
 
 }  // namespace vitro::onnx

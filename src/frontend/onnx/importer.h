@@ -105,7 +105,4 @@ class Importer {
   int depth_ = 0;
 };
 
-/// The constant with its axes in another order: axis i of the result is axis perm[i].
-Constant permute(const Constant& constant, const Ints& perm);
-
 }  // namespace vitro::onnx

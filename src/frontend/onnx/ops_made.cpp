@@ -134,7 +134,7 @@ Results import_dropout(Call& call) {
     if (trains && (!call.has(1) || call.numbers(1, "the ratio") != std::vector<double>{0.0}))
       call.unsupported("in training mode, at random");
   }
-  Results results{call.op(OpKind::Identity, {}, {call.in(0)})};
+  Results results{call.in(0)};
   if (call.wants(1)) {
     const ValueId shape = call.op(OpKind::Shape, {}, {call.in(0)});
     results.push_back(call.op(OpKind::ConstantOfShape, FillAttrs{DType::Bool, 1.0, {}}, {shape}));

@@ -21,7 +21,7 @@ std::optional<Ints> attribute_or_input(Call& call, const char* name, size_t i, i
 
 }  // namespace
 
-Results import_identity(Call& call) { return {call.op(OpKind::Identity, {}, {call.in(0)})}; }
+Results import_identity(Call& call) { return {call.in(0)}; }
 
 Results import_transpose(Call& call) {
   Ints perm = all_axes(call.rank(0));
