@@ -24,7 +24,10 @@ int64_t round_up(int64_t value, int64_t multiple) {
 /// with, and odd where it can be, so that it is no product of others by chance.
 Free free_extent(const DimRange& range, int64_t usual) {
   const int64_t low = round_up(range.min, range.multiple);
-  int64_t high = std::max(low, usual) + 3 * range.multiple;
+  // Strides inside the graph must not round the two to the same number of places.
+  int64_t step = 3 * range.multiple;
+  if (step < usual / 4) step = round_up(usual / 2 + 1, range.multiple);
+  int64_t high = std::max(low, usual) + step;
   if (high > range.max) high = range.max / range.multiple * range.multiple;
   return {low, usual, high};
 }

@@ -108,7 +108,7 @@ void Sinker::replace(const Node& node, size_t i, ValueId made, const Ints& perm)
   add_transpose(std::move(transpose));
 }
 
-/// A transpose of one is one; of axes of extent 1 it is a view.
+/// A transpose of a transpose is one.
 void Sinker::add_transpose(Node node) {
   Ints perm = node.as<TransposeAttrs>().perm;
   if (const Ints* before = perm_of(node.inputs[0])) {
@@ -121,18 +121,24 @@ void Sinker::add_transpose(Node node) {
     alias(node.output(), x);
     return;
   }
-  Ints moved;
-  for (const int64_t axis : perm)
-    if (!extents_.is_one(x, static_cast<size_t>(axis))) moved.push_back(axis);
-  const auto dims = reshape_between(x, node.output());
-  if (std::is_sorted(moved.begin(), moved.end()) && dims) {
-    node.kind = OpKind::Reshape;
-    node.attrs = ReshapeAttrs{*dims};
-    add_view(std::move(node));
-    return;
-  }
+  if (!sinks_ && add_as_view(node)) return;
   producers_[static_cast<size_t>(node.output())] = static_cast<int>(nodes_.size());
   nodes_.push_back(std::move(node));
+}
+
+/// Where only axes of extent 1 move, elements stay where they are.
+bool Sinker::add_as_view(const Node& transpose) {
+  const ValueId x = transpose.inputs[0];
+  Ints moved;
+  for (const int64_t axis : transpose.as<TransposeAttrs>().perm)
+    if (!extents_.is_one(x, static_cast<size_t>(axis))) moved.push_back(axis);
+  const auto dims = reshape_between(x, transpose.output());
+  if (!std::is_sorted(moved.begin(), moved.end()) || !dims) return false;
+  Node view = transpose;
+  view.kind = OpKind::Reshape;
+  view.attrs = ReshapeAttrs{*dims};
+  add_view(std::move(view));
+  return true;
 }
 
 /// A view of a view is one, and none where the extents are those that it began with.
@@ -159,23 +165,32 @@ void Sinker::add_view(Node node) {
   nodes_.push_back(std::move(node));
 }
 
-void Sinker::run() {
-  std::vector<Node> before = std::move(graph_.nodes);
-  for (Node& node : before) {
+void Sinker::pass() {
+  const std::vector<Node> before = std::exchange(nodes_, {});
+  std::fill(producers_.begin(), producers_.end(), -1);
+  for (Node node : before) {
     for (ValueId& id : node.inputs)
       if (id != kAbsent) id = resolve(id);
     if (node.kind == OpKind::Transpose) {
       add_transpose(std::move(node));
-    } else if (!sink(node)) {
-      if (op_info(node.kind).has(View)) {
-        add_view(std::move(node));
-        continue;
-      }
+    } else if (sinks_ && sink(node)) {
+      continue;
+    } else if (op_info(node.kind).has(View)) {
+      add_view(std::move(node));
+    } else {
       for (const ValueId id : node.outputs)
         if (id != kAbsent) producers_[static_cast<size_t>(id)] = static_cast<int>(nodes_.size());
       nodes_.push_back(std::move(node));
     }
   }
+}
+
+void Sinker::run() {
+  nodes_ = std::move(graph_.nodes);
+  pass();
+  // Where no more will move, what is left may be a view.
+  sinks_ = false;
+  pass();
   graph_.nodes = std::move(nodes_);
   for (Port& port : graph_.outputs) port.value = resolve(port.value);
 }

@@ -33,6 +33,7 @@ Ints without(const Ints& perm, const Ints& gone) {
 /// Axes of one side of a reshape that hold the same elements as those of the other.
 struct Group {
   size_t from_begin, from_end, to_begin, to_end;
+  int64_t place = -1, last = -1;  ///< of its axes before a transpose, without those of extent 1
 };
 
 /// Pairs the axes of two lists of extents with as many elements; nothing when that fails.
@@ -40,7 +41,7 @@ std::vector<Group> groups_of(const Dims& from, const Dims& to) {
   std::vector<Group> groups;
   size_t i = 0, j = 0;
   while (i < from.size() && j < to.size()) {
-    Group group{i, i, j, j};
+    Group group{.from_begin = i, .from_end = i, .to_begin = j, .to_end = j};
     int64_t a = from[i++], b = to[j++];
     while (a != b) {
       if (a < b && i < from.size())
@@ -308,17 +309,27 @@ bool Sinker::sink_reshape(const Node& node, const Ints& perm) {
   if (num_elements(from[largest]) == 0) return false;
   std::vector<Group> groups = groups_of(from[largest], to[largest]);
   if (groups.empty()) return false;
-  for (const Group& group : groups) {
-    for (size_t i = group.from_begin + 1; i < group.from_end; ++i)
-      if (perm[i] != perm[i - 1] + 1) return false;
+  for (const Group& group : groups)
     for (size_t shape = 0; shape < from.size(); ++shape)
       if (product(from[shape], group.from_begin, group.from_end) !=
           product(to[shape], group.to_begin, group.to_end))
         return false;
+  // The place of each axis before the transpose, among those that are not always 1.
+  Ints places(perm.size(), -1);
+  int64_t count = 0;
+  for (const int64_t axis : inverse_of(perm))
+    if (!extents_.is_one(node.inputs[0], static_cast<size_t>(axis)))
+      places[static_cast<size_t>(axis)] = count++;
+  for (Group& group : groups) {
+    for (size_t i = group.from_begin; i < group.from_end; ++i) {
+      if (places[i] < 0) continue;
+      if (group.place >= 0 && places[i] != group.last + 1) return false;
+      if (group.place < 0) group.place = places[i];
+      group.last = places[i];
+    }
   }
-  std::sort(groups.begin(), groups.end(), [&](const Group& a, const Group& b) {
-    return perm[a.from_begin] < perm[b.from_begin];
-  });
+  std::stable_sort(groups.begin(), groups.end(),
+                   [](const Group& a, const Group& b) { return a.place < b.place; });
   Ints order;  // axis i of the new result is axis order[i] of the old one
   for (const Group& group : groups)
     for (size_t i = group.to_begin; i < group.to_end; ++i) order.push_back(static_cast<int64_t>(i));

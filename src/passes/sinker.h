@@ -21,6 +21,7 @@ class Sinker {
   void run();
 
  private:
+  void pass();
   /// Whether `node` was replaced by one that reads operands before their transposes.
   bool sink(Node& node);
   bool sink_elementwise(const Node& node, const Ints& perm);
@@ -37,6 +38,7 @@ class Sinker {
   bool sink_reshape(const Node& node, const Ints& perm);
 
   void add_transpose(Node node);
+  bool add_as_view(const Node& transpose);
   void add_view(Node node);
   ValueId resolve(ValueId id) const { return aliases_[static_cast<size_t>(id)]; }
   const Node* producer(ValueId id) const;
@@ -63,6 +65,7 @@ class Sinker {
 
   Graph& graph_;
   Extents extents_;
+  bool sinks_ = true;
   std::vector<Node> nodes_;
   std::vector<int> producers_;    ///< by value: index in nodes_, or -1
   std::vector<ValueId> aliases_;  ///< by value

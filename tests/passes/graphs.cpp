@@ -1,5 +1,6 @@
 #include "passes/graphs.h"
 
+#include "passes/exporter_graphs.h"
 #include "passes/passes.h"
 
 namespace vitro::test {
@@ -108,6 +109,13 @@ Graph matrices() {
 }
 
 constexpr PassCase kCases[] = {
+    {"halves", widen_halves, halves},
+    {"computed_shapes", fold_shapes, tokens_to_map},
+    {"channels_first", cancel_transposes, channels_first},
+    {"tokens_to_map", cancel_transposes, tokens_to_map},
+    {"equal_nodes", merge_equal, equal_nodes},
+    {"kept_axes", drop_kept_axes, kept_axes},
+    {"bias_adds", fold_bias_add, bias_adds},
     {"depthwise_residual", fold_depthwise_residual, depthwise_residual},
     {"layer_scale", fold_layer_scale, layer_scale},
     {"pooled_scale", fold_layer_scale, pooled_scale},
