@@ -165,13 +165,12 @@ const Node* find_inner(const Matcher& matcher, ValueId id, int depth) {
   return inner ? inner : find_inner(matcher, node->inputs[1], depth - 1);
 }
 
-/// Values of which another may be a polynomial.
+/// Values of which another may be a polynomial, those that it is made of first.
 void find_variables(const Matcher& matcher, ValueId id, int depth, std::vector<ValueId>& found) {
   if (matcher.graph().is_constant(id)) return;
+  if (const Node* node = depth > 0 ? matcher.producer(id, OpKind::Binary) : nullptr)
+    for (const ValueId operand : node->inputs) find_variables(matcher, operand, depth - 1, found);
   found.push_back(id);
-  const Node* node = depth > 0 ? matcher.producer(id, OpKind::Binary) : nullptr;
-  if (!node) return;
-  for (const ValueId operand : node->inputs) find_variables(matcher, operand, depth - 1, found);
 }
 
 bool fuse(const Matcher& matcher, Node& node) {

@@ -1,0 +1,19 @@
+#pragma once
+
+#include "passes/graphs.h"
+
+namespace vitro::test {
+
+Graph extents_as_factors();
+Graph clips();
+Graph gelus();
+Graph hard_activations();
+Graph layer_norms();
+Graph layer_norms_of_maps();
+Graph layer_norm_weights();
+Graph attention_of_slices();
+Graph attention_of_five_axes();
+Graph attention_of_three_linears();
+Graph attention_of_interleaved_heads();
+
+}  // namespace vitro::test
