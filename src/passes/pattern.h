@@ -43,6 +43,10 @@ class Matcher {
   /// Whether two values have the same type at every input shape, as far as the corners of the
   /// ranges tell: at the default shape alone, an extent of 1 may be one that broadcasts.
   bool same_types(ValueId a, ValueId b) const;
+  /// Whether a condition on the types of all values holds at the default shape and at the corners.
+  bool holds(const std::function<bool(const std::vector<TensorType>&)>& condition) const;
+  /// What a value is before views that nothing else reads and that keep its last extent.
+  ValueId before_views(ValueId id) const;
 
  private:
   bool collect_linears(ValueId id, std::vector<Node*>& linears) const;
@@ -51,6 +55,7 @@ class Matcher {
   std::vector<int> producers_;
   std::vector<std::vector<int>> consumers_;
   std::vector<size_t> uses_;
+  mutable std::optional<std::vector<std::vector<TensorType>>> corners_;  ///< when first needed
 };
 
 /// Applies `rewrite` to nodes until it changes none. It returns whether it changed the graph, after

@@ -37,6 +37,15 @@ class Sinker {
   bool sink_shape(const Node& node, const Ints& perm);
   bool sink_reshape(const Node& node, const Ints& perm);
 
+  /// Whether `node` was replaced by one that reads maps before they become tokens.
+  bool sink_view(const Node& node);
+  bool sink_channels(const Node& node);
+  bool sink_sum(const Node& node);
+  bool sink_mean(const Node& node);
+  ValueId map_of(ValueId id) const;
+  ValueId beside_map(ValueId id, ValueId map, ValueId tokens, const Node& node);
+  bool replace_by_tokens(const Node& node, Node moved);
+
   void add_transpose(Node node);
   bool add_as_view(const Node& transpose);
   void add_view(Node node);
