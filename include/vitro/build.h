@@ -26,8 +26,8 @@ struct BuildOptions {
   std::filesystem::path labels;
 };
 
-/// Compiles a checkpoint (.safetensors, PyTorch's .pth, or the index or folder of a sharded one)
-/// into a plan. Nothing in the file is executed. What was chosen, stripped and passed over is in
+/// Compiles a checkpoint (.safetensors, PyTorch's .pth, the index or folder of a sharded one) or an
+/// ONNX model into a plan. Nothing in it is executed. What was chosen, stripped and passed over is in
 /// PlanInfo::notes, what of the preprocessing was guessed in Classifier::origins. Throws
 /// NotFound, CorruptFile, Unsupported (unknown architecture or format) or InvalidArgument (the
 /// tensors do not fit the architecture: missing, extra and misshapen ones are listed; several

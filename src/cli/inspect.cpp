@@ -2,6 +2,7 @@
 #include <map>
 #include <nlohmann/json.hpp>
 
+#include "cli/coverage.h"
 #include "cli/model.h"
 #include "cli/model_info.h"
 #include "cli/options.h"
@@ -18,7 +19,7 @@ namespace vitro::cli {
 namespace {
 
 struct Options : CommonOptions {
-  bool weights = false, graph = false, why = false, memory = false;
+  bool weights = false, graph = false, why = false, memory = false, coverage = false;
   int64_t batch = 1;
   std::string size;
 
@@ -183,6 +184,7 @@ Json sections_json(const Options& options, const Plan& plan) {
 }
 
 int run_inspect(const Options& options) {
+  if (options.coverage) return run_coverage(options.model, options.build, options.json);
   const Plan plan = open_model(options);
   if (options.json)
     print_json(sections_json(options, plan));
@@ -204,6 +206,9 @@ Action add_inspect(CLI::App& verb) {
   verb.add_flag("--why", options->why, "Which implementation each op gets, and why others refused")
       ->group(kOutputGroup);
   verb.add_flag("--memory", options->memory, "Bytes of the weights and of one run")
+      ->group(kOutputGroup);
+  verb.add_flag("--coverage", options->coverage,
+                "Of an ONNX model: nodes by op, and those that are not supported; nothing is built")
       ->group(kOutputGroup);
   add_execution_options(verb, *options);
   verb.add_option("-b,--batch,--batch-size", options->batch,

@@ -25,7 +25,7 @@ constexpr std::array<Verb, 9> kVerbs{{
     {"classify", "Say what is in images",
      "vitro classify model.plan photo.jpg other.png\n  curl -s URL | vitro classify model.plan -",
      add_classify},
-    {"build", "Compile a checkpoint into a plan",
+    {"build", "Compile a checkpoint or ONNX model into a plan",
      "vitro build model.safetensors -o model.plan\n  "
      "vitro build model.plan -o tuned.plan --tune --tactics tactics.json",
      add_build},

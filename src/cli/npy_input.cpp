@@ -74,9 +74,17 @@ void warn_of_range(const Tensor& input, const Preprocessing& preprocessing, NpyI
 
 }  // namespace
 
-NpyInput read_npy_input(const std::string& path, const Plan& plan) {
+NpyInput read_npy_input(const std::string& path, const Plan& plan, const IoInfo& input) {
   const Tensor stored = read_npy(path);
   NpyInput result;
+  if (input.dtype != DType::Float32) {
+    if (stored.dtype() != input.dtype)
+      fail_hint(ErrorCode::InvalidArgument, "convert it with numpy: array.astype(...)",
+                "npy '{}': elements of {}, expected {} for input '{}'", path,
+                dtype_name(stored.dtype()), dtype_name(input.dtype), input.name);
+    result.tensor = stored;
+    return result;
+  }
   const auto& classifier = plan.info().classifier;
   result.normalized = classifier && stored.dtype() == DType::UInt8;
   result.tensor = result.normalized ? normalized(stored, classifier->preprocessing, path)
@@ -91,6 +99,7 @@ NpyInput read_npy_input(const std::string& path, const Plan& plan) {
 }
 
 std::string not_finite_text(const Tensor& tensor) {
+  if (tensor.dtype() != DType::Float32) return {};
   const auto values = tensor.as<float>();
   const auto nan = std::ranges::count_if(values, [](float value) { return std::isnan(value); });
   const auto infinite =

@@ -91,8 +91,8 @@ std::optional<Size> parse_size(std::string_view text) {
 
 void add_model_options(CLI::App& verb, CommonOptions& options) {
   verb.add_option("MODEL", options.model,
-                  "Plan, or checkpoint (.safetensors, sharded or not, .pth) built on the fly; also "
-                  "-m MODEL")
+                  "Plan, or checkpoint (.safetensors, sharded or not, .pth) or .onnx built on the "
+                  "fly; also -m MODEL")
       ->option_text("MODEL")
       ->required();
   add_build_options(verb, options.build);

@@ -21,7 +21,7 @@ constexpr const char* kFixedLayout = "not needed: Vitro chooses the layout itsel
 constexpr ForeignOption kForeign[]{
     {"trtexec", "saveEngine", "-o of 'vitro build'"},
     {"trtexec", "loadEngine", "the argument MODEL"},
-    {"trtexec", "onnx", "the argument MODEL, which is a plan, .safetensors or .pth"},
+    {"trtexec", "onnx", "the argument MODEL, which is a plan, .safetensors, .pth or .onnx"},
     {"trtexec", "skipInference", "what 'vitro build' does"},
     {"trtexec", "buildOnly", "what 'vitro build' does"},
     {"trtexec", "shapes", "--batch and --size"},

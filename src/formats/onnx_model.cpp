@@ -315,6 +315,8 @@ Function read_function(WireReader reader) {
 bool looks_like_onnx(std::span<const std::byte> bytes) {
   // ir_version (field 1, a small number), then producer_name, a graph or an import.
   const auto at = [&](size_t i) { return std::to_integer<int>(bytes[i]); };
+  // The length of a safetensors header may begin in the same way.
+  if (bytes.size() > 8 && at(7) == 0 && at(8) == '{') return false;
   return bytes.size() > 3 && at(0) == 0x08 && at(1) > 0 && at(1) < 32 &&
          (at(2) == 0x12 || at(2) == 0x3a || at(2) == 0x42);
 }

@@ -131,8 +131,10 @@ Tensor parse_tensor(std::span<const std::byte> bytes, std::string_view name);
 /// The elements of tensors, of whatever field or file they are in.
 class TensorData {
  public:
-  /// `model` is the path of the model, in whose folder external data must lie.
-  explicit TensorData(std::filesystem::path model) : model_(std::move(model)) {}
+  /// `model` is the path of the model, in whose folder external data must lie; `file` has its
+  /// bytes.
+  explicit TensorData(std::filesystem::path model, std::shared_ptr<const MappedFile> file = nullptr)
+      : model_(std::move(model)), file_(std::move(file)) {}
 
   /// Dense, little-endian, of any alignment: a view of the file where it has them so, else decoded
   /// into `storage`. Throws CorruptFile (dims and elements that do not fit, elements twice,
@@ -140,14 +142,15 @@ class TensorData {
   /// the model's folder, or over a symbolic link), NotFound and Unsupported (strings, segments,
   /// types that Vitro does not have), all naming the tensor.
   std::span<const std::byte> elements(const Tensor& tensor, std::vector<std::byte>& storage);
-  /// The files that were read beside the model.
-  const std::map<std::string, std::shared_ptr<const MappedFile>>& files() const { return files_; }
+  /// The pages of elements that were copied are not needed in memory any more.
+  void drop_pages(std::span<const std::byte> elements) const;
 
  private:
   std::span<const std::byte> external(const Tensor& tensor, size_t size);
   const MappedFile& open(const Tensor& tensor, std::string_view location);
 
   std::filesystem::path model_;
+  std::shared_ptr<const MappedFile> file_;
   std::map<std::string, std::shared_ptr<const MappedFile>> files_;
 };
 

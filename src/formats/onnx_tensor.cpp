@@ -2,6 +2,7 @@
 #include <array>
 #include <charconv>
 #include <cstring>
+#include <functional>
 
 #include "core/check.h"
 #include "formats/onnx_model.h"
@@ -131,6 +132,18 @@ std::span<const std::byte> TensorData::elements(const Tensor& tensor,
         ErrorCode::CorruptFile, "tensor '{:.200}': integers of {}", tensor.name,
         element_name(tensor.type));
   return narrowed(tensor, size, element, storage);
+}
+
+void TensorData::drop_pages(std::span<const std::byte> elements) const {
+  const auto drop = [&](const MappedFile& file) {
+    const auto bytes = file.bytes();
+    const std::less_equal<const std::byte*> before;
+    if (before(bytes.data(), elements.data()) &&
+        before(elements.data() + elements.size(), bytes.data() + bytes.size()))
+      file.drop_pages(elements);
+  };
+  if (file_) drop(*file_);
+  for (const auto& [name, file] : files_) drop(*file);
 }
 
 const MappedFile& TensorData::open(const Tensor& tensor, std::string_view location) {

@@ -72,6 +72,16 @@ TEST(OnnxModel, SkipsFieldsItDoesNotKnow) {
   EXPECT_EQ(parse(message).graph.nodes.size(), 1u);
 }
 
+TEST(OnnxModel, IsToldByItsFirstBytes) {
+  const auto looks = [](std::string_view text) {
+    return looks_like_onnx(std::as_bytes(std::span(text)));
+  };
+  EXPECT_TRUE(looks("\x08\x07\x12\x07pytorch"));
+  EXPECT_TRUE(looks("\x08\x07\x3a\x01"));
+  EXPECT_FALSE(looks("\x08\x07"));
+  EXPECT_FALSE(looks(std::string_view("\x08\x07\x12\0\0\0\0\0{\"a\"", 12)));
+}
+
 TEST(OnnxModel, NamesOffsetAndField) {
   expect_part(error_of(ErrorCode::CorruptFile, [] { parse(Message().integer(7, 1)); }),
               "ModelProto.graph near byte");

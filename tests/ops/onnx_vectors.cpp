@@ -84,8 +84,9 @@ std::vector<OnnxVector> read_onnx_vectors(const std::filesystem::path& path) {
     vector.ops = json.value("ops", std::vector<std::string>{});
     vector.has_data = json.value("data", true);
     vector.model = tensors.at(vector.name + "/model")->bytes;
-    take(vector.name + "/in", vector.inputs);
-    take(vector.name + "/out", vector.outputs);
+    const std::string data = json.value("tensors", vector.name);  // several models may share them
+    take(data + "/in", vector.inputs);
+    take(data + "/out", vector.outputs);
     vectors.push_back(std::move(vector));
   }
   return vectors;

@@ -200,8 +200,9 @@ void check_together(const CLI::App& verb, const BenchOptions& options) {
 }  // namespace
 
 void add_bench_options(CLI::App& verb, const std::shared_ptr<BenchOptions>& options) {
-  verb.add_option("MODEL", options->models,
-                  "Plans, or checkpoints (.safetensors, .pth) built on the fly; also -m MODEL")
+  verb.add_option(
+          "MODEL", options->models,
+          "Plans, or checkpoints (.safetensors, .pth, .onnx) built on the fly; also -m MODEL")
       ->option_text("MODEL...")
       ->required();
   add_build_options(verb, options->build);

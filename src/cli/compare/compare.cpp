@@ -9,10 +9,12 @@
 #include "cli/npy_input.h"
 #include "cli/options.h"
 #include "cli/verbs.h"
+#include "core/check.h"
 #include "core/error_norms.h"
 #include "core/log.h"
 #include "eval/prediction.h"
 #include "measure/synthetic_input.h"
+#include "runtime/interface.h"
 #include "runtime/internals.h"
 #include "runtime/plan_data.h"
 
@@ -69,7 +71,10 @@ Tensor picture_input(const Options& options, const Plan& plan) {
 Tensor comparison_input(const Options& options, const Plan& plan) {
   if (options.input.empty()) return synthetic_input(comparison_dims(options, plan));
   if (!options.input.ends_with(".npy")) return picture_input(options, plan);
-  NpyInput input = read_npy_input(options.input, plan);
+  const std::vector<IoInfo> inputs = input_infos(Internals::data(plan).graph);
+  check(inputs.size() == 1, ErrorCode::Unsupported,
+        "the model has {} inputs, expected 1 to compare on a file", inputs.size());
+  NpyInput input = read_npy_input(options.input, plan, inputs[0]);
   for (const std::string& warning : input.warnings) log_warning("{}", warning);
   return std::move(input.tensor);
 }
@@ -204,7 +209,7 @@ void add_latency_options(CLI::App& verb, Options& options) {
 Action add_compare(CLI::App& verb) {
   auto options = std::make_shared<Options>();
   add_model_options(verb, *options);
-  verb.get_option("MODEL")->description("A: plan, or checkpoint (.safetensors, .pth)");
+  verb.get_option("MODEL")->description("A: plan, or checkpoint (.safetensors, .pth, .onnx)");
   auto* model_b = verb.add_option("MODEL_B", options->model_b,
                                   "B, by which A is judged; default: the same model")
                       ->option_text("[MODEL_B]");

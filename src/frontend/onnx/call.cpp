@@ -53,21 +53,37 @@ void Call::invalid(const std::string& reason) const {
   fail(ErrorCode::InvalidArgument, "{} '{}': {}", clean(node_.op), source_, reason);
 }
 
-ValueId Call::in(size_t i) {
+Entry& Call::entry(size_t i) {
   if (!has(i)) invalid(fmt::format("input {} is not given", i));
   Entry* entry = scope_.find(node_.inputs[i]);
   if (!entry)
     fail(ErrorCode::CorruptFile,
          "{} '{}': no node before it makes its input '{}', nor is it an input of the model",
          clean(node_.op), source_, clean(node_.inputs[i]));
-  return importer_.value(*entry, source_);
+  return *entry;
+}
+
+ValueId Call::in(size_t i) { return importer_.value(entry(i), source_); }
+
+// An initialiser is no value before somebody needs its elements as they are.
+const Dims& Call::dims(size_t i) {
+  const Entry& found = entry(i);
+  return found.id == kAbsent ? found.tensor->dims : builder().dims(found.id);
+}
+
+DType Call::dtype(size_t i) {
+  const Entry& found = entry(i);
+  const auto dtype = found.id == kAbsent ? dtype_of(found.tensor->type) : std::nullopt;
+  return dtype ? *dtype : dtype_of_value(in(i));
+}
+
+bool Call::is_known(size_t i) {
+  const Entry& found = entry(i);
+  return found.id == kAbsent || builder().value(found.id).constant.has_value();
 }
 
 std::optional<Constant> Call::known(size_t i) {
-  if (!has(i)) return std::nullopt;
-  const Entry* entry = scope_.find(node_.inputs[i]);
-  if (!entry) in(i);  // throws
-  return importer_.known(*entry, source_);
+  return has(i) ? importer_.known(entry(i), source_) : std::nullopt;
 }
 
 std::optional<Ints> Call::known_ints(size_t i) {
@@ -96,8 +112,7 @@ std::vector<double> Call::numbers(size_t i, const char* what) {
 }
 
 ValueId Call::permuted(size_t i, const Ints& perm) {
-  Entry* entry = has(i) ? scope_.find(node_.inputs[i]) : nullptr;
-  return entry ? importer_.permuted(*entry, perm, source_) : transpose(in(i), perm);
+  return importer_.permuted(entry(i), perm, source_);
 }
 
 const Attribute* Call::find(const char* name) {

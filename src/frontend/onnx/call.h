@@ -30,9 +30,10 @@ class Call {
   bool has(size_t i) const { return i < node_.inputs.size() && !node_.inputs[i].empty(); }
   ValueId in(size_t i);  ///< throws when it is not given
   ValueId optional(size_t i) { return has(i) ? in(i) : kAbsent; }
-  const Dims& dims(size_t i) { return builder().dims(in(i)); }  ///< at the default shape
+  const Dims& dims(size_t i);  ///< at the default shape
   int64_t rank(size_t i) { return static_cast<int64_t>(dims(i).size()); }
-  DType dtype(size_t i) { return dtype_of_value(in(i)); }
+  DType dtype(size_t i);
+  bool is_known(size_t i);  ///< its elements do not depend on inputs
   /// Elements that do not depend on inputs.
   std::optional<Constant> known(size_t i);
   std::optional<Ints> known_ints(size_t i);
@@ -105,6 +106,7 @@ class Call {
   int64_t axis(int64_t axis, int64_t rank) const;
 
  private:
+  Entry& entry(size_t i);  ///< of operand i; throws when there is none
   const Attribute* find(const char* name);
   const Attribute* typed(const char* name, int type, const char* type_name);
 

@@ -105,25 +105,58 @@ Graph import_onnx(std::span<const std::byte> bytes, const std::string& name,
   return naming(name, [&] { return onnx::Importer(model, data, evaluate).import(224, 224); });
 }
 
-ImportedModel import_onnx(const std::filesystem::path& path, const OnnxOptions& options) {
-  const auto file = MappedFile::open(path);
-  const std::string name = path.string();
-  check(!file->bytes().empty(), ErrorCode::CorruptFile, "'{}' is empty, expected a model", name);
+namespace {
+
+/// A model in the memory of its file.
+struct OpenModel {
+  std::shared_ptr<const MappedFile> file;
+  onnx::Model model;
+};
+
+OpenModel open_onnx(const std::filesystem::path& path) {
+  auto file = MappedFile::open(path);
+  check(!file->bytes().empty(), ErrorCode::CorruptFile, "'{}' is empty, expected a model",
+        path.string());
   refuse_failed_download(*file);
-  const onnx::Model model = onnx::parse_model(file->bytes(), name);
+  onnx::Model model = onnx::parse_model(file->bytes(), file->path());
+  return {std::move(file), std::move(model)};
+}
+
+int64_t either(int64_t choice, int said) { return choice != 0 ? choice : said; }
+
+}  // namespace
+
+OnnxCoverage onnx_coverage(const std::filesystem::path& path, const OnnxOptions& options) {
+  const OpenModel open = open_onnx(path);
+  onnx::TensorData data(path, open.file);
+  onnx::Importer importer(open.model, data, options.evaluate);
+  const Preprocessing usual = default_preprocessing();
+  try {
+    naming(path.string(), [&] {
+      return importer.import(either(options.classifier.height, usual.height),
+                             either(options.classifier.width, usual.width));
+    });
+  } catch (const Error&) {
+    if (importer.unsupported().empty()) throw;
+  }
+  return {importer.counts(), importer.unsupported()};
+}
+
+ImportedModel import_onnx(const std::filesystem::path& path, const OnnxOptions& options) {
+  const auto [file, model] = open_onnx(path);
+  const std::string name = path.string();
   const auto inputs = given_inputs(model);
   const bool sees = inputs.size() == 1 && is_picture(*inputs[0]);
   ModelMetadata metadata =
       read_model_metadata(path, texts_of(model), 0, decided_parts(options.classifier));
   if (sees) take_fixed_size(*inputs[0], metadata, options.classifier);
-  const auto chosen = [](int64_t choice, int said) { return choice != 0 ? choice : said; };
 
   ImportedModel result;
-  onnx::TensorData data(path);
+  onnx::TensorData data(path, file);
   onnx::Importer importer(model, data, options.evaluate);
   result.graph = naming(name, [&] {
-    return importer.import(chosen(options.classifier.height, metadata.preprocessing.height),
-                           chosen(options.classifier.width, metadata.preprocessing.width));
+    return importer.import(either(options.classifier.height, metadata.preprocessing.height),
+                           either(options.classifier.width, metadata.preprocessing.width));
   });
   PlanInfo& info = result.info;
   note_newer_opset(model, info.notes);

@@ -2,6 +2,9 @@
 
 #include <filesystem>
 #include <functional>
+#include <map>
+#include <string>
+#include <vector>
 
 #include "frontend/checkpoint/settings.h"
 #include "frontend/imported_model.h"
@@ -34,6 +37,21 @@ bool is_onnx_file(const std::filesystem::path& path);
 /// (operands or options that do not fit) and Unsupported, listing every node that Vitro has no op
 /// for.
 ImportedModel import_onnx(const std::filesystem::path& path, const OnnxOptions& options = {});
+
+/// A node that Vitro has no op for.
+struct UnsupportedNode {
+  std::string op;      ///< with its domain, if it is not ONNX's own
+  std::string source;  ///< name of the node
+  std::string reason;
+};
+/// What would become of a model.
+struct OnnxCoverage {
+  std::map<std::string, int64_t> nodes;  ///< by op, those of functions too
+  std::vector<UnsupportedNode> unsupported;
+};
+/// Reads a model and says which of its nodes are supported. Nodes behind one that is not count as
+/// supported when the op is in the table. Throws as import_onnx() does, but not for these.
+OnnxCoverage onnx_coverage(const std::filesystem::path& path, const OnnxOptions& options = {});
 
 /// The graph alone, from memory. `name` is what errors call the model; external data is looked for
 /// in its folder.

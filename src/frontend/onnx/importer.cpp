@@ -16,27 +16,6 @@ namespace {
 constexpr size_t kMaxNodes = 1 << 20;
 constexpr int kMaxDepth = 64;           // of functions and graphs that call each other
 constexpr size_t kFreeBytes = 1 << 16;  // results this small are always evaluated
-constexpr size_t kMaxNameLength = 200;
-
-bool is_continuation(unsigned char c) { return (c & 0xc0) == 0x80; }
-
-/// Bytes of the UTF-8 character at the start; 0 where there is none that can be shown.
-size_t character_length(std::string_view text) {
-  const auto first = static_cast<unsigned char>(text[0]);
-  if (first < 0x20 || first == 0x7f) return 0;
-  if (first < 0x80) return 1;
-  const size_t length = first >= 0xf0 && first < 0xf5   ? 4
-                        : first >= 0xe0 && first < 0xf0 ? 3
-                        : first >= 0xc2 && first < 0xe0 ? 2
-                                                        : 0;
-  if (length == 0 || text.size() < length) return 0;
-  for (size_t i = 1; i < length; ++i)
-    if (!is_continuation(static_cast<unsigned char>(text[i]))) return 0;
-  const auto second = static_cast<unsigned char>(text[1]);
-  const bool overlong = (first == 0xe0 && second < 0xa0) || (first == 0xf0 && second < 0x90);
-  const bool beyond = (first == 0xed && second > 0x9f) || (first == 0xf4 && second > 0x8f);
-  return overlong || beyond ? 0 : length;
-}
 
 int64_t opset_of(const Scope& scope, std::string_view domain) {
   const bool is_onnx = domain.empty() || domain == "ai.onnx";
@@ -60,16 +39,6 @@ Entry* Scope::find(std::string_view name) const {
     if (found != scope->entries.end()) return const_cast<Entry*>(&found->second);
   }
   return nullptr;
-}
-
-std::string clean(std::string_view text) {
-  std::string result;
-  while (!text.empty() && result.size() < kMaxNameLength) {
-    const size_t length = character_length(text);
-    result += length > 0 ? text.substr(0, length) : "?";
-    text.remove_prefix(std::max<size_t>(length, 1));
-  }
-  return text.empty() ? result : result + "...";
 }
 
 std::string Importer::unique(std::string_view name) {
@@ -124,6 +93,7 @@ Constant Importer::elements(const Tensor& tensor, const std::string& source) {
   if (!tensor.name.empty() && recorded_.insert(&tensor).second)
     ledger_.push_back(
         {clean(tensor.name), tensor.dims, constant.type.dtype, source, checksum(bytes)});
+  data_.drop_pages(bytes);
   return constant;
 }
 
@@ -201,6 +171,13 @@ void Importer::import_node(const Node& node, Scope& scope, const std::string& so
   bind(node, results, scope, source);
 }
 
+/// Whether the table has a node whose operands are not there to import it with.
+void Importer::note_missing(const Node& node, const Scope& scope, const std::string& source) {
+  if (find_function(node)) return;
+  const TableLookup found = find_importer(node.domain, node.op, opset_of(scope, node.domain));
+  if (!found.function) unsupported_.push_back({op_text(node), source, found.reason});
+}
+
 void Importer::import_nodes(const std::vector<Node>& nodes, Scope& scope) {
   for (size_t i = 0; i < nodes.size(); ++i) {
     const Node& node = nodes[i];
@@ -209,7 +186,9 @@ void Importer::import_nodes(const std::vector<Node>& nodes, Scope& scope) {
     const std::string source =
         scope.prefix +
         (node.name.empty() ? fmt::format("{}_{}", clean(node.op), i) : clean(node.name));
+    if (!find_function(node)) ++counts_[op_text(node)];
     if (has_missing_input(node, scope)) {
+      note_missing(node, scope, source);
       bind(node, {}, scope, source);
       continue;
     }
@@ -292,97 +271,6 @@ std::vector<ValueId> Importer::inlined(const Graph& graph, const Scope& around,
     results.push_back(value(*entry, source));
   }
   return results;
-}
-
-namespace {
-
-constexpr size_t kMaxListed = 8;
-
-/// "Foo: 3 nodes ('a', 'b', 'c'): reason", one line for each op and reason.
-std::string unsupported_text(const std::vector<UnsupportedNode>& nodes) {
-  std::map<std::pair<std::string, std::string>, std::vector<std::string>> groups;
-  for (const UnsupportedNode& node : nodes) groups[{node.op, node.reason}].push_back(node.source);
-  std::string text;
-  for (const auto& [key, sources] : groups) {
-    std::string list;
-    for (size_t i = 0; i < std::min(sources.size(), kMaxListed); ++i)
-      list += fmt::format("{}'{}'", i == 0 ? "" : ", ", sources[i]);
-    if (sources.size() > kMaxListed)
-      list += fmt::format(" and {} more", sources.size() - kMaxListed);
-    text += fmt::format("{}{} {}: {}", text.empty() ? "" : "; ", key.first, list, key.second);
-  }
-  return text;
-}
-
-std::vector<DimRange> ranges_of(const ValueInfo& info, const std::string& name, Dims& dims,
-                                int64_t height, int64_t width, std::vector<std::string>& notes) {
-  std::vector<DimRange> ranges;
-  const auto& shape = *info.shape;
-  const bool is_picture = shape.size() == 4 && dtype_of(info.type) != DType::Int64;
-  bool varies = false;
-  for (size_t axis = 0; axis < shape.size(); ++axis) {
-    const Extent& extent = shape[axis];
-    if (extent.value && *extent.value >= 0) {
-      dims.push_back(*extent.value);
-      ranges.push_back({"", *extent.value, *extent.value, 1});
-      continue;
-    }
-    varies = true;
-    const bool is_side = is_picture && axis >= 2;
-    dims.push_back(is_side ? (axis == 2 ? height : width) : 1);
-    const std::string symbol =
-        extent.symbol.empty() ? fmt::format("{}.{}", name, axis) : clean(extent.symbol);
-    ranges.push_back({symbol, 1, kOpenExtent, 1});
-    if (axis > 0 && !is_side)
-      notes.push_back(fmt::format("input '{}': extent '{}' of axis {} is open, by default it is 1",
-                                  name, symbol, axis));
-  }
-  return varies ? ranges : std::vector<DimRange>{};
-}
-
-}  // namespace
-
-vitro::Graph Importer::import(int64_t height, int64_t width) {
-  Scope scope;
-  scope.opsets = &model_.opsets;
-  add_initializers(model_.graph, scope);
-  for (const ValueInfo& input : model_.graph.inputs) {
-    const std::string name = clean(input.name);
-    const auto given = scope.entries.find(input.name);
-    if (given != scope.entries.end() && given->second.tensor) continue;  // it has a value
-    const auto dtype = dtype_of(input.type);
-    check(input.is_tensor && dtype.has_value(), ErrorCode::Unsupported,
-          "input '{}' is {}, expected a tensor of numbers", name,
-          input.is_tensor ? element_name(input.type) : "no tensor");
-    check(input.shape.has_value(), ErrorCode::Unsupported,
-          "input '{}' has no shape, expected at least its rank", name);
-    Dims dims;
-    std::vector<DimRange> ranges = ranges_of(input, name, dims, height, width, notes_);
-    has_open_inputs_ = has_open_inputs_ || !ranges.empty();
-    const Entry entry{builder_.input(name, dims, *dtype, std::move(ranges)), nullptr, false};
-    check(scope.entries.emplace(input.name, entry).second, ErrorCode::CorruptFile,
-          "two inputs are named '{}'", name);
-  }
-  import_nodes(model_.graph.nodes, scope);
-  if (!unsupported_.empty())
-    fail_hint(ErrorCode::Unsupported, "vitro inspect MODEL --coverage lists every node",
-              "{} of {} nodes are not supported: {}", unsupported_.size(), num_nodes_,
-              unsupported_text(unsupported_));
-  std::vector<ValueId> outputs;
-  std::vector<std::string> names;
-  for (const ValueInfo& output : model_.graph.outputs) {
-    Entry* entry = scope.find(output.name);
-    check(entry != nullptr, ErrorCode::CorruptFile, "output '{}' comes from nowhere",
-          clean(output.name));
-    outputs.push_back(value(*entry, "output"));
-    names.push_back(clean(output.name));
-    check(std::count(names.begin(), names.end(), names.back()) == 1, ErrorCode::CorruptFile,
-          "two outputs are named '{}'", names.back());
-  }
-  check(!outputs.empty(), ErrorCode::CorruptFile, "the model has no outputs");
-  vitro::Graph graph = builder_.finish(std::move(outputs), std::move(names));
-  remove_dead(graph);
-  return graph;
 }
 
 }  // namespace vitro::onnx

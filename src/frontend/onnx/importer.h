@@ -35,13 +35,6 @@ struct Scope {
 /// Text of a file in errors and names of the graph: what cannot be shown is '?', and it is short.
 std::string clean(std::string_view text);
 
-/// A node that Vitro has no op for.
-struct UnsupportedNode {
-  std::string op;      ///< with its domain, if it is not ONNX's own
-  std::string source;  ///< name of the node
-  std::string reason;
-};
-
 /// Makes an IR graph of a model, node by node. Whatever depends on constants alone is evaluated at
 /// once, so that weights may be computed and what must be known may be a chain of nodes.
 class Importer {
@@ -50,13 +43,15 @@ class Importer {
   Importer(const Model& model, TensorData& data, const EvaluateConstants& evaluate)
       : model_(model), data_(data), evaluate_(evaluate) {}
 
-  /// Imports inputs (see ports.h), nodes and outputs. Nodes without an op are collected; when there
-  /// are some, throws Unsupported with all of them.
+  /// Imports inputs (see ports.cpp), nodes and outputs. Nodes without an op are collected; when
+  /// there are some, throws Unsupported with all of them.
   vitro::Graph import(int64_t height, int64_t width);
 
   std::vector<WeightRecord>& ledger() { return ledger_; }
   std::vector<std::string>& notes() { return notes_; }
   const std::vector<UnsupportedNode>& unsupported() const { return unsupported_; }
+  /// Nodes that were read, by op; those that come after one that is not supported too.
+  const std::map<std::string, int64_t>& counts() const { return counts_; }
 
   // For Call.
   GraphBuilder& builder() { return builder_; }
@@ -84,6 +79,7 @@ class Importer {
   std::vector<ValueId> call_function(const Function& function, const Node& node, Scope& scope,
                                      const std::string& source);
   const Function* find_function(const Node& node) const;
+  void note_missing(const Node& node, const Scope& scope, const std::string& source);
   bool has_missing_input(const Node& node, const Scope& scope) const;
   Constant elements(const Tensor& tensor, const std::string& source);
   void bind(const Node& node, const std::vector<ValueId>& results, Scope& scope,
@@ -100,6 +96,7 @@ class Importer {
   std::vector<WeightRecord> ledger_;
   std::vector<std::string> notes_;
   std::vector<UnsupportedNode> unsupported_;
+  std::map<std::string, int64_t> counts_;
   bool has_open_inputs_ = false;
   size_t num_nodes_ = 0;
   int depth_ = 0;

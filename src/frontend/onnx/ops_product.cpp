@@ -15,7 +15,7 @@ ValueId scaled(Call& call, ValueId x, float factor) {
 Results import_matmul(Call& call) {
   const int64_t rank_a = call.rank(0), rank_b = call.rank(1);
   if (rank_a == 0 || rank_b == 0) call.invalid("an operand is a scalar");
-  if (rank_b == 2 && rank_a >= 2 && call.known(1))
+  if (rank_b == 2 && rank_a >= 2 && call.is_known(1))
     return {call.op(OpKind::Linear, {}, {call.in(0), call.permuted(1, {1, 0})})};
   const ValueId a = rank_a == 1 ? call.unsqueeze(call.in(0), {0}) : call.in(0);
   const ValueId b = rank_b == 1 ? call.unsqueeze(call.in(1), {1}) : call.in(1);
@@ -31,7 +31,7 @@ Results import_gemm(Call& call) {
   const bool has_bias = call.has(2) && beta != 0.0f;
   if (call.opset() < 9) call.ignore("broadcast");
   ValueId y;
-  if (!transpose_a && call.rank(1) == 2 && call.known(1)) {
+  if (!transpose_a && call.rank(1) == 2 && call.is_known(1)) {
     const ValueId weight = transpose_b ? call.in(1) : call.permuted(1, {1, 0});
     const bool fits =
         has_bias && alpha == 1.0f && beta == 1.0f && call.dims(2) == Dims{call.dims_of(weight)[0]};

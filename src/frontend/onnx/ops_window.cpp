@@ -89,7 +89,7 @@ Results import_conv(Call& call) {
   const Windows windows = windows_of(call, kernel, spatial);
   const int64_t groups = call.integer("group", 1), channels = call.dims(0)[1];
   const ValueId x = call.channels_last(call.in(0)), bias = call.optional(2);
-  const bool is_known = call.known(1).has_value();
+  const bool is_known = call.is_known(1);
   ValueId y;
   if (is_known && groups == 1 && windows.is_pointwise()) {
     const ValueId matrix =

@@ -1,0 +1,99 @@
+#include <algorithm>
+
+#include "core/check.h"
+#include "frontend/onnx/importer.h"
+
+// From the inputs of a model to its outputs.
+namespace vitro::onnx {
+namespace {
+
+constexpr size_t kMaxListed = 8;
+
+/// "Foo: 3 nodes ('a', 'b', 'c'): reason", one line for each op and reason.
+std::string unsupported_text(const std::vector<UnsupportedNode>& nodes) {
+  std::map<std::pair<std::string, std::string>, std::vector<std::string>> groups;
+  for (const UnsupportedNode& node : nodes) groups[{node.op, node.reason}].push_back(node.source);
+  std::string text;
+  for (const auto& [key, sources] : groups) {
+    std::string list;
+    for (size_t i = 0; i < std::min(sources.size(), kMaxListed); ++i)
+      list += fmt::format("{}'{}'", i == 0 ? "" : ", ", sources[i]);
+    if (sources.size() > kMaxListed)
+      list += fmt::format(" and {} more", sources.size() - kMaxListed);
+    text += fmt::format("{}{} {}: {}", text.empty() ? "" : "; ", key.first, list, key.second);
+  }
+  return text;
+}
+
+std::vector<DimRange> ranges_of(const ValueInfo& info, const std::string& name, Dims& dims,
+                                int64_t height, int64_t width, std::vector<std::string>& notes) {
+  std::vector<DimRange> ranges;
+  const auto& shape = *info.shape;
+  const bool is_picture = shape.size() == 4 && dtype_of(info.type) != DType::Int64;
+  bool varies = false;
+  for (size_t axis = 0; axis < shape.size(); ++axis) {
+    const Extent& extent = shape[axis];
+    if (extent.value && *extent.value >= 0) {
+      dims.push_back(*extent.value);
+      ranges.push_back({"", *extent.value, *extent.value, 1});
+      continue;
+    }
+    varies = true;
+    const bool is_side = is_picture && axis >= 2;
+    dims.push_back(is_side ? (axis == 2 ? height : width) : 1);
+    const std::string symbol =
+        extent.symbol.empty() ? fmt::format("{}.{}", name, axis) : clean(extent.symbol);
+    ranges.push_back({symbol, 1, kOpenExtent, 1});
+    if (axis > 0 && !is_side)
+      notes.push_back(fmt::format("input '{}': extent '{}' of axis {} is open, by default it is 1",
+                                  name, symbol, axis));
+  }
+  return varies ? ranges : std::vector<DimRange>{};
+}
+
+}  // namespace
+
+vitro::Graph Importer::import(int64_t height, int64_t width) {
+  Scope scope;
+  scope.opsets = &model_.opsets;
+  add_initializers(model_.graph, scope);
+  for (const ValueInfo& input : model_.graph.inputs) {
+    const std::string name = clean(input.name);
+    const auto given = scope.entries.find(input.name);
+    if (given != scope.entries.end() && given->second.tensor) continue;  // it has a value
+    const auto dtype = dtype_of(input.type);
+    check(input.is_tensor && dtype.has_value(), ErrorCode::Unsupported,
+          "input '{}' is {}, expected a tensor of numbers", name,
+          input.is_tensor ? element_name(input.type) : "no tensor");
+    check(input.shape.has_value(), ErrorCode::Unsupported,
+          "input '{}' has no shape, expected at least its rank", name);
+    Dims dims;
+    std::vector<DimRange> ranges = ranges_of(input, name, dims, height, width, notes_);
+    has_open_inputs_ = has_open_inputs_ || !ranges.empty();
+    const Entry entry{builder_.input(name, dims, *dtype, std::move(ranges)), nullptr, false};
+    check(scope.entries.emplace(input.name, entry).second, ErrorCode::CorruptFile,
+          "two inputs are named '{}'", name);
+  }
+  import_nodes(model_.graph.nodes, scope);
+  if (!unsupported_.empty())
+    fail_hint(ErrorCode::Unsupported, "vitro inspect MODEL --coverage lists every node",
+              "{} of {} nodes are not supported: {}", unsupported_.size(), num_nodes_,
+              unsupported_text(unsupported_));
+  std::vector<ValueId> outputs;
+  std::vector<std::string> names;
+  for (const ValueInfo& output : model_.graph.outputs) {
+    Entry* entry = scope.find(output.name);
+    check(entry != nullptr, ErrorCode::CorruptFile, "output '{}' comes from nowhere",
+          clean(output.name));
+    outputs.push_back(value(*entry, "output"));
+    names.push_back(clean(output.name));
+    check(std::count(names.begin(), names.end(), names.back()) == 1, ErrorCode::CorruptFile,
+          "two outputs are named '{}'", names.back());
+  }
+  check(!outputs.empty(), ErrorCode::CorruptFile, "the model has no outputs");
+  vitro::Graph graph = builder_.finish(std::move(outputs), std::move(names));
+  remove_dead(graph);
+  return graph;
+}
+
+}  // namespace vitro::onnx

@@ -1,0 +1,177 @@
+// An ONNX model wherever a model may be.
+#include <gtest/gtest.h>
+
+#include "cli/subprocess.h"
+#include "formats/npy.h"
+#include "formats/onnx_bytes.h"
+#include "vitro/vitro.h"
+
+namespace vitro::test {
+namespace {
+
+bool contains(const std::string& text, const std::string& part) {
+  return text.find(part) != std::string::npos;
+}
+
+/// Pictures of any size -> means of 5 convolved channels.
+const std::string& classifier() {
+  static const std::string path = [] {
+    OnnxGraph graph;
+    graph.inputs = {onnx_value("x", {-1, 3, -1, -1})};
+    graph.outputs = {onnx_value("y", {-1, 5})};
+    std::vector<float> weights(5 * 3 * 3 * 3);
+    for (size_t i = 0; i < weights.size(); ++i) weights[i] = static_cast<float>(i % 7) / 7 - 0.4f;
+    graph.initializers = {onnx_tensor("w", {5, 3, 3, 3}, weights),
+                          onnx_tensor("b", {5}, {1, 2, 3, 4, 5})};
+    graph.nodes = {
+        onnx_node("Conv", {"x", "w", "b"}, {"c"}, {onnx_attribute("pads", {1, 1, 1, 1})}, "conv"),
+        onnx_node("Relu", {"c"}, {"r"}), onnx_node("GlobalAveragePool", {"r"}, {"p"}),
+        onnx_node("Flatten", {"p"}, {"y"})};
+    return write_scratch("classifier.onnx", onnx_model(graph).text());
+  }();
+  return path;
+}
+
+/// Two inputs of two types, two outputs.
+const std::string& lookup() {
+  static const std::string path = [] {
+    OnnxGraph graph;
+    graph.inputs = {onnx_value("table", {4, 2}), onnx_value("ids", {-1}, 7)};
+    graph.outputs = {onnx_value("rows", {-1, 2}), onnx_value("a/b", {-1}, 7)};
+    graph.nodes = {onnx_node("Gather", {"table", "ids"}, {"rows"}),
+                   onnx_node("Neg", {"ids"}, {"a/b"})};
+    return write_scratch("lookup.onnx", onnx_model(graph).text());
+  }();
+  return path;
+}
+
+std::string ids_file() {
+  Tensor ids(DType::Int64, {3});
+  for (size_t i = 0; i < 3; ++i) ids.as<int64_t>()[i] = static_cast<int64_t>(3 - i);
+  const std::string path = scratch_file("ids.npy");
+  write_npy(path, ids);
+  return path;
+}
+
+std::string table_file() {
+  Tensor table(Dims{4, 2});
+  for (size_t i = 0; i < 8; ++i) table.as<float>()[i] = static_cast<float>(i);
+  const std::string path = scratch_file("table.npy");
+  write_npy(path, table);
+  return path;
+}
+
+TEST(CliOnnx, IsAModelForEveryVerb) {
+  const std::string plan = scratch_file("onnx.plan"), x = scratch_file("onnx_x.npy");
+  const ProcessResult built = run_vitro({"build", classifier(), "-o", plan});
+  ASSERT_EQ(built.exit_code, 0) << built.err;
+  Tensor pictures(Dims{2, 3, 40, 24});
+  for (size_t i = 0; i < pictures.as<float>().size(); ++i)
+    pictures.as<float>()[i] = static_cast<float>(i % 13) / 13;
+  write_npy(x, pictures);
+  std::string outputs[2];
+  for (int i = 0; i < 2; ++i) {
+    const std::string y = scratch_file("onnx_y.npy");
+    const ProcessResult run = run_vitro({"run", i == 0 ? plan : classifier(), "-i", x, "-o", y});
+    ASSERT_EQ(run.exit_code, 0) << run.err;
+    EXPECT_EQ(read_npy(y).dims(), (Dims{2, 5}));
+    outputs[i] = read_text(y);
+  }
+  EXPECT_TRUE(outputs[0] == outputs[1]);
+  for (const std::vector<std::string>& arguments : std::vector<std::vector<std::string>>{
+           {"bench", classifier(), "--iterations", "1", "--warmup", "1"},
+           {"profile", classifier()},
+           {"compare", classifier(), plan},
+           {"inspect", classifier(), "--why"}}) {
+    const ProcessResult result = run_vitro(arguments);
+    EXPECT_EQ(result.exit_code, 0) << arguments[0] << ": " << result.err;
+  }
+}
+
+TEST(CliOnnx, InspectTellsWhereItComesFrom) {
+  const nlohmann::json json = run_vitro({"inspect", classifier(), "--json"}).json();
+  EXPECT_EQ(json["architecture"], "ONNX opset 17 by test ");
+  EXPECT_EQ(json["classes"], 5);
+  EXPECT_EQ(json["ops"]["transpose"], 1);
+}
+
+TEST(CliOnnx, PreprocessingComesFromFlagsOrMetadataOrIsGuessed) {
+  const std::string picture = std::string(VITRO_SOURCE_DIR) + "/tests/image/data/png_1x1.png";
+  const ProcessResult guessed = run_vitro({"classify", classifier(), picture});
+  EXPECT_EQ(guessed.exit_code, 0) << guessed.err;
+  EXPECT_TRUE(contains(guessed.err, "preprocessing is guessed")) << guessed.err;
+  const std::string plan = scratch_file("sized.plan");
+  const ProcessResult built = run_vitro({"build", classifier(), "-o", plan, "--size", "50x70"});
+  ASSERT_EQ(built.exit_code, 0) << built.err;
+  EXPECT_EQ(load(plan).classifier().preprocessing.height, 50);
+  EXPECT_EQ(load(plan).classifier().origins.at("size"), "flag");
+}
+
+TEST(CliOnnx, RunTakesInputsByNameAndWritesAllOutputs) {
+  const std::string folder = scratch_file("outputs");
+  const ProcessResult result =
+      run_vitro({"run", lookup(), "-i", "ids=" + ids_file(), "--input", "table=" + table_file(),
+                 "--output-dir", folder, "--json"});
+  ASSERT_EQ(result.exit_code, 0) << result.err;
+  const Tensor rows = read_npy(folder + "/rows.npy"), negated = read_npy(folder + "/a_b.npy");
+  EXPECT_EQ(rows.dims(), (Dims{3, 2}));
+  EXPECT_EQ(rows.as<float>()[0], 6.0f);
+  EXPECT_EQ(negated.dtype(), DType::Int64);
+  EXPECT_EQ(negated.as<int64_t>()[0], -3);
+  EXPECT_EQ(result.json()["outputs"][1]["name"], "a/b");
+}
+
+TEST(CliOnnx, RunNamesTheInputThatIsWrong) {
+  const std::string folder = scratch_file("wrong_outputs"), ids = "ids=" + ids_file();
+  const auto refused = [&](std::vector<std::string> arguments, const std::string& text) {
+    arguments.insert(arguments.begin(), {"run", lookup(), "--output-dir", folder});
+    const ProcessResult result = run_vitro(arguments);
+    EXPECT_EQ(result.exit_code, 1);
+    EXPECT_TRUE(contains(result.err, text)) << result.err;
+  };
+  refused({"-i", ids}, "input 'table' is not given");
+  refused({"-i", ids_file()}, "the model has 2 inputs, table, ids");
+  refused({"-i", ids, "-i", ids}, "given twice");
+  refused({"-i", "ids=" + table_file(), "-i", "table=" + table_file()},
+          "elements of F32, expected I64 for input 'ids'");
+  EXPECT_FALSE(std::filesystem::exists(folder));
+}
+
+TEST(CliOnnx, CoverageListsWhatIsNotSupported) {
+  OnnxGraph graph;
+  graph.inputs = {onnx_value("x", {1, 4})};
+  graph.outputs = {onnx_value("y", {1, 4})};
+  graph.nodes = {onnx_node("Relu", {"x"}, {"a"}), onnx_node("Foo", {"a"}, {"b"}, {}, "foo node"),
+                 onnx_node("Bar", {"b"}, {"y"}, {}, "bar node")};
+  const std::string model = write_scratch("unsupported.onnx", onnx_model(graph).text());
+  const ProcessResult text = run_vitro({"inspect", model, "--coverage"});
+  EXPECT_EQ(text.exit_code, 0) << text.err;
+  EXPECT_TRUE(contains(text.out, "1 of 3 nodes are supported")) << text.out;
+  const nlohmann::json json = run_vitro({"inspect", model, "--coverage", "--json"}).json();
+  EXPECT_EQ(json["unsupported"].size(), 2u) << json;
+  EXPECT_EQ(json["unsupported"][1]["node"], "bar node");
+  const ProcessResult refused = run_vitro({"build", model, "-o", scratch_file("no.plan")});
+  EXPECT_EQ(refused.exit_code, 1);
+  for (const char* part : {"2 of 3 nodes", "Foo 'foo node'", "Bar 'bar node'", "--coverage"})
+    EXPECT_TRUE(contains(refused.err, part)) << refused.err;
+}
+
+TEST(CliOnnx, IsRefusedWithTheNameOfTheFile) {
+  const auto refused = [](const std::string& content, const std::string& text) {
+    const std::string model = write_scratch("broken.onnx", content);
+    const ProcessResult result = run_vitro({"inspect", model});
+    EXPECT_EQ(result.exit_code, 1);
+    EXPECT_TRUE(contains(result.err, text)) << result.err;
+    EXPECT_TRUE(contains(result.err, "broken.onnx")) << result.err;
+  };
+  const std::string valid = read_text(classifier());
+  refused("", "is empty");
+  refused(valid.substr(0, valid.size() / 2), "bytes wanted");
+  refused("version https://git-lfs.github.com/spec/v1\noid sha256:0\n", "Git LFS pointer");
+  const ProcessResult result = run_vitro({"inspect", classifier(), "--arch", "uniformer_small"});
+  EXPECT_EQ(result.exit_code, 1);
+  EXPECT_TRUE(contains(result.err, "is an ONNX model")) << result.err;
+}
+
+}  // namespace
+}  // namespace vitro::test
