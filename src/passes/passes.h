@@ -22,9 +22,14 @@ void fold_shapes(Graph& graph);
 /// from extents.
 void fold_scalars(Graph& graph);
 
+/// Ops that change nothing at any shape -> their operand: a slice of everything, a pad of nothing,
+/// an expand to the same extents, a cast to the same type, a factor of 1, an addend of 0.
+void drop_identities(Graph& graph);
+
 /// Transposes move behind the ops that read them until they cancel: element by element, along one
 /// axis, reductions, slices, reshapes that keep their axes apart. Those of axes of extent 1 become
 /// views; views of views become one. Constants move their elements.
+/// Views that make tokens [n, h * w, c] of maps [n, h, w, c] move in the same way.
 void cancel_transposes(Graph& graph);
 
 /// Equal nodes of equal operands, and equal small constants -> one.
@@ -71,14 +76,15 @@ void fold_layer_norm_affine(Graph& graph);
 /// Bias of depthwise_conv2d -> bias of the linears that are its only readers.
 void fold_depthwise_bias(Graph& graph);
 
-/// slice, reshape, transpose, matmul, mul, softmax, matmul, transpose, reshape of one packed qkv ->
-/// attention.
+/// softmax(q k^T) v -> attention, however q, k and v are moved into heads out of one value or of
+/// the linears of one input (whose rows then become one linear), scaled and merged.
 void fuse_attention(Graph& graph);
 
 /// attention{scale} of a linear -> attention{1}, the query rows of the linear being scaled.
 void fold_attention_scale(Graph& graph);
 
-/// x + reshape_like(linear(attention(linear(reshape(layer_norm(x)))))) -> attention_block(x).
+/// x + linear(attention(linear(layer_norm(x)))) -> attention_block(x), x being a map [n, h, w, c]
+/// that views make tokens of, wherever they are.
 void fuse_attention_block(Graph& graph);
 
 /// x + linear(gelu(linear(x'))) with x' = x or layer_norm(x) -> mlp(x).

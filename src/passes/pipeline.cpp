@@ -16,6 +16,7 @@ constexpr Pass kPasses[] = {
     {"widen_halves", widen_halves},
     {"fold_shapes", fold_shapes},
     {"fold_scalars", fold_scalars},
+    {"drop_identities", drop_identities},
     // Pieces of one function: in the exporter's layout, or in ours, they are the same.
     {"fuse_clip", fuse_clip},
     {"fuse_activation", fuse_activation},

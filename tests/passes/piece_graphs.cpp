@@ -69,6 +69,42 @@ Graph extents_as_factors() {
   return builder.finish({builder.op(BinaryFunction::Mul, x, factor, "mul")});
 }
 
+/// What changes nothing, and what looks like it: a slice that turns around, a border beside a cut.
+Graph identities() {
+  Pieces m;
+  const ValueId x = m.input({2, 5});
+  ValueId y = m.op(OpKind::Slice, slice_of(1, 0, 1 << 20), {x}, "all");
+  y = m.op(OpKind::Pad, PadAttrs{PadMode::Constant, {0, 0}, {0, 0}, 1.0}, {y}, "nothing");
+  y = m.op(OpKind::Expand, DimsAttrs{{2, 1}}, {m.mul(y, m.number(1))}, "same");
+  y = m.op(OpKind::Cast, CastAttrs{DType::Float32}, {y}, "cast");
+  const ValueId turned = m.op(OpKind::Slice, SliceAttrs{{1}, {4}, {-6}, {-1}}, {y}, "turned");
+  const PadAttrs shift{PadMode::Constant, {0, 1}, {0, -1}, 0.0};
+  return m.finish({m.add(turned, m.op(OpKind::Pad, shift, {y}, "shift"))});
+}
+
+/// A residual stream of tokens between maps, and their mean.
+Graph tokens_between_maps() {
+  Pieces m;
+  const ValueId x = m.depthwise(m.input({2, 3, 2, 4}), "position", 3);
+  const ValueId tokens = m.reshape(x, {0, 6, 4});
+  const ValueId branch = m.linear(m.gelu(m.linear(m.layer_norm(tokens, "norm"), "a", 5)), "b", 4);
+  const ValueId sum = m.add(branch, m.mul(tokens, m.weight("gamma", {4})));
+  const ValueId other = m.reshape(m.input({2, 24}), {2, 6, 4});
+  const ValueId map = m.depthwise(m.reshape(m.add(sum, other), {2, 3, 2, 4}), "next", 3);
+  return m.finish({map, m.reduce(ReduceFunction::Mean, m.reshape(map, {2, 6, 4}), {1})});
+}
+
+/// Views at other places than a model of ours has them.
+Graph attention_block_of_tokens() {
+  Pieces m;
+  const ValueId x = m.input({2, 3, 2, 8});
+  const ValueId qkv = m.linear(m.layer_norm(x, "norm", false), "qkv", 24);
+  const ValueId context =
+      m.op(OpKind::Attention, AttentionAttrs{2, 4, 0.5f}, {m.tokens(qkv)}, "attention");
+  const ValueId proj = m.linear(m.reshape(context, {2, 3, 2, 8}), "proj", 8);
+  return m.finish({m.add(proj, x)});
+}
+
 Graph clips() {
   Pieces m;
   const ValueId x = m.input({2, 5});

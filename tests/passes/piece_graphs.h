@@ -5,6 +5,9 @@
 namespace vitro::test {
 
 Graph extents_as_factors();
+Graph identities();
+Graph tokens_between_maps();
+Graph attention_block_of_tokens();
 Graph clips();
 Graph gelus();
 Graph hard_activations();
