@@ -1,7 +1,6 @@
 #include <algorithm>
 
 #include "passes/match_attention.h"
-#include "passes/near_miss.h"
 #include "passes/passes.h"
 
 namespace vitro {
@@ -116,17 +115,5 @@ bool fuse(const Matcher& matcher, Node& softmax) {
 }  // namespace
 
 void fuse_attention(Graph& graph) { rewrite_nodes(graph, fuse); }
-
-void find_attention_misses(Graph& graph, std::vector<NearMiss>& misses) {
-  const Matcher matcher(graph);
-  AttentionMatcher attention(matcher);
-  for (const Node& node : graph.nodes) {
-    if (node.kind != OpKind::Softmax) continue;
-    const auto match = attention.match(node);
-    const std::string reason =
-        match ? "queries, keys and values do not come from linears of one input" : attention.miss();
-    if (!reason.empty()) misses.push_back({"attention", node.source, reason});
-  }
-}
 
 }  // namespace vitro

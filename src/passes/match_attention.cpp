@@ -84,6 +84,12 @@ AttentionMatcher::Traced AttentionMatcher::trace(ValueId id) const {
 const Node* AttentionMatcher::match_scores(ValueId id, double& scale) {
   const Traced scores = trace(id);
   const Node* product = matcher_.producer(scores.source, OpKind::MatMul);
+  const Node* sum = matcher_.producer(scores.source, BinaryFunction::Add);
+  if (sum) {
+    no("the scores have an addend, a mask or a bias, which attention has no operand for: {}",
+       made_by(graph_, matcher_, scores.source));
+    return nullptr;
+  }
   if (!product) {
     no("the softmax is of {}, expected a product of queries and keys, times a number or not",
        made_by(graph_, matcher_, scores.source));

@@ -14,10 +14,7 @@ struct NearMiss {
   std::string reason;   ///< the first condition that failed, with its values
 };
 
-/// Those of an optimised graph, in its order.
+/// Those of an optimised graph, by pattern and in its order.
 std::vector<NearMiss> near_misses(const Graph& graph);
-
-// Of one pattern each.
-void find_attention_misses(Graph& graph, std::vector<NearMiss>& misses);
 
 }  // namespace vitro
