@@ -20,7 +20,8 @@ inline constexpr Tolerance kFloat32Op{1e-10, 1e-4};
 inline constexpr Tolerance kReferenceOp{4e-15, 1e-6};
 
 // ONNX's node vectors, of float32 but for a few, which NumPy computed in float32: relative to the
-// element, or to 1 where it is smaller. Worst is a product of 1e-6; 16-bit floats are off by a unit.
+// element, or to 1 where it is smaller. Worst is a product of 1e-6; 16-bit floats are off by a
+// unit.
 inline constexpr double kOnnxVector = 2e-5;
 inline constexpr double kOnnxVectorHalf = 1e-3;
 inline constexpr double kOnnxVectorBFloat = 8e-3;

@@ -27,8 +27,8 @@ struct BuildOptions {
 };
 
 /// Compiles a checkpoint (.safetensors, PyTorch's .pth, the index or folder of a sharded one) or an
-/// ONNX model into a plan. Nothing in it is executed. What was chosen, stripped and passed over is in
-/// PlanInfo::notes, what of the preprocessing was guessed in Classifier::origins. Throws
+/// ONNX model into a plan. Nothing in it is executed. What was chosen, stripped and passed over is
+/// in PlanInfo::notes, what of the preprocessing was guessed in Classifier::origins. Throws
 /// NotFound, CorruptFile, Unsupported (unknown architecture or format) or InvalidArgument (the
 /// tensors do not fit the architecture: missing, extra and misshapen ones are listed; several
 /// models and no `weights_key`; another dtype for the weights; or preprocessing or labels that

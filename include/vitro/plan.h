@@ -14,8 +14,8 @@ namespace vitro {
 
 /// Where parts of a Classifier come from. The parts: "size", "crop_pct", "crop_mode",
 /// "interpolation", "mean", "std", "labels". From: "flag" (an option of the build or of whoever
-/// opened the plan), "FILE: KEY" (beside the checkpoint), "metadata: KEY" (in it), "model" (its input),
-/// "default" (nothing says it: a guess) or "none" (there are no labels).
+/// opened the plan), "FILE: KEY" (beside the checkpoint), "metadata: KEY" (in it), "model" (its
+/// input), "default" (nothing says it: a guess) or "none" (there are no labels).
 using Origins = std::map<std::string, std::string>;
 
 /// How a model that tells the class of a picture is fed and read.

@@ -39,6 +39,15 @@ TEST(OnnxImport, KeepsNamesAndOpenExtents) {
   EXPECT_EQ(types[static_cast<size_t>(graph.outputs[0].value)].dims, larger.dims);
 }
 
+TEST(OnnxImport, ChannelsThatAreOpenAreThoseOfTheWeight) {
+  auto graph = picture_graph({onnx_node("Conv", {"x", "w"}, {"y"})});
+  graph.inputs = {test::onnx_value("x", {-1, -1, -1, -1})};
+  graph.initializers = {test::onnx_tensor("w", {2, 4, 1, 1}, std::vector<float>(8))};
+  const Graph result = import(test::onnx_model(graph));
+  EXPECT_EQ(result.value(result.inputs[0].value).type.dims, (Dims{1, 4, 224, 224}));
+  EXPECT_EQ(result.inputs[0].dims[1].max, 4);
+}
+
 TEST(OnnxImport, ListsAllThatIsNotSupported) {
   const auto graph =
       picture_graph({onnx_node("Foo", {"x"}, {"a"}, {}, "first"), onnx_node("Relu", {"a"}, {"b"}),

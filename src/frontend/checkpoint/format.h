@@ -9,7 +9,8 @@ namespace vitro {
 
 /// For the hint of an error about a file of another format.
 inline constexpr const char* kUnderstoodFormats =
-    "understood are .safetensors, sharded or not, PyTorch .pth, .pt, .bin and .ckpt, and .onnx files";
+    "understood are .safetensors, sharded or not, PyTorch .pth, .pt, .bin and .ckpt, and .onnx "
+    "files";
 
 /// Throws CorruptFile for what a download leaves behind when it went wrong: a page, a Git LFS
 /// pointer.

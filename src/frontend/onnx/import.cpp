@@ -13,8 +13,7 @@ namespace {
 constexpr int64_t kChannels = 3;
 
 bool is_picture(const onnx::ValueInfo& info) {
-  return info.shape && info.shape->size() == 4 && info.type != onnx::ElementType::Int64 &&
-         (*info.shape)[1].value == kChannels;
+  return info.shape && info.shape->size() == 4 && info.type != onnx::ElementType::Int64;
 }
 
 /// The inputs that are given at run time.
@@ -43,6 +42,15 @@ void take_fixed_size(const onnx::ValueInfo& input, ModelMetadata& metadata,
   };
   side(2, "height", choices.height, metadata.preprocessing.height);
   side(3, "width", choices.width, metadata.preprocessing.width);
+}
+
+/// Of a model that is no classifier only the size of its input can be chosen.
+void expect_size_alone(ClassifierChoices choices, const std::string& name) {
+  choices.height = choices.width = 0;
+  check(choices == ClassifierChoices(), ErrorCode::InvalidArgument,
+        "'{}': preprocessing and labels are for a model of one input [n, 3, h, w] and results "
+        "[n, classes]",
+        name);
 }
 
 std::map<std::string, std::string> texts_of(const onnx::Model& model) {
@@ -162,13 +170,12 @@ ImportedModel import_onnx(const std::filesystem::path& path, const OnnxOptions& 
   note_newer_opset(model, info.notes);
   info.notes.insert(info.notes.end(), importer.notes().begin(), importer.notes().end());
   const Dims& logits = result.graph.value(result.graph.outputs[0].value).type.dims;
-  if (sees && logits.size() == 2 && logits[1] >= 1 && logits[1] <= kMaxClasses)
+  const Graph& graph = result.graph;
+  const bool has_colours = sees && graph.value(graph.inputs[0].value).type.dims[1] == kChannels;
+  if (has_colours && logits.size() == 2 && logits[1] >= 1 && logits[1] <= kMaxClasses)
     info.classifier = make_classifier(logits[1], metadata, options.classifier, info.notes, 1);
   else
-    check(options.classifier == ClassifierChoices(), ErrorCode::InvalidArgument,
-          "'{}': preprocessing and labels are for a model of one input [n, 3, h, w] and results "
-          "[n, classes]",
-          name);
+    expect_size_alone(options.classifier, name);
   info.architecture = origin_of(model);
   info.source = path.filename().string();
   info.source_checksum = checksum(*file);

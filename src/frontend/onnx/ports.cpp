@@ -25,14 +25,34 @@ std::string unsupported_text(const std::vector<UnsupportedNode>& nodes) {
   return text;
 }
 
+/// The channels that the first convolution of an input takes, by its weight; nothing when none
+/// reads it as it is.
+std::optional<int64_t> channels_of(const Graph& graph, std::string_view input) {
+  for (const Node& node : graph.nodes) {
+    if (node.op != "Conv" || node.inputs.size() < 2 || node.inputs[0] != input) continue;
+    int64_t groups = 1;
+    for (const Attribute& attribute : node.attributes)
+      if (attribute.name == "group") groups = attribute.i;
+    for (const Tensor& tensor : graph.initializers) {
+      if (tensor.name != node.inputs[1] || tensor.dims.size() < 3) continue;
+      const int64_t channels = tensor.dims[1];
+      const bool is_sane = channels > 0 && groups > 0 && channels <= kOpenExtent / groups;
+      return is_sane ? std::optional(channels * groups) : std::nullopt;
+    }
+  }
+  return std::nullopt;
+}
+
 std::vector<DimRange> ranges_of(const ValueInfo& info, const std::string& name, Dims& dims,
-                                int64_t height, int64_t width, std::vector<std::string>& notes) {
+                                const std::optional<int64_t>& channels, int64_t height,
+                                int64_t width, std::vector<std::string>& notes) {
   std::vector<DimRange> ranges;
   const auto& shape = *info.shape;
   const bool is_picture = shape.size() == 4 && dtype_of(info.type) != DType::Int64;
   bool varies = false;
   for (size_t axis = 0; axis < shape.size(); ++axis) {
-    const Extent& extent = shape[axis];
+    Extent extent = shape[axis];
+    if (axis == 1 && !extent.value) extent.value = channels;
     if (extent.value && *extent.value >= 0) {
       dims.push_back(*extent.value);
       ranges.push_back({"", *extent.value, *extent.value, 1});
@@ -68,7 +88,8 @@ vitro::Graph Importer::import(int64_t height, int64_t width) {
     check(input.shape.has_value(), ErrorCode::Unsupported,
           "input '{}' has no shape, expected at least its rank", name);
     Dims dims;
-    std::vector<DimRange> ranges = ranges_of(input, name, dims, height, width, notes_);
+    std::vector<DimRange> ranges =
+        ranges_of(input, name, dims, channels_of(model_.graph, input.name), height, width, notes_);
     has_open_inputs_ = has_open_inputs_ || !ranges.empty();
     const Entry entry{builder_.input(name, dims, *dtype, std::move(ranges)), nullptr, false};
     check(scope.entries.emplace(input.name, entry).second, ErrorCode::CorruptFile,
