@@ -124,4 +124,25 @@ std::optional<ElementMap> ElementMap::after(const Node& node, Operands operands,
   return taken.take(axis, begin, 1, sizes[index]) ? std::optional(std::move(taken)) : std::nullopt;
 }
 
+std::vector<ElementMap> own_maps(const Extents& extents, ValueId id) {
+  std::vector<ElementMap> maps;
+  for (size_t shape = 0; shape < extents.count(); ++shape)
+    maps.emplace_back(extents.dims(shape, id));
+  return maps;
+}
+
+std::optional<std::vector<ElementMap>> moved(const std::vector<ElementMap>& maps,
+                                             const Extents& extents, const Node& node,
+                                             size_t index) {
+  std::vector<ElementMap> result;
+  for (size_t shape = 0; shape < extents.count(); ++shape) {
+    const Inference& known = extents.at(shape);
+    const auto operands = operands_of(node, known.types, known.contents);
+    auto map = maps[shape].after(node, operands, index, extents.dims(shape, node.outputs[index]));
+    if (!map) return std::nullopt;
+    result.push_back(std::move(*map));
+  }
+  return result;
+}
+
 }  // namespace vitro

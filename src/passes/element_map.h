@@ -2,7 +2,7 @@
 
 #include <optional>
 
-#include "ir/infer.h"
+#include "passes/extents.h"
 
 namespace vitro {
 
@@ -40,5 +40,11 @@ class ElementMap {
   int64_t offset_ = 0;
   std::vector<std::vector<Mode>> axes_;
 };
+
+/// One for each shape: those of a value to itself, and after one more node.
+std::vector<ElementMap> own_maps(const Extents& extents, ValueId id);
+std::optional<std::vector<ElementMap>> moved(const std::vector<ElementMap>& maps,
+                                             const Extents& extents, const Node& node,
+                                             size_t index);
 
 }  // namespace vitro

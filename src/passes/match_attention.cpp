@@ -2,8 +2,6 @@
 
 #include <cmath>
 
-#include "ir/corners.h"
-
 namespace vitro {
 namespace {
 
@@ -32,30 +30,6 @@ std::string made_by(const Graph& graph, const Matcher& matcher, ValueId id) {
 
 }  // namespace
 
-AttentionMatcher::AttentionMatcher(const Matcher& matcher)
-    : matcher_(matcher), graph_(matcher.graph()) {
-  shapes_.push_back(infer(graph_, input_types(graph_)));
-  for (const auto& inputs : corner_inputs(graph_)) {
-    try {
-      shapes_.push_back(infer(graph_, inputs));
-    } catch (const Error&) {  // too small an image, for one
-    }
-  }
-}
-
-std::optional<std::vector<ElementMap>> AttentionMatcher::moved(const std::vector<ElementMap>& maps,
-                                                               const Node& node,
-                                                               size_t index) const {
-  std::vector<ElementMap> result;
-  for (size_t shape = 0; shape < shapes_.size(); ++shape) {
-    const auto operands = operands_of(node, shapes_[shape].types, shapes_[shape].contents);
-    auto map = maps[shape].after(node, operands, index, dims(shape, node.outputs[index]));
-    if (!map) return std::nullopt;
-    result.push_back(std::move(*map));
-  }
-  return result;
-}
-
 AttentionMatcher::Traced AttentionMatcher::trace(ValueId id) const {
   const Node* node = matcher_.producer(id);
   if (node) {
@@ -69,15 +43,13 @@ AttentionMatcher::Traced AttentionMatcher::trace(ValueId id) const {
       const auto index = static_cast<size_t>(
           std::find(node->outputs.begin(), node->outputs.end(), id) - node->outputs.begin());
       Traced traced = trace(node->inputs[0]);
-      if (auto maps = moved(traced.maps, *node, index)) {
+      if (auto maps = moved(traced.maps, extents_, *node, index)) {
         traced.maps = std::move(*maps);
         return traced;
       }
     }
   }
-  Traced traced{id, 1.0, {}};
-  for (size_t shape = 0; shape < shapes_.size(); ++shape) traced.maps.emplace_back(dims(shape, id));
-  return traced;
+  return {id, 1.0, own_maps(extents_, id)};
 }
 
 /// The product of queries and keys that becomes the operand of the softmax.
@@ -117,7 +89,7 @@ bool AttentionMatcher::match_part(ValueId operand, bool is_transposed, size_t pa
     return no("{} come from {}, expected [n, tokens, width]", kPartNames[part],
               made_by(graph_, matcher_, traced.source));
   const int64_t width = source.back();
-  for (size_t shape = 0; shape < shapes_.size(); ++shape) {
+  for (size_t shape = 0; shape < extents_.count(); ++shape) {
     const Dims& from = dims(shape, traced.source);
     const Dims& to = dims(shape, operand);
     ElementMap map = traced.maps[shape];
@@ -202,19 +174,18 @@ bool AttentionMatcher::is_merged(const ElementMap& map, size_t shape, ValueId id
 
 /// The value that has the heads of the context side by side; kAbsent when none has.
 ValueId AttentionMatcher::find_merged(ValueId context, const AttentionMatch& match) const {
-  std::vector<ElementMap> maps;
-  for (size_t shape = 0; shape < shapes_.size(); ++shape) maps.emplace_back(dims(shape, context));
+  std::vector<ElementMap> maps = own_maps(extents_, context);
   ValueId found = kAbsent;
   for (ValueId id = context;;) {
     bool merged = true;
-    for (size_t shape = 0; shape < shapes_.size() && merged; ++shape)
+    for (size_t shape = 0; shape < extents_.count() && merged; ++shape)
       merged = is_merged(maps[shape], shape, id, context, match);
     if (merged) found = id;
     const auto readers = matcher_.readers(id);
     if (readers.size() != 1 || matcher_.num_uses(id) != 1 || readers[0]->inputs[0] != id ||
         readers[0]->outputs.size() != 1)
       return found;
-    auto next = moved(maps, *readers[0], 0);
+    auto next = moved(maps, extents_, *readers[0], 0);
     if (!next) return found;
     maps = std::move(*next);
     id = readers[0]->output();

@@ -27,7 +27,8 @@ struct AttentionMatch {
 /// Finds attention around a softmax, in whatever way its heads are split and merged.
 class AttentionMatcher {
  public:
-  explicit AttentionMatcher(const Matcher& matcher);
+  explicit AttentionMatcher(const Matcher& matcher)
+      : matcher_(matcher), graph_(matcher.graph()), extents_(matcher.graph()) {}
 
   /// Nothing when a condition fails, which miss() then tells with its values.
   std::optional<AttentionMatch> match(const Node& softmax);
@@ -42,8 +43,6 @@ class AttentionMatcher {
     std::vector<ElementMap> maps;
   };
   Traced trace(ValueId id) const;
-  std::optional<std::vector<ElementMap>> moved(const std::vector<ElementMap>& maps,
-                                               const Node& node, size_t index) const;
   const Node* match_scores(ValueId id, double& scale);
   bool match_part(ValueId operand, bool is_transposed, size_t part, AttentionMatch& match,
                   double& scale);
@@ -51,9 +50,7 @@ class AttentionMatcher {
   ValueId find_merged(ValueId context, const AttentionMatch& match) const;
   bool is_merged(const ElementMap& map, size_t shape, ValueId id, ValueId context,
                  const AttentionMatch& match) const;
-  const Dims& dims(size_t shape, ValueId id) const {
-    return shapes_[shape].types[static_cast<size_t>(id)].dims;
-  }
+  const Dims& dims(size_t shape, ValueId id) const { return extents_.dims(shape, id); }
   template <typename... Args>
   bool no(fmt::format_string<Args...> format, Args&&... args) {
     miss_ = fmt::format(format, std::forward<Args>(args)...);
@@ -62,7 +59,7 @@ class AttentionMatcher {
 
   const Matcher& matcher_;
   const Graph& graph_;
-  std::vector<Inference> shapes_;  ///< the default one and the corners
+  Extents extents_;
   std::string miss_;
 };
 

@@ -51,8 +51,12 @@ void fuse_activation(Graph& graph);
 /// axes are not the last ones.
 void fuse_layer_norm(Graph& graph);
 
-/// mul and add of constants of the size of its axes -> weight and bias of layer_norm.
-void fold_layer_norm_weights(Graph& graph);
+/// group_norm of one channel for each group, which views and transposes make of a map [n, c, ...]
+/// and undo behind it -> group_norm of the map, between transposes.
+void fuse_group_norm(Graph& graph);
+
+/// mul and add of constants of the size of its axes -> weight and bias of layer_norm or group_norm.
+void fold_norm_weights(Graph& graph);
 
 /// add(x, depthwise_conv2d(x)) -> depthwise_conv2d(x) with 1 added to the centre tap. Needs stride
 /// 1, an odd kernel and as much padding as keeps the extents.

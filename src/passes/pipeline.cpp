@@ -20,13 +20,14 @@ constexpr Pass kPasses[] = {
     // Pieces of one function: in the exporter's layout, or in ours, they are the same.
     {"fuse_clip", fuse_clip},
     {"fuse_activation", fuse_activation},
-    // Before the transposes are cancelled: it may make some.
+    // Before the transposes are cancelled: they may make some.
     {"fuse_layer_norm", fuse_layer_norm},
+    {"fuse_group_norm", fuse_group_norm},
     {"cancel_transposes", cancel_transposes},
     {"merge_equal", merge_equal},
     {"drop_kept_axes", drop_kept_axes},
     {"fold_bias_add", fold_bias_add},
-    {"fold_layer_norm_weights", fold_layer_norm_weights},
+    {"fold_norm_weights", fold_norm_weights},
     // Leaves the depthwise_conv2d as the only reader of the value before it: a batch_norm in front
     // of the pair then has one reader, and later patterns see no residual.
     {"fold_depthwise_residual", fold_depthwise_residual},
@@ -35,6 +36,8 @@ constexpr Pass kPasses[] = {
     // Brings the batch_norm next to the head, where fold_batch_norm takes it.
     {"fold_pooled_batch_norm", fold_pooled_batch_norm},
     {"fold_batch_norm", fold_batch_norm},
+    // Again: where a batch_norm is gone, views and transposes meet that it kept apart.
+    {"cancel_transposes", cancel_transposes},
     {"fold_layer_norm_affine", fold_layer_norm_affine},
     // After fold_batch_norm, which may give a depthwise_conv2d a bias.
     {"fold_depthwise_bias", fold_depthwise_bias},

@@ -181,6 +181,28 @@ Graph layer_norms_of_maps() {
   return m.finish({m.add(m.mul(y, m.weight("w", {4, 1, 1})), m.weight("b", {4, 1, 1}))});
 }
 
+/// Of one and of two groups, and one whose weights are no ones.
+Graph group_norms() {
+  Pieces m;
+  const ValueId x = m.input({2, 4, 3, 2});
+  const auto norm = [&](ValueId rows, int64_t groups, float weight) {
+    const ValueId w = m.weight("w", {groups}, weight, weight), b = m.weight("b", {groups}, 0, 0);
+    return m.op(OpKind::GroupNorm, GroupNormAttrs{groups, 1e-5f}, {rows, w, b}, "norm");
+  };
+  const auto spelled = [&](int64_t groups, float weight) {
+    const ValueId rows = m.transpose(m.reshape(x, {0, groups, -1}), {0, 2, 1});
+    return m.reshape(m.transpose(norm(rows, groups, weight), {0, 2, 1}), {0, 4, 3, 2});
+  };
+  const ValueId one = m.reshape(norm(m.reshape(x, {0, 24, 1}), 1, 1), {2, 4, 3, 2});
+  return m.finish({one, spelled(2, 1), spelled(2, 2)});
+}
+
+Graph batch_norm_behind_views() {
+  Pieces m;
+  const ValueId flat = m.reshape(m.linear(m.input({2, 3, 4}), "a", 5), {6, 5});
+  return m.finish({m.reshape(m.batch_norm(flat, "norm"), {2, 3, 5})});
+}
+
 Graph layer_norm_weights() {
   Pieces m;
   const ValueId x = m.input({2, 3, 4});

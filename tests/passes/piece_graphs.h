@@ -14,6 +14,8 @@ Graph hard_activations();
 Graph layer_norms();
 Graph layer_norms_of_maps();
 Graph layer_norm_weights();
+Graph group_norms();
+Graph batch_norm_behind_views();
 Graph attention_of_slices();
 Graph attention_of_five_axes();
 Graph attention_of_three_linears();

@@ -6,11 +6,16 @@
 namespace vitro {
 namespace {
 
-/// A weight for each element of the axes that a layer_norm takes together.
+/// How many of the last axes have weights.
+int64_t num_axes(const Node& norm) {
+  return norm.kind == OpKind::LayerNorm ? norm.as<NormAttrs>().axes : 1;
+}
+
+/// A weight for each element of the axes that a norm has weights for.
 bool fits(const Graph& graph, const Node& norm, ValueId id) {
   if (!is_weight(graph, id)) return false;
   const Dims& x = graph.value(norm.inputs[0]).type.dims;
-  const auto count = norm.as<NormAttrs>().axes;
+  const auto count = num_axes(norm);
   const Dims last(x.end() - count, x.end());
   const Dims& dims = graph.value(id).type.dims;  // extents of 1 may stand before them
   if (dims.size() < last.size() || dims.size() > x.size()) return false;
@@ -43,10 +48,11 @@ bool fold(const Matcher& matcher, Node& node) {
   Graph& graph = matcher.graph();
   for (const size_t i : {size_t{0}, size_t{1}}) {
     Node* norm = matcher.sole_producer(node.inputs[i], OpKind::LayerNorm);
+    if (!norm) norm = matcher.sole_producer(node.inputs[i], OpKind::GroupNorm);
     const ValueId operand = node.inputs[1 - i];
     if (!norm || !fits(graph, *norm, operand) || !has_weights(graph, *norm)) continue;
     const Constant factors = *graph.value(operand).constant;
-    const Dims dims(factors.type.dims.end() - norm->as<NormAttrs>().axes, factors.type.dims.end());
+    const Dims dims(factors.type.dims.end() - num_axes(*norm), factors.type.dims.end());
     const auto values = factors.floats();
     auto weight = operand_or(graph, *norm, 1, values.size(), 1.0);
     auto bias = operand_or(graph, *norm, 2, values.size(), 0.0);
@@ -65,6 +71,6 @@ bool fold(const Matcher& matcher, Node& node) {
 
 }  // namespace
 
-void fold_layer_norm_weights(Graph& graph) { rewrite_nodes(graph, fold); }
+void fold_norm_weights(Graph& graph) { rewrite_nodes(graph, fold); }
 
 }  // namespace vitro
