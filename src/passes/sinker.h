@@ -31,6 +31,7 @@ class Sinker {
   bool sink_along(const Node& node, const Ints& perm);
   bool sink_slice(const Node& node, const Ints& perm);
   bool sink_pad(const Node& node, const Ints& perm);
+  bool sink_expand(const Node& node, const Ints& perm);
   bool sink_gather(const Node& node, const Ints& perm);
   bool sink_squeeze(const Node& node, const Ints& perm);
   bool sink_resize(const Node& node, const Ints& perm);
@@ -55,7 +56,7 @@ class Sinker {
   const Ints* perm_of(ValueId id) const;
   ValueId untransposed(ValueId id) const { return producer(id)->inputs[0]; }
   /// The value that broadcasts before the transpose as `id` does behind it; kAbsent when there is
-  /// none without moving elements.
+  /// none. Elements are moved for it where all else is channels-last.
   ValueId aligned(ValueId id, const Ints& perm, const Node& node);
   ValueId aligned_constant(ValueId id, const Ints& perm);
 

@@ -120,6 +120,7 @@ constexpr PassCase kCases[] = {
     {"extents_as_factors", fold_scalars, extents_as_factors},
     {"identities", drop_identities, identities},
     {"tokens_between_maps", cancel_transposes, tokens_between_maps},
+    {"stream_of_maps", cancel_transposes, stream_of_maps},
     {"attention_block_of_tokens", fuse_attention_block, attention_block_of_tokens},
     {"clips", fuse_clip, clips},
     {"gelus", fuse_activation, gelus},

@@ -94,6 +94,20 @@ Graph tokens_between_maps() {
   return m.finish({map, m.reduce(ReduceFunction::Mean, m.reshape(map, {2, 6, 4}), {1})});
 }
 
+/// A residual stream [n, c, h, w] that no transpose begins, and a factor for each row.
+Graph stream_of_maps() {
+  Pieces m;
+  ValueId x = m.reshape(m.input({2, 24}), {2, 4, 3, 2});
+  for (const char* name : {"a", "b"}) {
+    const ValueId y = m.linear(m.transpose(x, {0, 2, 3, 1}), name, 4);
+    const ValueId rows = m.op(OpKind::Reduce, ReduceAttrs{ReduceFunction::Sum, {3}, true},
+                              {m.transpose(y, {0, 3, 1, 2})}, "sum");
+    x = m.mul(m.add(x, m.transpose(y, {0, 3, 1, 2})),
+              m.op(OpKind::Expand, DimsAttrs{{2, 4, 3, 2}}, {rows}, "expand"));
+  }
+  return m.finish({x});
+}
+
 /// Views at other places than a model of ours has them.
 Graph attention_block_of_tokens() {
   Pieces m;

@@ -7,6 +7,7 @@ namespace vitro::test {
 Graph extents_as_factors();
 Graph identities();
 Graph tokens_between_maps();
+Graph stream_of_maps();
 Graph attention_block_of_tokens();
 Graph clips();
 Graph gelus();
