@@ -45,7 +45,7 @@ TEST(NearMisses, AttentionWithScaledValues) {
   expect_miss(attention({false, true}), "attention", "softmax", "the values are multiplied by 2");
 }
 
-TEST(NearMisses, NoneWhereAttentionIsFused) {
+TEST(NearMisses, AttentionOutsideOfABlock) {
   Graph graph = attention({false, false, 0});  // keys that are the queries
   fuse_attention(graph);
   const auto misses = near_misses(graph);
