@@ -96,6 +96,13 @@ Json why_json(const Executable& executable) {
   return json;
 }
 
+Json near_misses_json(const Plan& plan) {
+  Json json = Json::array();
+  for (const NearMiss& miss : near_misses(Internals::data(plan).graph))
+    json.push_back({{"pattern", miss.pattern}, {"source", miss.source}, {"reason", miss.reason}});
+  return json;
+}
+
 /// Exact, and readable.
 std::string exact_bytes(size_t bytes) {
   return fmt::format("{:>13} bytes  {:>8}", fmt::format("{}", fmt::group_digits(bytes)),
@@ -148,7 +155,10 @@ void print_sections(const Options& options, const Plan& plan) {
   if (!options.why && !options.memory) return;
   const Session session(plan, options.session);
   const Dims dims = section_dims(options, plan);
-  if (options.why) write_stdout(printable(wrapped(session.explain(dims), output_width())));
+  if (options.why) {
+    const std::string misses = near_misses_text(near_misses(Internals::data(plan).graph));
+    write_stdout(printable(wrapped(session.explain(dims) + misses, output_width())));
+  }
   if (options.memory) write_stdout(memory_text(session, dims));
 }
 
@@ -168,6 +178,7 @@ Json sections_json(const Options& options, const Plan& plan) {
   const Dims dims = section_dims(options, plan);
   if (options.why) {
     json["why"] = why_json(*Internals::engine(session).program(dims));
+    json["near_misses"] = near_misses_json(plan);
     json["fallback"] = fallback_json(fallback_use(session, dims));
   }
   if (options.memory) json["memory"] = memory_json(session, dims);
@@ -194,7 +205,9 @@ Action add_inspect(CLI::App& verb) {
                 "what was passed over")
       ->group(kOutputGroup);
   verb.add_flag("--graph", options->graph, "The optimised graph")->group(kOutputGroup);
-  verb.add_flag("--why", options->why, "Which implementation each op gets, and why others refused")
+  verb.add_flag("--why", options->why,
+                "Which implementation each op gets, why others refused, and which ops are nearly a "
+                "fused one")
       ->group(kOutputGroup);
   verb.add_flag("--memory", options->memory, "Bytes of the weights and of one run")
       ->group(kOutputGroup);

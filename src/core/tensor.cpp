@@ -85,10 +85,12 @@ std::optional<DType> dtype_from_name(std::string_view name) {
 int64_t num_elements(const Dims& dims) {
   int64_t count = 1;
   for (int64_t extent : dims) {
-    check(extent >= 0, ErrorCode::InvalidArgument, "tensor shape {}: negative extent",
-          to_string(dims));
-    check(!__builtin_mul_overflow(count, extent, &count), ErrorCode::InvalidArgument,
-          "tensor shape {}: the number of elements overflows 64 bits", to_string(dims));
+    // Asked of every value of a graph, so that the text is made for an error alone.
+    if (extent < 0)
+      fail(ErrorCode::InvalidArgument, "tensor shape {}: negative extent", to_string(dims));
+    if (__builtin_mul_overflow(count, extent, &count))
+      fail(ErrorCode::InvalidArgument, "tensor shape {}: the number of elements overflows 64 bits",
+           to_string(dims));
   }
   return count;
 }

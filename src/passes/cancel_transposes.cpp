@@ -147,13 +147,17 @@ void Sinker::add_view(Node node) {
     return view && (view->kind == OpKind::Squeeze || view->kind == OpKind::Unsqueeze ||
                     (view->kind == OpKind::Reshape && !view->has_input(1)));
   };
-  if (is_plain(&node)) {
-    ValueId base = node.inputs[0];
-    while (is_plain(producer(base))) base = producer(base)->inputs[0];
+  const auto is_view = [](const Node* view) { return view && op_info(view->kind).has(View); };
+  for (ValueId base = node.inputs[0];; base = producer(base)->inputs[0]) {
     if (extents_.same_dims(base, node.output())) {
       alias(node.output(), base);
       return;
     }
+    if (!is_view(producer(base))) break;
+  }
+  if (is_plain(&node)) {
+    ValueId base = node.inputs[0];
+    while (is_plain(producer(base))) base = producer(base)->inputs[0];
     const auto dims = base == node.inputs[0] ? std::nullopt : reshape_between(base, node.output());
     if (dims) {
       node.kind = OpKind::Reshape;
@@ -173,7 +177,7 @@ void Sinker::pass() {
       if (id != kAbsent) id = resolve(id);
     if (node.kind == OpKind::Transpose) {
       add_transpose(std::move(node));
-    } else if (sinks_ && sink(node)) {
+    } else if (sinks_ && (sink(node) || sink_view(node))) {
       continue;
     } else if (op_info(node.kind).has(View)) {
       add_view(std::move(node));
@@ -188,6 +192,7 @@ void Sinker::pass() {
 void Sinker::run() {
   nodes_ = std::move(graph_.nodes);
   pass();
+  pass();  // again: ops that went before a transpose may read a view there
   // Where no more will move, what is left may be a view.
   sinks_ = false;
   pass();

@@ -12,6 +12,7 @@ class Extents {
   explicit Extents(const Graph& graph);
 
   const Inference& usual() const { return shapes_[0]; }
+  const Inference& at(size_t shape) const { return shapes_[shape]; }
   size_t count() const { return shapes_.size(); }
   const Dims& dims(size_t shape, ValueId id) const {
     return shapes_[shape].types[static_cast<size_t>(id)].dims;

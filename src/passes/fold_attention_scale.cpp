@@ -12,7 +12,7 @@ bool fold_scale(const Matcher& matcher, Node& attention) {
   AttentionAttrs attrs = attention.as<AttentionAttrs>();
   if (attrs.scale == 1.0f || !std::isfinite(attrs.scale)) return false;
   Graph& graph = matcher.graph();
-  Node* qkv = matcher.sole_producer(attention.inputs[0], OpKind::Linear);
+  Node* qkv = matcher.sole_producer(matcher.before_views(attention.inputs[0]), OpKind::Linear);
   if (!qkv || !has_weights(graph, *qkv)) return false;
   const auto rows = static_cast<size_t>(last_extent(graph, qkv->output()));
   ChannelAffine affine{std::vector<double>(rows, 1.0), std::vector<double>(rows)};

@@ -9,9 +9,9 @@ bool fold_norm(const Matcher& matcher, Node& batch_norm) {
   Graph& graph = matcher.graph();
   const auto affine = batch_norm_affine(graph, batch_norm);
   if (!affine) return false;
-  if (Node* before = matcher.absorber(batch_norm.inputs[0])) {
+  if (Node* before = matcher.absorber(matcher.before_views(batch_norm.inputs[0]))) {
     fold_affine_after(graph, *before, *affine);
-    replace_uses(graph, batch_norm.output(), before->output());
+    replace_uses(graph, batch_norm.output(), batch_norm.inputs[0]);
     return true;
   }
   const std::vector<Node*> after = matcher.linear_readers(batch_norm.output());

@@ -1,78 +1,114 @@
-#include <optional>
+#include <algorithm>
 
+#include "passes/match_attention.h"
 #include "passes/passes.h"
-#include "passes/pattern.h"
 
 namespace vitro {
 namespace {
 
-const TransposeAttrs kSwapTokensAndHeads{{0, 2, 1, 3}};
-
-/// One of q, k and v: transpose(reshape(slice(qkv))).
-struct Heads {
-  ValueId qkv;
-  int64_t heads, head_dim;
-  bool operator==(const Heads&) const = default;
-};
-
-std::optional<Heads> match_heads(const Matcher& matcher, ValueId id, int64_t part) {
-  const Graph& graph = matcher.graph();
-  const Node* transpose = matcher.sole_producer(id, OpKind::Transpose);
-  if (!transpose || transpose->as<TransposeAttrs>() != kSwapTokensAndHeads) return std::nullopt;
-  const Node* reshape = matcher.sole_producer(transpose->inputs[0], OpKind::Reshape);
-  if (!reshape || !copies_leading(graph, *reshape, 2)) return std::nullopt;
-  const Node* slice = matcher.sole_producer(reshape->inputs[0], OpKind::Slice);
-  if (!slice) return std::nullopt;
-  const Dims& split = graph.value(reshape->output()).type.dims;  // [n, tokens, heads, head_dim]
-  const Dims& packed = graph.value(slice->inputs[0]).type.dims;  // [n, tokens, 3 * channels]
-  if (packed.size() != 3) return std::nullopt;
-  const int64_t channels = packed[2] / 3;
-  if (slice->as<SliceAttrs>() != slice_of(2, part * channels, (part + 1) * channels) ||
-      packed[2] != 3 * channels)
-    return std::nullopt;
-  return Heads{slice->inputs[0], split[2], split[3]};
+ValueId add_value(Graph& graph, const std::string& name, Dims dims) {
+  graph.values.push_back(
+      {unique_name(graph, name), {DType::Float32, std::move(dims)}, std::nullopt});
+  return static_cast<ValueId>(graph.values.size() - 1);
 }
 
-struct Scores {
-  const Node* matmul;
-  float scale;
-};
-
-/// matmul(q, transposed k), times a scalar or not.
-std::optional<Scores> match_scores(const Matcher& matcher, ValueId id) {
-  const Graph& graph = matcher.graph();
-  float scale = 1.0f;
-  if (const Node* mul = matcher.sole_producer(id, BinaryFunction::Mul)) {
-    if (!is_weight(graph, mul->inputs[1])) return std::nullopt;
-    const auto factors = graph.value(mul->inputs[1]).constant->floats();
-    if (factors.size() != 1) return std::nullopt;
-    scale = factors[0];
-    id = mul->inputs[0];
+/// All parts lie in one value in the order that attention has them: [3, heads, head_dim].
+bool is_packed(const Graph& graph, const AttentionMatch& match) {
+  const int64_t channels = match.heads * match.head_dim;
+  for (size_t part = 0; part < 3; ++part) {
+    const HeadRows& rows = match.parts[part];
+    const bool is_alone = match.heads == 1 || rows.head_stride == match.head_dim;
+    if (rows.source != match.parts[0].source || !is_alone ||
+        (match.head_dim > 1 && rows.stride != 1) ||
+        rows.first != static_cast<int64_t>(part) * channels)
+      return false;
   }
-  const Node* matmul = matcher.sole_producer(id, OpKind::MatMul);
-  if (!matmul || matmul->as<MatMulAttrs>() != MatMulAttrs{true}) return std::nullopt;
-  return Scores{matmul, scale};
+  return last_extent(graph, match.parts[0].source) == 3 * channels;
 }
 
-bool fuse(const Matcher& matcher, Node& merge) {
-  if (merge.kind != OpKind::Reshape) return false;
+/// The linears that make the parts, when they read the same input; else empty.
+std::vector<const Node*> linears_of(const Matcher& matcher, const AttentionMatch& match) {
+  std::vector<const Node*> linears;
+  for (const HeadRows& rows : match.parts) {
+    const Node* linear = matcher.producer(rows.source, OpKind::Linear);
+    if (!linear || !has_weights(matcher.graph(), *linear)) return {};
+    linears.push_back(linear);
+  }
+  for (const Node* linear : linears)
+    if (linear->inputs[0] != linears[0]->inputs[0]) return {};
+  return linears;
+}
+
+/// Rows of weights or biases [rows, ...] in the order that attention has them.
+Constant packed_rows(const Graph& graph, const AttentionMatch& match,
+                     const std::vector<const Node*>& linears, size_t operand) {
+  const int64_t channels = match.heads * match.head_dim;
+  const int64_t width = operand == 1 ? graph.value(linears[0]->inputs[1]).type.dims[1] : 1;
+  auto [packed, dst] =
+      allocate_floats(operand == 1 ? Dims{3 * channels, width} : Dims{3 * channels});
+  auto out = dst.begin();
+  for (size_t part = 0; part < 3; ++part)
+    for (int64_t head = 0; head < match.heads; ++head)
+      for (int64_t i = 0; i < match.head_dim; ++i, out += width) {
+        std::fill_n(out, width, 0.0f);
+        if (!linears[part]->has_input(operand)) continue;
+        const auto src = graph.value(linears[part]->inputs[operand]).constant->floats();
+        std::copy_n(src.begin() + match.parts[part].row(head, i) * width, width, out);
+      }
+  return packed;
+}
+
+Node packed_linear(Graph& graph, const AttentionMatch& match,
+                   const std::vector<const Node*>& linears) {
+  const auto add = [&](size_t operand) {
+    Constant constant = packed_rows(graph, match, linears, operand);
+    const size_t from = linears[0]->has_input(operand) ? operand : 1;
+    const ValueId id =
+        add_value(graph, graph.value(linears[0]->inputs[from]).name, constant.type.dims);
+    graph.value(id).constant = std::move(constant);
+    return id;
+  };
+  std::vector<ValueId> inputs{linears[0]->inputs[0], add(1)};
+  if (std::any_of(linears.begin(), linears.end(), [](const Node* l) { return l->has_input(2); }))
+    inputs.push_back(add(2));
+  Dims dims = graph.value(match.parts[0].source).type.dims;
+  dims.back() = 3 * match.heads * match.head_dim;
+  const ValueId result = add_value(graph, graph.value(match.parts[0].source).name, dims);
+  return {OpKind::Linear, {}, std::move(inputs), {result}, linears[0]->source, nullptr};
+}
+
+bool fuse(const Matcher& matcher, Node& softmax) {
+  if (softmax.kind != OpKind::Softmax) return false;
+  const auto match = AttentionMatcher(matcher).match(softmax);
+  if (!match) return false;
   Graph& graph = matcher.graph();
-  if (graph.value(merge.output()).type.dims.size() != 3 || !copies_leading(graph, merge, 2))
-    return false;
-  const Node* rows = matcher.sole_producer(merge.inputs[0], OpKind::Transpose);
-  if (!rows || rows->as<TransposeAttrs>() != kSwapTokensAndHeads) return false;
-  const Node* context = matcher.sole_producer(rows->inputs[0], OpKind::MatMul);
-  if (!context || context->as<MatMulAttrs>() != MatMulAttrs{false}) return false;
-  const Node* softmax = matcher.sole_producer(context->inputs[0], OpKind::Softmax);
-  if (!softmax || softmax->as<SoftmaxAttrs>().axis != -1) return false;
-  const auto scores = match_scores(matcher, softmax->inputs[0]);
-  if (!scores) return false;
-  const auto q = match_heads(matcher, scores->matmul->inputs[0], 0);
-  const auto k = match_heads(matcher, scores->matmul->inputs[1], 1);
-  const auto v = match_heads(matcher, context->inputs[1], 2);
-  if (!q || q != k || q != v) return false;
-  become_fused(graph, merge, OpKind::Attention,
-               AttentionAttrs{q->heads, q->head_dim, scores->scale}, {q->qkv});
+  std::vector<Node> before;
+  ValueId qkv = match->parts[0].source;
+  if (!is_packed(graph, *match)) {
+    const auto linears = linears_of(matcher, *match);
+    if (linears.empty()) return false;
+    before.push_back(packed_linear(graph, *match, linears));
+    qkv = before.back().output();
+  }
+  const Dims dims = graph.value(qkv).type.dims;
+  if (dims.size() != 3) {  // a map [n, h, w, c] of tokens
+    const ValueId tokens =
+        add_value(graph, graph.value(qkv).name,
+                  {dims[0], num_elements(dims) / (dims[0] * dims.back()), dims.back()});
+    before.push_back({OpKind::Reshape,
+                      ReshapeAttrs{{0, -1, dims.back()}},
+                      {qkv},
+                      {tokens},
+                      softmax.source,
+                      nullptr});
+    qkv = tokens;
+  }
+  const auto merge = std::find_if(graph.nodes.begin(), graph.nodes.end(), [&](const Node& node) {
+    return std::count(node.outputs.begin(), node.outputs.end(), match->context) != 0;
+  });
+  become_fused(graph, *merge, OpKind::Attention,
+               AttentionAttrs{match->heads, match->head_dim, match->scale}, {qkv});
+  graph.nodes.insert(merge, before.begin(), before.end());
   return true;
 }
 

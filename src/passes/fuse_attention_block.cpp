@@ -12,22 +12,24 @@ Node* sole_linear(const Matcher& matcher, ValueId id) {
 
 bool fuse(const Matcher& matcher, Node& add, ValueId x, ValueId branch) {
   Graph& graph = matcher.graph();
-  const Node* image = matcher.sole_producer(branch, OpKind::ReshapeLike);
-  if (!image || image->inputs[1] != x || graph.value(x).type.dims.size() != 4) return false;
-  const Node* proj = sole_linear(matcher, image->inputs[0]);
+  // x is a map [n, h, w, c]
+  if (graph.value(x).type.dims.size() != 4) return false;
+  const Node* proj = sole_linear(matcher, matcher.before_views(branch));
   if (!proj) return false;
-  const Node* attention = matcher.sole_producer(proj->inputs[0], OpKind::Attention);
+  const Node* attention =
+      matcher.sole_producer(matcher.before_views(proj->inputs[0]), OpKind::Attention);
   if (!attention) return false;
-  const Node* qkv = sole_linear(matcher, attention->inputs[0]);
+  const Node* qkv = sole_linear(matcher, matcher.before_views(attention->inputs[0]));
   if (!qkv) return false;
-  const Node* tokens = matcher.sole_producer(qkv->inputs[0], OpKind::Reshape);
-  // [n, h, w, c] -> [n, h * w, c]
-  if (!tokens || graph.value(tokens->output()).type.dims.size() != 3 ||
-      !copies_leading(graph, *tokens, 1))
-    return false;
-  const Node* norm = matcher.sole_producer(tokens->inputs[0], OpKind::LayerNorm);
+  const Node* norm = matcher.sole_producer(matcher.before_views(qkv->inputs[0]), OpKind::LayerNorm);
   if (!norm || norm->has_input(1) || norm->inputs[0] != x || norm->as<NormAttrs>().axes != 1)
     return false;
+  const auto are_all_pixels = [&](const std::vector<TensorType>& types) {
+    const Dims& tokens = types[static_cast<size_t>(attention->output())].dims;
+    const Dims& image = types[static_cast<size_t>(x)].dims;
+    return tokens[0] == image[0] && tokens[1] == image[1] * image[2];
+  };
+  if (!matcher.same_types(x, branch) || !matcher.holds(are_all_pixels)) return false;
   const int64_t c = last_extent(graph, x);
   const auto& attrs = attention->as<AttentionAttrs>();
   if (attrs.heads * attrs.head_dim != c || last_extent(graph, proj->output()) != c) return false;

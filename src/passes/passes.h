@@ -18,9 +18,18 @@ void widen_halves(Graph& graph);
 /// expand and tile that are operands -> attributes, where these can say it (0 and -1 in reshape).
 void fold_shapes(Graph& graph);
 
+/// Element by element ops and views of small constants -> constants: factors that exporters compute
+/// from extents.
+void fold_scalars(Graph& graph);
+
+/// Ops that change nothing at any shape -> their operand: a slice of everything, a pad of nothing,
+/// an expand to the same extents, a cast to the same type, a factor of 1, an addend of 0.
+void drop_identities(Graph& graph);
+
 /// Transposes move behind the ops that read them until they cancel: element by element, along one
 /// axis, reductions, slices, reshapes that keep their axes apart. Those of axes of extent 1 become
 /// views; views of views become one. Constants move their elements.
+/// Views that make tokens [n, h * w, c] of maps [n, h, w, c] move in the same way.
 void cancel_transposes(Graph& graph);
 
 /// Equal nodes of equal operands, and equal small constants -> one.
@@ -31,6 +40,23 @@ void drop_kept_axes(Graph& graph);
 
 /// add(f(x), constant [c]) -> f with that bias, f being a linear, conv or depthwise_conv2d without.
 void fold_bias_add(Graph& graph);
+/// clip from 0 up, max(x, 0) -> relu; min(relu(x), c) -> clip.
+void fuse_clip(Graph& graph);
+
+/// The pieces of gelu, gelu_tanh, silu, hard_sigmoid and hard_swish -> these, in whatever order
+/// their products and sums are; constants may be written with six digits.
+void fuse_activation(Graph& graph);
+
+/// (x - mean(x)) / sqrt(mean((x - mean(x))^2) + eps) -> layer_norm(x), between transposes where the
+/// axes are not the last ones.
+void fuse_layer_norm(Graph& graph);
+
+/// group_norm of one channel for each group, which views and transposes make of a map [n, c, ...]
+/// and undo behind it -> group_norm of the map, between transposes.
+void fuse_group_norm(Graph& graph);
+
+/// mul and add of constants of the size of its axes -> weight and bias of layer_norm or group_norm.
+void fold_norm_weights(Graph& graph);
 
 /// add(x, depthwise_conv2d(x)) -> depthwise_conv2d(x) with 1 added to the centre tap. Needs stride
 /// 1, an odd kernel and as much padding as keeps the extents.
@@ -54,14 +80,15 @@ void fold_layer_norm_affine(Graph& graph);
 /// Bias of depthwise_conv2d -> bias of the linears that are its only readers.
 void fold_depthwise_bias(Graph& graph);
 
-/// slice, reshape, transpose, matmul, mul, softmax, matmul, transpose, reshape of one packed qkv ->
-/// attention.
+/// softmax(q k^T) v -> attention, however q, k and v are moved into heads out of one value or of
+/// the linears of one input (whose rows then become one linear), scaled and merged.
 void fuse_attention(Graph& graph);
 
 /// attention{scale} of a linear -> attention{1}, the query rows of the linear being scaled.
 void fold_attention_scale(Graph& graph);
 
-/// x + reshape_like(linear(attention(linear(reshape(layer_norm(x)))))) -> attention_block(x).
+/// x + linear(attention(linear(layer_norm(x)))) -> attention_block(x), x being a map [n, h, w, c]
+/// that views make tokens of, wherever they are.
 void fuse_attention_block(Graph& graph);
 
 /// x + linear(gelu(linear(x'))) with x' = x or layer_norm(x) -> mlp(x).

@@ -26,13 +26,27 @@ Node* Matcher::producer(ValueId id) const {
   return index < 0 ? nullptr : &graph_.nodes[static_cast<size_t>(index)];
 }
 
+bool Matcher::holds(const std::function<bool(const std::vector<TensorType>&)>& condition) const {
+  std::vector<TensorType> usual;
+  for (const Value& value : graph_.values) usual.push_back(value.type);
+  if (!condition(usual)) return false;
+  if (!corners_) corners_ = types_at_corners(graph_);
+  return std::all_of(corners_->begin(), corners_->end(), [&](const std::vector<TensorType>& types) {
+    return types.empty() || condition(types);
+  });
+}
+
 bool Matcher::same_types(ValueId a, ValueId b) const {
-  const auto same = [&](const std::vector<TensorType>& types) {
-    return types.empty() || types[static_cast<size_t>(a)] == types[static_cast<size_t>(b)];
-  };
-  if (graph_.value(a).type != graph_.value(b).type) return false;
-  const auto corners = types_at_corners(graph_);
-  return std::all_of(corners.begin(), corners.end(), same);
+  return holds([&](const std::vector<TensorType>& types) {
+    return types[static_cast<size_t>(a)] == types[static_cast<size_t>(b)];
+  });
+}
+
+ValueId Matcher::before_views(ValueId id) const {
+  const Node* node = num_uses(id) == 1 ? producer(id) : nullptr;
+  const bool is_view = node && op_info(node->kind).has(View) &&
+                       last_extent(graph_, node->inputs[0]) == last_extent(graph_, id);
+  return is_view ? before_views(node->inputs[0]) : id;
 }
 
 Node* Matcher::absorber(ValueId id) const {
@@ -96,6 +110,12 @@ bool is_weight(const Graph& graph, ValueId id) {
   const auto& constant = graph.value(id).constant;
   return constant && constant->type.dtype == DType::Float32 && constant->storage.empty() &&
          constant->bytes.data() != nullptr;
+}
+
+std::optional<double> scalar_value(const Graph& graph, ValueId id) {
+  if (id == kAbsent || !is_weight(graph, id) || num_elements(graph.value(id).type.dims) != 1)
+    return std::nullopt;
+  return double{graph.value(id).constant->floats()[0]};
 }
 
 bool has_weights(const Graph& graph, const Node& node, size_t first) {

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <functional>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -16,6 +17,8 @@ class Matcher {
   explicit Matcher(Graph& graph);
 
   Graph& graph() const { return graph_; }
+  /// The node that makes a value; nullptr for inputs and constants.
+  Node* producer(ValueId id) const;
   /// The node that makes a value, if it is of that kind or function (`what`); else nullptr.
   template <typename What>
   Node* producer(ValueId id, What what) const {
@@ -40,15 +43,19 @@ class Matcher {
   /// Whether two values have the same type at every input shape, as far as the corners of the
   /// ranges tell: at the default shape alone, an extent of 1 may be one that broadcasts.
   bool same_types(ValueId a, ValueId b) const;
+  /// Whether a condition on the types of all values holds at the default shape and at the corners.
+  bool holds(const std::function<bool(const std::vector<TensorType>&)>& condition) const;
+  /// What a value is before views that nothing else reads and that keep its last extent.
+  ValueId before_views(ValueId id) const;
 
  private:
-  Node* producer(ValueId id) const;
   bool collect_linears(ValueId id, std::vector<Node*>& linears) const;
 
   Graph& graph_;
   std::vector<int> producers_;
   std::vector<std::vector<int>> consumers_;
   std::vector<size_t> uses_;
+  mutable std::optional<std::vector<std::vector<TensorType>>> corners_;  ///< when first needed
 };
 
 /// Applies `rewrite` to nodes until it changes none. It returns whether it changed the graph, after
@@ -60,6 +67,8 @@ void rewrite_sums(Graph& graph, bool (*fuse)(const Matcher&, Node& add, ValueId 
 
 /// A constant whose elements passes may read: dense float32 with bytes.
 bool is_weight(const Graph& graph, ValueId id);
+/// The element of a constant of one, which passes may read; nothing for another value.
+std::optional<double> scalar_value(const Graph& graph, ValueId id);
 /// All operands of a node from `first` on are weights.
 bool has_weights(const Graph& graph, const Node& node, size_t first = 1);
 /// The last extent of a value.

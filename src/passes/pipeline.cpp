@@ -1,6 +1,5 @@
 #include "passes/pipeline.h"
 
-#include <array>
 #include <system_error>
 
 #include "core/check.h"
@@ -12,14 +11,23 @@
 namespace vitro {
 namespace {
 
-constexpr std::array<Pass, 17> kPasses{{
+constexpr Pass kPasses[] = {
     // What exporters leave: first the arithmetic on shapes, which hides the rest.
     {"widen_halves", widen_halves},
     {"fold_shapes", fold_shapes},
+    {"fold_scalars", fold_scalars},
+    {"drop_identities", drop_identities},
+    // Pieces of one function: in the exporter's layout, or in ours, they are the same.
+    {"fuse_clip", fuse_clip},
+    {"fuse_activation", fuse_activation},
+    // Before the transposes are cancelled: they may make some.
+    {"fuse_layer_norm", fuse_layer_norm},
+    {"fuse_group_norm", fuse_group_norm},
     {"cancel_transposes", cancel_transposes},
     {"merge_equal", merge_equal},
     {"drop_kept_axes", drop_kept_axes},
     {"fold_bias_add", fold_bias_add},
+    {"fold_norm_weights", fold_norm_weights},
     // Leaves the depthwise_conv2d as the only reader of the value before it: a batch_norm in front
     // of the pair then has one reader, and later patterns see no residual.
     {"fold_depthwise_residual", fold_depthwise_residual},
@@ -28,6 +36,8 @@ constexpr std::array<Pass, 17> kPasses{{
     // Brings the batch_norm next to the head, where fold_batch_norm takes it.
     {"fold_pooled_batch_norm", fold_pooled_batch_norm},
     {"fold_batch_norm", fold_batch_norm},
+    // Again: where a batch_norm is gone, views and transposes meet that it kept apart.
+    {"cancel_transposes", cancel_transposes},
     {"fold_layer_norm_affine", fold_layer_norm_affine},
     // After fold_batch_norm, which may give a depthwise_conv2d a bias.
     {"fold_depthwise_bias", fold_depthwise_bias},
@@ -37,7 +47,7 @@ constexpr std::array<Pass, 17> kPasses{{
     {"fuse_attention_block", fuse_attention_block},
     {"fuse_mlp", fuse_mlp},
     {"fuse_local_mixer", fuse_local_mixer},
-}};
+};
 
 void dump(const Graph& graph, const PassOptions& options, size_t number, const char* name) {
   if (options.dump_dir.empty()) return;
@@ -102,7 +112,7 @@ std::span<const Pass> pass_list() { return kPasses; }
 void run_passes(Graph& graph, const PassOptions& options) {
   create_dump_dir(options.dump_dir);
   dump(graph, options, 0, "input");
-  std::vector<Pass> passes(kPasses.begin(), kPasses.end());
+  std::vector<Pass> passes(std::begin(kPasses), std::end(kPasses));
   if (options.weights == DType::BFloat16) passes.push_back({"round_weights", round_weights});
   for (size_t i = 0; i < passes.size(); ++i) {
     const size_t before = graph.nodes.size();

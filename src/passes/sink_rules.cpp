@@ -14,6 +14,14 @@ int64_t moved_axis(int64_t axis, const Ints& perm) {
   return perm[static_cast<size_t>(axis < 0 ? axis + rank : axis)];
 }
 
+/// [n, spatial..., c] -> [n, c, spatial...]
+Ints channels_first(size_t rank) {
+  Ints perm(rank);
+  std::iota(perm.begin(), perm.end(), 0);
+  if (rank > 2) std::rotate(perm.begin() + 1, perm.end() - 1, perm.end());
+  return perm;
+}
+
 /// Where result i comes from when some axes of the operand vanish: `gone` are axes before the
 /// transpose.
 Ints without(const Ints& perm, const Ints& gone) {
@@ -102,6 +110,8 @@ bool Sinker::sink(Node& node) {
       return is_first && sink_slice(node, perm);
     case OpKind::Pad:
       return is_first && sink_pad(node, perm);
+    case OpKind::Expand:
+      return is_first && sink_expand(node, perm);
     case OpKind::Gather:
       return is_first && sink_gather(node, perm);
     case OpKind::Squeeze:
@@ -146,7 +156,12 @@ ValueId Sinker::aligned(ValueId id, const Ints& perm, const Node& node) {
   Ints moved;
   for (const int64_t axis : inverse_of(perm))
     if (!extents_.is_one(id, static_cast<size_t>(axis))) moved.push_back(axis);
-  if (!std::is_sorted(moved.begin(), moved.end())) return kAbsent;
+  if (!std::is_sorted(moved.begin(), moved.end())) {
+    // One transpose for another, after which what follows is channels-last as well.
+    return perm == channels_first(rank) && extents_.same_dims(id, node.outputs[0])
+               ? emit(OpKind::Transpose, TransposeAttrs{inverse_of(perm)}, {id}, node)
+               : kAbsent;
+  }
   std::vector<Dims> to;
   for (const Dims& dims : dims_of(id)) {
     to.emplace_back();
@@ -255,6 +270,15 @@ bool Sinker::sink_pad(const Node& node, const Ints& perm) {
     attrs.end[static_cast<size_t>(perm[i])] = before.end[i];
   }
   replace(node, 0, emit(OpKind::Pad, attrs, {untransposed(node.inputs[0])}, node), perm);
+  return true;
+}
+
+bool Sinker::sink_expand(const Node& node, const Ints& perm) {
+  const Ints& dims = node.as<DimsAttrs>().dims;
+  if (node.has_input(1) || dims.size() != perm.size()) return false;
+  DimsAttrs attrs{dims};
+  for (size_t i = 0; i < perm.size(); ++i) attrs.dims[static_cast<size_t>(perm[i])] = dims[i];
+  replace(node, 0, emit(OpKind::Expand, attrs, {untransposed(node.inputs[0])}, node), perm);
   return true;
 }
 

@@ -31,11 +31,21 @@ class Sinker {
   bool sink_along(const Node& node, const Ints& perm);
   bool sink_slice(const Node& node, const Ints& perm);
   bool sink_pad(const Node& node, const Ints& perm);
+  bool sink_expand(const Node& node, const Ints& perm);
   bool sink_gather(const Node& node, const Ints& perm);
   bool sink_squeeze(const Node& node, const Ints& perm);
   bool sink_resize(const Node& node, const Ints& perm);
   bool sink_shape(const Node& node, const Ints& perm);
   bool sink_reshape(const Node& node, const Ints& perm);
+
+  /// Whether `node` was replaced by one that reads maps before they become tokens.
+  bool sink_view(const Node& node);
+  bool sink_channels(const Node& node);
+  bool sink_sum(const Node& node);
+  bool sink_mean(const Node& node);
+  ValueId map_of(ValueId id) const;
+  ValueId beside_map(ValueId id, ValueId map, ValueId tokens, const Node& node);
+  bool replace_by_tokens(const Node& node, Node moved);
 
   void add_transpose(Node node);
   bool add_as_view(const Node& transpose);
@@ -46,7 +56,7 @@ class Sinker {
   const Ints* perm_of(ValueId id) const;
   ValueId untransposed(ValueId id) const { return producer(id)->inputs[0]; }
   /// The value that broadcasts before the transpose as `id` does behind it; kAbsent when there is
-  /// none without moving elements.
+  /// none. Elements are moved for it where all else is channels-last.
   ValueId aligned(ValueId id, const Ints& perm, const Node& node);
   ValueId aligned_constant(ValueId id, const Ints& perm);
 

@@ -66,6 +66,13 @@ std::string dispatch_text(std::span<const Dispatch> dispatches) {
   return text;
 }
 
+std::string near_misses_text(std::span<const NearMiss> misses) {
+  std::string text;
+  for (const NearMiss& miss : misses)
+    text += fmt::format("not fused: {} '{}': {}\n", miss.pattern, miss.source, miss.reason);
+  return text;
+}
+
 std::string tactics_text(const Tactics& tactics, const TacticSetting& setting,
                          std::span<const Dispatch> dispatches) {
   const auto name = [](const TacticSetting& one) {

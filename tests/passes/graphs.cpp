@@ -2,6 +2,7 @@
 
 #include "passes/exporter_graphs.h"
 #include "passes/passes.h"
+#include "passes/piece_graphs.h"
 
 namespace vitro::test {
 namespace {
@@ -116,6 +117,23 @@ constexpr PassCase kCases[] = {
     {"equal_nodes", merge_equal, equal_nodes},
     {"kept_axes", drop_kept_axes, kept_axes},
     {"bias_adds", fold_bias_add, bias_adds},
+    {"extents_as_factors", fold_scalars, extents_as_factors},
+    {"identities", drop_identities, identities},
+    {"tokens_between_maps", cancel_transposes, tokens_between_maps},
+    {"stream_of_maps", cancel_transposes, stream_of_maps},
+    {"attention_block_of_tokens", fuse_attention_block, attention_block_of_tokens},
+    {"clips", fuse_clip, clips},
+    {"gelus", fuse_activation, gelus},
+    {"hard_activations", fuse_activation, hard_activations},
+    {"layer_norms", fuse_layer_norm, layer_norms},
+    {"layer_norms_of_maps", fuse_layer_norm, layer_norms_of_maps},
+    {"group_norms", fuse_group_norm, group_norms},
+    {"batch_norm_behind_views", fold_batch_norm, batch_norm_behind_views},
+    {"layer_norm_weights", fold_norm_weights, layer_norm_weights},
+    {"attention_of_slices", fuse_attention, attention_of_slices},
+    {"attention_of_five_axes", fuse_attention, attention_of_five_axes},
+    {"attention_of_three_linears", fuse_attention, attention_of_three_linears},
+    {"attention_of_interleaved_heads", fuse_attention, attention_of_interleaved_heads},
     {"depthwise_residual", fold_depthwise_residual, depthwise_residual},
     {"layer_scale", fold_layer_scale, layer_scale},
     {"pooled_scale", fold_layer_scale, pooled_scale},

@@ -30,6 +30,11 @@ class GraphMaker {
   ValueId scalar(const std::string& name, float value) {
     return builder_.constant(name, make_constant({1}, {&value, 1}));
   }
+  /// A position, int64 [].
+  ValueId index(int64_t value) {
+    const std::vector<int64_t> values{value};
+    return builder_.constant("index" + std::to_string(value), make_constant({}, values));
+  }
   ValueId op(UnaryFunction function, ValueId x, const std::string& source) {
     return builder_.op(function, x, source);
   }

@@ -1,0 +1,70 @@
+#include <cmath>
+
+#include "ir/op_info.h"
+#include "passes/passes.h"
+#include "passes/pattern.h"
+
+namespace vitro {
+namespace {
+
+constexpr int64_t kMaxElements = 64;
+
+using Numbers = std::vector<double>;
+
+/// The elements of a small constant of float32 or of integers.
+std::optional<Numbers> numbers_of(const Graph& graph, ValueId id) {
+  const auto& constant = graph.value(id).constant;
+  if (!constant || num_elements(constant->type.dims) > kMaxElements) return std::nullopt;
+  if (is_weight(graph, id)) {
+    const auto values = constant->floats();
+    return Numbers(values.begin(), values.end());
+  }
+  const Contents contents = contents_of(*constant);
+  return contents ? std::optional(Numbers(contents->begin(), contents->end())) : std::nullopt;
+}
+
+/// The elements of the result of a node, in float32 as it would compute them.
+std::optional<Numbers> evaluated(const Graph& graph, const Node& node) {
+  const auto first = numbers_of(graph, node.inputs[0]);
+  if (!first) return std::nullopt;
+  if (op_info(node.kind).has(View) || node.kind == OpKind::Cast) return first;
+  Numbers result = *first;
+  if (node.kind == OpKind::Unary) {
+    const auto& attrs = node.as<UnaryAttrs>();
+    for (double& value : result)
+      value = evaluate(attrs.function, value, double{attrs.alpha}, double{attrs.beta});
+    return result;
+  }
+  const auto second =
+      node.kind == OpKind::Binary ? numbers_of(graph, node.inputs[1]) : std::nullopt;
+  const auto count = static_cast<size_t>(num_elements(graph.value(node.output()).type.dims));
+  if (!second) return std::nullopt;
+  // The same extents, or one element for all.
+  for (const Numbers* operand : {&*first, &*second})
+    if (operand->size() != count && operand->size() != 1) return std::nullopt;
+  result.resize(count);
+  for (size_t i = 0; i < count; ++i)
+    result[i] = evaluate(node.as<BinaryAttrs>().function, (*first)[i % first->size()],
+                         (*second)[i % second->size()]);
+  return result;
+}
+
+}  // namespace
+
+void fold_scalars(Graph& graph) {
+  for (const Node& node : graph.nodes) {
+    if (node.outputs.size() != 1 || node.outputs[0] == kAbsent || node.inputs.empty()) continue;
+    const Value result = graph.value(node.output());
+    if (result.type.dtype != DType::Float32 || num_elements(result.type.dims) > kMaxElements)
+      continue;
+    const auto numbers = evaluated(graph, node);
+    if (!numbers) continue;
+    const std::vector<float> values(numbers->begin(), numbers->end());
+    graph.values.push_back(
+        {unique_name(graph, result.name), result.type, make_constant(result.type.dims, values)});
+    replace_uses(graph, node.output(), static_cast<ValueId>(graph.values.size() - 1));
+  }
+  remove_dead(graph);
+}
+
+}  // namespace vitro
