@@ -100,6 +100,10 @@ bool AttentionMatcher::match_part(ValueId operand, bool is_transposed, size_t pa
       map = map.transposed(perm);
     }
     const int64_t tokens = num_elements(from) / (from[0] * width);
+    const Dims& queries = dims(shape, match.parts[0].source);
+    const int64_t num_queries = num_elements(queries) / (queries[0] * queries.back());
+    if (tokens != num_queries)
+      return no("{} are of {} tokens, queries of {}", kPartNames[part], tokens, num_queries);
     const auto split = map.reshaped({from[0], match.heads, tokens, match.head_dim});
     if (!split)
       return no("{} are {} of {}, expected {} heads of {} of its {} rows", kPartNames[part],

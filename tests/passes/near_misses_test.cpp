@@ -54,6 +54,17 @@ TEST(NearMisses, AttentionOutsideOfABlock) {
   EXPECT_NE(misses[0].reason.find("expected a layer_norm"), std::string::npos);
 }
 
+TEST(NearMisses, AttentionToFewerTokens) {
+  GraphMaker m;
+  const ValueId queries = m.linear(m.input({2, 5, 8}), "q", 24);
+  const ValueId others = m.linear(m.input({2, 3, 8}), "kv", 24);
+  const ValueId q = m.heads(queries, 0, 4), k = m.heads(others, 8, 4);
+  const ValueId scores = m.op(OpKind::MatMul, MatMulAttrs{true}, {q, k}, "scores");
+  const ValueId weights = m.op(OpKind::Softmax, {}, {scores}, "softmax");
+  expect_miss(m.finish({m.merge(weights, m.heads(others, 16, 4))}), "attention", "softmax",
+              "keys are of 3 tokens, queries of 5");
+}
+
 TEST(NearMisses, MlpWithAnotherResidual) {
   GraphMaker m;
   const ValueId x = m.input({1, 3, 3, 4}), mixed = m.depthwise(x, "mix", 3);
