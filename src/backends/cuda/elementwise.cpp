@@ -1,5 +1,7 @@
 #include "backends/cuda/kernels/elementwise.h"
 
+#include <limits>
+
 #include "backends/cuda/impls.h"
 #include "backends/cuda/operands.h"
 #include "ir/strided.h"
@@ -7,8 +9,32 @@
 namespace vitro::cuda {
 namespace {
 
-std::optional<Refusal> is_gelu(const OpContext& op) {
-  return is(op.node, UnaryFunction::Gelu) ? needs_weights(op) : Refusal{"another function"};
+std::optional<UnaryOp> unary_op(const Node& node) {
+  if (node.kind == OpKind::Clip) return UnaryOp::Clip;
+  switch (node.as<UnaryAttrs>().function) {
+    case UnaryFunction::Relu:
+      return UnaryOp::Relu;
+    case UnaryFunction::Gelu:
+      return UnaryOp::Gelu;
+    case UnaryFunction::GeluTanh:
+      return UnaryOp::GeluTanh;
+    case UnaryFunction::Sigmoid:
+      return UnaryOp::Sigmoid;
+    case UnaryFunction::Tanh:
+      return UnaryOp::Tanh;
+    case UnaryFunction::HardSigmoid:
+      return UnaryOp::HardSigmoid;
+    case UnaryFunction::HardSwish:
+      return UnaryOp::HardSwish;
+    case UnaryFunction::Silu:
+      return UnaryOp::Silu;
+    default:
+      return std::nullopt;
+  }
+}
+
+std::optional<Refusal> is_unary(const OpContext& op) {
+  return unary_op(op.node) ? needs_weights(op) : Refusal{"another function"};
 }
 
 template <BinaryFunction kFunction>
@@ -16,18 +42,31 @@ std::optional<Refusal> is_binary(const OpContext& op) {
   return is(op.node, kFunction) ? needs_floats(op) : Refusal{"another function"};
 }
 
-class GeluKernel final : public Kernel {
+class UnaryKernel final : public Kernel {
  public:
-  explicit GeluKernel(const OpContext& op)
-      : element_(element_of(op)), count_(num_elements(op.output().dims)) {}
+  explicit UnaryKernel(const OpContext& op) {
+    args_.op = *unary_op(op.node);
+    args_.element = element_of(op);
+    args_.count = num_elements(op.output().dims);
+    if (args_.op == UnaryOp::Clip) {
+      constexpr float kInfinity = std::numeric_limits<float>::infinity();
+      args_.alpha = op.has_input(1) ? op.constant(1)->floats()[0] : -kInfinity;
+      args_.beta = op.has_input(2) ? op.constant(2)->floats()[0] : kInfinity;
+    } else {
+      args_.alpha = op.node.as<UnaryAttrs>().alpha;
+      args_.beta = op.node.as<UnaryAttrs>().beta;
+    }
+  }
   int in_place_operand() const override { return 0; }
   void run(const KernelArgs& args) const override {
-    unary({UnaryOp::Gelu, element_, args.inputs[0], args.outputs[0], count_}, launch_of(args));
+    UnaryArgs unary_args = args_;
+    unary_args.x = args.inputs[0];
+    unary_args.y = args.outputs[0];
+    unary(unary_args, launch_of(args));
   }
 
  private:
-  Element element_;
-  int64_t count_;
+  UnaryArgs args_;
 };
 
 Dims broadcast_strides(const vitro::Dims& operand, const vitro::Dims& result) {
@@ -62,7 +101,7 @@ class BinaryKernel final : public Kernel {
 
 }  // namespace
 
-const Impl kGelu{"cuda:gelu", is_gelu, make_kernel<GeluKernel>};
+const Impl kUnary{"cuda:unary", is_unary, make_kernel<UnaryKernel>};
 const Impl kAdd{"cuda:add", is_binary<BinaryFunction::Add>,
                 make_kernel<BinaryKernel<BinaryOp::Add>>};
 const Impl kMul{"cuda:mul", is_binary<BinaryFunction::Mul>,

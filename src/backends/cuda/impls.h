@@ -12,7 +12,7 @@ extern const Impl kDepthwiseConv2dDirect;
 extern const std::array<Impl, 5> kLinearTiles;
 extern const Impl kBatchNormAffine;
 extern const Impl kLayerNormRows;
-extern const Impl kGelu, kAdd, kMul;
+extern const Impl kUnary, kAdd, kMul;
 extern const Impl kMatMulGeneric;
 extern const Impl kSoftmaxRows;
 extern const Impl kTransposeCopy, kSliceCopy;

@@ -1,5 +1,7 @@
 #include "backends/cuda/kernels/elementwise.h"
 
+#include <numbers>
+
 #include "backends/cuda/device_test.h"
 
 namespace vitro::cuda {
@@ -7,7 +9,36 @@ namespace {
 
 using ElementwiseTest = DeviceTest;
 
-TEST_F(ElementwiseTest, Gelu) {
+double defined(UnaryOp op, double v, double alpha, double beta) {
+  const double sigmoid = 1 / (1 + std::exp(-v));
+  switch (op) {
+    case UnaryOp::Relu:
+      return std::max(v, 0.0);
+    case UnaryOp::Gelu:
+      return v / 2 * std::erfc(-v / std::sqrt(2.0));
+    case UnaryOp::GeluTanh:
+      return v / 2 * (1 + std::tanh(std::sqrt(2 / std::numbers::pi) * (v + 0.044715 * v * v * v)));
+    case UnaryOp::Sigmoid:
+      return sigmoid;
+    case UnaryOp::Tanh:
+      return std::tanh(v);
+    case UnaryOp::HardSigmoid:
+      return std::clamp(alpha * v + beta, 0.0, 1.0);
+    case UnaryOp::HardSwish:
+      return v * std::clamp(v / 6 + 0.5, 0.0, 1.0);
+    case UnaryOp::Silu:
+      return v * sigmoid;
+    case UnaryOp::Clip:
+      return std::clamp(v, alpha, beta);
+  }
+  return v;
+}
+
+class UnaryTest : public DeviceTest, public testing::WithParamInterface<UnaryOp> {};
+
+TEST_P(UnaryTest, EqualsItsDefinition) {
+  const auto [alpha, beta] =
+      GetParam() == UnaryOp::Clip ? std::pair{-0.5f, 4.0f} : std::pair{0.25f, 0.4f};
   for (const Element element : kElements)
     for (const int64_t count : {1, 7, 8, 1000, 4099}) {
       Random random(static_cast<uint32_t>(count));
@@ -15,15 +46,19 @@ TEST_F(ElementwiseTest, Gelu) {
       const DeviceTensor dx(element, x);
       DeviceTensor dy(element, count);
       std::vector<double> expected;
-      for (const double v : x) expected.push_back(v / 2 * std::erfc(-v / std::sqrt(2.0)));
+      for (const double v : x) expected.push_back(defined(GetParam(), v, alpha, beta));
       expect_result(
-          fmt::format("gelu {} {}", element_name(element), count), dy,
+          fmt::format("{} {} {}", static_cast<int>(GetParam()), element_name(element), count), dy,
           [&](const Launch& launch) {
-            unary({UnaryOp::Gelu, element, dx.data(), dy.data(), count}, launch);
+            unary({GetParam(), element, dx.data(), dy.data(), count, alpha, beta}, launch);
           },
           expected, tolerance_of(element));
     }
 }
+INSTANTIATE_TEST_SUITE_P(Functions, UnaryTest,
+                         testing::Values(UnaryOp::Relu, UnaryOp::Gelu, UnaryOp::GeluTanh,
+                                         UnaryOp::Sigmoid, UnaryOp::Tanh, UnaryOp::HardSigmoid,
+                                         UnaryOp::HardSwish, UnaryOp::Silu, UnaryOp::Clip));
 
 /// Extents of y, and of the operands, where 1 broadcasts.
 struct Case {

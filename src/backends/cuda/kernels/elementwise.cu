@@ -14,10 +14,33 @@ unsigned blocks_of(int64_t threads) {
   return static_cast<unsigned>((threads + kThreads - 1) / kThreads);
 }
 
-template <UnaryOp kOp>
-__device__ __forceinline__ float apply(float x) {
-  static_assert(kOp == UnaryOp::Gelu);
-  return x * normcdff(x);
+__device__ __forceinline__ float sigmoid(float x) { return 1.0f / (1.0f + expf(-x)); }
+/// NaN where x is.
+__device__ __forceinline__ float clamp(float x, float low, float high) {
+  return x < low ? low : x > high ? high : x;
+}
+__device__ __forceinline__ float apply(const UnaryArgs& args, float x) {
+  switch (args.op) {
+    case UnaryOp::Relu:
+      return max_or_nan(x, 0.0f);
+    case UnaryOp::Gelu:
+      return x * normcdff(x);
+    case UnaryOp::GeluTanh:
+      return 0.5f * x * (1.0f + tanhf(0.79788456f * fmaf(0.044715f * x * x, x, x)));
+    case UnaryOp::Sigmoid:
+      return sigmoid(x);
+    case UnaryOp::Tanh:
+      return tanhf(x);
+    case UnaryOp::HardSigmoid:
+      return clamp(fmaf(args.alpha, x, args.beta), 0.0f, 1.0f);
+    case UnaryOp::HardSwish:
+      return x * clamp(x / 6.0f + 0.5f, 0.0f, 1.0f);
+    case UnaryOp::Silu:
+      return x * sigmoid(x);
+    case UnaryOp::Clip:
+      return clamp(x, args.alpha, args.beta);
+  }
+  return x;
 }
 
 template <BinaryOp kOp>
@@ -47,12 +70,12 @@ __device__ __forceinline__ void map_ones(const From* x, To* y, int64_t count, Fu
   if (i < count) y[i] = from_float<To>(function(to_float(x[i])));
 }
 
-template <typename T, UnaryOp kOp, bool kEights>
+template <typename T, bool kEights>
 __global__ void __launch_bounds__(kThreads) unary_kernel(UnaryArgs args) {
   wait_for_previous();
   allow_next();
   const auto* x = static_cast<const T*>(args.x);
-  const auto function = [](float v) { return apply<kOp>(v); };
+  const auto function = [&](float v) { return apply(args, v); };
   if constexpr (kEights)
     map_eights(x, static_cast<T*>(args.y), args.count, function);
   else
@@ -144,8 +167,7 @@ void unary(const UnaryArgs& args, const Launch& launch) {
   const bool eights = aligned_16(args.x) && aligned_16(args.y);
   with_element(args.element, [&](auto tag) {
     using T = typename decltype(tag)::type;
-    const auto kernel =
-        eights ? unary_kernel<T, UnaryOp::Gelu, true> : unary_kernel<T, UnaryOp::Gelu, false>;
+    const auto kernel = eights ? unary_kernel<T, true> : unary_kernel<T, false>;
     launch_kernel("unary", kernel, dim3(blocks_of(eights ? (args.count + 7) / 8 : args.count)),
                   dim3(kThreads), 0, launch, args);
   });

@@ -5,15 +5,17 @@
 
 namespace vitro::cuda {
 
-enum class UnaryOp { Gelu };
+/// As docs/operators.md defines them; Clip is to [alpha, beta].
+enum class UnaryOp { Relu, Gelu, GeluTanh, Sigmoid, Tanh, HardSigmoid, HardSwish, Silu, Clip };
 
-/// y[i] = op(x[i]); x and y may be the same memory. gelu(x) = x / 2 (1 + erf(x / sqrt(2))).
+/// y[i] = op(x[i]); x and y may be the same memory.
 struct UnaryArgs {
   UnaryOp op = UnaryOp::Gelu;
   Element element = Element::Float16;  // of x and y
   const void* x = nullptr;
   void* y = nullptr;
   int64_t count = 0;
+  float alpha = 0, beta = 0;  // parameters of HardSigmoid and Clip
 };
 void unary(const UnaryArgs& args, const Launch& launch);
 
