@@ -31,6 +31,7 @@ std::vector<Row> own_rows() {
       {OpKind::Clip, {kUnary}},
       {OpKind::Binary, {kAdd, kMul}},
       {OpKind::MatMul, {kMatMulGeneric}},
+      {OpKind::Pool, {kPoolWindows}},
       {OpKind::Softmax, {kSoftmaxRows}},
       {OpKind::Transpose, {kTransposeCopy}},
       {OpKind::Slice, {kSliceCopy}},

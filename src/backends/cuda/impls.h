@@ -14,6 +14,7 @@ extern const Impl kBatchNormAffine;
 extern const Impl kLayerNormRows;
 extern const Impl kUnary, kAdd, kMul;
 extern const Impl kMatMulGeneric;
+extern const Impl kPoolWindows;
 extern const Impl kSoftmaxRows;
 extern const Impl kTransposeCopy, kSliceCopy;
 extern const Impl kReduceMean, kReduceMax;
