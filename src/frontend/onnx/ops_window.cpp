@@ -68,6 +68,17 @@ Dims spatial_dims(Call& call) {
   return {dims.begin() + 2, dims.end()};
 }
 
+/// The spatial extents of a convolution's weight.
+Ints kernel_of(Call& call, const Dims& weight, const Dims& spatial) {
+  if (weight.size() != spatial.size() + 2)
+    call.invalid(fmt::format("weight is {}, input {}", to_string(weight), to_string(call.dims(0))));
+  const Ints kernel(weight.begin() + 2, weight.end());
+  if (const auto given = call.integers("kernel_shape"); given && *given != kernel)
+    call.invalid(
+        fmt::format("kernel_shape {} for weight {}", to_string(*given), to_string(weight)));
+  return kernel;
+}
+
 /// Weights [o, i, kernel...] with channels last.
 Ints weight_perm(size_t rank) {
   Ints perm(rank);
@@ -80,12 +91,7 @@ Ints weight_perm(size_t rank) {
 
 Results import_conv(Call& call) {
   const Dims weight = call.dims(1), spatial = spatial_dims(call);
-  if (weight.size() != spatial.size() + 2)
-    call.invalid(fmt::format("weight is {}, input {}", to_string(weight), to_string(call.dims(0))));
-  const Ints kernel(weight.begin() + 2, weight.end());
-  if (const auto given = call.integers("kernel_shape"); given && *given != kernel)
-    call.invalid(
-        fmt::format("kernel_shape {} for weight {}", to_string(*given), to_string(weight)));
+  const Ints kernel = kernel_of(call, weight, spatial);
   const Windows windows = windows_of(call, kernel, spatial);
   const int64_t groups = call.integer("group", 1), channels = call.dims(0)[1];
   const ValueId x = call.channels_last(call.in(0)), bias = call.optional(2);
@@ -163,12 +169,7 @@ ValueId reversed_weight(Call& call, const Dims& weight, int64_t groups) {
 
 Results import_conv_transpose(Call& call) {
   const Dims weight = call.dims(1), spatial = spatial_dims(call);
-  if (weight.size() != spatial.size() + 2)
-    call.invalid(fmt::format("weight is {}, input {}", to_string(weight), to_string(call.dims(0))));
-  const Ints kernel(weight.begin() + 2, weight.end());
-  if (const auto given = call.integers("kernel_shape"); given && *given != kernel)
-    call.invalid(
-        fmt::format("kernel_shape {} for weight {}", to_string(*given), to_string(weight)));
+  const Ints kernel = kernel_of(call, weight, spatial);
   const int64_t groups = call.integer("group", 1);
   if (groups < 1 || weight[0] % groups != 0)
     call.invalid(fmt::format("{} groups of weight {}", groups, to_string(weight)));
