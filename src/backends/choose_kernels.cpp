@@ -34,7 +34,7 @@ Choice choose(ChosenKernels& chosen, const Node& node, const CompileRequest& req
                           request.precision, request.device, request.tactics};
   const ImplList impls = table(node.kind);
   Dispatch dispatch = ask(context, impls, request.tactics);
-  Choice choice{dispatch.chosen, nullptr, {}};
+  Choice choice{.impl = dispatch.chosen, .kernel = nullptr, .taken = {}};
   if (dispatch.chosen && refusals.empty()) {
     context.taken.clear();  // what others took before they refused
     choice.kernel = find_impl(impls, dispatch.chosen)->make(context);

@@ -12,7 +12,8 @@ namespace vitro {
 struct Choice {
   const char* impl = nullptr;
   std::unique_ptr<Kernel> kernel;
-  std::vector<bool> taken;  ///< operands that the kernel holds itself
+  std::vector<bool> taken;    ///< operands that the kernel holds itself
+  double absorbed_flops = 0;  ///< of the ops that it does besides
 };
 
 /// A graph at one shape in which every node has what runs it.

@@ -16,6 +16,7 @@ Dispatch ask(const OpContext& op, ImplList impls, const TacticTable* tactics) {
   Dispatch dispatch{.source = op.node.source,
                     .op = op_name(op.node),
                     .output = op.output().dims,
+                    .absorbed = {},
                     .refused = {},
                     .key = op_key(op),
                     .candidates = {},

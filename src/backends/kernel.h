@@ -14,6 +14,7 @@
 namespace vitro {
 
 class Lane;
+struct OpContext;
 
 /// Why an implementation cannot take an op: the condition and the values.
 struct Refusal {
@@ -63,6 +64,11 @@ class Kernel {
   virtual size_t tail_bytes() const { return 0; }
   /// The operand whose memory the first result may take when nobody else reads it, or -1.
   virtual int in_place_operand() const { return -1; }
+  /// Whether run() does the elementwise op `next` as well from now on. `next` alone reads this
+  /// kernel's first result, as its operand `operand`, and its result has the same type. Its other
+  /// computed operands become operands of this kernel, from the most that an op of its kind has on;
+  /// constants must be read now. Called again for the op behind that.
+  virtual bool absorb(const OpContext& /*next*/, size_t /*operand*/) { return false; }
   /// The phases that run() marks on its team, by number; empty when it is all one. The last one
   /// writes the result.
   virtual std::vector<Section> sections() const { return {}; }

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "backends/absorb.h"
 #include "backends/memory_plan.h"
 #include "backends/step_info.h"
 #include "core/check.h"
@@ -23,6 +24,7 @@ class ProgramBuilder {
         cache_(request.cache),
         precision_(request.precision),
         program_(std::make_unique<Program>()) {
+    absorb_elementwise(chosen_, request);
     program_->threads = request.threads;
     program_->input_types.assign(request.inputs.begin(), request.inputs.end());
     program_->dispatches = std::move(chosen_.dispatches);

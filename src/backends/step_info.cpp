@@ -65,7 +65,8 @@ StepInfo step_info(const ChosenKernels& chosen, size_t index, const Kernel& kern
           operand_bytes(chosen, node, i, precision);
   for (ValueId id : node.outputs)
     if (id != kAbsent) info.output_bytes += stored_bytes(chosen.type(id), precision);
-  info.flops = op_info(node.kind).flops(node, operands_of(node, chosen.types), output);
+  info.flops = op_info(node.kind).flops(node, operands_of(node, chosen.types), output) +
+               chosen.choices[index].absorbed_flops;
   for (const Section& section : kernel.sections())
     info.sections.push_back(section_info(chosen, node, section, precision));
   if (info.sections.empty()) {

@@ -89,6 +89,7 @@ Json why_json(const Executable& executable) {
                     {"shape", dispatch.output},
                     {"impl", dispatch.chosen ? Json(dispatch.chosen) : Json(nullptr)},
                     {"refused", refused}});
+    if (!dispatch.absorbed.empty()) json.back()["absorbed"] = dispatch.absorbed;
     if (!dispatch.tactic) continue;
     Json& measured = json.back()["measured_us"] = Json::object();
     for (const auto& [impl, us] : dispatch.tactic->timings) measured[impl] = us;

@@ -32,7 +32,9 @@ std::string measured_text(const Dispatch& dispatch) {
 }
 
 Row dispatch_row(const Dispatch& dispatch) {
-  Row row{dispatch.op,
+  std::string op = dispatch.op;
+  for (const char* behind : dispatch.absorbed) op += fmt::format(" + {}", behind);
+  Row row{op,
           dispatch.source,
           to_string(dispatch.output),
           dispatch.chosen ? dispatch.chosen : "its body",
