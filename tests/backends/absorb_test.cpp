@@ -65,6 +65,20 @@ TEST_F(AbsorbTest, SumAndActivationBecomePartOfTheProduct) {
   EXPECT_EQ(all.choices[0].absorbed_flops, 16);
 }
 
+TEST_F(AbsorbTest, AProgramGivesTheKernelAllOperands) {
+  const ValueId sum = builder.op(BinaryFunction::Add, x, linear(x, "fc"), "add");
+  const Graph graph = builder.finish({sum});
+  const std::vector<TensorType> types{{DType::Float32, {2, 4}}, {DType::Float32, {4, 4}}};
+  const auto program = compile_program({graph, types, cache}, impls, "test");
+  ASSERT_EQ(program->sequence.size(), 1u);
+  const std::vector<Place>& inputs = program->sequence[0].inputs;
+  ASSERT_EQ(inputs.size(), 4u);
+  EXPECT_EQ(inputs[2].kind, Place::Kind::Absent);
+  EXPECT_EQ(inputs[3].kind, Place::Kind::Input);
+  EXPECT_EQ(program->infos[0].flops, 2 * 2 * 4 * 4 + 8) << "of the product and of the sum";
+  EXPECT_EQ(program->infos[0].input_bytes, (8 + 16 + 8) * sizeof(float));
+}
+
 TEST_F(AbsorbTest, TheLaterOfTwoProductsTakesTheSum) {
   const ValueId first = linear(x, "first"), second = linear(x, "second");
   const ChosenKernels all = chosen({builder.op(BinaryFunction::Add, first, second, "add")});
