@@ -119,8 +119,8 @@ void time_linear(Report& report, const Product& p, int batch, const Noise& weigh
   const Format& f = report.format;
   a.element = f.element, a.tf32 = f.tf32;
   a.m = batch * p.tokens, a.n = p.n, a.k = p.k;
-  a.layer_norm = p.layer_norm, a.gelu = p.gelu, a.bias = vectors.floats(),
-  a.weight_sums = vectors.floats() + 4096;
+  a.layer_norm = p.layer_norm, a.bias = vectors.floats(), a.weight_sums = vectors.floats() + 4096;
+  if (p.gelu) a.activation = {UnaryOp::Gelu};
   const size_t x_bytes = f.size() * a.m * a.k, y_bytes = f.size() * a.m * a.n;
   const Noise x(2 * x_bytes, f.wide()), y(2 * y_bytes, f.wide()), residual(2 * y_bytes, f.wide());
   const Noise row_sums(8ull * kRowParts * a.m, true);
@@ -232,7 +232,8 @@ void time_block(Report& report, const char* name, int tokens, int c, int batch,
     a[j].element = f.element, a[j].tf32 = f.tf32;
     a[j].m = m, a[j].n = n[j], a[j].k = k[j], a[j].bias = vectors.floats(),
     a[j].weight_sums = vectors.floats() + 4096;
-    a[j].layer_norm = j % 2 == 0, a[j].gelu = j == 2, a[j].weight = weights.data();
+    a[j].layer_norm = j % 2 == 0, a[j].weight = weights.data();
+    if (j == 2) a[j].activation = {UnaryOp::Gelu};
     a[j].x = j % 2 == 0 ? x.data() : wide.data(), a[j].y = j % 2 == 0 ? wide.data() : x.data();
     a[j].residual = j % 2 == 0 ? nullptr : x.data();
     if (j % 2 == 0)

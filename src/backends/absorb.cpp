@@ -1,6 +1,7 @@
 #include "backends/absorb.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "ir/infer.h"
 #include "ir/op_info.h"
@@ -63,8 +64,9 @@ void take_over(ChosenKernels& chosen, size_t index, size_t next, size_t operand)
     node.inputs.insert(node.inputs.end(), others.begin(), others.end());
   }
   node.outputs[0] = taken.output();
-  chosen.origins[index] = chosen.origins[next];
   Choice& choice = chosen.choices[index];
+  if (chosen.origins[index] != chosen.origins[next])
+    choice.earlier_origins.push_back(std::exchange(chosen.origins[index], chosen.origins[next]));
   choice.absorbed_flops += op_info(taken.kind)
                                .flops(taken, operands_of(taken, chosen.types, chosen.contents),
                                       chosen.type(taken.output()));

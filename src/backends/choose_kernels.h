@@ -14,6 +14,7 @@ struct Choice {
   std::unique_ptr<Kernel> kernel;
   std::vector<bool> taken;    ///< operands that the kernel holds itself
   double absorbed_flops = 0;  ///< of the ops that it does besides
+  std::vector<size_t> earlier_origins{};  ///< of these and the node itself, but for the last one
 };
 
 /// A graph at one shape in which every node has what runs it.

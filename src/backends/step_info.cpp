@@ -49,6 +49,7 @@ StepInfo step_info(const ChosenKernels& chosen, size_t index, const Kernel& kern
                                   [](ValueId id) { return id != kAbsent; });
   const TensorType& output = chosen.type(*first);
   StepInfo info{.node = chosen.origins[index],
+                .earlier_nodes = chosen.choices[index].earlier_origins,
                 .source = node.source,
                 .op = op_name(node),
                 .impl = chosen.choices[index].impl,

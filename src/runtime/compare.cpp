@@ -24,6 +24,7 @@ std::vector<OpKey> op_keys(const PlacedProgram& program) {
   for (size_t i = keys.size(); i-- > 0;) {
     const std::string& source = program.ops[i].node->source;
     keys[i] = {source, seen[source]++};
+    for (const Node* node : program.ops[i].earlier) ++seen[node->source];
   }
   return keys;
 }
@@ -47,13 +48,30 @@ std::vector<std::pair<size_t, size_t>> pair_ops(const PlacedProgram& a, const Pl
 bool is_fused(const PlacedOp& op) { return op.node->body != nullptr; }
 
 /// Adds a branch to its input, or ends with that: no pass scales such a value.
-bool is_residual_sum(const PlacedOp& op) {
-  return is(*op.node, BinaryFunction::Add) || op_info(op.node->kind).has(Residual);
+bool is_residual_sum(const Node* node) {
+  return is(*node, BinaryFunction::Add) || op_info(node->kind).has(Residual);
 }
 
-bool same_op(const PlacedOp& a, const PlacedOp& b) {
-  return a.node->kind == b.node->kind && a.node->attrs == b.node->attrs &&
-         a.node->inputs.size() == b.node->inputs.size();
+bool same_op(const Node* a, const Node* b) {
+  return a->kind == b->kind && a->attrs == b->attrs && a->inputs.size() == b->inputs.size();
+}
+
+/// What some ops run, node by node.
+std::vector<const Node*> nodes_of(const PlacedProgram& program, const std::vector<size_t>& ops) {
+  std::vector<const Node*> nodes;
+  for (size_t i : ops) {
+    const PlacedOp& op = program.ops[i];
+    nodes.insert(nodes.end(), op.earlier.begin(), op.earlier.end());
+    nodes.push_back(op.node);
+  }
+  return nodes;
+}
+
+/// Whether the kernel of `whole` runs what `op` is as well, on its way.
+bool runs_too(const PlacedOp& whole, const PlacedOp& op) {
+  return std::any_of(whole.earlier.begin(), whole.earlier.end(), [&](const Node* node) {
+    return node->source == op.node->source && same_op(node, op.node);
+  });
 }
 
 /// Builds the matches from the pairs and what lies between them.
@@ -78,12 +96,23 @@ class Matching {
       for (; next_b_ < index_b; ++next_b_) match.b.push_back(next_b_);
     if (other_kind && is_fused(op_b))
       for (; next_a_ < index_a; ++next_a_) match.a.push_back(next_a_);
-    add_unmatched(index_a, index_b);
+    for (; next_a_ < index_a; ++next_a_) add_between(a_, next_a_, op_b, match.a);
+    for (; next_b_ < index_b; ++next_b_) add_between(b_, next_b_, op_a, match.b);
     match.a.push_back(index_a);
     match.b.push_back(index_b);
     next_a_ = index_a + 1;
     next_b_ = index_b + 1;
     matches_.push_back(std::move(match));
+  }
+
+  /// An op before a pair is part of it where the kernel of the other side runs it too.
+  void add_between(const PlacedProgram& program, size_t index, const PlacedOp& other,
+                   std::vector<size_t>& ops) {
+    if (runs_too(other, program.ops[index])) return ops.push_back(index);
+    if (&program == &a_)
+      matches_.push_back({{index}, {}, false, "only in A"});
+    else
+      matches_.push_back({{}, {index}, false, "only in B"});
   }
 
   void add_unmatched(size_t end_a, size_t end_b) {
@@ -99,13 +128,14 @@ class Matching {
   }
 
   bool ends_segment(const OpMatch& match) const {
-    const PlacedOp *a = result_a(match), *b = result_b(match);
-    return a && b && is_residual_sum(*a) && is_residual_sum(*b);
+    const auto a = nodes_of(a_, match.a), b = nodes_of(b_, match.b);
+    return std::any_of(a.begin(), a.end(), is_residual_sum) &&
+           std::any_of(b.begin(), b.end(), is_residual_sum);
   }
 
   bool is_same(const OpMatch& match) const {
-    return match.a.size() == 1 && match.b.size() == 1 &&
-           same_op(*result_a(match), *result_b(match));
+    const auto a = nodes_of(a_, match.a), b = nodes_of(b_, match.b);
+    return !match.a.empty() && std::equal(a.begin(), a.end(), b.begin(), b.end(), same_op);
   }
 
   /// A segment reaches from one residual sum to the next.
@@ -156,7 +186,7 @@ std::vector<StepPair> step_pairs(const PlacedProgram& a, const PlacedProgram& b)
     const size_t last_a = op_a.first_step + op_a.num_steps - 1;
     const size_t last_b = op_b.first_step + op_b.num_steps - 1;
     // Equal bodies have equal steps.
-    if (same_op(op_a, op_b) && op_a.num_steps == op_b.num_steps)
+    if (same_op(op_a.node, op_b.node) && op_a.num_steps == op_b.num_steps)
       for (size_t i = 0; i + 1 < op_a.num_steps; ++i) {
         const StepInfo& step = a.executable->steps()[op_a.first_step + i];
         pairs.push_back(
@@ -167,8 +197,9 @@ std::vector<StepPair> step_pairs(const PlacedProgram& a, const PlacedProgram& b)
   return pairs;
 }
 
-/// The first result of a step, which is float32.
+/// The first result of a step; empty where nobody reads it, or it is not float32.
 std::span<const float> result_of(const StepInfo& step, std::span<const std::byte* const> outputs) {
+  if (outputs[0] == nullptr || step.output.dtype != DType::Float32) return {};
   return {reinterpret_cast<const float*>(outputs[0]),
           static_cast<size_t>(num_elements(step.output.dims))};
 }
@@ -246,9 +277,13 @@ PlacedProgram placed_program(const Session& session, const Dims& dims) {
   for (size_t s = 0; s < steps.size(); ++s) {
     if (steps[s].node == kNoNode) continue;  // makes no result
     const Node& node = graph.nodes[steps[s].node];
+    const ValueId result = node.outputs[0];  // the one that observers see
+    if (result == kAbsent || types[static_cast<size_t>(result)].dtype != DType::Float32) continue;
     if (s == 0 || steps[s].node != steps[s - 1].node)
-      program.ops.push_back({&node, types[static_cast<size_t>(node.output())], s, 0, 0});
+      program.ops.push_back({&node, {}, types[static_cast<size_t>(result)], s, 0, 0});
     ++program.ops.back().num_steps;
+    for (size_t earlier : steps[s].earlier_nodes)
+      program.ops.back().earlier.push_back(&graph.nodes[earlier]);
     program.ops.back().weight_bytes += steps[s].weight_bytes;
   }
   return program;

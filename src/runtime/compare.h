@@ -12,6 +12,7 @@ namespace vitro {
 /// An op of a plan as a session runs it.
 struct PlacedOp {
   const Node* node;
+  std::vector<const Node*> earlier;  ///< that its kernel runs too, in order, before `node`
   TensorType output;
   size_t first_step;
   size_t num_steps;  ///< several when the backend runs the op's body

@@ -2,6 +2,7 @@
 
 #include "frontend/onnx/import.h"
 #include "ir/op_info.h"
+#include "ops/on_gpu.h"
 #include "ops/onnx_vectors.h"
 #include "passes/pipeline.h"
 #include "runtime/evaluate.h"
@@ -13,7 +14,7 @@ namespace {
 
 const std::vector<OnnxVector>& exports() {
   static const std::vector<OnnxVector> list =
-      read_onnx_vectors(std::string(VITRO_SOURCE_DIR) + "/tests/ops/data/onnx_exports.safetensors");
+      read_onnx_vectors(vectors_file("onnx_exports.safetensors"));
   return list;
 }
 
@@ -34,6 +35,12 @@ TEST_P(OnnxExports, GiveTheLogitsOfPyTorch) {
   run_passes(graph);
   EXPECT_EQ(difference(GetParam(), graph, find_backend("reference")), "");
   EXPECT_EQ(difference(GetParam(), graph, find_backend("cpu")), "");
+}
+
+TEST_P(OnnxExports, GiveTheLogitsOfPyTorchOnAGpu) {
+  Graph graph = import(GetParam());
+  run_passes(graph);
+  expect_equal_on_gpu(GetParam(), graph);
 }
 
 TEST(OnnxExportsOfConvolutions, KeepNoTransposeButThatOfThePictures) {

@@ -93,7 +93,7 @@ std::vector<OnnxVector> read_onnx_vectors(const std::filesystem::path& path) {
 }
 
 std::string difference(const OnnxVector& vector, const Graph& graph, const Backend& backend,
-                       double relative) {
+                       double relative, Precision precision) {
   std::vector<TensorType> types;
   std::vector<Tensor> tensors;
   std::vector<TensorView> inputs, outputs;
@@ -105,7 +105,8 @@ std::string difference(const OnnxVector& vector, const Graph& graph, const Backe
     inputs.push_back(tensor.view());
   }
   PlanCache cache;
-  const auto executable = backend.compile({graph, types, cache});
+  const auto executable =
+      backend.compile({.graph = graph, .inputs = types, .cache = cache, .precision = precision});
   const size_t first = tensors.size();
   for (const TensorType& type : executable->outputs())
     outputs.push_back(tensors.emplace_back(type.dtype, type.dims).view());

@@ -26,6 +26,6 @@ std::vector<OnnxVector> read_onnx_vectors(const std::filesystem::path& path);
 /// How the results of an imported graph differ from the expected ones; empty when they are equal:
 /// integers exactly, floats element by element within `relative` or the tolerance of their type.
 std::string difference(const OnnxVector& vector, const Graph& graph, const Backend& backend,
-                       double relative = kOnnxVector);
+                       double relative = kOnnxVector, Precision precision = Precision::Default);
 
 }  // namespace vitro

@@ -7,6 +7,7 @@
 #include "frontend/onnx/import.h"
 #include "ir/op_info.h"
 #include "ops/cases.h"
+#include "ops/on_gpu.h"
 #include "ops/onnx_vectors.h"
 #include "passes/pipeline.h"
 #include "runtime/evaluate.h"
@@ -18,7 +19,7 @@ namespace {
 
 const std::vector<OnnxVector>& vectors() {
   static const std::vector<OnnxVector> list =
-      read_onnx_vectors(std::string(VITRO_SOURCE_DIR) + "/tests/ops/data/onnx_vectors.safetensors");
+      read_onnx_vectors(vectors_file("onnx_vectors.safetensors"));
   return list;
 }
 
@@ -33,6 +34,12 @@ TEST_P(OnnxVectors, GiveTheExpectedResults) {
   EXPECT_EQ(difference(GetParam(), graph, find_backend("reference")), "");
   run_passes(graph, {});
   EXPECT_EQ(difference(GetParam(), graph, find_backend("cpu")), "");
+}
+
+TEST_P(OnnxVectors, GiveTheExpectedResultsOnAGpu) {
+  Graph graph = import(GetParam());
+  run_passes(graph, {});
+  expect_equal_on_gpu(GetParam(), graph);
 }
 
 INSTANTIATE_TEST_SUITE_P(All, OnnxVectors, testing::ValuesIn(vectors()),

@@ -6,6 +6,7 @@
 #include <cmath>
 #include <limits>
 
+#include "ir/builder.h"
 #include "models/models.h"
 #include "passes/pipeline.h"
 #include "runtime/internals.h"
@@ -92,6 +93,49 @@ TEST(Compare, EveryOpOfOnePlanIsComparableOnAnyBackends) {
   EXPECT_EQ(errors.a.steps, 0);
   EXPECT_EQ(errors.b.steps, 0);
   EXPECT_EQ(errors.output_a.dims(), (Dims{2, 7}));
+}
+
+TEST(Compare, OpsOfSeveralResultsAndOfIntegers) {
+  GraphBuilder builder;
+  const ValueId x = builder.input("x", kImages);
+  const auto parts = builder.ops(OpKind::Split, SplitAttrs{1, {1, 2}}, {x}, 2, "split");
+  const ValueId arg =
+      builder.op(OpKind::Arg, ArgAttrs{ArgFunction::Max, 1, true}, {parts[1]}, "arg");
+  const ValueId index = builder.op(OpKind::Cast, CastAttrs{DType::Float32}, {arg}, "cast");
+  auto data = std::make_shared<PlanData>();
+  data->graph = builder.finish({builder.op(BinaryFunction::Add, parts[0], index, "add")});
+  const Plan plan = Internals::plan(std::move(data));
+  const LayerErrors errors =
+      compare(Session(plan, {"reference", 1}), Session(plan, {"reference", 2}));
+  EXPECT_EQ(errors.layers.size(), 3u) << "all but the one of integers";
+  EXPECT_TRUE(has_layer(errors, "split"));
+  EXPECT_EQ(first_bad(errors), "none");
+}
+
+/// conv -> relu and conv + x -> relu, as one step each and as several.
+TEST(Compare, AStepThatRunsSeveralOpsStandsForThemOnTheOtherSide) {
+  const auto node = [](OpKind kind, Attrs attrs, const char* source) {
+    Node one;
+    one.kind = kind;
+    one.attrs = std::move(attrs);
+    one.source = source;
+    return one;
+  };
+  const Node conv1 = node(OpKind::Conv, ConvAttrs{}, "conv1"),
+             conv2 = node(OpKind::Conv, ConvAttrs{}, "conv2"),
+             sum = node(OpKind::Binary, BinaryAttrs{BinaryFunction::Add}, "add"),
+             relu = node(OpKind::Unary, UnaryAttrs{UnaryFunction::Relu}, "relu");
+  PlacedProgram whole{tiny_plan(), nullptr, {}}, pieces = whole;
+  whole.ops.push_back({&conv1, {}, {}, 0, 1, 0});
+  whole.ops.push_back({&relu, {&conv2, &sum}, {}, 1, 1, 0});
+  for (const Node* one : {&conv1, &conv2, &sum, &relu})
+    pieces.ops.push_back({one, {}, {}, pieces.ops.size(), 1, 0});
+  for (const bool turned : {false, true}) {
+    const auto matches = turned ? match_ops(pieces, whole) : match_ops(whole, pieces);
+    ASSERT_EQ(matches.size(), 2u);
+    EXPECT_EQ(turned ? matches[1].a : matches[1].b, (std::vector<size_t>{1, 2, 3}));
+    for (const OpMatch& match : matches) EXPECT_TRUE(match.comparable) << match.reason;
+  }
 }
 
 TEST(Compare, AFusedOpStandsForThePlainOnesOfTheOtherSide) {

@@ -43,7 +43,7 @@ class AttentionBlockLaunches final : public Kernel, public LeavesRowSums, public
       : core_(core_args(op)),
         variant_(choose(key(), ranked(), op.tactics)),
         qkv_(op, product_args(op, 1, 2, num_rows(op.input(0)),
-                              {true, op.node.as<AttentionBlockAttrs>().eps, false})),
+                              {true, op.node.as<AttentionBlockAttrs>().eps, {}})),
         proj_(op, product_args(op, 3, 4, num_rows(op.input(0)))) {}
   int in_place_operand() const override { return 0; }
   int row_parts() const override { return proj_.result_parts(); }

@@ -12,8 +12,6 @@ std::optional<Refusal> can_run(const OpContext& op) {
   const auto& attrs = op.node.as<ConvAttrs>();
   if (op.input(1).dims.size() != 4) return Refusal{"it is not over two axes"};
   if (attrs.groups != 1) return Refusal{fmt::format("it has {} groups", attrs.groups)};
-  for (int64_t dilation : attrs.dilation)
-    if (dilation != 1) return Refusal{"it is dilated"};
   return needs_weights(op);
 }
 
@@ -36,6 +34,8 @@ Conv2dKernel::Conv2dKernel(const OpContext& op)
   args_.kh = extent(weight, 1), args_.kw = extent(weight, 2);
   args_.stride_y = static_cast<int>(windows[0].stride);
   args_.stride_x = static_cast<int>(windows[1].stride);
+  args_.dilation_y = static_cast<int>(windows[0].dilation);
+  args_.dilation_x = static_cast<int>(windows[1].dilation);
   args_.pad_top = static_cast<int>(windows[0].pad_begin);
   args_.pad_left = static_cast<int>(windows[1].pad_begin);
   choose_tile();
@@ -43,10 +43,10 @@ Conv2dKernel::Conv2dKernel(const OpContext& op)
 
 void Conv2dKernel::choose_tile() {
   const Conv2dArgs& a = args_;
-  const std::string key =
-      fmt::format("cuda:conv2d({} {}x{}x{}x{}, {}x{}x{} / {}x{}{}{})", name_of(a.element, a.tf32),
-                  a.n, a.h, a.w, a.c, a.kh, a.kw, a.o, a.stride_y, a.stride_x,
-                  a.image ? " of images" : "", a.gamma != nullptr ? " layer_norm" : "");
+  const std::string key = fmt::format(
+      "cuda:conv2d({} {}x{}x{}x{}, {}x{}x{} / {}x{} to {}x{}{}{})", name_of(a.element, a.tf32), a.n,
+      a.h, a.w, a.c, a.kh, a.kw, a.o, a.stride_y, a.stride_x, a.oh, a.ow,
+      a.image ? " of images" : "", a.gamma != nullptr ? " layer_norm" : "");
   choice_ =
       cuda::choose_tile(key, rank_conv2d_tiles(a, device_.num_sms, device_.capability), tactics_);
 }
@@ -57,16 +57,25 @@ void Conv2dKernel::read_images() {
   choose_tile();
 }
 
-void Conv2dKernel::normalize(const LayerNormKernel& norm) {
+bool Conv2dKernel::absorb(const OpContext& next, size_t operand) {
+  if (!absorb_end(args_.activation, residual_, next, operand)) return false;
+  choose_tile();
+  return true;
+}
+
+bool Conv2dKernel::normalize(const LayerNormKernel& norm) {
+  if (residual_ || args_.activation.op != UnaryOp::None) return false;
   args_.gamma = norm.weight();
   args_.beta = norm.bias();
   args_.eps = norm.eps();
   choose_tile();
+  return true;
 }
 
 void Conv2dKernel::run(const KernelArgs& args) const {
   Conv2dArgs conv_args = args_;
   conv_args.x = args.inputs[0];
+  if (residual_) conv_args.residual = args.inputs[kResidual];
   conv_args.y = args.outputs[0];
   conv2d(conv_args, choice_.value, launch_of(args));
 }

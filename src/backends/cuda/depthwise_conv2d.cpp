@@ -1,5 +1,6 @@
 #include "backends/cuda/kernels/depthwise_conv2d.h"
 
+#include "backends/cuda/activation.h"
 #include "backends/cuda/impls.h"
 #include "backends/cuda/operands.h"
 #include "backends/cuda/row_sums.h"
@@ -27,6 +28,14 @@ class DepthwiseConv2dKernel final : public Kernel, public LeavesRowSums {
   void leave_row_sums() override { leaves_row_sums_ = true; }
   size_t tail_bytes() const override {
     return pixels() * static_cast<size_t>(row_parts()) * sizeof(float2);
+  }
+  bool absorb(const OpContext& next, size_t) override {
+    const auto function = activation_of(next);
+    if (args_.activation.op != UnaryOp::None || !function ||
+        !is_activation_of_products(function->op))
+      return false;
+    args_.activation = *function;
+    return true;
   }
   void run(const KernelArgs& args) const override {
     DepthwiseConv2dArgs conv_args = args_;

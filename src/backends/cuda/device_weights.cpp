@@ -103,12 +103,15 @@ const void* DeviceWeights::channels_first(PlanCache& cache, const Constant& cons
   const Constant rows = float_rows(cache, constant);
   const vitro::Dims& dims = constant.type.dims;
   const int64_t pixels = dims[1] * dims[2], channels = dims[3];
+  const auto row = static_cast<size_t>((pixels * channels + 7) / 8 * 8);
   std::vector<float> values;
-  values.reserve(rows.floats().size());
-  for (int64_t o = 0; o < dims[0]; ++o)
+  values.reserve(static_cast<size_t>(dims[0]) * row);
+  for (int64_t o = 0; o < dims[0]; ++o) {
     for (int64_t c = 0; c < channels; ++c)
       for (int64_t p = 0; p < pixels; ++p)
         values.push_back(rows.floats()[static_cast<size_t>((o * pixels + p) * channels + c)]);
+    values.resize(static_cast<size_t>(o + 1) * row);
+  }
   return keep(constant, "channels_first", upload(element_, values));
 }
 

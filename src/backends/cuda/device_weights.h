@@ -12,7 +12,6 @@ namespace vitro::cuda {
 
 /// How a precision stores activations and matrices.
 Element element_of(Precision precision);
-inline size_t element_size(Element element) { return element == Element::Float32 ? 4 : 2; }
 
 /// The constants of a plan in the memory of a device, in the forms that kernels read. Each is
 /// brought there when first asked for and stays while the plan does. Threads may use it at once.
@@ -32,7 +31,8 @@ class DeviceWeights final : public PlanCache::Kept {
   const float* floats(PlanCache& cache, const Constant& constant);
   /// The sums of its rows as stored, float32.
   const float* row_sums(PlanCache& cache, const Constant& constant);
-  /// [o, h, w, c] as [o, c, h, w], in the storage type.
+  /// [o, h, w, c] as [o, c, h, w], in the storage type; zeros fill each o up to a multiple of
+  /// eight elements.
   const void* channels_first(PlanCache& cache, const Constant& constant);
   /// What make() returns, float32: something derived of `constant` and others.
   template <typename Make>

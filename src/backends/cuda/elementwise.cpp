@@ -1,7 +1,6 @@
 #include "backends/cuda/kernels/elementwise.h"
 
-#include <limits>
-
+#include "backends/cuda/activation.h"
 #include "backends/cuda/impls.h"
 #include "backends/cuda/operands.h"
 #include "ir/strided.h"
@@ -9,32 +8,8 @@
 namespace vitro::cuda {
 namespace {
 
-std::optional<UnaryOp> unary_op(const Node& node) {
-  if (node.kind == OpKind::Clip) return UnaryOp::Clip;
-  switch (node.as<UnaryAttrs>().function) {
-    case UnaryFunction::Relu:
-      return UnaryOp::Relu;
-    case UnaryFunction::Gelu:
-      return UnaryOp::Gelu;
-    case UnaryFunction::GeluTanh:
-      return UnaryOp::GeluTanh;
-    case UnaryFunction::Sigmoid:
-      return UnaryOp::Sigmoid;
-    case UnaryFunction::Tanh:
-      return UnaryOp::Tanh;
-    case UnaryFunction::HardSigmoid:
-      return UnaryOp::HardSigmoid;
-    case UnaryFunction::HardSwish:
-      return UnaryOp::HardSwish;
-    case UnaryFunction::Silu:
-      return UnaryOp::Silu;
-    default:
-      return std::nullopt;
-  }
-}
-
 std::optional<Refusal> is_unary(const OpContext& op) {
-  return unary_op(op.node) ? needs_weights(op) : Refusal{"another function"};
+  return activation_of(op) ? needs_weights(op) : Refusal{"another function"};
 }
 
 template <BinaryFunction kFunction>
@@ -45,17 +20,9 @@ std::optional<Refusal> is_binary(const OpContext& op) {
 class UnaryKernel final : public Kernel {
  public:
   explicit UnaryKernel(const OpContext& op) {
-    args_.op = *unary_op(op.node);
+    args_.function = *activation_of(op);
     args_.element = element_of(op);
     args_.count = num_elements(op.output().dims);
-    if (args_.op == UnaryOp::Clip) {
-      constexpr float kInfinity = std::numeric_limits<float>::infinity();
-      args_.alpha = op.has_input(1) ? op.constant(1)->floats()[0] : -kInfinity;
-      args_.beta = op.has_input(2) ? op.constant(2)->floats()[0] : kInfinity;
-    } else {
-      args_.alpha = op.node.as<UnaryAttrs>().alpha;
-      args_.beta = op.node.as<UnaryAttrs>().beta;
-    }
   }
   int in_place_operand() const override { return 0; }
   void run(const KernelArgs& args) const override {

@@ -16,7 +16,8 @@ extern const Impl kUnary, kAdd, kMul;
 extern const Impl kMatMulGeneric;
 extern const Impl kPoolWindows;
 extern const Impl kSoftmaxRows;
-extern const Impl kTransposeCopy, kSliceCopy;
+extern const Impl kTransposeCopy, kSliceCopy, kExpandCopy, kConcatCopy, kSplitCopy, kGatherCopy,
+    kPadCopy;
 extern const Impl kReduceMean, kReduceMax;
 extern const std::array<Impl, 4> kAttentionVariants;
 extern const Impl kAttentionBlockLaunches;

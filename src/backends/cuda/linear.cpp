@@ -1,3 +1,4 @@
+#include "backends/cuda/activation.h"
 #include "backends/cuda/impls.h"
 #include "backends/cuda/product.h"
 
@@ -26,11 +27,22 @@ class LinearKernel final : public Kernel {
  public:
   explicit LinearKernel(const OpContext& op) : product_(op, args_of(op)) {}
   std::vector<TunableOp> tunables() const override { return {product_.tunable()}; }
+  int in_place_operand() const override { return residual_ ? int{kResidual} : -1; }
+  bool absorb(const OpContext& next, size_t operand) override {
+    Activation activation = product_.activation();
+    if (!absorb_end(activation, residual_, next, operand)) return false;
+    product_.activate(activation);
+    return true;
+  }
   void run(const KernelArgs& args) const override {
-    product_.run(args.inputs[0], nullptr, args.outputs[0], launch_of(args));
+    product_.run(args.inputs[0], residual_ ? args.inputs[kResidual] : nullptr, args.outputs[0],
+                 launch_of(args));
   }
 
  private:
+  static constexpr size_t kResidual = 3;  // behind x, weight and bias
+
+  bool residual_ = false;
   Product product_;
 };
 

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <string_view>
+#include <utility>
 
 #include "backends/cuda/conv2d.h"
 #include "backends/cuda/impls.h"
@@ -34,6 +35,7 @@ bool merge_transpose(Program& program, size_t step) {
   program.sequence[step + 1].inputs[0] = images;
   const int64_t elements = num_elements(program.infos[step].output.dims);
   StepInfo& info = program.infos[step + 1];
+  info.earlier_nodes.insert(info.earlier_nodes.begin(), program.infos[step].node);
   const size_t read = static_cast<size_t>(elements) * sizeof(float);
   info.sections[0].bytes += read - info.input_bytes;
   info.input_bytes = read;
@@ -48,12 +50,11 @@ bool merge_norm(Program& program, size_t step) {
   if (!conv || !norm || !norm->weight() || !norm->bias()) return false;
   const Place& result = program.sequence[step].outputs[0];
   if (!same_place(result, program.sequence[step + 1].outputs[0]) ||
-      !same_place(result, program.sequence[step + 1].inputs[0]))
+      !same_place(result, program.sequence[step + 1].inputs[0]) || !conv->normalize(*norm))
     return false;
-  conv->normalize(*norm);
   StepInfo& info = program.infos[step];
   const StepInfo& merged = program.infos[step + 1];
-  info.node = merged.node;  // whose result it makes
+  info.earlier_nodes.push_back(std::exchange(info.node, merged.node));
   info.flops += merged.flops;
   info.weight_bytes += merged.weight_bytes;
   info.sections[0].flops += merged.flops;

@@ -65,8 +65,9 @@ class MlpProducts final : public Kernel, public LeavesRowSums, public ReadsRowSu
   enum Phase { kFc1, kFc2 };
   explicit MlpProducts(const OpContext& op)
       : fc1_(op,
-             product_args(op, 1, 2, num_rows(op.input(0)),
-                          {op.node.as<MlpAttrs>().layer_norm, op.node.as<MlpAttrs>().eps, true})),
+             product_args(
+                 op, 1, 2, num_rows(op.input(0)),
+                 {op.node.as<MlpAttrs>().layer_norm, op.node.as<MlpAttrs>().eps, {UnaryOp::Gelu}})),
         fc2_(op, product_args(op, 3, 4, num_rows(op.input(0)))) {}
   int in_place_operand() const override { return 0; }
   size_t scratch_bytes() const override { return fc1_.result_bytes(); }

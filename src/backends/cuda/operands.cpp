@@ -25,7 +25,11 @@ std::optional<Refusal> needs_size(const TensorType& type, const std::string& wha
 }  // namespace
 
 std::optional<Refusal> needs_floats(const OpContext& op) {
-  for (size_t i = 0; i < op.num_inputs(); ++i) {
+  return needs_float_operands(op, op.num_inputs());
+}
+
+std::optional<Refusal> needs_float_operands(const OpContext& op, size_t count) {
+  for (size_t i = 0; i < count; ++i) {
     if (!op.has_input(i)) continue;
     const std::string what = fmt::format("operand {}", i);
     if (auto refusal = needs_size(op.input(i), what)) return refusal;

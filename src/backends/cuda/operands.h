@@ -14,6 +14,8 @@ std::unique_ptr<Kernel> make_kernel(const OpContext& op) {
 /// Refuses what no kernel takes: operands of another type than float32 (matrices may be bfloat16),
 /// without elements, of more than 2^31 - 1 or of more than 8 extents.
 std::optional<Refusal> needs_floats(const OpContext& op);
+/// The same of the first `count` operands and the result.
+std::optional<Refusal> needs_float_operands(const OpContext& op, size_t count);
 /// Refuses also unless the first operand is computed and all others that are given are constants.
 std::optional<Refusal> needs_weights(const OpContext& op);
 
@@ -29,6 +31,10 @@ inline int extent(const TensorType& type, size_t axis) { return static_cast<int>
 /// The last extent.
 inline int width(const TensorType& type) { return static_cast<int>(type.dims.back()); }
 Dims to_dims(const vitro::Dims& dims);
+/// An axis that may count from the end.
+inline size_t axis_of(int64_t axis, const TensorType& type) {
+  return static_cast<size_t>(axis < 0 ? axis + static_cast<int64_t>(type.dims.size()) : axis);
+}
 
 // Operand i, a constant that the kernel being made takes; null when it is absent.
 const void* take_elements(const OpContext& op, size_t i);

@@ -16,7 +16,7 @@ LinearArgs product_args(const OpContext& op, size_t weight, size_t bias, int m,
   args.k = extent(op.input(weight), 1);
   args.layer_norm = ends.layer_norm;
   args.eps = ends.eps;
-  args.gelu = ends.gelu;
+  args.activation = ends.activation;
   if (ends.layer_norm)
     args.weight_sums = DeviceWeights::of(op.cache, op.device, op.precision)
                            ->row_sums(op.cache, *op.constant(weight));
@@ -29,10 +29,10 @@ Product::Product(const OpContext& op, LinearArgs args)
 }
 
 void Product::choose_tile() {
-  const std::string key =
-      fmt::format("cuda:product({} {}x{}x{}{}{}{})", name_of(args_.element, args_.tf32), args_.m,
-                  args_.n, args_.k, args_.layer_norm ? " layer_norm" : "",
-                  args_.row_parts > 0 ? " by sums" : "", args_.gelu ? " gelu" : "");
+  const std::string key = fmt::format(
+      "cuda:product({} {}x{}x{}{}{}{})", name_of(args_.element, args_.tf32), args_.m, args_.n,
+      args_.k, args_.layer_norm ? " layer_norm" : "", args_.row_parts > 0 ? " by sums" : "",
+      args_.activation.op == UnaryOp::Gelu ? " gelu" : "");
   choice_ = cuda::choose_tile(key, rank_linear_tiles(args_, device_.num_sms, device_.capability),
                               tactics_);
 }

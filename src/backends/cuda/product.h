@@ -10,7 +10,7 @@ namespace vitro::cuda {
 struct ProductEnds {
   bool layer_norm = false;  ///< of the rows of x
   float eps = 1e-6f;
-  bool gelu = false;
+  Activation activation;
 };
 
 /// The arguments of x [m, k] times the weight, without x, residual and y. Takes both operands.
@@ -35,6 +35,8 @@ class Product {
   }
   /// From here on run() is given the sums of so many parts of each row of x.
   void read_row_sums(int parts);
+  const Activation& activation() const { return args_.activation; }
+  void activate(const Activation& activation) { args_.activation = activation; }
   const TunableOp& tunable() const { return choice_.op; }
   const LinearTile& tile() const { return linear_tiles()[static_cast<size_t>(choice_.value)]; }
   /// Parts of each row of y that it can leave sums of; 0: none.

@@ -1,6 +1,7 @@
 #include "backends/cuda/kernels/depthwise_conv2d.h"
 
 #include "backends/cuda/device_test.h"
+#include "backends/cuda/product_reference.h"
 
 namespace vitro::cuda {
 namespace {
@@ -26,7 +27,7 @@ std::vector<double> reference(const DepthwiseConv2dArgs& a, const std::vector<fl
               sum += static_cast<double>(weight[(i * a.kw + j) * a.c + c]) *
                      x[((static_cast<size_t>(n) * a.h + iy) * a.w + ix) * a.c + c];
             }
-          y.push_back(sum);
+          y.push_back(exactly(a.activation, sum));
         }
   return y;
 }
@@ -69,6 +70,7 @@ void check(const Case& k, Element element, bool with_bias) {
                                  .x = dx.data(),
                                  .weight = dweight.floats(),
                                  .bias = with_bias ? dbias.floats() : nullptr,
+                                 .activation = {with_bias ? UnaryOp::HardSwish : UnaryOp::None},
                                  .y = dy.data(),
                                  .n = k.n,
                                  .h = k.h,

@@ -30,7 +30,6 @@ class DeviceTest : public testing::Test {
   }
 };
 
-inline size_t element_size(Element element) { return element == Element::Float32 ? 4 : 2; }
 inline const char* element_name(Element element) {
   return element == Element::Float32   ? "float32"
          : element == Element::Float16 ? "float16"

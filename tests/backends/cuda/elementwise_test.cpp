@@ -1,38 +1,12 @@
 #include "backends/cuda/kernels/elementwise.h"
 
-#include <numbers>
-
 #include "backends/cuda/device_test.h"
+#include "backends/cuda/product_reference.h"
 
 namespace vitro::cuda {
 namespace {
 
 using ElementwiseTest = DeviceTest;
-
-double defined(UnaryOp op, double v, double alpha, double beta) {
-  const double sigmoid = 1 / (1 + std::exp(-v));
-  switch (op) {
-    case UnaryOp::Relu:
-      return std::max(v, 0.0);
-    case UnaryOp::Gelu:
-      return v / 2 * std::erfc(-v / std::sqrt(2.0));
-    case UnaryOp::GeluTanh:
-      return v / 2 * (1 + std::tanh(std::sqrt(2 / std::numbers::pi) * (v + 0.044715 * v * v * v)));
-    case UnaryOp::Sigmoid:
-      return sigmoid;
-    case UnaryOp::Tanh:
-      return std::tanh(v);
-    case UnaryOp::HardSigmoid:
-      return std::clamp(alpha * v + beta, 0.0, 1.0);
-    case UnaryOp::HardSwish:
-      return v * std::clamp(v / 6 + 0.5, 0.0, 1.0);
-    case UnaryOp::Silu:
-      return v * sigmoid;
-    case UnaryOp::Clip:
-      return std::clamp(v, alpha, beta);
-  }
-  return v;
-}
 
 class UnaryTest : public DeviceTest, public testing::WithParamInterface<UnaryOp> {};
 
@@ -46,11 +20,11 @@ TEST_P(UnaryTest, EqualsItsDefinition) {
       const DeviceTensor dx(element, x);
       DeviceTensor dy(element, count);
       std::vector<double> expected;
-      for (const double v : x) expected.push_back(defined(GetParam(), v, alpha, beta));
+      for (const double v : x) expected.push_back(exactly({GetParam(), alpha, beta}, v));
       expect_result(
           fmt::format("{} {} {}", static_cast<int>(GetParam()), element_name(element), count), dy,
           [&](const Launch& launch) {
-            unary({GetParam(), element, dx.data(), dy.data(), count, alpha, beta}, launch);
+            unary({{GetParam(), alpha, beta}, element, dx.data(), dy.data(), count}, launch);
           },
           expected, tolerance_of(element));
     }

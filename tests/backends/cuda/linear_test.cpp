@@ -31,7 +31,9 @@ struct Product {
     args.bias = c.bias ? dbias.floats() : nullptr;
     args.residual = c.residual ? dresidual.data() : nullptr;
     args.m = c.m, args.n = c.n, args.k = c.k;
-    args.layer_norm = c.layer_norm, args.gelu = c.gelu, args.eps = 1e-6f;
+    args.layer_norm = c.layer_norm;
+    if (c.gelu) args.activation = {UnaryOp::Gelu};
+    args.eps = 1e-6f;
     linear_weight_sums(element, dweight.data(), c.n, c.k, const_cast<float*>(dsums.floats()), {});
     args.weight_sums = dsums.floats();
   }
@@ -41,8 +43,8 @@ struct Product {
     std::vector<double> out = multiply_rows(rows, weight, shape.bias ? bias : std::vector<float>{},
                                             shape.m, shape.n, shape.k);
     for (size_t i = 0; i < out.size(); ++i) {
-      if (shape.gelu) out[i] = exact_gelu(out[i]);
       if (shape.residual) out[i] += static_cast<double>(residual[i]);
+      if (shape.gelu) out[i] = exact_gelu(out[i]);
     }
     return out;
   }
@@ -156,7 +158,7 @@ TEST_P(LinearTest, SumsOfRows) {
       for (int i = 0; i < c.k; ++i) ones[static_cast<size_t>(i) * c.k + i] = 1.0f;
       const DeviceTensor weight(element, ones);
       DeviceTensor x(element, int64_t{c.m} * c.k);
-      identity.layer_norm = identity.gelu = false, identity.residual = nullptr;
+      identity.layer_norm = false, identity.activation = {}, identity.residual = nullptr;
       identity.bias = nullptr, identity.weight = weight.data(), identity.y = x.data();
       identity.n = c.k;
       const int parts = linear_result_parts(c.k, tile());

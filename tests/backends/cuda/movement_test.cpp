@@ -59,9 +59,37 @@ TEST_F(MovementTest, Slices) {
     }
 }
 
+TEST_F(MovementTest, IntoPartOfTheResult) {
+  // [2, 3, 8] to the middle of each row of [2, 5, 8], and to every second column of [6, 16].
+  for (const Element element : {Element::Float32, Element::Float16}) {
+    const int size = static_cast<int>(element_size(element));
+    const auto x = Random(5).values(element, 48);
+    const DeviceTensor dx(element, x);
+    DeviceTensor rows(element, 80), columns(element, 96);
+    std::vector<double> in_rows(80, 7.0), in_columns(96, 7.0);
+    for (size_t i = 0; i < 48; ++i) {
+      in_rows[i / 24 * 40 + 8 + i % 24] = static_cast<double>(x[i]);
+      in_columns[i * 2 + 1] = static_cast<double>(x[i]);
+    }
+    const uint32_t seven = element == Element::Float32 ? 0x40e00000u : 0x4700u;
+    const auto part = [&](DeviceTensor& y, int64_t count, int64_t first, const Dims& dims,
+                          const Dims& x_strides, const Dims& y_strides) {
+      return [&, count, first, dims, x_strides, y_strides](const Launch& launch) {
+        fill(size, y.data(), seven, count, launch);
+        char* const to = static_cast<char*>(y.data()) + first * size;
+        strided_copy({size, dx.data(), to, dims, x_strides, y_strides}, launch);
+      };
+    };
+    expect_result("rows", rows, part(rows, 80, 8, {2, 3, 8}, {24, 8, 1}, {40, 8, 1}), in_rows,
+                  {0, 0});
+    expect_result("columns", columns, part(columns, 96, 1, {6, 8}, {8, 1}, {16, 2}), in_columns,
+                  {0, 0});
+  }
+}
+
 TEST(MovementArgsTest, RefusesByName) {
   EXPECT_THROW(transpose_args(2, nullptr, {2, 3}, {0}, nullptr), std::invalid_argument);
-  EXPECT_THROW(strided_copy({3, nullptr, nullptr, {2}, {1}}, {}), std::invalid_argument);
+  EXPECT_THROW(strided_copy({3, nullptr, nullptr, {2}, {1}, {}}, {}), std::invalid_argument);
 }
 
 }  // namespace

@@ -9,6 +9,7 @@
 #include "backends/cuda/kernels/linear_ffma.h"
 #include "backends/cuda/kernels/linear_scalar.cuh"
 #include "backends/cuda/kernels/linear_wgmma.h"
+#include "backends/cuda/kernels/tensor_map.h"
 
 namespace vitro::cuda {
 namespace {
@@ -25,8 +26,9 @@ struct WindowReader {
     } else {
       channel = column % p.c, kx = column / p.c % p.kw, ky = column / p.c / p.kw;
     }
-    const int y = oy * p.stride_y + ky - p.pad_top, x = ox * p.stride_x + kx - p.pad_left;
-    if (y < 0 || y >= p.h || x < 0 || x >= p.w) return 0.0f;
+    const int y = oy * p.stride_y + ky * p.dilation_y - p.pad_top,
+              x = ox * p.stride_x + kx * p.dilation_x - p.pad_left;
+    if (channel >= p.c || y < 0 || y >= p.h || x < 0 || x >= p.w) return 0.0f;
     if (p.image)
       return to_float(from_float<T>(static_cast<const float*>(
           p.x)[((static_cast<int64_t>(image) * p.c + channel) * p.h + y) * p.w + x]));
@@ -43,52 +45,70 @@ bool holds_rows(const Conv2dArgs& a, const LinearTile& tile, int capability) {
          a.o % tile.block_n == 0 && blocks <= (capability >= 90 ? 8 : 1);
 }
 
-RowSource source_of(const Conv2dArgs& a) { return a.image ? RowSource::Image : RowSource::Patches; }
+RowSource source_of(const Conv2dArgs& a) { return a.image ? RowSource::Image : RowSource::Windows; }
 
 const LinearTile& tile_of(int tile) { return linear_tiles()[static_cast<size_t>(tile)]; }
 
-WgmmaWindows windows_of(const Conv2dArgs& a) {
-  return {a.n, a.h, a.w, a.c, a.oh, a.ow, a.stride_x};
+/// The taps of a line that lie beside each other, and in no other window, are one of more channels.
+Windows windows_of(const Conv2dArgs& a) {
+  Windows v{a.n,  a.h,        a.w,        a.c,          a.oh,         a.ow,      a.kh,
+            a.kw, a.stride_y, a.stride_x, a.dilation_y, a.dilation_x, a.pad_top, a.pad_left};
+  const bool apart = v.kernel_w == v.stride_x && v.dilation_x == 1 && v.pad_left == 0;
+  if (!a.image && apart && v.w % v.stride_x == 0 && v.out_w * v.stride_x <= v.w) {
+    v.c *= v.kernel_w, v.w /= v.kernel_w;
+    v.kernel_w = v.stride_x = 1;
+  }
+  return v;
+}
+
+/// Elements of a row of weight.
+int columns_of(const Conv2dArgs& a) {
+  const int columns = a.kh * a.kw * a.c;
+  return a.image ? (columns + 7) / 8 * 8 : columns;
+}
+
+int slabs_of(const Conv2dArgs& a) {
+  return a.image ? mma_slabs(a.element, columns_of(a))
+                 : window_slabs(windows_of(a), 128 / static_cast<int>(element_size(a.element)));
 }
 
 const char* wgmma_conv_refusal(const Conv2dArgs& a, int capability) {
   if (capability != 90) return "wgmma asks for sm_90";
   if (a.element == Element::Float32) return "wgmma tiles are for 16 bits";
   if (a.image) return "wgmma tiles do not read images";
-  return wgmma_refusal(windows_of(a));
+  return window_map_refusal(windows_of(a));
+}
+
+/// What a convolution has of a product.
+LinearArgs product_of(const Conv2dArgs& a) {
+  LinearArgs p;
+  p.element = a.element;
+  p.x = a.x, p.weight = a.weight, p.bias = a.bias, p.residual = a.residual, p.y = a.y;
+  p.m = a.n * a.oh * a.ow, p.n = a.o, p.k = columns_of(a);
+  p.activation = a.activation;
+  return p;
 }
 
 void conv2d_scalar(const Conv2dArgs& a, const Launch& launch) {
-  LinearArgs p;
-  p.element = a.element;
-  p.weight = a.weight, p.bias = a.bias, p.y = a.y;
-  p.m = a.n * a.oh * a.ow, p.n = a.o, p.k = a.kh * a.kw * a.c;
   with_element(a.element, [&](auto tag) {
     using T = typename decltype(tag)::type;
-    launch_scalar<T>(p, WindowReader<T>{a}, launch);
+    launch_scalar<T>(product_of(a), WindowReader<T>{a}, launch);
   });
 }
 
 void conv2d_wgmma(const Conv2dArgs& a, int tile, const Launch& launch) {
-  LinearArgs p;
-  p.element = a.element;
-  p.x = a.x, p.weight = a.weight, p.bias = a.bias, p.y = a.y;
-  p.m = a.n * a.oh * a.ow, p.n = a.o, p.k = a.kh * a.kw * a.c;
-  const WgmmaWindows windows = windows_of(a);
-  linear_wgmma(p, tile - kFirstWgmmaTile, launch, &windows);
+  const Windows windows = windows_of(a);
+  linear_wgmma(product_of(a), tile - kFirstWgmmaTile, launch, &windows);
 }
 
 /// With the norm of the results in the same launch, or without; on the Mma or the Ffma tiles.
 void conv2d_slabs(const Conv2dArgs& a, int tile, bool norm, const Launch& launch) {
-  MmaArgs p{};
-  p.x = a.x, p.weight = a.weight, p.bias = a.bias, p.y = a.y;
+  MmaArgs p = mma_args(product_of(a));
   if (norm) p.gamma = a.gamma, p.beta = a.beta;
-  p.m = a.n * a.oh * a.ow, p.n = a.o, p.k = a.kh * a.kw * a.c;
   p.eps = a.eps;
-  p.out_h = a.oh, p.out_w = a.ow, p.stride = a.stride_x;
-  p.image_size = static_cast<int64_t>(a.h) * a.w * a.c;
-  p.line_size = static_cast<int64_t>(a.w) * (a.image ? 1 : a.c);
-  p.channels = a.c;
+  p.windows = windows_of(a);
+  p.slabs = slabs_of(a);
+  p.image_is_aligned = a.image && is_aligned_image(p.windows);
   if (tile >= kFirstFfmaTile) return launch_ffma(tile - kFirstFfmaTile, source_of(a), p, launch);
   launch_mma(a.element, tile - kFirstMmaTile, source_of(a), p, launch);
 }
@@ -107,38 +127,32 @@ const char* conv2d_refusal(const Conv2dArgs& a, int tile, int capability) {
   if (a.n < 1 || a.h < 1 || a.w < 1 || a.c < 1 || a.oh < 1 || a.ow < 1 || a.o < 1)
     return "an extent is below 1";
   const LinearKind kind = tile_of(tile).kind;
+  if (a.gamma != nullptr && (a.residual != nullptr || a.activation.op != UnaryOp::None))
+    return "after a norm there is neither a residual nor an activation";
   if (kind == LinearKind::Scalar) return nullptr;
   if (kind == LinearKind::Tma) return "tma tiles take rows of a matrix, not windows";
   if (capability < 80) return "tiles ask for sm_80";
-  if (a.kh != a.stride_y || a.kw != a.stride_x || a.kh != a.kw || a.pad_top != 0 || a.pad_left != 0)
-    return "tiles are for square kernel = stride without padding";
-  if (a.oh * a.stride_y > a.h || a.ow * a.stride_x > a.w) return "windows reach over the edge";
   const bool wide = a.element == Element::Float32, ffma = kind == LinearKind::Ffma;
   if (wide && a.tf32 == ffma)
     return ffma ? "tf32 is multiplied by the tensor cores"
                 : "float32 without tf32 is multiplied by FFMA";
   if (ffma && !wide) return "FFMA tiles are for float32";
-  const int slab = wide ? 32 : 64;
-  if (!a.image && a.stride_x * a.c % slab != 0)
-    return "a line of a window is not a multiple of 128 bytes";
-  if (a.image && (a.stride_x % 4 != 0 || a.w % 4 != 0))
-    return "windows of an image are not aligned to 16 bytes";
+  if (!a.image && a.c % (wide ? 4 : 8) != 0) return "pixels are not a multiple of 16 bytes";
   if (a.o % 8 != 0) return "the output channels are not a multiple of 8";
   for (const void* pointer :
-       {a.x, a.weight, static_cast<const void*>(a.y), static_cast<const void*>(a.bias),
+       {a.x, a.weight, a.residual, static_cast<const void*>(a.y), static_cast<const void*>(a.bias),
         static_cast<const void*>(a.gamma), static_cast<const void*>(a.beta)})
     if (!aligned_16(pointer)) return "a pointer is not 16-byte aligned";
   if (kind == LinearKind::Wgmma) return wgmma_conv_refusal(a, capability);
-  const int k = a.kh * a.kw * a.c;
-  const size_t bytes = ffma ? ffma_shared_bytes(tile - kFirstFfmaTile, source_of(a), k)
-                            : mma_shared_bytes(a.element, tile - kFirstMmaTile, source_of(a), k);
+  const size_t bytes =
+      ffma ? ffma_shared_bytes(tile - kFirstFfmaTile, source_of(a), slabs_of(a))
+           : mma_shared_bytes(a.element, tile - kFirstMmaTile, source_of(a), slabs_of(a));
   if (bytes > shared_memory_limit(capability)) return "the windows do not fit shared memory";
   return nullptr;
 }
 
 std::vector<int> rank_conv2d_tiles(const Conv2dArgs& a, int num_sms, int capability) {
-  const int slabs = (a.kh * a.kw * a.c * (a.element == Element::Float32 ? 4 : 2) + 127) / 128;
-  const int m = a.n * a.oh * a.ow;
+  const int slabs = slabs_of(a), m = a.n * a.oh * a.ow;
   return rank_tiles([&](int i) -> std::optional<double> {
     if (conv2d_refusal(a, i, capability) != nullptr) return std::nullopt;
     const LinearTile& tile = tile_of(i);

@@ -2,6 +2,7 @@
 
 #include <stdexcept>
 
+#include "backends/cuda/kernels/activation.cuh"
 #include "backends/cuda/kernels/element.cuh"
 #include "backends/cuda/kernels/ptx.cuh"
 
@@ -84,6 +85,13 @@ __global__ void __launch_bounds__(kMaxThreads, kMinCtas)
       }
     }
   }
+  if (args.activation.op != UnaryOp::None)
+    with_activation(args.activation, [&](auto activation) {
+#pragma unroll
+      for (int p = 0; p < P; ++p)
+#pragma unroll
+        for (float& sum : acc[p]) sum = activation.template apply<T>(sum);
+    });
   T* out = static_cast<T*>(args.y) +
            ((static_cast<int64_t>(image) * args.oh + y) * args.ow + x0) * args.c + group * 8;
 #pragma unroll
@@ -121,7 +129,7 @@ __global__ void depthwise_conv2d_any_kernel(DepthwiseConv2dArgs args, int64_t co
       sum = fmaf(args.weight[static_cast<int64_t>(a * args.kw + b) * args.c + channel], v, sum);
     }
   }
-  static_cast<T*>(args.y)[i] = from_float<T>(sum);
+  static_cast<T*>(args.y)[i] = from_float<T>(activate<T>(args.activation, sum));
 }
 
 template <typename T, int K, int P>

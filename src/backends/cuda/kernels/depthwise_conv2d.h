@@ -1,16 +1,18 @@
 #pragma once
 
+#include "backends/cuda/kernels/activation.h"
 #include "backends/cuda/kernels/launch.h"
 
 namespace vitro::cuda {
 
-/// y[n, Y, X, c] = bias[c] + sum over a, b of weight[a, b, c] x[n, Y stride_y + a - pad_top,
-/// X stride_x + b - pad_left, c], zero outside x. Summed in float32.
+/// y[n, Y, X, c] = act(bias[c] + sum over a, b of weight[a, b, c] x[n, Y stride_y + a - pad_top,
+/// X stride_x + b - pad_left, c]), zero outside x. Summed in float32.
 struct DepthwiseConv2dArgs {
   Element element = Element::Float16;  // of x and y
   const void* x = nullptr;             // [n, h, w, c]
   const float* weight = nullptr;       // [kh, kw, c]
   const float* bias = nullptr;         // [c] or null
+  Activation activation;               // of products
   void* y = nullptr;                   // [n, oh, ow, c]
   /// Where to leave the sum and the sum of squares of parts of each pixel of y, [n * oh * ow,
   /// depthwise_conv2d_result_parts()], for a layer norm of it (LinearArgs::row_sums), or null.

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "backends/cuda/kernels/activation.cuh"
 #include "backends/cuda/kernels/element.cuh"
 #include "backends/cuda/kernels/ptx.cuh"
 
@@ -12,35 +13,6 @@ constexpr int kThreads = 256;
 
 unsigned blocks_of(int64_t threads) {
   return static_cast<unsigned>((threads + kThreads - 1) / kThreads);
-}
-
-__device__ __forceinline__ float sigmoid(float x) { return 1.0f / (1.0f + expf(-x)); }
-/// NaN where x is.
-__device__ __forceinline__ float clamp(float x, float low, float high) {
-  return x < low ? low : x > high ? high : x;
-}
-__device__ __forceinline__ float apply(const UnaryArgs& args, float x) {
-  switch (args.op) {
-    case UnaryOp::Relu:
-      return max_or_nan(x, 0.0f);
-    case UnaryOp::Gelu:
-      return x * normcdff(x);
-    case UnaryOp::GeluTanh:
-      return 0.5f * x * (1.0f + tanhf(0.79788456f * fmaf(0.044715f * x * x, x, x)));
-    case UnaryOp::Sigmoid:
-      return sigmoid(x);
-    case UnaryOp::Tanh:
-      return tanhf(x);
-    case UnaryOp::HardSigmoid:
-      return clamp(fmaf(args.alpha, x, args.beta), 0.0f, 1.0f);
-    case UnaryOp::HardSwish:
-      return x * clamp(x / 6.0f + 0.5f, 0.0f, 1.0f);
-    case UnaryOp::Silu:
-      return x * sigmoid(x);
-    case UnaryOp::Clip:
-      return clamp(x, args.alpha, args.beta);
-  }
-  return x;
 }
 
 template <BinaryOp kOp>
@@ -75,7 +47,7 @@ __global__ void __launch_bounds__(kThreads) unary_kernel(UnaryArgs args) {
   wait_for_previous();
   allow_next();
   const auto* x = static_cast<const T*>(args.x);
-  const auto function = [&](float v) { return apply(args, v); };
+  const auto function = [&](float v) { return activate<T>(args.function, v); };
   if constexpr (kEights)
     map_eights(x, static_cast<T*>(args.y), args.count, function);
   else

@@ -1,21 +1,18 @@
 #pragma once
 
+#include "backends/cuda/kernels/activation.h"
 #include "backends/cuda/kernels/launch.h"
 #include "backends/cuda/kernels/strided.h"
 
 namespace vitro::cuda {
 
-/// As docs/operators.md defines them; Clip is to [alpha, beta].
-enum class UnaryOp { Relu, Gelu, GeluTanh, Sigmoid, Tanh, HardSigmoid, HardSwish, Silu, Clip };
-
-/// y[i] = op(x[i]); x and y may be the same memory.
+/// y[i] = function(x[i]); x and y may be the same memory.
 struct UnaryArgs {
-  UnaryOp op = UnaryOp::Gelu;
+  Activation function;
   Element element = Element::Float16;  // of x and y
   const void* x = nullptr;
   void* y = nullptr;
   int64_t count = 0;
-  float alpha = 0, beta = 0;  // parameters of HardSigmoid and Clip
 };
 void unary(const UnaryArgs& args, const Launch& launch);
 

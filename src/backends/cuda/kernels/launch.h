@@ -11,6 +11,8 @@ namespace vitro::cuda {
 /// Element type of activations and matrices. Sums, norms, softmax and biases are float32 whatever
 /// it is.
 enum class Element { Float32, Float16, BFloat16 };
+/// Bytes of one.
+constexpr size_t element_size(Element element) { return element == Element::Float32 ? 4 : 2; }
 
 class GraphBuilder;
 

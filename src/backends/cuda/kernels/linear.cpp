@@ -84,15 +84,17 @@ const char* linear_refusal(const LinearArgs& a, int tile, int capability) {
                ? "the operands of a block do not fit shared memory"
                : nullptr;
   }
-  const size_t bytes = ffma ? ffma_shared_bytes(tile - kFirstFfmaTile, source_of(a), a.k)
-                            : mma_shared_bytes(a.element, tile - kFirstMmaTile, source_of(a), a.k);
+  const int slabs = mma_slabs(a.element, a.k);
+  const size_t bytes = ffma
+                           ? ffma_shared_bytes(tile - kFirstFfmaTile, source_of(a), slabs)
+                           : mma_shared_bytes(a.element, tile - kFirstMmaTile, source_of(a), slabs);
   if (bytes > shared_memory_limit(capability))
     return "the rows to normalise do not fit shared memory";
   return nullptr;
 }
 
 std::vector<int> rank_linear_tiles(const LinearArgs& a, int num_sms, int capability) {
-  const int slabs = (a.k * (a.element == Element::Float32 ? 4 : 2) + 127) / 128;
+  const int slabs = mma_slabs(a.element, a.k);
   return rank_tiles([&](int tile) -> std::optional<double> {
     if (linear_refusal(a, tile, capability) != nullptr) return std::nullopt;
     return expected_cycles(kTiles[static_cast<size_t>(tile)], a.m, a.n, slabs, num_sms);
@@ -107,9 +109,9 @@ int linear_result_parts(int n, int tile) {
 MmaArgs mma_args(const LinearArgs& a) {
   MmaArgs p{};
   p.x = a.x, p.weight = a.weight, p.bias = a.bias, p.residual = a.residual, p.y = a.y;
-  p.m = a.m, p.n = a.n, p.k = a.k;
+  p.m = a.m, p.n = a.n, p.k = a.k, p.slabs = mma_slabs(a.element, a.k);
   p.scale_k = 1.0f / static_cast<float>(a.k);
-  p.eps = a.eps, p.gelu = a.gelu;
+  p.eps = a.eps, p.activation = a.activation;
   if (a.layer_norm && a.row_parts > 0)
     p.row_sums = a.row_sums, p.weight_sums = a.weight_sums, p.row_parts = a.row_parts;
   p.result_sums = a.result_sums;

@@ -4,11 +4,12 @@
 #include <span>
 #include <vector>
 
+#include "backends/cuda/kernels/activation.h"
 #include "backends/cuda/kernels/launch.h"
 
 namespace vitro::cuda {
 
-/// y[m, n] = act(norm(x)[m, k] weight[n, k]^T + bias) + residual, sums in float32.
+/// y[m, n] = act(norm(x)[m, k] weight[n, k]^T + bias + residual), sums in float32.
 struct LinearArgs {
   Element element = Element::Float16;  // of x, weight, residual and y
   bool tf32 = false;               // float32 operands may be rounded to tf32 for the tensor cores
@@ -20,7 +21,7 @@ struct LinearArgs {
   int m = 0, n = 0, k = 0;
   bool layer_norm = false;  // norm(x) = (x - mean) / sqrt(variance + eps) of each row, else x
   float eps = 1e-6f;
-  bool gelu = false;  // act = GELU in its erf form, else nothing
+  Activation activation;  // act
   /// With layer_norm: the sum and the sum of squares of each of row_parts parts of every row of x,
   /// [m, row_parts], as whatever made x may leave them; row_parts is 0 where it
   /// has not. Sums of products are then

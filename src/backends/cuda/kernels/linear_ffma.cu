@@ -6,10 +6,10 @@ namespace vitro::cuda {
 
 static_assert(std::tuple_size_v<FfmaShapes> == kFfmaTileCount);
 
-size_t ffma_shared_bytes(int tile, RowSource source, int k) {
+size_t ffma_shared_bytes(int tile, RowSource source, int slabs) {
   size_t bytes = 0;
   with_shape<FfmaShapes>(
-      tile, [&](auto shape) { bytes = shared_bytes<float, decltype(shape)>(source, k); });
+      tile, [&](auto shape) { bytes = shared_bytes<float, decltype(shape)>(source, slabs); });
   return bytes;
 }
 

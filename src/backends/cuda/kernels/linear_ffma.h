@@ -14,7 +14,7 @@ inline constexpr int kFirstFfmaTile = kFirstTmaTile + kTmaTileCount;
 inline constexpr int kFfmaTileCount = static_cast<int>(sizeof(kFfmaTiles) / sizeof(kFfmaTiles[0]));
 
 /// The same as mma_shared_bytes() and launch_mma() for products of float32 on these tiles.
-size_t ffma_shared_bytes(int tile, RowSource source, int k);
+size_t ffma_shared_bytes(int tile, RowSource source, int slabs);
 void launch_ffma(int tile, RowSource source, const MmaArgs& args, const Launch& launch);
 
 }  // namespace vitro::cuda

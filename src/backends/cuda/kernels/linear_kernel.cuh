@@ -7,6 +7,7 @@
 #include "backends/cuda/kernels/mma_epilogue.cuh"
 #include "backends/cuda/kernels/mma_slab.cuh"
 #include "backends/cuda/kernels/row_norm.cuh"
+#include "backends/cuda/kernels/window_slab.cuh"
 
 // Products whose operands come to shared memory as slabs, whatever multiplies them there: a Shape
 // says how (linear_mma.cuh, linear_ffma.cuh). Weights are on their way before the kernel waits for
@@ -14,13 +15,36 @@
 // shared memory in fixed order.
 namespace vitro::cuda {
 
+/// A thread's share of the slabs of a block's rows, which it brings in order.
+template <typename T, class Shape, RowSource kSource>
+struct RowLoader {
+  SlabLoader<T, Shape::block_m, Shape::threads> rows;
+  __device__ __forceinline__ RowLoader(const MmaArgs& p, int first_row) {
+    rows.set_matrix(static_cast<const T*>(p.x), first_row, p.m, p.k);
+  }
+  __device__ __forceinline__ void load(char* to, const MmaArgs& p, int slab) {
+    const int column = slab * kSlabColumns<T>;
+    rows.load(to, static_cast<const T*>(p.x), column, column, p.k);
+  }
+};
+template <typename T, class Shape>
+struct RowLoader<T, Shape, RowSource::Windows> {
+  WindowLoader<T, Shape::block_m, Shape::threads> windows;
+  TapWalk tap;
+  __device__ __forceinline__ RowLoader(const MmaArgs& p, int first_row) : windows(p, first_row) {}
+  __device__ __forceinline__ void load(char* to, const MmaArgs& p, int) {
+    windows.load(to, static_cast<const T*>(p.x), p.windows, tap);
+    tap.next(p.windows, kSlabColumns<T>);
+  }
+};
+
 template <typename T, class Shape, RowSource kSource, bool kNormResult>
 __global__ void __launch_bounds__(Shape::threads, Shape::blocks)
     linear_tile_kernel(const __grid_constant__ MmaArgs p) {
   extern __shared__ __align__(128) char shared[];
   constexpr int kColumns = kSlabColumns<T>;
   constexpr int kSlabA = Shape::block_m * kSlabBytes, kSlabB = Shape::block_n * kSlabBytes;
-  const int slabs = (p.k + kColumns - 1) / kColumns, stages = min(Shape::stages, slabs);
+  const int slabs = p.slabs, stages = min(Shape::stages, slabs);
   const bool all_fit = slabs <= Shape::stages;
   const int first_half = (slabs + 1) / 2;
   char* const slabs_a = shared;
@@ -33,11 +57,17 @@ __global__ void __launch_bounds__(Shape::threads, Shape::blocks)
 
   if (p.next_early) allow_next();
   const T* weight = static_cast<const T*>(p.weight);
-  const T* x = static_cast<const T*>(p.x);
   SlabLoader<T, Shape::block_n, Shape::threads> load_b;
   load_b.set_matrix(weight, first_column, p.n, p.k);
-  auto fetch_b = [&](int slab) {
-    load_b.load(slabs_b + slab % stages * kSlabB, weight, slab * kColumns, slab * kColumns, p.k);
+  TapWalk tap_b;
+  auto fetch_b = [&](int slab) {  // in order
+    char* const to = slabs_b + slab % stages * kSlabB;
+    if constexpr (kSource == RowSource::Windows) {
+      load_b.load(to, weight, tap_b.channel, tap_b.column(p.windows), p.windows.c);
+      tap_b.next(p.windows, kColumns);
+    } else {
+      load_b.load(to, weight, slab * kColumns, slab * kColumns, p.k);
+    }
   };
   const int ahead = all_fit ? slabs : Shape::stages - 1;
   for (int s = 0; s < ahead; ++s) fetch_b(s);
@@ -45,18 +75,9 @@ __global__ void __launch_bounds__(Shape::threads, Shape::blocks)
   Epilogue<T, Shape> end(first_row, first_column);
   if constexpr (Shape::early_vectors) end.load_vectors(p);
 
-  SlabLoader<T, Shape::block_m, Shape::threads> load_a;
-  const int run = kSource == RowSource::Patches ? p.k / p.stride : p.k;
-  if constexpr (kSource == RowSource::Patches) {
-    load_a.set_patches(p, first_row);
-  } else {
-    load_a.set_matrix(x, first_row, p.m, p.k);
-  }
-  auto fetch_a = [&](int slab) {
-    const int k0 = slab * kColumns;
-    const int64_t offset = kSource == RowSource::Patches ? k0 / run * p.line_size + k0 % run : k0;
-    load_a.load(slabs_a + (is_resident(kSource) ? slab : slab % stages) * kSlabA, x, k0, offset,
-                p.k);
+  RowLoader<T, Shape, kSource> load_a(p, first_row);
+  auto fetch_a = [&](int slab) {  // in order
+    load_a.load(slabs_a + (is_resident(kSource) ? slab : slab % stages) * kSlabA, p, slab);
   };
   wait_for_previous();
   if constexpr (kSource == RowSource::Image) {
@@ -130,29 +151,30 @@ __global__ void __launch_bounds__(Shape::threads, Shape::blocks)
     finish_normalized<T, Shape>(p, end, results,
                                 reinterpret_cast<float2*>(shared + Shape::sum_bytes));
   } else {
+    with_activation(p.activation, [&](auto activation) {
 #pragma unroll
-    for (int i = 0; i < Epilogue<T, Shape>::kShare; ++i) {
-      float v[8];
-      end.gather(results, norms != nullptr ? norms + end.local_row(i) : nullptr, i, v);
-      end.finish(p, i, v);
-    }
+      for (int i = 0; i < Epilogue<T, Shape>::kShare; ++i) {
+        float v[8];
+        end.gather(results, norms != nullptr ? norms + end.local_row(i) : nullptr, i, v);
+        end.finish(p, i, v, activation);
+      }
+    });
   }
 }
 
 /// Without the norms, which lie behind.
 template <typename T, class Shape>
-size_t operand_bytes(RowSource source, int k) {
-  const int slabs = (k + kSlabColumns<T> - 1) / kSlabColumns<T>,
-            stages = std::min(Shape::stages, slabs);
+size_t operand_bytes(RowSource source, int slabs) {
+  const int stages = std::min(Shape::stages, slabs);
   const size_t operands =
       static_cast<size_t>(is_resident(source) ? slabs : stages) * Shape::block_m * kSlabBytes +
       static_cast<size_t>(stages) * Shape::block_n * kSlabBytes;
   return std::max(operands, Shape::sum_bytes + Shape::block_m * sizeof(float2));
 }
 template <typename T, class Shape>
-size_t shared_bytes(RowSource source, int k) {
+size_t shared_bytes(RowSource source, int slabs) {
   const bool norms = source == RowSource::Rows;
-  return operand_bytes<T, Shape>(source, k) + (norms ? Shape::block_m * sizeof(float2) : 0);
+  return operand_bytes<T, Shape>(source, slabs) + (norms ? Shape::block_m * sizeof(float2) : 0);
 }
 
 template <typename T, class Shape, RowSource kSource, bool kNormResult>
@@ -160,9 +182,9 @@ void launch_shape(const MmaArgs& args, const Launch& launch) {
   MmaArgs p = args;
   p.columns = (args.n + Shape::block_n - 1) / Shape::block_n;
   const int blocks = p.columns * ((args.m + Shape::block_m - 1) / Shape::block_m);
-  const Residency residency = residency_of(blocks, shared_bytes<T, Shape>(kSource, args.k));
+  const Residency residency = residency_of(blocks, shared_bytes<T, Shape>(kSource, args.slabs));
   p.next_early = residency.next_early;
-  p.norms_offset = static_cast<int>(operand_bytes<T, Shape>(kSource, args.k));
+  p.norms_offset = static_cast<int>(operand_bytes<T, Shape>(kSource, args.slabs));
   launch_cluster(Shape::name, linear_tile_kernel<T, Shape, kSource, kNormResult>, blocks,
                  Shape::threads, kNormResult ? p.columns : 1, residency.shared_bytes, launch, p);
 }
@@ -174,10 +196,10 @@ void launch_source(RowSource source, const MmaArgs& args, const Launch& launch) 
       return launch_shape<T, Shape, RowSource::Rows, false>(args, launch);
     case RowSource::NormedRows:
       return launch_shape<T, Shape, RowSource::NormedRows, false>(args, launch);
-    case RowSource::Patches:
+    case RowSource::Windows:
       if (args.gamma != nullptr)
-        return launch_shape<T, Shape, RowSource::Patches, true>(args, launch);
-      return launch_shape<T, Shape, RowSource::Patches, false>(args, launch);
+        return launch_shape<T, Shape, RowSource::Windows, true>(args, launch);
+      return launch_shape<T, Shape, RowSource::Windows, false>(args, launch);
     case RowSource::Image:
       if (args.gamma != nullptr)
         return launch_shape<T, Shape, RowSource::Image, true>(args, launch);

@@ -4,11 +4,11 @@ namespace vitro::cuda {
 
 static_assert(std::tuple_size_v<MmaShapes> == kMmaTileCount);
 
-size_t mma_shared_bytes(Element element, int tile, RowSource source, int k) {
+size_t mma_shared_bytes(Element element, int tile, RowSource source, int slabs) {
   size_t bytes = 0;
   with_element(element, [&](auto tag) {
     with_shape<MmaShapes>(tile, [&](auto shape) {
-      bytes = shared_bytes<typename decltype(tag)::type, decltype(shape)>(source, k);
+      bytes = shared_bytes<typename decltype(tag)::type, decltype(shape)>(source, slabs);
     });
   });
   return bytes;

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "backends/cuda/kernels/linear.h"
+#include "backends/cuda/kernels/windows.h"
 
 namespace vitro::cuda {
 
@@ -8,8 +9,8 @@ namespace vitro::cuda {
 enum class RowSource {
   Rows,        // x[m, k]
   NormedRows,  // the same, each row normalised
-  Patches,     // windows of x[n, h, w, c], kernel = stride: k is (ky, kx, c)
-  Image,       // windows of float32 x[n, c, h, w], kernel = stride: k is (c, ky, kx)
+  Windows,     // windows of x[n, h, w, c]: k is (ky, kx, c)
+  Image,       // windows of float32 x[n, c, h, w]: k is (c, ky, kx)
 };
 
 /// A matrix product with its ends, as the kernels of linear_kernel.cuh see it.
@@ -28,12 +29,10 @@ struct MmaArgs {
   float2* result_sums;       // [m, columns] or null
   int row_parts;
   float eps;  // of any norm
-  bool gelu;
-  int out_h, out_w;  // of Patches and Image: m = (image, row, column)
-  int stride;
-  int64_t image_size;  // elements of an image
-  int64_t line_size;   // elements of a line of pixels; of Image: of a channel's line
-  int channels;        // of Image
+  Activation activation;
+  int slabs;              // of 128 bytes of k
+  Windows windows;        // of Windows and Image
+  bool image_is_aligned;  // is_aligned_image(windows)
   // Set by the launch:
   int columns;       // blocks beside each other
   int norms_offset;  // in shared memory, of what load_norms makes
@@ -56,8 +55,12 @@ inline constexpr MmaTile kMmaTiles[] = {{"mma_16x16", 16, 16, 32},  {"mma_16x32"
 inline constexpr int kFirstMmaTile = 1;
 inline constexpr int kMmaTileCount = static_cast<int>(sizeof(kMmaTiles) / sizeof(kMmaTiles[0]));
 
-/// Bytes of shared memory that a product of `k` columns takes.
-size_t mma_shared_bytes(Element element, int tile, RowSource source, int k);
+/// Slabs of k that are rows.
+inline int mma_slabs(Element element, int k) {
+  return (k * static_cast<int>(element_size(element)) + 127) / 128;
+}
+/// Bytes of shared memory that a product of so many slabs takes.
+size_t mma_shared_bytes(Element element, int tile, RowSource source, int slabs);
 
 /// Launches tile `tile`. The caller has checked extents and alignment. With gamma, n must be
 /// block_n times a cluster of at most 8 blocks.

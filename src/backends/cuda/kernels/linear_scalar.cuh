@@ -1,7 +1,7 @@
 #pragma once
 
+#include "backends/cuda/kernels/activation.cuh"
 #include "backends/cuda/kernels/element.cuh"
-#include "backends/cuda/kernels/gelu.cuh"
 #include "backends/cuda/kernels/linear.h"
 #include "backends/cuda/kernels/ptx.cuh"
 
@@ -89,9 +89,8 @@ __global__ void __launch_bounds__(ScalarShape::threads)
       if (row >= p.m || column >= p.n) continue;
       const int64_t at = static_cast<int64_t>(row) * p.n + column;
       float v = sums[i][j] + (p.bias != nullptr ? p.bias[column] : 0.0f);
-      if (p.gelu) v = gelu<T>(v);
       if (p.residual != nullptr) v += to_float(static_cast<const T*>(p.residual)[at]);
-      static_cast<T*>(p.y)[at] = from_float<T>(v);
+      static_cast<T*>(p.y)[at] = from_float<T>(activate<T>(p.activation, v));
     }
 }
 

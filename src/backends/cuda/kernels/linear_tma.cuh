@@ -164,12 +164,14 @@ __global__ void __launch_bounds__(Shape::threads)
   sums.store(results, warp % Shape::warps_m, warp / Shape::warps_m % Shape::warps_n,
              warp / (Shape::warps_m * Shape::warps_n));
   __syncthreads();
+  with_activation(ends.activation, [&](auto activation) {
 #pragma unroll
-  for (int i = 0; i < End::kShare; ++i) {
-    float v[8];
-    end.gather(results, ends.row_sums != nullptr ? &norms[i] : nullptr, i, v);
-    end.finish(ends, i, v);
-  }
+    for (int i = 0; i < End::kShare; ++i) {
+      float v[8];
+      end.gather(results, ends.row_sums != nullptr ? &norms[i] : nullptr, i, v);
+      end.finish(ends, i, v, activation);
+    }
+  });
 #endif
 }
 

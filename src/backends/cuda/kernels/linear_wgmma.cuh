@@ -29,7 +29,7 @@ void launch_wgmma(WgmmaArgs p, const Launch& launch) {
   using Layout = WgmmaLayout<kBlockN>;
   constexpr int kRoom = 227 * 1024 - Layout::fixed_bytes;
   p.columns = (p.n + kBlockN - 1) / kBlockN;
-  p.tiles = p.columns * ((p.m + p.rows - 1) / p.rows);
+  p.tiles = p.columns * ((p.m + kWgmmaRows - 1) / kWgmmaRows);
   const int resident = resident_blocks<kBlockN>(p, kRoom);
   p.resident = resident > 0;
   const int blocks = p.resident ? resident : std::min(p.tiles, multiprocessors());

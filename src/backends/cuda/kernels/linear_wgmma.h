@@ -15,16 +15,10 @@ inline constexpr int kWgmmaTileCount =
 /// In linear_tiles() they follow those of mma.sync.
 inline constexpr int kFirstWgmmaTile = kFirstMmaTile + kMmaTileCount;
 
-/// Windows of x[n, h, w, c] that do not overlap, as the rows of a matrix: k is (ky, kx, c).
-struct WgmmaWindows {
-  int n, h, w, c, oh, ow, stride;
-};
-
-/// Why no tile takes these windows, or null.
-const char* wgmma_refusal(const WgmmaWindows& windows);
 /// Products of 16-bit elements on wgmma (sm_90a), `tile` an index of kWgmmaTiles. The caller has
-/// checked extents and alignment. With windows they are the rows of x.
+/// checked extents, alignment and window_map_refusal(). With windows, whose k is (ky, kx, c), they
+/// are the rows of x.
 void linear_wgmma(const LinearArgs& args, int tile, const Launch& launch,
-                  const WgmmaWindows* windows = nullptr);
+                  const Windows* windows = nullptr);
 
 }  // namespace vitro::cuda

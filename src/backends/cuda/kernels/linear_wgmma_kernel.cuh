@@ -1,7 +1,7 @@
 #pragma once
 
+#include "backends/cuda/kernels/activation.cuh"
 #include "backends/cuda/kernels/element.cuh"
-#include "backends/cuda/kernels/gelu.cuh"
 #include "backends/cuda/kernels/linear_wgmma_producer.cuh"
 #include "backends/cuda/kernels/ptx.cuh"
 #include "backends/cuda/kernels/wgmma.cuh"
@@ -67,13 +67,14 @@ struct WgmmaTeam {
     wgmma_wait<0>();
     leave(last);
   }
-  /// From sums to results: norm, bias, GELU, residual, and the sums of the results' rows. A thread
-  /// has row `local` of the tile and the one 8 below it. Results stand where their residuals stood,
-  /// in rows of 128 bytes swizzled by 128 bytes. Without kMore there are neither residuals nor
-  /// sums.
-  template <bool kGelu, bool kMore>
+  /// From sums to results: norm, bias, residual, activation, and the sums of the results' rows. A
+  /// thread has row `local` of the tile and the one 8 below it. Results stand where their residuals
+  /// stood, in rows of 128 bytes swizzled by 128 bytes. Without kMore there are neither residuals
+  /// nor sums.
+  template <bool kMore, class Act>
   __device__ __forceinline__ void finish(const float (&sums)[kBlockN / 2], int local, char* results,
-                                         const float* vectors, float2 (&row_sums)[2]) const {
+                                         const float* vectors, float2 (&row_sums)[2],
+                                         Act act) const {
     const auto* norms = reinterpret_cast<const float2*>(vectors + 2 * kBlockN);
     const int lane = threadIdx.x % 32, quad = lane % 4;
     const float2 norm[2] = {norms[local], norms[local + 8]};
@@ -102,10 +103,12 @@ struct WgmmaTeam {
         const float2 b = bias[i / 2], t = total[i / 2];
         float first = fmaf(sum[0], norm[half].x, fmaf(norm[half].y, t.x, b.x)),
               second = fmaf(sum[1], norm[half].x, fmaf(norm[half].y, t.y, b.y));
-        if (kGelu) first = gelu<T>(first), second = gelu<T>(second);
         if (kMore) {
           const float2 r = p.has_residual ? unpack_2<T>(words[i]) : float2{};
           first += r.x, second += r.y;
+        }
+        first = act.template apply<T>(first), second = act.template apply<T>(second);
+        if (kMore) {
           row_sums[half].x += first + second;
           row_sums[half].y = fmaf(first, first, fmaf(second, second, row_sums[half].y));
         }
@@ -115,13 +118,21 @@ struct WgmmaTeam {
       stmatrix_x4(place, words);
     }
   }
+  __device__ __forceinline__ void finish(const float (&sums)[kBlockN / 2], int local, char* results,
+                                         const float* vectors, float2 (&row_sums)[2]) const {
+    const bool more = p.has_residual || p.result_sums != nullptr;
+    with_activation(p.activation, [&](auto activation) {
+      more ? finish<true>(sums, local, results, vectors, row_sums, activation)
+           : finish<false>(sums, local, results, vectors, row_sums, activation);
+    });
+  }
   __device__ __forceinline__ void store_sums(float2 (&row_sums)[2], int first_row, int local,
                                              int column) const {
 #pragma unroll
     for (int half = 0; half < 2; ++half) {
       const float2 all{sum_lanes<4>(row_sums[half].x), sum_lanes<4>(row_sums[half].y)};
       const int row = first_row + local + half * 8;
-      if (threadIdx.x % 4 == 0 && row < p.m && local + half * 8 < p.rows)
+      if (threadIdx.x % 4 == 0 && row < p.m)
         p.result_sums[static_cast<int64_t>(row) * p.columns + column] = all;
     }
   }
@@ -129,7 +140,7 @@ struct WgmmaTeam {
   __device__ __forceinline__ void store(const WgmmaTiles& tile) const {
 #pragma unroll
     for (int box = 0; box < Layout::boxes; ++box)
-      store_box(&p.y, tile.column * kBlockN + box * 64, tile.row * p.rows,
+      store_box(&p.y, tile.column * kBlockN + box * 64, tile.row * kWgmmaRows,
                 at.results + team * Layout::result_bytes + box * Layout::box_bytes);
     store_commit();
   }
@@ -152,7 +163,7 @@ struct WgmmaTeam {
     wait_for_previous();
     if (team < tiles.count)
       load_norms<kWgmmaRows, kTeamThreads>(
-          p.row_sums, p.row_parts, tile.row * p.rows, p.m, p.scale_k, p.eps, thread,
+          p.row_sums, p.row_parts, tile.row * kWgmmaRows, p.m, p.scale_k, p.eps, thread,
           reinterpret_cast<float2*>(vectors_at({team, 0}) + 2 * kBlockN));
     for (int i = team, turn = 0; i < tiles.count; i += kTeams, ++turn) {
       if (turn > 0 && thread == 0) wait_stored();
@@ -168,19 +179,13 @@ struct WgmmaTeam {
         barrier_wait(at.residuals + team * 8, turn & 1);
       else if (turn > 0)
         barrier_wait(at.results_read + team * 8, turn - 1 & 1);
-      const bool more = p.has_residual || p.result_sums != nullptr;
-      if (p.gelu)
-        more ? finish<true, true>(sums, local, results, vectors, row_sums)
-             : finish<true, false>(sums, local, results, vectors, row_sums);
-      else
-        more ? finish<false, true>(sums, local, results, vectors, row_sums)
-             : finish<false, false>(sums, local, results, vectors, row_sums);
+      finish(sums, local, results, vectors, row_sums);
       __syncwarp();
       if (thread % 32 == 0) barrier_arrive(at.vectors_empty + vectors_place.index * 8);
       fence_for_async();
       sync();
       if (thread == 0) store(tile);
-      if (p.result_sums != nullptr) store_sums(row_sums, tile.row * p.rows, local, tile.column);
+      if (p.result_sums != nullptr) store_sums(row_sums, tile.row * kWgmmaRows, local, tile.column);
       place.skip(p.slabs, p.stages);
       tile.next(), tile.next();
     }
@@ -219,10 +224,15 @@ __global__ void __launch_bounds__(kWgmmaThreads, 1)
   const int team = uniform(threadIdx.x / kTeamThreads);
   if (team == kTeams) {
     release_registers<kProducerRegisters>();
-    const WgmmaProducer<kBlockN> producer{p, at, tiles};
     const int warp = uniform(threadIdx.x / 32) % 4;
-    if (warp == 0 && threadIdx.x % 32 == 0) producer.work();
-    if (warp == 1 && threadIdx.x % 32 == 0 && p.has_residual) producer.bring_residuals();
+    if (warp == 0 && threadIdx.x % 32 == 0) {
+      if (p.has_windows)
+        WgmmaProducer<kBlockN, true>{p, at, tiles}.work();
+      else
+        WgmmaProducer<kBlockN, false>{p, at, tiles}.work();
+    }
+    if (warp == 1 && threadIdx.x % 32 == 0 && p.has_residual)
+      WgmmaResiduals<kBlockN>{p, at, tiles}.work();
     if (warp >= 2)
       WgmmaVectors<kBlockN>{p, at, shared + (at.vectors - base), static_cast<int>(threadIdx.x % 64)}
           .work(tiles);

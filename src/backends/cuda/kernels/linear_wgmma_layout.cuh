@@ -4,6 +4,9 @@
 
 #include <cstdint>
 
+#include "backends/cuda/kernels/activation.h"
+#include "backends/cuda/kernels/windows.h"
+
 // What a kernel of linear_wgmma_kernel.cuh works on, and where: arguments, shared memory, tiles.
 namespace vitro::cuda {
 
@@ -25,16 +28,15 @@ struct WgmmaArgs {
   int m, n;
   float scale_k;  // 1 / k
   int row_parts;
-  int slabs;       // of k
-  int rows;        // of results in a tile: kWgmmaRows, or whole lines of windows
-  int lines;       // of results in a tile, for windows
-  int line_slabs;  // of k in a line of a window; 0: x is a matrix
-  int columns;     // tiles beside each other
+  int slabs;         // of k
+  Windows windows;   // of x
+  bool has_windows;  // else x is a matrix
+  int columns;       // tiles beside each other
   int tiles;
   int stages;     // of the ring
   bool resident;  // a block's tiles are all of one column, whose weights stay in shared memory
   float eps;
-  bool gelu;
+  Activation activation;
   bool has_residual;
   bool next_early;
 };

@@ -3,6 +3,7 @@
 #include "backends/cuda/kernels/linear_wgmma_layout.cuh"
 #include "backends/cuda/kernels/ptx.cuh"
 #include "backends/cuda/kernels/row_norm.cuh"
+#include "backends/cuda/kernels/tap_walk.cuh"
 #include "backends/cuda/kernels/tma.cuh"
 
 // The warps of linear_wgmma_kernel.cuh that bring what its teams work on.
@@ -10,38 +11,62 @@ namespace vitro::cuda {
 
 #if defined(__CUDA_ARCH_FEAT_SM90_ALL) || !defined(__CUDA_ARCH__)
 
-/// One thread: brings what the teams work on, in their order.
-template <int kBlockN>
+/// One thread: brings what the teams work on, in their order. With kWindows x has windows.
+template <int kBlockN, bool kWindows>
 struct WgmmaProducer {
   using Layout = WgmmaLayout<kBlockN>;
   const WgmmaArgs& p;
   const Layout& at;
   const WgmmaTiles& tiles;
 
-  /// Slab s of the weights, unless tile i finds it there.
-  __device__ __forceinline__ void weights(int i, int column, int s, int slot) const {
-    const uint32_t barrier = at.full + slot * 8, bytes = p.rows * 128;
-    if (p.resident && i > 0) return barrier_arrive_expect(barrier, bytes);
-    barrier_arrive_expect(barrier, Layout::weight_bytes + bytes);
-    copy_box(at.weights + (p.resident ? s : slot) * at.weight_step, &p.weight, s * kWgmmaColumns,
-             column * kBlockN, barrier);
-  }
-  /// Slab s of the rows of x.
-  __device__ __forceinline__ void rows(int row, int s, int slot) const {
-    const uint32_t dst = at.ring + slot * at.slot_bytes, barrier = at.full + slot * 8;
-    if (p.line_slabs == 0) {
-      copy_box(dst, &p.x, s * kWgmmaColumns, row * kWgmmaRows, barrier);
-    } else {
-      const int line = s / p.line_slabs;
-      copy_box(dst, &p.x, (s - line * p.line_slabs) * kWgmmaColumns, 0, line, row * p.lines,
-               barrier);
+  struct Slab {
+    int index = 0;
+    TapWalk tap;
+    __device__ __forceinline__ void next(const WgmmaArgs& p) {
+      ++index;
+      if constexpr (kWindows) tap.next(p.windows, kWgmmaColumns);
     }
+  };
+  /// The first tap of the window that is row `row`.
+  struct Corner {
+    int image = 0, y = 0, x = 0;
+    __device__ __forceinline__ Corner(const WgmmaArgs& p, int row) {
+      const Windows& v = p.windows;
+      if (!kWindows) return;
+      image = row / (v.out_h * v.out_w);
+      const int rest = row - image * v.out_h * v.out_w, line = rest / v.out_w;
+      y = line * v.stride_y - v.pad_top, x = (rest - line * v.out_w) * v.stride_x - v.pad_left;
+    }
+  };
+
+  /// The weights of a slab of columns `column`, unless tile i finds them there.
+  __device__ __forceinline__ void weights(int i, int column, const Slab& slab, int slot) const {
+    const uint32_t barrier = at.full + slot * 8;
+    if (p.resident && i > 0) return barrier_arrive_expect(barrier, Layout::box_bytes);
+    barrier_arrive_expect(barrier, Layout::weight_bytes + Layout::box_bytes);
+    const uint32_t to = at.weights + (p.resident ? slab.index : slot) * at.weight_step;
+    if constexpr (kWindows)
+      copy_box(to, &p.weight, slab.tap.channel, slab.tap.ky * p.windows.kernel_w + slab.tap.kx,
+               column * kBlockN, barrier);
+    else
+      copy_box(to, &p.weight, slab.index * kWgmmaColumns, column * kBlockN, barrier);
+  }
+  /// Those of the rows of x that begin at a tile's first one.
+  __device__ __forceinline__ void rows(const Corner& corner, int row, const Slab& slab,
+                                       int slot) const {
+    const uint32_t to = at.ring + slot * at.slot_bytes, barrier = at.full + slot * 8;
+    if constexpr (kWindows)
+      copy_windows(to, &p.x, slab.tap.channel, corner.x, corner.y, corner.image,
+                   slab.tap.kx * p.windows.dilation_x, slab.tap.ky * p.windows.dilation_y, barrier);
+    else
+      copy_box(to, &p.x, slab.index * kWgmmaColumns, row * kWgmmaRows, barrier);
   }
   /// The weights that go to the first turn of the ring; they depend on no kernel.
   __device__ __forceinline__ void start() const {
     WgmmaTiles tile = tiles;
     for (int i = 0, slot = 0; i < tiles.count && slot < p.stages; ++i, tile.next())
-      for (int s = 0; s < p.slabs && slot < p.stages; ++s, ++slot) weights(i, tile.column, s, slot);
+      for (Slab slab; slab.index != p.slabs && slot < p.stages; slab.next(p), ++slot)
+        weights(i, tile.column, slab, slot);
   }
   __device__ __forceinline__ void work() const {
     start();
@@ -49,28 +74,39 @@ struct WgmmaProducer {
     WgmmaTiles tile = tiles;
     RingPlace place;
     int left = p.stages;  // of the first turn
-    for (int i = 0; i < tiles.count; ++i, tile.next())
-      for (int s = 0; s < p.slabs; ++s, place.next(p.stages)) {
+    for (int i = 0; i < tiles.count; ++i, tile.next()) {
+      const Corner corner(p, tile.row * kWgmmaRows);
+      for (Slab slab; slab.index != p.slabs; slab.next(p), place.next(p.stages)) {
         if (--left < 0) {
           barrier_wait(at.empty + place.slot * 8, place.parity ^ 1);
-          weights(i, tile.column, s, place.slot);
+          weights(i, tile.column, slab, place.slot);
         }
-        rows(tile.row, s, place.slot);
+        rows(corner, tile.row, slab, place.slot);
       }
+    }
   }
-  /// Of another thread: brings residuals to where the results of two tiles ago have left.
-  __device__ __forceinline__ void bring_residuals() const {
+};
+
+/// One thread: brings residuals to where the results of two tiles ago have left.
+template <int kBlockN>
+struct WgmmaResiduals {
+  using Layout = WgmmaLayout<kBlockN>;
+  const WgmmaArgs& p;
+  const Layout& at;
+  const WgmmaTiles& tiles;
+
+  __device__ __forceinline__ void work() const {
     wait_for_previous();
     WgmmaTiles tile = tiles;
     for (int i = 0; i < tiles.count; ++i, tile.next()) {
       const int team = i % kTeams, turn = i / kTeams;
       const uint32_t barrier = at.residuals + team * 8;
       if (turn > 0) barrier_wait(at.results_read + team * 8, turn - 1 & 1);
-      barrier_arrive_expect(barrier, Layout::boxes * p.rows * 128);
+      barrier_arrive_expect(barrier, Layout::boxes * Layout::box_bytes);
 #pragma unroll
       for (int box = 0; box < Layout::boxes; ++box)
         copy_box(at.results + team * Layout::result_bytes + box * Layout::box_bytes, &p.residual,
-                 tile.column * kBlockN + box * 64, tile.row * p.rows, barrier);
+                 tile.column * kBlockN + box * 64, tile.row * kWgmmaRows, barrier);
     }
   }
 };
@@ -101,7 +137,7 @@ struct WgmmaVectors {
     for (int part = 0; part < p.row_parts; ++part)
 #pragma unroll
       for (int i = 0; i < kRows; ++i) {
-        const int row = min(tile.row * p.rows + i * kThreads + thread, p.m - 1);
+        const int row = min(tile.row * kWgmmaRows + i * kThreads + thread, p.m - 1);
         const float2 one = __ldcg(p.row_sums + static_cast<int64_t>(row) * p.row_parts + part);
         sums[i].x += one.x, sums[i].y += one.y;
       }

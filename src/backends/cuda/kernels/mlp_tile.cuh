@@ -1,6 +1,6 @@
 #pragma once
 
-#include "backends/cuda/kernels/gelu.cuh"
+#include "backends/cuda/kernels/activation.cuh"
 #include "backends/cuda/kernels/mlp_kernels.h"
 #include "backends/cuda/kernels/mma_slab.cuh"
 

@@ -1,7 +1,7 @@
 #pragma once
 
+#include "backends/cuda/kernels/activation.cuh"
 #include "backends/cuda/kernels/element.cuh"
-#include "backends/cuda/kernels/gelu.cuh"
 #include "backends/cuda/kernels/linear_mma.h"
 #include "backends/cuda/kernels/ptx.cuh"
 
@@ -70,18 +70,18 @@ struct Epilogue {
 #pragma unroll
     for (int e = 0; e < 8; ++e) v[e] = fmaf(v[e], norm->x, fmaf(norm->y, total[e], bias[e]));
   }
-  __device__ __forceinline__ void finish(const MmaArgs& p, int i, float (&v)[8]) const {
+  template <class Act>
+  __device__ __forceinline__ void finish(const MmaArgs& p, int i, float (&v)[8], Act act) const {
     if (!mine(i)) return;
     const bool there = inside(p, i);
-    if (p.gelu)
-#pragma unroll
-      for (int e = 0; e < 8; ++e) v[e] = gelu<T>(v[e]);
     if (p.residual != nullptr) {
       float r[8];
       (kPrefetch ? residual[kPrefetch ? i : 0] : load_residual(p, i)).unpack(r);
 #pragma unroll
       for (int e = 0; e < 8; ++e) v[e] += r[e];
     }
+#pragma unroll
+    for (int e = 0; e < 8; ++e) v[e] = act.template apply<T>(v[e]);
     if (there) Eight<T>::store(static_cast<T*>(p.y) + offset(p, i), v);
     if (p.result_sums != nullptr) leave_sums(p, i, first_column + column < p.n, v);
   }
@@ -145,7 +145,7 @@ __device__ __forceinline__ void finish_normalized(const MmaArgs& p, const Epilog
     const float scale = rsqrtf(squares[i] / static_cast<float>(p.n) + p.eps);
 #pragma unroll
     for (int e = 0; e < 8; ++e) v[i][e] = fmaf((v[i][e] - mean[i]) * scale, gamma[e], beta[e]);
-    end.finish(p, i, v[i]);
+    end.finish(p, i, v[i], NoActivation{});
   }
   if (blocks > 1) cluster_sync();  // a block's statistics outlive their readers
 }

@@ -57,16 +57,6 @@ struct SlabLoader {
       rows[i] =
           first + row(i) < count ? matrix + static_cast<int64_t>(first + row(i)) * k : nullptr;
   }
-  __device__ __forceinline__ void set_patches(const MmaArgs& p, int first) {
-#pragma unroll
-    for (int i = 0; i < kShare; ++i) {
-      const int m = first + row(i), ox = m % p.out_w, rest = m / p.out_w, oy = rest % p.out_h;
-      const int run = p.k / p.stride;
-      rows[i] = m < p.m ? static_cast<const T*>(p.x) + rest / p.out_h * p.image_size +
-                              oy * p.stride * p.line_size + static_cast<int64_t>(ox) * run
-                        : nullptr;
-    }
-  }
   /// Columns k0.. of k, `offset` elements from the rows' starts.
   __device__ __forceinline__ void load(char* slab, const T* any, int k0, int64_t offset,
                                        int k) const {
@@ -79,52 +69,6 @@ struct SlabLoader {
     }
   }
 };
-
-/// Reads windows of a float32 image as rows of T, all slabs at once; a thread stays with one row.
-template <typename T, class Shape>
-__device__ __forceinline__ void load_image(char* slabs, const MmaArgs& p, int first_row,
-                                           int slab_count) {
-  constexpr int kGroups = kSlabColumns<T> / 4,
-                kStep = Shape::threads / Shape::block_m;  // of four pixels
-  const int row = threadIdx.x % Shape::block_m, m = first_row + row;
-  const int ox = m % p.out_w, rest = m / p.out_w, oy = rest % p.out_h;
-  const int64_t channel_size = p.image_size / p.channels;
-  const float* window = static_cast<const float*>(p.x) + rest / p.out_h * p.image_size +
-                        oy * p.stride * p.line_size + ox * p.stride;
-  const auto load = [&](int group) {
-    const int column = group * 4;
-    int channel, ky, kx;
-    if (p.stride == 4) {  // the usual one, without divisions
-      channel = group / 4, ky = group % 4, kx = 0;
-    } else {
-      const int line = column / p.stride;
-      kx = column % p.stride, channel = line / p.stride, ky = line % p.stride;
-    }
-    return m < p.m && column < p.k ? __ldcg(reinterpret_cast<const float4*>(
-                                         window + channel * channel_size + ky * p.line_size + kx))
-                                   : float4{};
-  };
-  const auto store = [&](int group, float4 v) {
-    char* slab = slabs + group / kGroups * Shape::block_m * kSlabBytes;
-    const int byte = group % kGroups * 4 * static_cast<int>(sizeof(T));
-    char* dst = slab + swizzled(row, byte / 16) + byte % 16;
-    if constexpr (sizeof(T) == 2) {
-      *reinterpret_cast<uint2*>(dst) = uint2{pack_2<T>(v.x, v.y), pack_2<T>(v.z, v.w)};
-    } else {
-      *reinterpret_cast<float4*>(dst) = v;
-    }
-  };
-  constexpr int kAtOnce = 8;  // loads that are under way
-  const int groups = kGroups * slab_count;
-  for (int first = threadIdx.x / Shape::block_m; first < groups; first += kAtOnce * kStep) {
-    float4 v[kAtOnce];
-#pragma unroll
-    for (int i = 0; i < kAtOnce; ++i) v[i] = load(first + i * kStep);
-#pragma unroll
-    for (int i = 0; i < kAtOnce; ++i)
-      if (first + i * kStep < groups) store(first + i * kStep, v[i]);
-  }
-}
 
 /// Normalises the k columns of every row in place. Sums are of differences to the row's first
 /// element, so that a mean far from zero costs no digits.

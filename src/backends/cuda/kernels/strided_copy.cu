@@ -19,14 +19,23 @@ __global__ void __launch_bounds__(kThreads)
   allow_next();
   const unsigned i = blockIdx.x * kThreads + threadIdx.x;
   if (i >= count) return;
-  int64_t offset = 0;
+  int64_t from = 0, to = 0;
   unsigned rest = i;
   for (int d = walk.rank - 1; d >= 0; --d) {
-    const unsigned extent = static_cast<unsigned>(walk.dims[d]);
-    offset += rest % extent * walk.strides[0][d];
+    const unsigned extent = static_cast<unsigned>(walk.dims[d]), position = rest % extent;
+    from += position * walk.strides[0][d];
+    to += position * walk.strides[1][d];
     rest /= extent;
   }
-  static_cast<Word*>(y)[i] = static_cast<const Word*>(x)[offset];
+  static_cast<Word*>(y)[to] = static_cast<const Word*>(x)[from];
+}
+
+template <typename Word>
+__global__ void __launch_bounds__(kThreads) fill_kernel(Word* y, Word value, int64_t count) {
+  wait_for_previous();
+  allow_next();
+  const int64_t i = static_cast<int64_t>(blockIdx.x) * kThreads + threadIdx.x;
+  if (i < count) y[i] = value;
 }
 
 /// y[batch, r, c] = x[batch, c, r], rows of x `x_stride` apart; grid (tiles of c, tiles of r,
@@ -87,10 +96,12 @@ int elements_per_word(const StridedCopyArgs& args, const StridedWalk& walk) {
   const int inner = walk.rank - 1;
   for (int elements = 16 / args.element_bytes; elements > 1; elements /= 2) {
     const uintptr_t bytes = static_cast<uintptr_t>(elements * args.element_bytes);
-    bool fits = walk.strides[0][inner] == 1 && walk.dims[inner] % elements == 0 &&
+    bool fits = walk.strides[0][inner] == 1 && walk.strides[1][inner] == 1 &&
+                walk.dims[inner] % elements == 0 &&
                 reinterpret_cast<uintptr_t>(args.x) % bytes == 0 &&
                 reinterpret_cast<uintptr_t>(args.y) % bytes == 0;
-    for (int d = 0; d < inner && fits; ++d) fits = walk.strides[0][d] % elements == 0;
+    for (int d = 0; d < inner && fits; ++d)
+      fits = walk.strides[0][d] % elements == 0 && walk.strides[1][d] % elements == 0;
     if (fits) return elements;
   }
   return 1;
@@ -139,16 +150,19 @@ bool interleaves_three(const StridedCopyArgs& args, const StridedWalk& walk) {
 
 void strided_copy(const StridedCopyArgs& args, const Launch& launch) {
   if (element_count(args.dims) == 0) return;
-  StridedWalk walk = collapse("strided_copy", args.dims, args.x_strides, dense_strides(args.dims));
+  const bool dense = args.y_strides.rank == 0;
+  StridedWalk walk = collapse("strided_copy", args.dims, args.x_strides,
+                              dense ? dense_strides(args.dims) : args.y_strides);
   const int elements = elements_per_word(args, walk);
   walk.dims[walk.rank - 1] /= elements;
-  for (int d = 0; d < walk.rank - 1; ++d) walk.strides[0][d] /= elements;
+  for (int d = 0; d < walk.rank - 1; ++d)
+    walk.strides[0][d] /= elements, walk.strides[1][d] /= elements;
   const int64_t count = element_count(args.dims) / elements;
   const bool batched = walk.rank == 3;
   with_word(args.element_bytes * elements, [&](auto tag) {
     using Word = typename decltype(tag)::type;
     if constexpr (sizeof(Word) <= 4) {
-      if (elements == 1 && interleaves_three(args, walk)) {
+      if (elements == 1 && dense && interleaves_three(args, walk)) {
         const int64_t pixels = walk.dims[walk.rank - 2], runs = pixels * sizeof(Word) / 16;
         return launch_kernel("strided_copy", interleave_kernel<Word, 3>,
                              dim3((runs + kThreads - 1) / kThreads, batched ? walk.dims[0] : 1),
@@ -156,7 +170,7 @@ void strided_copy(const StridedCopyArgs& args, const Launch& launch) {
                              walk.strides[0][walk.rank - 1], batched ? walk.strides[0][0] : 0);
       }
     }
-    if (elements == 1 && swaps_last_two(walk)) {
+    if (elements == 1 && dense && swaps_last_two(walk)) {
       const int64_t rows = walk.dims[walk.rank - 2], columns = walk.dims[walk.rank - 1];
       return launch_kernel("strided_copy", transpose_tiles_kernel<Word>,
                            dim3((columns + kTile - 1) / kTile, (rows + kTile - 1) / kTile,
@@ -170,13 +184,23 @@ void strided_copy(const StridedCopyArgs& args, const Launch& launch) {
   });
 }
 
+void fill(int element_bytes, void* y, uint32_t bits, int64_t count, const Launch& launch) {
+  const dim3 blocks(static_cast<unsigned>((count + kThreads - 1) / kThreads));
+  if (element_bytes == 2)
+    launch_kernel("fill", fill_kernel<uint16_t>, blocks, dim3(kThreads), 0, launch,
+                  static_cast<uint16_t*>(y), static_cast<uint16_t>(bits), count);
+  else
+    launch_kernel("fill", fill_kernel<uint32_t>, blocks, dim3(kThreads), 0, launch,
+                  static_cast<uint32_t*>(y), bits, count);
+}
+
 StridedCopyArgs transpose_args(int element_bytes, const void* x, const Dims& x_dims,
                                const Dims& perm, void* y) {
   if (perm.rank != x_dims.rank)
     throw std::invalid_argument("transpose: a permutation of " + std::to_string(perm.rank) +
                                 " axes for " + std::to_string(x_dims.rank));
   const Dims strides = dense_strides(x_dims);
-  StridedCopyArgs args{element_bytes, x, y, {}, {}};
+  StridedCopyArgs args{element_bytes, x, y, {}, {}, {}};
   for (int i = 0; i < perm.rank; ++i) {
     args.dims.push_back(x_dims.v[perm.v[i]]);
     args.x_strides.push_back(strides.v[perm.v[i]]);
@@ -186,7 +210,7 @@ StridedCopyArgs transpose_args(int element_bytes, const void* x, const Dims& x_d
 
 StridedCopyArgs slice_args(int element_bytes, const void* x, const Dims& x_dims, int axis,
                            int64_t begin, int64_t end, void* y) {
-  StridedCopyArgs args{element_bytes, x, y, x_dims, dense_strides(x_dims)};
+  StridedCopyArgs args{element_bytes, x, y, x_dims, dense_strides(x_dims), {}};
   args.dims.v[axis] = end - begin;
   args.x = static_cast<const char*>(x) + begin * args.x_strides.v[axis] * element_bytes;
   return args;

@@ -6,6 +6,7 @@
 #include <cstdint>
 
 #include "backends/cuda/kernels/launch.h"
+#include "backends/cuda/kernels/windows.h"
 
 namespace vitro::cuda {
 
@@ -23,6 +24,12 @@ template <size_t kRank>
 CUtensorMap tensor_map(Element element, const void* data, const TensorBoxes<kRank>& boxes);
 extern template CUtensorMap tensor_map(Element, const void*, const TensorBoxes<2>&);
 extern template CUtensorMap tensor_map(Element, const void*, const TensorBoxes<3>&);
-extern template CUtensorMap tensor_map(Element, const void*, const TensorBoxes<4>&);
+
+/// The windows of x[n, h, w, c] for copy_windows(): `count` at a time, `channels` of each tap,
+/// zeros outside; in shared memory as above. Throws std::runtime_error when the driver refuses.
+CUtensorMap window_map(Element element, const void* x, const Windows& windows, uint32_t channels,
+                       uint32_t count);
+/// Why there is no such map, or null.
+const char* window_map_refusal(const Windows& windows);
 
 }  // namespace vitro::cuda

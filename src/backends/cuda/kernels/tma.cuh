@@ -55,13 +55,15 @@ __device__ __forceinline__ void copy_box(uint32_t shared, const void* tensor_map
       "l"(tensor_map), "r"(i0), "r"(i1), "r"(i2), "r"(barrier)
       : "memory");
 }
-/// The same for a box of four dimensions.
-__device__ __forceinline__ void copy_box(uint32_t shared, const void* tensor_map, int i0, int i1,
-                                         int i2, int i3, uint32_t barrier) {
+/// One tap of consecutive windows of [n, h, w, c], as the tensor map describes them (window_map):
+/// the first one's corner is pixel (n, h, w), the tap `dx`, `dy` pixels from it.
+__device__ __forceinline__ void copy_windows(uint32_t shared, const void* tensor_map, int c, int w,
+                                             int h, int n, int dx, int dy, uint32_t barrier) {
   asm volatile(
-      "cp.async.bulk.tensor.4d.shared::cluster.global.tile.mbarrier::complete_tx::bytes [%0], [%1, "
-      "{%2, %3, %4, %5}], [%6];" ::"r"(shared),
-      "l"(tensor_map), "r"(i0), "r"(i1), "r"(i2), "r"(i3), "r"(barrier)
+      "cp.async.bulk.tensor.4d.shared::cluster.global.im2col.mbarrier::complete_tx::bytes [%0], "
+      "[%1, {%2, %3, %4, %5}], [%6], {%7, %8};" ::"r"(shared),
+      "l"(tensor_map), "r"(c), "r"(w), "r"(h), "r"(n), "r"(barrier), "h"(static_cast<uint16_t>(dx)),
+      "h"(static_cast<uint16_t>(dy))
       : "memory");
 }
 
