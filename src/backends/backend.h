@@ -51,10 +51,10 @@ inline constexpr size_t kNoNode = SIZE_MAX;
 
 /// One kernel of a compiled graph and the work that its op defines.
 struct StepInfo {
-  size_t node;         ///< of the graph that was compiled, or kNoNode; one inlined is several steps
+  size_t node;  ///< of the graph that was compiled, or kNoNode; one inlined is several steps
   std::vector<size_t> earlier_nodes;  ///< that the step runs too, in order: it ends with `node`
-  std::string source;  ///< module path of the node
-  const char* op;      ///< op_name()
+  std::string source;                 ///< module path of the node
+  const char* op;                     ///< op_name()
   const char* impl;
   TensorType output;    ///< the first result
   double flops;         ///< multiply-adds count as two

@@ -12,8 +12,8 @@ namespace vitro {
 struct Choice {
   const char* impl = nullptr;
   std::unique_ptr<Kernel> kernel;
-  std::vector<bool> taken;    ///< operands that the kernel holds itself
-  double absorbed_flops = 0;  ///< of the ops that it does besides
+  std::vector<bool> taken;                ///< operands that the kernel holds itself
+  double absorbed_flops = 0;              ///< of the ops that it does besides
   std::vector<size_t> earlier_origins{};  ///< of these and the node itself, but for the last one
 };
 
