@@ -29,7 +29,7 @@ struct GemmProblem {
     weights.resize(cpu::panel16_size(s.n, s.k) * static_cast<size_t>(copies));
     for (int64_t i = 0; i < copies; ++i)
       cpu::pack_panel16(w.data(), s.n, s.k,
-                   weights.data() + static_cast<size_t>(i) * cpu::panel16_size(s.n, s.k));
+                        weights.data() + static_cast<size_t>(i) * cpu::panel16_size(s.n, s.k));
     bias = pattern(s.n);
     c.resize(static_cast<size_t>(s.m * s.n));
     args.m = s.m;
@@ -50,7 +50,8 @@ struct GemmProblem {
     args.scratch = scratch.data();
   }
   void select_copy(int64_t i) {
-    args.b.data = weights.data() + static_cast<size_t>(i % copies) * cpu::panel16_size(args.n, args.k);
+    args.b.data =
+        weights.data() + static_cast<size_t>(i % copies) * cpu::panel16_size(args.n, args.k);
   }
 };
 

@@ -130,9 +130,9 @@ void time_layer_norm(Report& report, const Stage& s, int batch) {
 
 void time_attention(Report& report, const Stage& s, int batch) {
   const Tensors t(3 * map_bytes(report, s, batch), map_bytes(report, s, batch));
-  for (const auto& [variant, label] : {std::pair{AttentionVariant::SplitKeys, "split_keys"},
-                                       std::pair{AttentionVariant::Wgmma, "wgmma"},
-                                       std::pair{AttentionVariant::Rows, "rows"}}) {
+  for (const auto& [variant, label] :
+       {std::pair{AttentionVariant::SplitKeys, "split_keys"},
+        std::pair{AttentionVariant::Wgmma, "wgmma"}, std::pair{AttentionVariant::Rows, "rows"}}) {
     if (variant == AttentionVariant::SplitKeys && batch > 8) continue;
     report.time(name("attention", s), label, batch,
                 4e-6 * static_cast<double>(map_bytes(report, s, batch)),

@@ -261,9 +261,9 @@ void infer_top_k(const Node& node, Operands in, std::span<TensorType> results) {
 std::vector<Operand> operands_of(const Node& node, std::span<const TensorType> types,
                                  std::span<const Contents> contents) {
   const int most = op_info(node.kind).max_inputs;
-  std::vector<Operand> operands(
-      most == kVariadic ? node.inputs.size()
-                        : std::max(node.inputs.size(), static_cast<size_t>(most)));
+  std::vector<Operand> operands(most == kVariadic
+                                    ? node.inputs.size()
+                                    : std::max(node.inputs.size(), static_cast<size_t>(most)));
   for (size_t i = 0; i < node.inputs.size(); ++i) {
     if (!node.has_input(i)) continue;
     const auto id = static_cast<size_t>(node.inputs[i]);
