@@ -65,6 +65,7 @@ void take_over(ChosenKernels& chosen, size_t index, size_t next, size_t operand)
   node.outputs[0] = taken.output();
   chosen.origins[index] = chosen.origins[next];
   Choice& choice = chosen.choices[index];
+  ++choice.absorbed;
   choice.absorbed_flops += op_info(taken.kind)
                                .flops(taken, operands_of(taken, chosen.types, chosen.contents),
                                       chosen.type(taken.output()));

@@ -55,6 +55,7 @@ struct StepInfo {
   std::string source;  ///< module path of the node
   const char* op;      ///< op_name()
   const char* impl;
+  size_t absorbed;      ///< ops before the node, from the kernel's own on, that it does as well
   TensorType output;    ///< the first result
   double flops;         ///< multiply-adds count as two
   size_t weight_bytes;  ///< constant operands

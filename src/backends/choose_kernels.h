@@ -13,7 +13,8 @@ struct Choice {
   const char* impl = nullptr;
   std::unique_ptr<Kernel> kernel;
   std::vector<bool> taken;    ///< operands that the kernel holds itself
-  double absorbed_flops = 0;  ///< of the ops that it does besides
+  size_t absorbed = 0;        ///< how many ops it does besides
+  double absorbed_flops = 0;  ///< of those
 };
 
 /// A graph at one shape in which every node has what runs it.

@@ -52,6 +52,7 @@ StepInfo step_info(const ChosenKernels& chosen, size_t index, const Kernel& kern
                 .source = node.source,
                 .op = op_name(node),
                 .impl = chosen.choices[index].impl,
+                .absorbed = chosen.choices[index].absorbed,
                 .output = output,
                 .flops = 0,
                 .weight_bytes = 0,

@@ -44,7 +44,8 @@ std::vector<std::pair<size_t, size_t>> pair_ops(const PlacedProgram& a, const Pl
   return pairs;
 }
 
-bool is_fused(const PlacedOp& op) { return op.node->body != nullptr; }
+/// Whether its kernel does what the other side may have several ops for.
+bool is_fused(const PlacedOp& op) { return op.node->body != nullptr || op.absorbed > 0; }
 
 /// Adds a branch to its input, or ends with that: no pass scales such a value.
 bool is_residual_sum(const PlacedOp& op) {
@@ -72,8 +73,9 @@ class Matching {
   void add_pair(size_t index_a, size_t index_b) {
     const PlacedOp &op_a = a_.ops[index_a], &op_b = b_.ops[index_b];
     OpMatch match;
-    // A fused op against another kind stands for what the other side ran since the last pair.
-    const bool other_kind = op_a.node->kind != op_b.node->kind;
+    // A fused op against another kind, or one that is absorbed on one side, stands for what the
+    // other side ran since the last pair.
+    const bool other_kind = op_a.node->kind != op_b.node->kind || op_a.absorbed != op_b.absorbed;
     if (other_kind && is_fused(op_a))
       for (; next_b_ < index_b; ++next_b_) match.b.push_back(next_b_);
     if (other_kind && is_fused(op_b))
@@ -104,8 +106,16 @@ class Matching {
   }
 
   bool is_same(const OpMatch& match) const {
-    return match.a.size() == 1 && match.b.size() == 1 &&
-           same_op(*result_a(match), *result_b(match));
+    if (match.a.empty() || match.b.empty()) return false;
+    const auto num_ops = [](const std::vector<size_t>& ops, const PlacedProgram& program) {
+      size_t count = 0;
+      for (size_t i : ops) count += 1 + program.ops[i].absorbed;
+      return count;
+    };
+    const PlacedOp &a = *result_a(match), &b = *result_b(match);
+    // One op each, or as many, where one side does several at once.
+    return (a.absorbed != b.absorbed || (match.a.size() == 1 && match.b.size() == 1)) &&
+           num_ops(match.a, a_) == num_ops(match.b, b_) && same_op(a, b);
   }
 
   /// A segment reaches from one residual sum to the next.
@@ -247,7 +257,8 @@ PlacedProgram placed_program(const Session& session, const Dims& dims) {
     if (steps[s].node == kNoNode) continue;  // makes no result
     const Node& node = graph.nodes[steps[s].node];
     if (s == 0 || steps[s].node != steps[s - 1].node)
-      program.ops.push_back({&node, types[static_cast<size_t>(node.output())], s, 0, 0});
+      program.ops.push_back(
+          {&node, types[static_cast<size_t>(node.output())], s, 0, steps[s].absorbed, 0});
     ++program.ops.back().num_steps;
     program.ops.back().weight_bytes += steps[s].weight_bytes;
   }

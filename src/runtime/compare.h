@@ -15,6 +15,7 @@ struct PlacedOp {
   TensorType output;
   size_t first_step;
   size_t num_steps;  ///< several when the backend runs the op's body
+  size_t absorbed;   ///< ops before it that its kernel, which is theirs, does as well
   size_t weight_bytes;
 };
 
