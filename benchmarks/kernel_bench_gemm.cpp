@@ -29,7 +29,7 @@ struct GemmProblem {
     weights.resize(cpu::panel16_size(s.n, s.k) * static_cast<size_t>(copies));
     for (int64_t i = 0; i < copies; ++i)
       cpu::pack_panel16(w.data(), s.n, s.k,
-                   weights.data() + static_cast<size_t>(i) * cpu::panel16_size(s.n, s.k));
+                        weights.data() + static_cast<size_t>(i) * cpu::panel16_size(s.n, s.k));
     bias = pattern(s.n);
     c.resize(static_cast<size_t>(s.m * s.n));
     args.m = s.m;
@@ -41,7 +41,7 @@ struct GemmProblem {
     args.bias = bias.data();
     args.c = c.data();
     args.ldc = s.n;
-    args.gelu = s.gelu;
+    if (s.gelu) args.activation.kind = cpu::Activation::Kind::Gelu;
     args.layer_norm = s.layer_norm;
     args.eps = 1e-6f;
     args.residual = s.residual ? c.data() : nullptr;
@@ -50,7 +50,8 @@ struct GemmProblem {
     args.scratch = scratch.data();
   }
   void select_copy(int64_t i) {
-    args.b.data = weights.data() + static_cast<size_t>(i % copies) * cpu::panel16_size(args.n, args.k);
+    args.b.data =
+        weights.data() + static_cast<size_t>(i % copies) * cpu::panel16_size(args.n, args.k);
   }
 };
 
