@@ -41,7 +41,7 @@ struct GemmProblem {
     args.bias = bias.data();
     args.c = c.data();
     args.ldc = s.n;
-    args.gelu = s.gelu;
+    if (s.gelu) args.activation.kind = cpu::Activation::Kind::Gelu;
     args.layer_norm = s.layer_norm;
     args.eps = 1e-6f;
     args.residual = s.residual ? c.data() : nullptr;

@@ -19,7 +19,17 @@ void run_patches(Context& context, const PatchCase& s) {
   const Tensor w = pattern(s.out_channels * k);
   Tensor packed(cpu::panel16_size(s.out_channels, k));
   cpu::pack_panel16(w.data(), s.out_channels, k, packed.data());
-  const cpu::PatchSource patches = {input.data(), s.size, s.size, s.channels, s.kernel, s.kernel};
+  const cpu::PatchSource patches = {.input = input.data(),
+                                    .in_h = s.size,
+                                    .in_w = s.size,
+                                    .channels = s.channels,
+                                    .kernel_h = s.kernel,
+                                    .kernel_w = s.kernel,
+                                    .out_h = s.size / s.kernel,
+                                    .out_w = s.size / s.kernel,
+                                    .stride_h = s.kernel,
+                                    .stride_w = s.kernel,
+                                    .pixel_stride = s.channels};
   cpu::GemmArgs args;
   args.m = (s.size / s.kernel) * (s.size / s.kernel);
   args.n = s.out_channels;
@@ -139,9 +149,14 @@ void bench_rows(Context& context) {
   run_rows(context, "softmax", shape, bytes, [&] {
     table.softmax({x.data(), y.data(), channels}, 0, rows);
   });
-  run_rows(context, "gelu", shape, bytes, [&] { table.gelu(x.data(), count, y.data()); });
-  run_rows(context, "add", shape, 1.5 * bytes,
-           [&] { table.add(x.data(), x.data(), count, y.data()); });
+  run_rows(context, "gelu", shape, bytes, [&] {
+    table.activate({cpu::Activation::Kind::Gelu},
+                   {.x = x.data(), .dst = y.data(), .columns = count});
+  });
+  run_rows(context, "add", shape, 1.5 * bytes, [&] {
+    table.binary[static_cast<size_t>(cpu::BinaryKind::Add)](
+        {x.data(), 1, x.data(), 1, count, y.data()});
+  });
   run_rows(context, "mean_tokens", shape, bytes / 2,
            [&] { table.mean_tokens(x.data(), rows, channels, 0, channels, y.data()); });
 }

@@ -71,6 +71,9 @@ inline constexpr double kExponentialRelative = 4e-7;
 // |gelu - exact| / max(1, |x|), and its absolute limit for x far below zero, where it is clamped.
 inline constexpr double kGeluAbsolute = 3e-7;
 inline constexpr double kGeluTail = 2e-6;
+// |f(x) - exact| / max(|exact|, 0.01) of the activations by e^x up to |x| = 20, where the exponent
+// in base 2 is off by 20 units.
+inline constexpr double kActivation = 3e-6;
 
 // ---- CUDA kernels alone (tests/backends/cuda), against double precision on operands rounded to
 // the storage type

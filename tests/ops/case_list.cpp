@@ -35,6 +35,8 @@ ValueId vector(GraphBuilder& builder, Random& random, int64_t count, float low, 
   return builder.constant("vector", random.constant({count}, low, high));
 }
 
+Constant scalar(float value) { return make_constant({}, std::vector<float>{value}); }
+
 ValueId bias(GraphBuilder& builder, Random& random, int64_t count) {
   return vector(builder, random, count, -0.5f, 0.5f);
 }

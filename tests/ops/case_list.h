@@ -39,6 +39,12 @@ ValueId vector(GraphBuilder& builder, Random& random, int64_t count, float low, 
 /// `count` values in [-0.5, 0.5].
 ValueId bias(GraphBuilder& builder, Random& random, int64_t count);
 
+/// The constant of one element, without axes.
+Constant scalar(float value);
+
+void add_function_cases(CaseList& cases);
+void add_copy_cases(CaseList& cases);
+void add_window_cases(CaseList& cases);
 void add_fused_cases(CaseList& cases);
 
 }  // namespace vitro

@@ -271,6 +271,9 @@ const std::vector<OpCase>& op_cases() {
     add_matmul_cases(list);
     add_softmax_cases(list);
     add_movement_cases(list);
+    add_function_cases(list);
+    add_copy_cases(list);
+    add_window_cases(list);
     add_fused_cases(list);
     return list.take();
   }();

@@ -4,6 +4,8 @@
 #include <cmath>
 #include <stdexcept>
 
+#include "ir/infer.h"
+
 namespace vitro {
 namespace {
 
@@ -26,7 +28,7 @@ struct Array {
   }
 };
 
-using Operands = std::vector<Array>;
+using Arrays = std::vector<Array>;
 
 /// Calls body(n, y, x, o, index) for each element of [n, h, w, c].
 template <typename Body>
@@ -38,23 +40,47 @@ void for_each_nhwc(const Dims& dims, Body body) {
         for (int64_t o = 0; o < dims[3]; ++o) body(n, y, x, o, index++);
 }
 
-void conv2d(const Node& node, const Operands& in, Array& out) {
-  const auto& attrs = node.as<ConvAttrs>();
+void conv2d(const Node& node, const Arrays& in, Array& out) {
   const Array &src = in[0], &weight = in[1];
-  const Dims& w = weight.dims;  // [out, kernel_h, kernel_w, in]
+  const Dims& w = weight.dims;  // [out, kernel_h, kernel_w, in / groups]
+  const auto axes = conv_windows(node, w);
+  const int64_t group = w[0] / node.as<ConvAttrs>().groups;  // results of one
   for_each_nhwc(out.dims, [&](int64_t n, int64_t y, int64_t x, int64_t o, int64_t index) {
     double sum = in.size() > 2 ? in[2][o] : 0.0;
     for (int64_t ky = 0; ky < w[1]; ++ky)
       for (int64_t kx = 0; kx < w[2]; ++kx)
         for (int64_t i = 0; i < w[3]; ++i)
           sum += weight[((o * w[1] + ky) * w[2] + kx) * w[3] + i] *
-                 src.at_or_zero(n, y * attrs.stride[0] + ky - attrs.pad_begin[0],
-                                x * attrs.stride[1] + kx - attrs.pad_begin[1], i);
+                 src.at_or_zero(n, y * axes[0].stride + ky * axes[0].dilation - axes[0].pad_begin,
+                                x * axes[1].stride + kx * axes[1].dilation - axes[1].pad_begin,
+                                o / group * w[3] + i);
     out[index] = sum;
   });
 }
 
-void depthwise_conv2d(const Node& node, const Operands& in, Array& out) {
+void pool(const Node& node, const Arrays& in, Array& out) {
+  const auto axes = pool_windows(node);
+  const auto& attrs = node.as<PoolAttrs>();
+  const Dims& dims = in[0].dims;
+  for_each_nhwc(out.dims, [&](int64_t n, int64_t y, int64_t x, int64_t c, int64_t index) {
+    double highest = -HUGE_VAL, sum = 0, count = 0;
+    for (int64_t ky = 0; ky < axes[0].kernel; ++ky)
+      for (int64_t kx = 0; kx < axes[1].kernel; ++kx) {
+        const int64_t row = y * axes[0].stride + ky * axes[0].dilation - axes[0].pad_begin;
+        const int64_t column = x * axes[1].stride + kx * axes[1].dilation - axes[1].pad_begin;
+        const bool inside = row >= 0 && row < dims[1] && column >= 0 && column < dims[2];
+        const bool padded = row < dims[1] + axes[0].pad_end && column < dims[2] + axes[1].pad_end;
+        count += inside || (attrs.count_include_pad && padded) ? 1 : 0;
+        if (!inside) continue;
+        const double value = in[0].at_or_zero(n, row, column, c);
+        highest = std::max(highest, value);
+        sum += value;
+      }
+    out[index] = attrs.function == PoolFunction::Max ? highest : sum / count;
+  });
+}
+
+void depthwise_conv2d(const Node& node, const Arrays& in, Array& out) {
   const auto& attrs = node.as<Conv2dAttrs>();
   const Array &src = in[0], &weight = in[1];
   const Dims& w = weight.dims;  // [kernel_h, kernel_w, channels]
@@ -69,7 +95,7 @@ void depthwise_conv2d(const Node& node, const Operands& in, Array& out) {
   });
 }
 
-void linear(const Operands& in, Array& out) {
+void linear(const Arrays& in, Array& out) {
   const int64_t num_out = in[1].dims[0], num_in = in[1].dims[1];
   for (int64_t index = 0; index < out.size(); ++index) {
     const int64_t row = index / num_out, o = index % num_out;
@@ -79,23 +105,7 @@ void linear(const Operands& in, Array& out) {
   }
 }
 
-void matmul(const Node& node, const Operands& in, Array& out) {
-  const bool transpose_b = node.as<MatMulAttrs>().transpose_b;
-  const int64_t columns = out.dims.back(), rows = out.dims[out.dims.size() - 2];
-  const int64_t inner = in[0].dims.back();
-  for (int64_t index = 0; index < out.size(); ++index) {
-    const int64_t column = index % columns, row = index / columns % rows;
-    const int64_t batch = index / columns / rows;
-    double sum = 0.0;
-    for (int64_t p = 0; p < inner; ++p)
-      sum += in[0][(batch * rows + row) * inner + p] *
-             in[1][batch * inner * columns +
-                   (transpose_b ? column * inner + p : p * columns + column)];
-    out[index] = sum;
-  }
-}
-
-void batch_norm(const Node& node, const Operands& in, Array& out) {
+void batch_norm(const Node& node, const Arrays& in, Array& out) {
   const double eps = node.as<NormAttrs>().eps;
   for (int64_t i = 0; i < out.size(); ++i) {
     const int64_t c = i % out.dims.back();
@@ -103,7 +113,7 @@ void batch_norm(const Node& node, const Operands& in, Array& out) {
   }
 }
 
-void layer_norm(const Node& node, const Operands& in, Array& out) {
+void layer_norm(const Node& node, const Arrays& in, Array& out) {
   const double eps = node.as<NormAttrs>().eps;
   const int64_t channels = out.dims.back();
   for (int64_t first = 0; first < out.size(); first += channels) {
@@ -118,7 +128,7 @@ void layer_norm(const Node& node, const Operands& in, Array& out) {
   }
 }
 
-void softmax(const Operands& in, Array& out) {
+void softmax(const Arrays& in, Array& out) {
   const int64_t columns = out.dims.back();
   for (int64_t first = 0; first < out.size(); first += columns) {
     double peak = in[0][first], sum = 0.0;
@@ -141,7 +151,7 @@ int64_t position(const Dims& at, const Dims& dims) {
   return result;
 }
 
-void transpose(const Node& node, const Operands& in, Array& out) {
+void transpose(const Node& node, const Arrays& in, Array& out) {
   const auto& perm = node.as<TransposeAttrs>().perm;
   for (int64_t i = 0; i < out.size(); ++i) {
     const Dims to = coordinates(i, out.dims);
@@ -152,16 +162,19 @@ void transpose(const Node& node, const Operands& in, Array& out) {
   }
 }
 
-void slice(const Node& node, const Operands& in, Array& out) {
+void slice(const Node& node, const Arrays& in, Array& out) {
   const auto& attrs = node.as<SliceAttrs>();
   for (int64_t i = 0; i < out.size(); ++i) {
     Dims from = coordinates(i, out.dims);
-    from[static_cast<size_t>(attrs.axes[0])] += attrs.begins[0];
+    for (size_t k = 0; k < attrs.axes.size(); ++k) {
+      int64_t& at = from[static_cast<size_t>(attrs.axes[k])];
+      at = attrs.begins[k] + at * (attrs.steps.empty() ? 1 : attrs.steps[k]);
+    }
     out[i] = in[0][position(from, in[0].dims)];
   }
 }
 
-void reduce(const Node& node, const Operands& in, Array& out) {
+void reduce(const Node& node, const Arrays& in, Array& out) {
   const auto& axes = node.as<ReduceAttrs>().axes;
   const bool is_max = is(node, ReduceFunction::Max);
   std::fill(out.data.begin(), out.data.end(), is_max ? -HUGE_VAL : 0.0);
@@ -177,17 +190,101 @@ void reduce(const Node& node, const Operands& in, Array& out) {
   }
 }
 
-template <typename Function>
-void elementwise(const Operands& in, Array& out, Function function) {
-  for (int64_t i = 0; i < out.size(); ++i)
-    out[i] = function(in[0][i], in.size() > 1 ? in[1][i % in[1].size()] : 0.0);
+/// The element of an operand, broadcast as in NumPy, for element `index` of the result.
+double broadcast_at(const Array& operand, int64_t index, const Dims& dims) {
+  Dims at = coordinates(index, dims);
+  at.erase(at.begin(), at.begin() + static_cast<std::ptrdiff_t>(dims.size() - operand.dims.size()));
+  for (size_t axis = 0; axis < at.size(); ++axis)
+    if (operand.dims[axis] == 1) at[axis] = 0;
+  return operand[position(at, operand.dims)];
 }
 
-double gelu(double x) { return 0.5 * x * std::erfc(-x / std::sqrt(2.0)); }
+void matmul(const Node& node, const Arrays& in, Array& out) {
+  const auto& attrs = node.as<MatMulAttrs>();
+  const size_t row_axis = out.dims.size() - 2;
+  const Dims& a = in[0].dims;
+  const int64_t inner = attrs.transpose_a ? a[a.size() - 2] : a.back();
+  // The element of a matrix of the operand, the batch being that of the result.
+  const auto at = [&](const Array& operand, const Dims& result, int64_t row, int64_t column) {
+    Dims place(result.end() - static_cast<std::ptrdiff_t>(operand.dims.size()), result.end());
+    for (size_t axis = 0; axis + 2 < place.size(); ++axis)
+      if (operand.dims[axis] == 1) place[axis] = 0;
+    place[place.size() - 2] = row;
+    place.back() = column;
+    return operand[position(place, operand.dims)];
+  };
+  for (int64_t index = 0; index < out.size(); ++index) {
+    const Dims place = coordinates(index, out.dims);
+    const int64_t row = place[row_axis], column = place.back();
+    double sum = 0.0;
+    for (int64_t p = 0; p < inner; ++p)
+      sum += (attrs.transpose_a ? at(in[0], place, p, row) : at(in[0], place, row, p)) *
+             (attrs.transpose_b ? at(in[1], place, column, p) : at(in[1], place, p, column));
+    out[index] = sum;
+  }
+}
 
-std::vector<Array> run(const Graph& graph, const Operands& inputs);
+void concat(const Node& node, const Arrays& in, Array& out) {
+  const auto axis = static_cast<size_t>(node.as<AxisAttrs>().axis);
+  for (int64_t i = 0; i < out.size(); ++i) {
+    Dims from = coordinates(i, out.dims);
+    size_t operand = 0;
+    while (from[axis] >= in[operand].dims[axis]) from[axis] -= in[operand++].dims[axis];
+    out[i] = in[operand][position(from, in[operand].dims)];
+  }
+}
 
-void compute(const Node& node, const Operands& in, Array& out) {
+void pad(const Node& node, const Arrays& in, Array& out) {
+  const auto& attrs = node.as<PadAttrs>();
+  for (int64_t i = 0; i < out.size(); ++i) {
+    Dims from = coordinates(i, out.dims);
+    bool inside = true;
+    for (size_t axis = 0; axis < from.size(); ++axis) {
+      from[axis] -= attrs.begin[axis];
+      inside = inside && from[axis] >= 0 && from[axis] < in[0].dims[axis];
+    }
+    out[i] = inside ? in[0][position(from, in[0].dims)] : attrs.value;
+  }
+}
+
+/// Indices along axis 1 of three.
+void gather(const Arrays& in, Array& out) {
+  for (int64_t i = 0; i < out.size(); ++i) {
+    Dims from = coordinates(i, out.dims);
+    const double index = in[1][from[1]];
+    from[1] = static_cast<int64_t>(index < 0 ? index + static_cast<double>(in[0].dims[1]) : index);
+    out[i] = in[0][position(from, in[0].dims)];
+  }
+}
+
+void expand(const Arrays& in, Array& out) {
+  for (int64_t i = 0; i < out.size(); ++i) out[i] = broadcast_at(in[0], i, out.dims);
+}
+
+void unary(const Node& node, const Arrays& in, Array& out) {
+  const auto& attrs = node.as<UnaryAttrs>();
+  for (int64_t i = 0; i < out.size(); ++i)
+    out[i] = evaluate(attrs.function, in[0][i], static_cast<double>(attrs.alpha),
+                      static_cast<double>(attrs.beta));
+}
+
+void binary(const Node& node, const Arrays& in, Array& out) {
+  for (int64_t i = 0; i < out.size(); ++i)
+    out[i] = evaluate(node.as<BinaryAttrs>().function, broadcast_at(in[0], i, out.dims),
+                      broadcast_at(in[1], i, out.dims));
+}
+
+void clip(const Node& node, const Arrays& in, Array& out) {
+  for (int64_t i = 0; i < out.size(); ++i) {
+    const double low = node.has_input(1) ? in[1][0] : -HUGE_VAL;
+    const double high = node.has_input(2) ? in[2][0] : HUGE_VAL;
+    out[i] = std::min(std::max(in[0][i], low), high);
+  }
+}
+
+std::vector<Array> run(const Graph& graph, const Arrays& inputs);
+
+void compute(const Node& node, const Arrays& in, Array& out) {
   switch (node.kind) {
     case OpKind::Conv:
       return conv2d(node, in, out);
@@ -199,14 +296,14 @@ void compute(const Node& node, const Operands& in, Array& out) {
       return batch_norm(node, in, out);
     case OpKind::LayerNorm:
       return layer_norm(node, in, out);
+    case OpKind::Pool:
+      return pool(node, in, out);
     case OpKind::Unary:
-      if (!is(node, UnaryFunction::Gelu)) break;
-      return elementwise(in, out, [](double x, double) { return gelu(x); });
-    case OpKind::Binary: {
-      const bool is_sum = is(node, BinaryFunction::Add);
-      if (!is_sum && !is(node, BinaryFunction::Mul)) break;
-      return elementwise(in, out, [=](double a, double b) { return is_sum ? a + b : a * b; });
-    }
+      return unary(node, in, out);
+    case OpKind::Clip:
+      return clip(node, in, out);
+    case OpKind::Binary:
+      return binary(node, in, out);
     case OpKind::MatMul:
       return matmul(node, in, out);
     case OpKind::Softmax:
@@ -217,6 +314,14 @@ void compute(const Node& node, const Operands& in, Array& out) {
       return;
     case OpKind::Transpose:
       return transpose(node, in, out);
+    case OpKind::Concat:
+      return concat(node, in, out);
+    case OpKind::Pad:
+      return pad(node, in, out);
+    case OpKind::Gather:
+      return gather(in, out);
+    case OpKind::Expand:
+      return expand(in, out);
     case OpKind::Slice:
       return slice(node, in, out);
     case OpKind::Reduce:
@@ -228,22 +333,27 @@ void compute(const Node& node, const Operands& in, Array& out) {
   out = run(*node.body, in).at(0);
 }
 
-std::vector<Array> run(const Graph& graph, const Operands& inputs) {
+std::vector<Array> run(const Graph& graph, const Arrays& inputs) {
   std::vector<TensorType> input_types;
   for (const Array& input : inputs) input_types.push_back({DType::Float32, input.dims});
   const std::vector<TensorType> types = infer_types(graph, input_types);
   std::vector<Array> values(graph.values.size());
   for (size_t i = 0; i < values.size(); ++i) {
     if (!graph.values[i].constant) continue;
+    values[i] = Array(graph.values[i].constant->type.dims);
+    if (const Contents integers = contents_of(*graph.values[i].constant)) {
+      std::copy(integers->begin(), integers->end(), values[i].data.begin());
+      continue;
+    }
     const Constant constant = with_dtype(*graph.values[i].constant, DType::Float32);
-    values[i] = Array(constant.type.dims);
     std::copy(constant.floats().begin(), constant.floats().end(), values[i].data.begin());
   }
   for (size_t i = 0; i < inputs.size(); ++i)
     values[static_cast<size_t>(graph.inputs[i].value)] = inputs[i];
   for (const Node& node : graph.nodes) {
-    Operands operands;
-    for (const ValueId id : node.inputs) operands.push_back(values[static_cast<size_t>(id)]);
+    Arrays operands;
+    for (const ValueId id : node.inputs)
+      operands.push_back(id == kAbsent ? Array() : values[static_cast<size_t>(id)]);
     Array result(types[static_cast<size_t>(node.output())].dims);
     compute(node, operands, result);
     values[static_cast<size_t>(node.output())] = std::move(result);
@@ -256,7 +366,7 @@ std::vector<Array> run(const Graph& graph, const Operands& inputs) {
 }  // namespace
 
 std::vector<std::vector<double>> evaluate(const Graph& graph, std::span<const Tensor> inputs) {
-  Operands operands;
+  Arrays operands;
   for (const Tensor& input : inputs) {
     operands.emplace_back(input.dims());
     std::ranges::copy(input.as<float>(), operands.back().data.begin());

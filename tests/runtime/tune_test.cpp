@@ -165,9 +165,12 @@ TEST(Tactics, WhatIsMalformedIsNamed) {
     expect_error(ErrorCode::CorruptFile, part, [&text = text] { tactics_from_json(text); });
 }
 
-/// The op of a kind as the session sees it, in some shape.
+/// So many that the kernels have a choice.
+const Dims kManyImages{64, 3, 8, 8};
+
+/// The op of a kind as the session sees it, for these images.
 Dispatch dispatch_of(const Session& session, std::string_view op) {
-  const auto program = Internals::engine(session).program(Dims{1, 3, 8, 8});
+  const auto program = Internals::engine(session).program(kManyImages);
   for (const Dispatch& dispatch : program->dispatch())
     if (dispatch.op == op) return dispatch;
   ADD_FAILURE() << "no such op";
@@ -176,19 +179,19 @@ Dispatch dispatch_of(const Session& session, std::string_view op) {
 
 Plan plan_with(const std::string& machine, int threads, const std::string& impl) {
   const Plan plan = test::small_plan();
-  const std::string key = dispatch_of(Session(plan, {.threads = 1}), "conv").key;
+  const std::string key = dispatch_of(Session(plan, {.threads = 1}), "mlp").key;
   return with_tactics(plan, {{{machine, threads}, {{key, {impl, {{impl, 12.0}}}}}}});
 }
 
 std::string machine() { return find_backend("cpu").machine(); }
 
 TEST(TunedPlan, RunsWhatItsTacticsName) {
-  const Plan plan = plan_with(machine(), 1, "cpu:conv2d_im2col");
+  const Plan plan = plan_with(machine(), 1, "cpu:mlp_phased");
   const Session session(plan, {.backend = "cpu", .threads = 1});
-  const Dispatch dispatch = dispatch_of(session, "conv");
-  EXPECT_STREQ(dispatch.chosen, "cpu:conv2d_im2col");
-  EXPECT_EQ(dispatch.candidates.at(0), std::string("cpu:conv2d_patch"));
-  const std::string text = session.explain({1, 3, 8, 8});
+  const Dispatch dispatch = dispatch_of(session, "mlp");
+  EXPECT_STREQ(dispatch.chosen, "cpu:mlp_phased");
+  EXPECT_EQ(dispatch.candidates.at(0), std::string("cpu:mlp_banded"));
+  const std::string text = session.explain(kManyImages);
   EXPECT_NE(text.find("12 us"), std::string::npos) << text;
   EXPECT_NE(text.find("tactics: of 1 ops"), std::string::npos) << text;
 }
@@ -196,16 +199,16 @@ TEST(TunedPlan, RunsWhatItsTacticsName) {
 TEST(TunedPlan, WhatDoesNotFitIsIgnoredAndNamed) {
   const auto explained = [](const Plan& plan, int threads) {
     const Session session(plan, {.backend = "cpu", .threads = threads});
-    EXPECT_STREQ(dispatch_of(session, "conv").chosen, "cpu:conv2d_patch");
-    return session.explain({1, 3, 8, 8});
+    EXPECT_STREQ(dispatch_of(session, "mlp").chosen, "cpu:mlp_banded");
+    return session.explain(kManyImages);
   };
-  const std::string impl = "cpu:conv2d_im2col";
+  const std::string impl = "cpu:mlp_phased";
   const std::string threads = explained(plan_with(machine(), 1, impl), 2);
   EXPECT_NE(threads.find("tactics: none for"), std::string::npos) << threads;
   const std::string other = explained(plan_with("another machine", 1, impl), 1);
   EXPECT_NE(other.find("the plan has some for 'another machine'"), std::string::npos) << other;
-  const std::string unknown = explained(plan_with(machine(), 1, "cpu:conv2d_gone"), 1);
-  EXPECT_NE(unknown.find("not used: cpu:conv2d_gone"), std::string::npos) << unknown;
+  const std::string unknown = explained(plan_with(machine(), 1, "cpu:mlp_gone"), 1);
+  EXPECT_NE(unknown.find("not used: cpu:mlp_gone"), std::string::npos) << unknown;
 }
 
 TEST(TunedPlan, RoundTripKeepsTacticsAndBytes) {
@@ -239,7 +242,7 @@ TEST(Tune, MeasuresEveryOpWithAChoice) {
   int64_t done = 0;
   const Tactics tactics = tune(plan, {.backend = "cpu",
                                       .threads = {1, 2},
-                                      .batches = {1, 3},
+                                      .batches = {64, 100},
                                       .seconds = 60,
                                       .progress = [&](int64_t runs, int64_t total) {
                                         EXPECT_EQ(runs, ++done);
@@ -249,13 +252,13 @@ TEST(Tune, MeasuresEveryOpWithAChoice) {
   ASSERT_EQ(tactics.size(), 2u);
   for (const int threads : {1, 2}) {
     const TacticTable& table = tactics.at({machine(), threads});
-    for (const char* batch : {"(F32 1x8x8x3,", "(F32 3x8x8x3,"})
+    for (const char* batch : {"(F32 64x", "(F32 100x"})
       EXPECT_TRUE(std::any_of(table.begin(), table.end(), [&](const auto& row) {
-        return row.first.starts_with(std::string("conv") + batch);
+        return row.first.starts_with(std::string("mlp") + batch);
       })) << batch;
     for (const auto& [key, tactic] : table) EXPECT_GE(tactic.timings.size(), 2u) << key;
   }
-  const Tensor images = test::random_images({3, 3, 8, 8});
+  const Tensor images = test::random_images({100, 3, 8, 8});
   const Tensor usual = Session(plan, {.threads = 2}).run(images);
   const Tensor tuned = Session(with_tactics(plan, tactics), {.threads = 2}).run(images);
   for (size_t i = 0; i < usual.as<float>().size(); ++i)

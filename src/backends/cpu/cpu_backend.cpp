@@ -25,20 +25,33 @@ struct Row {
 
 std::vector<Row> own_rows() {
   return {
-      {OpKind::Conv, {kConv2dPatch, kConv2dIm2col}, kConv2dVariants},
+      {OpKind::Conv, {kConv2dPanel16}, kConv2dVariants},
       {OpKind::DepthwiseConv2d, {kDepthwiseConv2dDirect}, {}},
       {OpKind::Linear, {kLinearPanel16}, kLinearVariants},
       {OpKind::LayerNorm, {kLayerNormRows}, {}},
-      {OpKind::Unary, {kGeluRange}, {}},
-      {OpKind::Binary, {kAddRange}, {}},
+      {OpKind::Unary, {kUnaryRange}, {}},
+      {OpKind::Clip, {kClipRange}, {}},
+      {OpKind::Binary, {kBinaryRange}, {}},
+      {OpKind::Pool, {kPoolWindows}, {}},
       {OpKind::Softmax, {kSoftmaxRows}, {}},
-      {OpKind::Transpose, {kTransposeNchw}, {}},
+      {OpKind::MatMul, {kMatMulBatched}, {}},
+      {OpKind::Transpose, {kTransposeCopy}, {}},
+      {OpKind::Slice, {kSliceCopy}, {}},
+      {OpKind::Expand, {kExpandCopy}, {}},
+      {OpKind::Concat, {kConcatCopy}, {}},
+      {OpKind::Split, {kSplitCopy}, {}},
+      {OpKind::Pad, {kPadCopy}, {}},
+      {OpKind::Gather, {kGatherRuns}, {}},
       {OpKind::Reduce, {kReduceMeanTokens, kReduceMaxTokens}, {}},
       {OpKind::Attention, {kAttentionHeads}, {}},
       {OpKind::AttentionBlock, {kAttentionBlockPhased}, kAttentionBlockVariants},
       {OpKind::Mlp, {kMlpBanded, kMlpPhased}, kMlpVariants},
       {OpKind::LocalMixer, {kLocalMixerPhased}, kLocalMixerVariants},
   };
+}
+
+void add_streams(const float* a, const float* b, int64_t count, float* c) {
+  active_kernels().binary[static_cast<size_t>(BinaryKind::Add)]({a, 1, b, 1, count, c});
 }
 
 /// The reference is the last resort of every plain op.
@@ -77,7 +90,7 @@ class CpuBackend final : public Backend {
     const KernelTable& table = product_kernels(threads, {});
     return measure_peaks({{table.fma_probe, static_cast<double>(table.probe_multiply_adds)},
                           {table.product_probe, table.product_probe_multiply_adds},
-                          table.add},
+                          add_streams},
                          threads, max_buffer_bytes);
   }
   std::string machine() const override { return cpu_model() + ", " + instruction_set(); }

@@ -1,9 +1,9 @@
 #include "backends/cpu/depthwise_conv2d.h"
-#include "backends/host_lane.h"
-
+#include "backends/cpu/activation.h"
 #include "backends/cpu/bands.h"
 #include "backends/cpu/impls.h"
 #include "backends/cpu/operands.h"
+#include "backends/host_lane.h"
 
 namespace vitro::cpu {
 
@@ -34,6 +34,12 @@ class DepthwiseKernel final : public Kernel {
         args_(depthwise_args(op.input(0).dims, op.input(1).dims, op.output().dims,
                              op.node.as<Conv2dAttrs>())),
         bands_(make_bands(args_.out_h, 1, args_.out_h, op.threads)) {}
+  bool absorb(const OpContext& next, size_t operand) override {
+    const auto activation = operand == 0 ? activation_of(next) : std::nullopt;
+    if (!activation || args_.activation.kind != Activation::Kind::None) return false;
+    args_.activation = *activation;
+    return true;
+  }
   void run(const KernelArgs& args) const override {
     const int64_t in_size = args_.in_h * args_.in_w * args_.channels;
     const int64_t out_size = args_.out_h * args_.out_w * args_.channels;

@@ -1,3 +1,4 @@
+#include "backends/cpu/activation.h"
 #include "backends/cpu/impls.h"
 #include "backends/cpu/operands.h"
 #include "backends/cpu/parallel_gemm.h"
@@ -14,12 +15,19 @@ std::optional<Refusal> can_run(const OpContext& op) {
 class LinearKernel final : public Kernel {
  public:
   explicit LinearKernel(const OpContext& op, const Variant& variant = {})
-      : table_(product_kernels(op.threads, variant)), threads_(op.threads), weight_(op, 1) {
+      : table_(product_kernels(op.threads, variant)),
+        threads_(op.threads),
+        weight_(op, 1),
+        epilogue_(3) {
     args_.m = num_rows(op.input(0));
     args_.n = op.output().dims.back();
     args_.k = args_.lda = op.input(0).dims.back();
-    args_.ldc = args_.n;
+    args_.ldc = args_.ldr = args_.n;
     args_.b = weight_.matrix();
+  }
+  int in_place_operand() const override { return epilogue_.residual_operand(); }
+  bool absorb(const OpContext& next, size_t operand) override {
+    return epilogue_.absorb(next, operand);
   }
   size_t scratch_bytes() const override {
     return table_.gemm_scratch_size(args_) * static_cast<size_t>(threads_) * sizeof(float);
@@ -28,6 +36,8 @@ class LinearKernel final : public Kernel {
     GemmArgs gemm = args_;
     gemm.a = args.in<float>(0);
     gemm.bias = args.in<float>(2);
+    gemm.residual = epilogue_.residual(args);
+    gemm.activation = epilogue_.activation();
     gemm.c = args.out<float>();
     parallel_gemm(table_, gemm, team_of(args), reinterpret_cast<float*>(args.scratch));
   }
@@ -36,6 +46,7 @@ class LinearKernel final : public Kernel {
   const KernelTable& table_;
   int threads_;
   PanelWeight weight_;
+  Epilogue epilogue_;
   GemmArgs args_;
 };
 

@@ -55,7 +55,7 @@ class MlpKernel : public Kernel {
     fc1_.n = fc1_.ldc = hidden;
     fc1_.k = fc1_.lda = channels;
     fc1_.b = weight1_.matrix();
-    fc1_.gelu = true;
+    fc1_.activation.kind = Activation::Kind::Gelu;
     fc1_.layer_norm = attrs.layer_norm;
     fc1_.eps = attrs.eps;
     fc2_.n = fc2_.ldc = fc2_.ldr = channels;

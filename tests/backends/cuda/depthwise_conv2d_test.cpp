@@ -100,12 +100,19 @@ TEST_F(DepthwiseConv2dTest, UniFormerMaps) {
     check(k, Element::Float16, true);
 }
 
+TEST_F(DepthwiseConv2dTest, LongStrips) {
+  for (const Case& k : {Case{12, 28, 28, 96, 7, 1, 3}, Case{8, 56, 54, 64, 3, 2, 1},
+                        Case{8, 56, 58, 64, 5, 2, 2}, Case{16, 41, 28, 64, 7, 2, 3}})
+    check(k, Element::Float16, false);
+}
+
 TEST_F(DepthwiseConv2dTest, AnyKernelStrideAndWidth) {
   for (const Element element : kElements)
     for (const Case& k :
          {Case{2, 9, 13, 24, 3, 1, 1}, Case{3, 5, 6, 72, 5, 1, 2}, Case{1, 1, 1, 8, 3, 1, 1},
           Case{1, 2, 3, 8, 5, 1, 2}, Case{2, 8, 9, 16, 3, 1, 0}, Case{2, 7, 9, 13, 3, 1, 1},
-          Case{1, 9, 7, 16, 3, 2, 1}, Case{1, 11, 12, 5, 7, 3, 2}, Case{1, 6, 6, 16, 2, 2, 0}})
+          Case{1, 9, 7, 16, 3, 2, 1}, Case{1, 11, 12, 5, 7, 3, 2}, Case{1, 6, 6, 16, 2, 2, 0},
+          Case{2, 9, 12, 24, 7, 1, 3}, Case{1, 14, 15, 64, 7, 2, 3}, Case{1, 13, 12, 72, 5, 2, 2}})
       check(k, element, k.c != 24);
 }
 

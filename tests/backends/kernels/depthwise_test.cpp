@@ -75,13 +75,13 @@ class DepthwiseTest : public KernelTest {
 };
 
 TEST_P(DepthwiseTest, EveryWidth) {
-  for (int64_t kernel : {3, 5})
+  for (int64_t kernel : {3, 5, 7})
     for (int64_t w = 1; w <= 31; ++w)
       expect_matches({4, w, 19, kernel, kernel, 1, kernel / 2, kernel / 2});
 }
 
 TEST_P(DepthwiseTest, EveryChannelCount) {
-  for (int64_t kernel : {3, 5})
+  for (int64_t kernel : {3, 5, 7})
     for (int64_t c = 1; c <= 70; ++c)
       expect_matches({3, 9, c, kernel, kernel, 1, kernel / 2, kernel / 2, c % 2 == 0});
 }
@@ -96,6 +96,11 @@ TEST_P(DepthwiseTest, OtherGeometries) {
   expect_matches({9, 12, 5, 7, 7, 1, 3, 3});
   expect_matches({6, 7, 33, 2, 3, 1, 0, 1, false});
   expect_matches({8, 8, 8, 5, 5, 1, 2, 1});
+  for (int64_t w = 1; w <= 40; ++w) {
+    expect_matches({7, w, 19, 3, 3, 2, 1, 1});
+    expect_matches({9, w, 67, 5, 5, 2, 2, 2});
+  }
+  expect_matches({13, 40, 80, 7, 7, 3, 3, 3, false});
 }
 
 INSTANTIATE_TEST_SUITE_P(Isa, DepthwiseTest, testing::ValuesIn(available_isas()), isa_test_name);

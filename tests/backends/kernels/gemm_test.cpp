@@ -10,7 +10,7 @@ namespace {
 struct Case {
   int64_t m, n, k;
   bool bias = false, gelu = false, residual = false, layer_norm = false, in_place = false,
-       plain_b = false, bfloat16 = false;
+       plain_b = false, bfloat16 = false, clamp = false;
 };
 
 /// A product with padded leading dimensions, its operands, and its value in double precision.
@@ -47,7 +47,8 @@ class Problem {
           : case_.plain_b ? row_major_matrix(b_.data(), case_.n + 7)
                           : panel16_matrix(b_.data(), case_.k);
     g.bias = case_.bias ? bias_.data() : nullptr;
-    g.gelu = case_.gelu;
+    if (case_.gelu) g.activation.kind = Activation::Kind::Gelu;
+    if (case_.clamp) g.activation = {Activation::Kind::Clamp, -0.25f, 0.5f};
     g.layer_norm = case_.layer_norm;
     g.eps = 1e-5f;
     g.c = c.data();
@@ -89,8 +90,9 @@ class Problem {
       for (int64_t j = 0; j < case_.n; ++j) {
         double sum = case_.bias ? bias_[j] : 0.0;
         for (int64_t p = 0; p < case_.k; ++p) sum += row[p] * weights_[j * case_.k + p];
-        if (case_.gelu) sum = 0.5 * sum * std::erfc(-sum / std::sqrt(2.0));
         if (case_.residual || case_.in_place) sum += residual_[i * (case_.n + 5) + j];
+        if (case_.gelu) sum = 0.5 * sum * std::erfc(-sum / std::sqrt(2.0));
+        if (case_.clamp) sum = std::clamp(sum, -0.25, 0.5);
         result.push_back(sum);
       }
     }
@@ -139,6 +141,14 @@ TEST_P(Gemm, EveryEpilogue) {
     for (int64_t n : {7, 64, 83})
       expect_matches({13, n, 21, (bits & 1) != 0, (bits & 2) != 0, residual, (bits & 8) != 0,
                       in_place, (bits & 32) != 0});
+  }
+}
+
+TEST_P(Gemm, Clamps) {
+  for (int64_t n : {7, 64, 83}) {
+    expect_matches({.m = 13, .n = n, .k = 21, .bias = true, .clamp = true});
+    expect_matches({.m = 13, .n = n, .k = 21, .residual = true, .clamp = true});
+    expect_matches({.m = 13, .n = n, .k = 21, .in_place = true, .bfloat16 = true, .clamp = true});
   }
 }
 
@@ -220,7 +230,17 @@ TEST_P(Gemm, Patches) {
     const std::vector<float> weights = random.values(s.out_c * k);
     std::vector<float> packed(panel16_size(s.out_c, k));
     pack_panel16(weights.data(), s.out_c, k, packed.data());
-    const PatchSource source = {input.data(), s.h, s.w, s.c, s.kernel_h, s.kernel_w};
+    const PatchSource source = {.input = input.data(),
+                                .in_h = s.h,
+                                .in_w = s.w,
+                                .channels = s.c,
+                                .kernel_h = s.kernel_h,
+                                .kernel_w = s.kernel_w,
+                                .out_h = s.h / s.kernel_h,
+                                .out_w = s.w / s.kernel_w,
+                                .stride_h = s.kernel_h,
+                                .stride_w = s.kernel_w,
+                                .pixel_stride = s.c};
     GemmArgs g;
     g.m = s.images * (s.h / s.kernel_h) * (s.w / s.kernel_w);
     g.n = s.out_c;

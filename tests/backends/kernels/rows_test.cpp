@@ -97,6 +97,14 @@ TEST_P(Rows, SoftmaxKeepsNan) {
   for (float v : y) EXPECT_TRUE(std::isnan(v));
 }
 
+constexpr Activation kGelu{Activation::Kind::Gelu};
+
+/// What a kernel makes of `count` values from x on.
+void activate(const KernelTable& table, const Activation& activation, const float* x, int64_t count,
+              float* dst) {
+  table.activate(activation, {.x = x, .dst = dst, .columns = count});
+}
+
 double exact_gelu(double x) { return 0.5 * x * std::erfc(-x / std::sqrt(2.0)); }
 
 TEST_P(Rows, GeluOverTheFloatRange) {
@@ -108,7 +116,7 @@ TEST_P(Rows, GeluOverTheFloatRange) {
   }
   for (int i = -60000; i <= 60000; ++i) x.push_back(static_cast<float>(i) * 1e-4f);
   Guarded y(static_cast<int64_t>(x.size()));
-  table().gelu(x.data(), static_cast<int64_t>(x.size()), y.data());
+  activate(table(), kGelu, x.data(), static_cast<int64_t>(x.size()), y.data());
   double worst = 0, worst_at = 0;
   for (size_t i = 0; i < x.size(); ++i) {
     const double magnitude = std::max(1.0, std::abs(static_cast<double>(x[i])));
@@ -122,7 +130,7 @@ TEST_P(Rows, GeluOverTheFloatRange) {
 TEST_P(Rows, GeluOfSpecialValues) {
   const float x[6] = {INFINITY, -INFINITY, NAN, 0.0f, -0.0f, -100.0f};
   float y[6];
-  table().gelu(x, 6, y);
+  activate(table(), kGelu, x, 6, y);
   EXPECT_EQ(y[0], INFINITY);
   EXPECT_NEAR(y[1], 0.0, kGeluTail);
   EXPECT_TRUE(std::isnan(y[2]));
@@ -135,23 +143,126 @@ TEST_P(Rows, GeluIsTheSameInPiecesAndInPlace) {
   Random random(3);
   std::vector<float> x = random.values(77);
   Guarded whole(77), parts(77);
-  table().gelu(x.data(), 77, whole.data());
+  activate(table(), kGelu, x.data(), 77, whole.data());
   for (int64_t i = 0; i < 77; i += 10)
-    table().gelu(x.data() + i, std::min<int64_t>(10, 77 - i), parts.data() + i);
+    activate(table(), kGelu, x.data() + i, std::min<int64_t>(10, 77 - i), parts.data() + i);
   EXPECT_TRUE(same_bits(whole.span(), parts.span()));
-  table().gelu(x.data(), 77, x.data());
+  activate(table(), kGelu, x.data(), 77, x.data());
   EXPECT_TRUE(same_bits(whole.span(), x));
 }
 
-TEST_P(Rows, Add) {
+using Function = double (*)(double);
+const std::vector<std::pair<Activation, Function>>& activations() {
+  using Kind = Activation::Kind;
+  static const std::vector<std::pair<Activation, Function>> all{
+      {{Kind::None}, [](double x) { return x; }},
+      {{Kind::Clamp, -1.5f, 2.5f}, [](double x) { return std::clamp(x, -1.5, 2.5); }},
+      {{Kind::Sigmoid}, [](double x) { return 1 / (1 + std::exp(-x)); }},
+      {{Kind::Silu}, [](double x) { return x / (1 + std::exp(-x)); }},
+      {{Kind::Tanh}, [](double x) { return std::tanh(x); }},
+      {{Kind::HardSigmoid, 0.25f, 0.375f},
+       [](double x) { return std::clamp(0.25 * x + 0.375, 0.0, 1.0); }},
+      {{Kind::HardSwish}, [](double x) { return x * std::clamp(x / 6 + 0.5, 0.0, 1.0); }},
+      {{Kind::GeluTanh},
+       [](double x) {
+         return 0.5 * x * (1 + std::tanh(0.79788456080286536 * (x + 0.044715 * x * x * x)));
+       }},
+  };
+  return all;
+}
+
+// Relative to the value where it is small, too: sigmoid, silu and tanh keep their digits.
+TEST_P(Rows, ActivationsOfARange) {
+  std::vector<float> x;
+  for (int i = -20000; i <= 20000; ++i) x.push_back(static_cast<float>(i) * 1e-3f);
+  Guarded y(static_cast<int64_t>(x.size()));
+  for (const auto& [activation, function] : activations()) {
+    SCOPED_TRACE(static_cast<int>(activation.kind));
+    activate(table(), activation, x.data(), static_cast<int64_t>(x.size()), y.data());
+    for (size_t i = 0; i < x.size(); ++i) {
+      const double expected = function(static_cast<double>(x[i]));
+      ASSERT_NEAR(y.span()[i], expected, kActivation * std::max(std::abs(expected), 1e-2)) << x[i];
+    }
+    EXPECT_TRUE(y.walls_hold());
+  }
+}
+
+TEST_P(Rows, ActivationsOfSpecialValues) {
+  const float x[4] = {NAN, INFINITY, -200.0f, 200.0f};
+  for (const auto& [activation, function] : activations()) {
+    SCOPED_TRACE(static_cast<int>(activation.kind));
+    float y[4];
+    activate(table(), activation, x, 4, y);
+    EXPECT_TRUE(std::isnan(y[0]));
+    EXPECT_EQ(static_cast<double>(y[1]), function(INFINITY));
+    for (int i : {2, 3}) EXPECT_NEAR(y[i], function(static_cast<double>(x[i])), 1e-6);
+  }
+}
+
+TEST_P(Rows, ActivationsOfRowsWithAResidual) {
   for (int64_t n : kWidths) {
     Random random(static_cast<uint32_t>(n));
-    const std::vector<float> x = random.values(2 * n), y = random.values(2 * n);
-    Guarded sum(2 * n);
-    table().add(x.data(), y.data(), 2 * n, sum.data());
-    for (int64_t i = 0; i < 2 * n; ++i) EXPECT_EQ(sum.span()[i], x[i] + y[i]);
-    EXPECT_TRUE(sum.walls_hold());
+    const std::vector<float> x = random.values(3 * (n + 2)), r = random.values(3 * (n + 1));
+    for (const auto& [activation, function] : activations()) {
+      Guarded y(3 * (n + 3));
+      table().activate(activation, {x.data(), n + 2, r.data(), n + 1, y.data(), n + 3, 3, n});
+      for (int64_t i = 0; i < 3; ++i) {
+        for (int64_t j = 0; j < n; ++j)
+          EXPECT_NEAR(y.span()[i * (n + 3) + j],
+                      function(static_cast<double>(x[i * (n + 2) + j] + r[i * (n + 1) + j])),
+                      kActivation);
+        for (int64_t j = n; j < n + 3; ++j) EXPECT_TRUE(y.untouched(i * (n + 3) + j));
+      }
+    }
   }
+}
+
+TEST_P(Rows, Binary) {
+  const std::vector<std::pair<BinaryKind, float (*)(float, float)>> functions{
+      {BinaryKind::Add, [](float x, float y) { return x + y; }},
+      {BinaryKind::Sub, [](float x, float y) { return x - y; }},
+      {BinaryKind::Mul, [](float x, float y) { return x * y; }},
+      {BinaryKind::Div, [](float x, float y) { return x / y; }},
+      {BinaryKind::Min, [](float x, float y) { return std::min(x, y); }},
+      {BinaryKind::Max, [](float x, float y) { return std::max(x, y); }}};
+  for (int64_t n : kWidths) {
+    Random random(static_cast<uint32_t>(n));
+    const std::vector<float> x = random.values(n), y = random.values(n);
+    for (const auto& [kind, function] : functions)
+      for (const auto& [x_step, y_step] : {std::pair{1, 1}, std::pair{0, 1}, std::pair{1, 0}}) {
+        Guarded z(n);
+        table().binary[static_cast<size_t>(kind)](
+            {x.data(), x_step, y.data(), y_step, n, z.data()});
+        for (int64_t i = 0; i < n; ++i)
+          EXPECT_EQ(z.span()[i], function(x[i * x_step], y[i * y_step]));
+        EXPECT_TRUE(z.walls_hold());
+      }
+  }
+}
+
+TEST_P(Rows, ExtremesKeepNaN) {
+  const float x[3] = {NAN, 1, NAN}, y[3] = {2, NAN, NAN};
+  for (const BinaryKind kind : {BinaryKind::Min, BinaryKind::Max}) {
+    float z[3];
+    table().binary[static_cast<size_t>(kind)]({x, 1, y, 1, 3, z});
+    for (float v : z) EXPECT_TRUE(std::isnan(v));
+  }
+}
+
+TEST_P(Rows, Transpose) {
+  for (int64_t rows : {1, 3, 4, 9})
+    for (int64_t columns : {1, 5, 64, 131}) {
+      Random random(static_cast<uint32_t>(columns));
+      const std::vector<float> x = random.values(rows * (columns + 2));
+      Guarded y(columns * (rows + 1));
+      table().transpose(x.data(), rows, columns, columns + 2, y.data(), rows + 1);
+      for (int64_t i = 0; i < columns; ++i) {
+        for (int64_t j = 0; j < rows; ++j)
+          EXPECT_EQ(y.span()[i * (rows + 1) + j], x[j * (columns + 2) + i]);
+        EXPECT_TRUE(y.untouched(i * (rows + 1) + rows));
+      }
+      EXPECT_TRUE(y.walls_hold());
+    }
 }
 
 TEST_P(Rows, ReductionsOverTokens) {

@@ -1,13 +1,13 @@
 #pragma once
 
+#include "backends/cpu/kernels/activation_impl.h"
 #include "backends/cpu/kernels/amx_operands_impl.h"
-#include "backends/cpu/kernels/math_impl.h"
 
 // Tile instructions, and what is done between them.
 namespace vitro::cpu {
 namespace {
 
-/// Bias, GELU and residual of one group of columns, a few rows at a time between the tile
+/// Bias, residual and activation of one group of columns, a few rows at a time between the tile
 /// instructions of the next group: those leave the vector units idle.
 class Finisher {
  public:
@@ -22,23 +22,23 @@ class Finisher {
         ldr_(g.ldr),
         ldc_(g.ldc),
         left_(rows),
-        gelu_(g.gelu) {
-    const auto columns = static_cast<int>(std::min(g.n - panel * 16, panels * 16));
-    for (int v = 0; v < kGroupPanels; ++v) masks_[v] = V::tail(columns - 16 * v);
+        activation_(g.activation),
+        columns_(static_cast<int>(std::min(g.n - panel * 16, panels * 16))) {
+    for (int v = 0; v < kGroupPanels; ++v) masks_[v] = V::tail(columns_ - 16 * v);
   }
 
   int64_t left() const { return left_; }
   void step(int64_t rows) {
     for (; rows > 0 && left_ > 0; --rows, --left_) {
-      const Gelu<V> gelu;
 #pragma GCC unroll 2
       for (int v = 0; v < kGroupPanels; ++v) {
         __m512 y = V::load(sums_ + 16 * v);
         if (bias_) y = V::add(y, V::load_tail(bias_ + 16 * v, masks_[v]));
-        if (gelu_) y = gelu(y);
         if (residual_) y = V::add(y, V::load_tail(residual_ + 16 * v, masks_[v]));
         V::store_tail(c_ + 16 * v, y, masks_[v]);
       }
+      if (activation_.kind != Activation::Kind::None)
+        activate<V>(activation_, {.x = c_, .dst = c_, .columns = columns_});
       sums_ += kGroupColumns;
       c_ += ldc_;
       if (residual_) residual_ += ldr_;
@@ -50,7 +50,8 @@ class Finisher {
   const float *bias_ = nullptr, *residual_ = nullptr;
   float* c_ = nullptr;
   int64_t ldr_ = 0, ldc_ = 0, left_ = 0;
-  bool gelu_ = false;
+  Activation activation_;
+  int columns_ = 0;
   V::Mask masks_[kGroupPanels] = {};
 };
 

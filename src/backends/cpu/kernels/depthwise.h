@@ -2,10 +2,12 @@
 
 #include <cstdint>
 
+#include "backends/cpu/kernels/activation.h"
+
 namespace vitro::cpu {
 
-/// Depthwise convolution of one image, zero padding. Fast for 3x3 and 5x5 with stride 1 and "same"
-/// padding, correct for every geometry.
+/// Depthwise convolution of one image, zero padding. Fastest for 3x3, 5x5 and 7x7 with stride 1
+/// and "same" padding, good for every geometry.
 struct DepthwiseArgs {
   const float* input = nullptr;    ///< [in_h, in_w, channels]
   const float* weights = nullptr;  ///< [kernel_h, kernel_w, channels]
@@ -22,6 +24,7 @@ struct DepthwiseArgs {
   int64_t pad_left = 0;
   int64_t out_h = 0;
   int64_t out_w = 0;
+  Activation activation;
   int64_t out_y0 = 0;  ///< the row of the result [out_h, out_w, channels] that output points to
 };
 

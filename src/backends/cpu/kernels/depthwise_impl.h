@@ -1,5 +1,6 @@
 #pragma once
 
+#include "backends/cpu/kernels/activation_impl.h"
 #include "backends/cpu/kernels/depthwise.h"
 #include "backends/cpu/kernels/row_tiles.h"
 
@@ -27,14 +28,14 @@ inline void depthwise_taps(const float* row, const float* weights, int64_t chann
   using Reg = typename V::Reg;
   constexpr int kReach = kKernel / 2;
   Reg tap[kKernel];
-#pragma GCC unroll 5
+#pragma GCC unroll 7
   for (int i = 0; i < kKernel; ++i) tap[i] = load(weights + i * channels);
-#pragma GCC unroll 18
+#pragma GCC unroll 20
   for (int i = 0; i < kBlock + 2 * kReach; ++i) {
     if (kEdge && i < kReach && i < before) continue;
     if (kEdge && i >= kBlock + kReach && i >= kBlock + 2 * kReach - after) continue;
     const Reg in = load(pixel(row, i, channels));
-#pragma GCC unroll 5
+#pragma GCC unroll 7
     for (int j = 0; j < kKernel; ++j)
       if (i - j >= 0 && i - j < kBlock) acc[i - j] = V::fma(in, tap[j], acc[i - j]);
   }
@@ -113,6 +114,22 @@ struct DepthwiseBlocks {
   }
 };
 
+/// What follows the sums of outputs [x, x + width) of rows [y_begin, y_end), channels [begin, end).
+template <class V>
+void depthwise_activate(const DepthwiseArgs& d, int64_t y_begin, int64_t y_end, int64_t x,
+                        int64_t width, int64_t begin, int64_t end) {
+  if (d.activation.kind == Activation::Kind::None) return;
+  for (int64_t y = y_begin; y < y_end; ++y) {
+    float* dst = output_pixel(d, y, x) + begin;
+    activate<V>(d.activation, {.x = dst,
+                               .ldx = d.channels,
+                               .dst = dst,
+                               .ldd = d.channels,
+                               .rows = width,
+                               .columns = end - begin});
+  }
+}
+
 template <class V, int kKernel>
 void depthwise_same(const DepthwiseArgs& d, int64_t y_begin, int64_t y_end) {
   static constexpr DepthwiseBlocks<V, kKernel> kBlocks;
@@ -125,41 +142,96 @@ void depthwise_same(const DepthwiseArgs& d, int64_t y_begin, int64_t y_end) {
       const int64_t width = tiles.rows(i);
       const bool edge = x < kKernel / 2 || x + width + kKernel / 2 > d.in_w;
       const DepthwiseBlock block = kBlocks.entry[width - 1][edge];
-      for (int64_t y = y_begin; y < y_end; y += kDepthwiseRows)
-        block(d, y, y + kDepthwiseRows < y_end ? y + kDepthwiseRows : y_end, x, channel, end);
+      for (int64_t y = y_begin; y < y_end; y += kDepthwiseRows) {
+        const int64_t until = y + kDepthwiseRows < y_end ? y + kDepthwiseRows : y_end;
+        block(d, y, until, x, channel, end);
+        depthwise_activate<V>(d, y, until, x, width, channel, end);
+      }
     }
   }
 }
 
-/// Any geometry, one output vector at a time.
-template <class V>
-typename V::Reg depthwise_point(const DepthwiseArgs& d, int64_t y, int64_t x, int64_t channel,
-                                typename V::Mask mask) {
-  typename V::Reg acc = d.bias ? V::load_tail(d.bias + channel, mask) : V::zero();
-  for (int64_t ky = 0; ky < d.kernel_h; ++ky) {
-    const int64_t in_y = y * d.stride_h + ky - d.pad_top;
-    if (in_y < 0 || in_y >= d.in_h) continue;
-    for (int64_t kx = 0; kx < d.kernel_w; ++kx) {
-      const int64_t in_x = x * d.stride_w + kx - d.pad_left;
-      if (in_x < 0 || in_x >= d.in_w) continue;
-      const float* src = d.input + (in_y * d.in_w + in_x) * d.channels + channel;
-      const float* weight = d.weights + (ky * d.kernel_w + kx) * d.channels + channel;
-      acc = V::fma(V::load_tail(src, mask), V::load_tail(weight, mask), acc);
+/// The taps [begin, end) along an axis that meet the image of extent `in`, from `first` on.
+struct DepthwiseTaps {
+  int64_t begin, end;
+  DepthwiseTaps(int64_t first, int64_t kernel, int64_t in)
+      : begin(first < 0 ? -first : 0), end(in - first < kernel ? in - first : kernel) {}
+};
+
+/// Any geometry: outputs [x, x + kBlock) of row y, one vector of channels. `taps`: along the row,
+/// those that meet the image at each of the outputs.
+template <class V, int kBlock, class Load, class Store>
+void depthwise_points(const DepthwiseArgs& d, int64_t y, int64_t x, int64_t channel,
+                      const DepthwiseTaps& taps, Load load, Store store) {
+  using Reg = typename V::Reg;
+  const int64_t channels = d.channels, step = d.stride_w * channels;
+  const int64_t top = y * d.stride_h - d.pad_top, left = x * d.stride_w - d.pad_left;
+  const DepthwiseTaps rows(top, d.kernel_h, d.in_h);
+  Reg acc[kBlock];
+  const Reg first = d.bias ? load(d.bias + channel) : V::zero();
+#pragma GCC unroll 8
+  for (int i = 0; i < kBlock; ++i) acc[i] = first;
+  for (int64_t ky = rows.begin; ky < rows.end; ++ky) {
+    const float* weights = d.weights + ky * d.kernel_w * channels + channel;
+    const float* row = d.input + ((top + ky) * d.in_w + left) * channels + channel;
+    for (int64_t kx = taps.begin; kx < taps.end; ++kx) {
+      const Reg tap = load(weights + kx * channels);
+      const float* in = row + kx * channels;
+#pragma GCC unroll 8
+      for (int i = 0; i < kBlock; ++i) acc[i] = V::fma(load(in + i * step), tap, acc[i]);
     }
   }
-  return acc;
+  float* dst = output_pixel(d, y, x) + channel;
+#pragma GCC unroll 8
+  for (int i = 0; i < kBlock; ++i) store(dst + i * channels, acc[i]);
+}
+
+template <class V, int kBlock>
+void depthwise_points(const DepthwiseArgs& d, int64_t y, int64_t x, int64_t begin, int64_t end,
+                      const DepthwiseTaps& taps) {
+  int64_t channel = begin;
+  for (; channel + V::kWidth <= end; channel += V::kWidth)
+    depthwise_points<V, kBlock>(
+        d, y, x, channel, taps, [](const float* p) { return V::load(p); },
+        [](float* p, typename V::Reg value) { V::store(p, value); });
+  if (channel == end) return;
+  const auto mask = V::tail(static_cast<int>(end - channel));
+  depthwise_points<V, kBlock>(
+      d, y, x, channel, taps, [mask](const float* p) { return V::load_tail(p, mask); },
+      [mask](float* p, typename V::Reg value) { V::store_tail(p, value, mask); });
+}
+
+/// One row of outputs, channels [begin, end): blocks where all taps meet the image.
+template <class V>
+void depthwise_row(const DepthwiseArgs& d, int64_t y, int64_t begin, int64_t end) {
+  for (int64_t x = 0; x < d.out_w;) {
+    const int64_t left = x * d.stride_w - d.pad_left;
+    const auto inside = [&](int64_t block) {
+      return x + block <= d.out_w && left >= 0 &&
+             left + (block - 1) * d.stride_w + d.kernel_w <= d.in_w;
+    };
+    const DepthwiseTaps taps(left, d.kernel_w, d.in_w);
+    if (inside(8)) {
+      depthwise_points<V, 8>(d, y, x, begin, end, taps);
+      x += 8;
+    } else if (inside(4)) {
+      depthwise_points<V, 4>(d, y, x, begin, end, taps);
+      x += 4;
+    } else {
+      depthwise_points<V, 1>(d, y, x, begin, end, taps);
+      ++x;
+    }
+  }
 }
 
 template <class V>
 void depthwise_any(const DepthwiseArgs& d, int64_t y_begin, int64_t y_end) {
-  for (int64_t y = y_begin; y < y_end; ++y) {
-    for (int64_t x = 0; x < d.out_w; ++x) {
-      float* dst = output_pixel(d, y, x);
-      for (int64_t channel = 0; channel < d.channels; channel += V::kWidth) {
-        const int64_t left = d.channels - channel;
-        const auto mask = V::tail(static_cast<int>(left < V::kWidth ? left : V::kWidth));
-        V::store_tail(dst + channel, depthwise_point<V>(d, y, x, channel, mask), mask);
-      }
+  for (int64_t channel = 0; channel < d.channels; channel += kDepthwiseChannels) {
+    const int64_t left = d.channels - channel;
+    const int64_t end = channel + (left < kDepthwiseChannels ? left : kDepthwiseChannels);
+    for (int64_t y = y_begin; y < y_end; ++y) {
+      depthwise_row<V>(d, y, channel, end);
+      depthwise_activate<V>(d, y, y + 1, 0, d.out_w, channel, end);
     }
   }
 }
@@ -173,6 +245,8 @@ void depthwise(const DepthwiseArgs& d, int64_t y_begin, int64_t y_end) {
     depthwise_same<V, 3>(d, y_begin, y_end);
   else if (same && d.kernel_h == 5)
     depthwise_same<V, 5>(d, y_begin, y_end);
+  else if (same && d.kernel_h == 7)
+    depthwise_same<V, 7>(d, y_begin, y_end);
   else
     depthwise_any<V>(d, y_begin, y_end);
 }

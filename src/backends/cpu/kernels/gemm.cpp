@@ -12,6 +12,7 @@ constexpr int64_t kBlockBytes = 448 * 1024;
 constexpr int64_t kMaxBlockRows = 224;
 constexpr int64_t kMaxTilePanels = 4;  // no micro-kernel is wider
 constexpr int64_t kExpandedBytes = 256 * 1024;
+constexpr int64_t kMaxPatchDepth = 1536;  // four panels of so many rows take 384 KB
 
 }  // namespace
 
@@ -25,9 +26,18 @@ int64_t gemm_scratch_stride(int64_t k) { return (k + 31) / 32 * 32 + 16; }
 
 bool gemm_copies_rows(const GemmArgs& args) { return args.layer_norm || args.patches; }
 
+int64_t gemm_depth_step(const GemmArgs& args) {
+  if (!args.patches || args.k <= kMaxPatchDepth) return args.k;
+  const int64_t channels = args.patches->channels, taps = args.k / channels;
+  const int64_t most = std::max<int64_t>(1, kMaxPatchDepth / channels);
+  const int64_t steps = (taps + most - 1) / most;
+  return (taps + steps - 1) / steps * channels;
+}
+
 size_t gemm_rows_size(const GemmArgs& args) {
   if (!gemm_copies_rows(args)) return 0;
-  return static_cast<size_t>(gemm_row_block(args.k) * gemm_scratch_stride(args.k));
+  const int64_t depth = gemm_depth_step(args);
+  return static_cast<size_t>(gemm_row_block(depth) * gemm_scratch_stride(depth));
 }
 
 int64_t gemm_expanded_panels(int64_t k, int64_t panels) {

@@ -3,6 +3,8 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "backends/cpu/kernels/activation.h"
+
 namespace vitro::cpu {
 
 /// The right-hand matrix [k, n] of a product, seen as panels of 16 columns:
@@ -25,19 +27,28 @@ inline PanelMatrix panel16_matrix(const uint16_t* packed, int64_t k) {
 /// A plain row-major matrix; columns past n are never read.
 inline PanelMatrix row_major_matrix(const float* data, int64_t ld) { return {data, 16, ld}; }
 
-/// Images whose non-overlapping kernel_h x kernel_w patches are the rows of A, in row-major order
-/// of (image, out_y, out_x). k = kernel_h * kernel_w * channels, ordered (kernel_y, kernel_x,
-/// channel). Pixels right of and below the last whole patch are ignored.
+/// Images whose kernel_h x kernel_w patches are the rows of A, in row-major order of (image, out_y,
+/// out_x), zeros outside of an image. k = kernel_h * kernel_w * channels, ordered (kernel_y,
+/// kernel_x, channel).
 struct PatchSource {
-  const float* input = nullptr;  ///< [n, h, w, c]
+  const float* input = nullptr;  ///< [n, h, w, pixel_stride], of each pixel the first channels
   int64_t in_h = 0;
   int64_t in_w = 0;
   int64_t channels = 0;
   int64_t kernel_h = 0;
   int64_t kernel_w = 0;
+  int64_t out_h = 0;
+  int64_t out_w = 0;
+  int64_t stride_h = 1;
+  int64_t stride_w = 1;
+  int64_t pixel_stride = 0;  ///< floats
+  int64_t pad_top = 0;
+  int64_t pad_left = 0;
+  int64_t dilation_h = 1;
+  int64_t dilation_w = 1;
 };
 
-/// C[m, n] = residual + gelu(normalise(A)[m, k] * B[k, n] + bias), each step optional.
+/// C[m, n] = activation(normalise(A)[m, k] * B[k, n] + bias + residual), each step optional.
 struct GemmArgs {
   int64_t m = 0;
   int64_t n = 0;
@@ -46,12 +57,13 @@ struct GemmArgs {
   int64_t lda = 0;
   const PatchSource* patches = nullptr;  ///< gathers A on the fly; excludes layer_norm
   PanelMatrix b;
-  const float* bias = nullptr;      ///< [n] or null
-  const float* residual = nullptr;  ///< [m, ldr] or null; may be c itself, never partly overlap it
+  const float* bias = nullptr;  ///< [n] or null
+  /// [m, ldr] or null; may be c itself, but with patches, and never partly overlap it.
+  const float* residual = nullptr;
   int64_t ldr = 0;
   float* c = nullptr;  ///< [m, ldc]
   int64_t ldc = 0;
-  bool gelu = false;        ///< exact (erf) GELU after the bias
+  Activation activation;
   bool layer_norm = false;  ///< rows of A become (x - mean) / sqrt(var + eps)
   float eps = 0;
   float* scratch = nullptr;  ///< KernelTable::gemm_scratch_size floats, private to the thread
@@ -63,7 +75,7 @@ using GemmTile = void (*)(const GemmArgs& args, int64_t m_begin, int64_t m_end, 
                           int64_t panel_end);
 
 /// Floats of scratch that one call of gemm_tile may need, whatever the range: a multiple of 16.
-/// Depends on k, layer_norm, patches and whether b is bfloat16 only.
+/// Depends on k, layer_norm, the extents of patches and whether b is bfloat16 only.
 using GemmScratchSize = size_t (*)(const GemmArgs& args);
 
 /// What the parts of a product cost, for cutting it between threads: in calls of the micro-kernel,

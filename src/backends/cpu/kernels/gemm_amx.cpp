@@ -50,7 +50,7 @@ class RowBlock {
     for (int64_t i = 0; i < rows; ++i) {
       const float* src = g.a + (row + i) * g.lda;
       if (gemm_copies_rows(g)) {
-        prepare_rows<V>(g, row + i, row + i + 1, work_.row, 0);
+        prepare_rows<V>(g, row + i, row + i + 1, 0, g.k, work_.row, 0);
         src = work_.row;
       }
       split_row(src, g.k, i % height_, work_.a + i / height_ * tile_stride_);

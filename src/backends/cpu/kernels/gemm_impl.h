@@ -1,8 +1,8 @@
 #pragma once
 
+#include "backends/cpu/kernels/activation_impl.h"
 #include "backends/cpu/kernels/gemm.h"
 #include "backends/cpu/kernels/gemm_rows_impl.h"
-#include "backends/cpu/kernels/math_impl.h"
 #include "backends/cpu/kernels/row_tiles.h"
 
 namespace vitro::cpu {
@@ -17,10 +17,15 @@ struct MicroTile {
   ptrdiff_t panel_stride;
   ptrdiff_t row_stride;
   const float* bias;
+  const float* partial;  // the sums so far, instead of bias, or null
+  int64_t ldp;
   const float* residual;
   int64_t ldr;
   float* c;
   int64_t ldc;
+  bool clamp;  // of the result, to [low, high]
+  float low;
+  float high;
   int columns;               // valid columns, <= 16 * kPanels
   const uint16_t* bfloat16;  // what a kernel that expands reads instead of b
   float* expanded;           // and where it leaves the float32 panels
@@ -41,18 +46,18 @@ template <class V, int kRows, int kPanels, bool kTail, bool kExpand>
 #pragma GCC unroll 8
     for (int v = 0; v < kVecs; ++v) masks[v] = V::tail(t.columns - v * V::kWidth);
   }
+  const auto read = [&](const float* p, [[maybe_unused]] int v) {
+    if constexpr (kTail)
+      return V::load_tail(p + v * V::kWidth, masks[v]);
+    else
+      return V::load(p + v * V::kWidth);
+  };
   Reg acc[kRows][kVecs];
 #pragma GCC unroll 8
   for (int v = 0; v < kVecs; ++v) {
-    Reg first = V::zero();
-    if (t.bias) {
-      if constexpr (kTail)
-        first = V::load_tail(t.bias + v * V::kWidth, masks[v]);
-      else
-        first = V::load(t.bias + v * V::kWidth);
-    }
+    const Reg first = t.bias ? read(t.bias, v) : V::zero();
 #pragma GCC unroll 16
-    for (int r = 0; r < kRows; ++r) acc[r][v] = first;
+    for (int r = 0; r < kRows; ++r) acc[r][v] = t.partial ? read(t.partial + r * t.ldp, v) : first;
   }
   const float* a = t.a;
   [[maybe_unused]] const float* b = t.b;
@@ -103,13 +108,8 @@ template <class V, int kRows, int kPanels, bool kTail, bool kExpand>
     for (int v = 0; v < kVecs; ++v) {
       Reg result = acc[r][v];
       const int column = v * V::kWidth;
-      if (t.residual) {
-        const float* residual = t.residual + r * t.ldr + column;
-        if constexpr (kTail)
-          result = V::add(result, V::load_tail(residual, masks[v]));
-        else
-          result = V::add(result, V::load(residual));
-      }
+      if (t.residual) result = V::add(result, read(t.residual + r * t.ldr, v));
+      if (t.clamp) result = V::min(V::set1(t.high), V::max(V::set1(t.low), result));
       float* dst = t.c + r * t.ldc + column;
       if constexpr (kTail)
         V::store_tail(dst, result, masks[v]);
@@ -151,9 +151,10 @@ MicroKernel micro_kernel_for(int rows, int panels, bool tail, bool expand) {
 }
 
 /// A tile whose activation cannot be done in registers: the product goes to a buffer in L1 first,
-/// so that one compact loop applies GELU with enough independent work in flight.
+/// so that one compact loop applies it with enough independent work in flight.
 template <class V>
-void micro_gelu(MicroKernel kernel, const MicroTile& tile, int rows) {
+void micro_activated(MicroKernel kernel, const MicroTile& tile, int rows,
+                     const Activation& activation) {
   constexpr int kMaxColumns = 16 * V::kGemmPanels;
   alignas(64) float buffer[V::kGemmRows * kMaxColumns];
   MicroTile product = tile;
@@ -161,46 +162,41 @@ void micro_gelu(MicroKernel kernel, const MicroTile& tile, int rows) {
   product.c = buffer;
   product.ldc = kMaxColumns;
   kernel(product);
-  const Gelu<V> gelu;
-  for (int r = 0; r < rows; ++r) {
-    const float* src = buffer + r * kMaxColumns;
-    float* dst = tile.c + r * tile.ldc;
-    const float* residual = tile.residual ? tile.residual + r * tile.ldr : nullptr;
-    for (int column = 0; column < tile.columns; column += V::kWidth) {
-      typename V::Reg y = gelu(V::load(src + column));
-      if (tile.columns - column >= V::kWidth) {
-        if (residual) y = V::add(y, V::load(residual + column));
-        V::store(dst + column, y);
-      } else {
-        const auto mask = V::tail(tile.columns - column);
-        if (residual) y = V::add(y, V::load_tail(residual + column, mask));
-        V::store_tail(dst + column, y, mask);
-      }
-    }
-  }
+  activate<V>(activation,
+              {buffer, kMaxColumns, tile.residual, tile.ldr, tile.c, tile.ldc, rows, tile.columns});
 }
+
+/// Columns of A, and rows of B, that are multiplied together.
+struct DepthRange {
+  int64_t begin;
+  int64_t size;
+};
 
 /// Brings the packed panels [begin, end), at most `width` of them, into the second-level cache
 /// while `tiles` calls use those before them. The calls share the work evenly: a burst in the first
 /// ones takes up the fill buffers that their own loads need, and costs a fifth when weights come
-/// from the last-level cache.
+/// from the last-level cache. Of a part of k it is the first panel, the others are left to the
+/// hardware.
 struct WeightPrefetch {
   const char* start = nullptr;
   int64_t bytes_per_call = 0;
   int64_t step = 0;
 
-  WeightPrefetch(const GemmArgs& g, int64_t begin, int64_t end, int64_t width, int64_t tiles) {
+  WeightPrefetch(const GemmArgs& g, const DepthRange& depth, int64_t begin, int64_t end,
+                 int64_t width, int64_t tiles) {
     if (g.b.row_stride != 16 || begin >= end) return;
-    const int64_t panels = end - begin < width ? end - begin : width;
+    const int64_t most = depth.size < g.k ? 1 : width;
+    const int64_t panels = end - begin < most ? end - begin : most;
+    const int64_t offset = begin * g.b.panel_stride + depth.begin * 16;
     int64_t row_bytes = 64;
     if (g.b.bfloat16) {
       row_bytes = 32;
-      start = reinterpret_cast<const char*>(g.b.bfloat16 + begin * g.b.panel_stride);
+      start = reinterpret_cast<const char*>(g.b.bfloat16 + offset);
     } else {
-      start = reinterpret_cast<const char*>(g.b.data + begin * g.b.panel_stride);
+      start = reinterpret_cast<const char*>(g.b.data + offset);
     }
-    bytes_per_call = (panels * g.k * row_bytes + tiles - 1) / tiles;
-    step = (bytes_per_call + g.k - 1) / g.k;
+    bytes_per_call = (panels * depth.size * row_bytes + tiles - 1) / tiles;
+    step = (bytes_per_call + depth.size - 1) / depth.size;
   }
   void aim(MicroTile& t, int64_t tile) const {
     t.prefetch = start ? start + tile * bytes_per_call : nullptr;
@@ -208,44 +204,64 @@ struct WeightPrefetch {
   }
 };
 
+/// The micro-kernel's arguments for `panels` panels from `panel` on, whatever the rows.
+template <class V>
+MicroTile panels_tile(const GemmArgs& g, const DepthRange& depth, int64_t lda, int64_t panel,
+                      int64_t panels) {
+  const int64_t offset = panel * g.b.panel_stride + depth.begin * g.b.row_stride;
+  const int64_t columns_left = g.n - panel * 16;
+  const bool last = depth.begin + depth.size == g.k;
+  MicroTile t{};
+  t.k = depth.size;
+  t.lda = lda;
+  if (g.b.bfloat16) {
+    t.bfloat16 = g.b.bfloat16 + offset;
+    t.b = t.expanded = g.scratch + gemm_rows_size(g);
+  } else {
+    t.b = g.b.data + offset;
+  }
+  t.panel_stride = g.b.panel_stride;
+  t.row_stride = g.b.row_stride;
+  t.columns = static_cast<int>(columns_left < panels * 16 ? columns_left : panels * 16);
+  t.bias = g.bias ? g.bias + panel * 16 : nullptr;
+  t.ldr = g.ldr;
+  t.ldc = t.ldp = g.ldc;
+  if (last && g.activation.kind == Activation::Kind::Clamp) {
+    t.clamp = true;
+    t.low = g.activation.alpha;
+    t.high = g.activation.beta;
+  }
+  return t;
+}
+
 /// Tiles [first, last) against panels [panel_begin, panel_end): a pair of panels stays in L1 or L2
-/// while the row tiles pass. `a` is the first row of tile `first`.
+/// while the row tiles pass. `a` is the first row of tile `first`. Parts of k come in order: the
+/// sums of one wait in C for the next, which does not change a bit.
 template <class V>
 void gemm_block(const GemmArgs& g, const RowTiles& tiles, int64_t first, int64_t last,
-                const float* a, int64_t lda, int64_t panel_begin, int64_t panel_end) {
+                const DepthRange& depth, const float* a, int64_t lda, int64_t panel_begin,
+                int64_t panel_end) {
   const int64_t width = g.b.bfloat16 ? gemm_expanded_panels(g.k, V::kGemmPanels) : V::kGemmPanels;
+  const bool is_last = depth.begin + depth.size == g.k;
+  const bool activated = is_last && g.activation.is_costly();
   for (int64_t panel = panel_begin; panel < panel_end; panel += width) {
     const int64_t left = panel_end - panel;
     const int panels = static_cast<int>(left < width ? left : width);
-    const int64_t columns_left = g.n - panel * 16;
-    MicroTile t{};
-    t.k = g.k;
-    t.lda = lda;
-    if (g.b.bfloat16) {
-      t.bfloat16 = g.b.bfloat16 + panel * g.b.panel_stride;
-      t.b = t.expanded = g.scratch + gemm_rows_size(g);
-    } else {
-      t.b = g.b.data + panel * g.b.panel_stride;
-    }
-    t.panel_stride = g.b.panel_stride;
-    t.row_stride = g.b.row_stride;
-    t.columns = static_cast<int>(columns_left < panels * 16 ? columns_left : panels * 16);
-    t.bias = g.bias ? g.bias + panel * 16 : nullptr;
-    t.ldr = g.ldr;
-    t.ldc = g.ldc;
+    MicroTile t = panels_tile<V>(g, depth, lda, panel, panels);
     const bool tail = t.columns < panels * 16;
-    const WeightPrefetch ahead(g, panel + panels, panel_end, width, last - first);
+    const WeightPrefetch ahead(g, depth, panel + panels, panel_end, width, last - first);
     for (int64_t i = first; i < last; ++i) {
       const int64_t row = tiles.start(i);
       const int rows = static_cast<int>(tiles.rows(i));
       t.a = a + (row - tiles.start(first)) * lda;
       t.c = g.c + row * g.ldc + panel * 16;
-      t.residual = g.residual ? g.residual + row * g.ldr + panel * 16 : nullptr;
+      t.partial = depth.begin > 0 ? t.c : nullptr;
+      t.residual = is_last && g.residual ? g.residual + row * g.ldr + panel * 16 : nullptr;
       ahead.aim(t, i - first);
       const bool expand = g.b.bfloat16 && i == first;
       const MicroKernel kernel = micro_kernel_for<V>(rows, panels, tail, expand);
-      if (g.gelu)
-        micro_gelu<V>(kernel, t, rows);
+      if (activated)
+        micro_activated<V>(kernel, t, rows, g.activation);
       else
         kernel(t);
     }
@@ -257,15 +273,21 @@ void gemm_tile(const GemmArgs& g, int64_t m_begin, int64_t m_end, int64_t panel_
                int64_t panel_end) {
   if (m_begin >= m_end || panel_begin >= panel_end) return;
   const bool copy = gemm_copies_rows(g);
-  const int64_t lda = copy ? gemm_scratch_stride(g.k) : g.lda;
+  const int64_t depth_step = gemm_depth_step(g);
+  const int64_t lda = copy ? gemm_scratch_stride(depth_step) : g.lda;
   const RowTiles tiles(m_begin, m_end, V::kGemmRows);
-  const int64_t step = gemm_row_block(g.k) / V::kGemmRows;  // at least 1
+  const int64_t step = gemm_row_block(depth_step) / V::kGemmRows;  // at least 1
   for (int64_t first = 0; first < tiles.count; first += step) {
     const int64_t last = first + step < tiles.count ? first + step : tiles.count;
     const int64_t row = tiles.start(first);
-    if (copy) prepare_rows<V>(g, row, tiles.start(last), g.scratch, lda);
-    const float* a = copy ? g.scratch : g.a + row * lda;
-    gemm_block<V>(g, tiles, first, last, a, lda, panel_begin, panel_end);
+    int64_t k = 0;
+    do {  // once where k is 0, too
+      const DepthRange depth{k, g.k - k < depth_step ? g.k - k : depth_step};
+      if (copy) prepare_rows<V>(g, row, tiles.start(last), k, k + depth.size, g.scratch, lda);
+      const float* a = copy ? g.scratch : g.a + row * lda;
+      gemm_block<V>(g, tiles, first, last, depth, a, lda, panel_begin, panel_end);
+      k += depth_step;
+    } while (k < g.k);
   }
 }
 

@@ -14,6 +14,9 @@ int64_t gemm_row_block(int64_t k);
 int64_t gemm_scratch_stride(int64_t k);
 /// Whether rows of A are made in scratch instead of being read in place.
 bool gemm_copies_rows(const GemmArgs& args);
+/// How many of the k columns are multiplied at a time: all, but for patches of which a few panels
+/// would not stay in the second-level cache. Whole taps of those, about as many each time.
+int64_t gemm_depth_step(const GemmArgs& args);
 /// Floats of scratch for the copy of a block of rows of A; 0 when A is read in place.
 size_t gemm_rows_size(const GemmArgs& args);
 /// How many of `panels` panels of bfloat16 weights are expanded to float32 at a time: so many as

@@ -17,39 +17,81 @@ void copy_floats(const float* src, int64_t count, float* dst) {
   }
 }
 
-/// One patch of an [h, w, c] image: kernel_h runs of kernel_w * c floats.
 template <class V>
-void gather_patch(const PatchSource& p, const float* corner, float* dst) {
-  const int64_t run = p.kernel_w * p.channels;
-  for (int64_t y = 0; y < p.kernel_h; ++y)
-    copy_floats<V>(corner + y * p.in_w * p.channels, run, dst + y * run);
+void zero_floats(int64_t count, float* dst) {
+  int64_t i = 0;
+  for (; i + V::kWidth <= count; i += V::kWidth) V::store(dst + i, V::zero());
+  if (i < count) V::store_tail(dst + i, V::zero(), V::tail(static_cast<int>(count - i)));
 }
 
+/// Taps [kx, kx + taps) of one row of a kernel: the pixels of the image row at `pixels` from x on.
 template <class V>
-void gather_patches(const PatchSource& p, int64_t begin, int64_t end, float* dst, int64_t ld) {
-  const int64_t out_w = p.in_w / p.kernel_w;
-  const int64_t out_h = p.in_h / p.kernel_h;
+void gather_run(const PatchSource& p, const float* pixels, int64_t x, int64_t taps, float* dst) {
+  const int64_t c = p.channels;
+  if (p.dilation_w == 1 && p.pixel_stride == c) {
+    int64_t before = x < 0 ? -x : 0;
+    if (before > taps) before = taps;
+    int64_t until = p.in_w - x < taps ? p.in_w - x : taps;
+    if (until < before) until = before;
+    zero_floats<V>(before * c, dst);
+    copy_floats<V>(pixels + (x + before) * c, (until - before) * c, dst + before * c);
+    zero_floats<V>((taps - until) * c, dst + until * c);
+    return;
+  }
+  for (int64_t i = 0; i < taps; ++i, x += p.dilation_w, dst += c) {
+    if (x < 0 || x >= p.in_w)
+      zero_floats<V>(c, dst);
+    else
+      copy_floats<V>(pixels + x * p.pixel_stride, c, dst);
+  }
+}
+
+/// Taps [begin, end) of the patch whose first tap is pixel (y, x) of an image: runs of channels.
+template <class V>
+void gather_patch(const PatchSource& p, const float* image, int64_t y, int64_t x, int64_t begin,
+                  int64_t end, float* dst) {
+  int64_t ky = 0, kx = begin;
+  for (; kx >= p.kernel_w; kx -= p.kernel_w) ++ky;
+  for (int64_t tap = begin; tap < end; ++ky, kx = 0) {
+    const int64_t taps = p.kernel_w - kx < end - tap ? p.kernel_w - kx : end - tap;
+    const int64_t row = y + ky * p.dilation_h;
+    if (row < 0 || row >= p.in_h)
+      zero_floats<V>(taps * p.channels, dst);
+    else
+      gather_run<V>(p, image + row * p.in_w * p.pixel_stride, x + kx * p.dilation_w, taps, dst);
+    dst += taps * p.channels;
+    tap += taps;
+  }
+}
+
+/// Columns [depth_begin, depth_end) of rows [begin, end), whole taps.
+template <class V>
+void gather_patches(const PatchSource& p, int64_t begin, int64_t end, int64_t depth_begin,
+                    int64_t depth_end, float* dst, int64_t ld) {
+  const int64_t tap_begin = depth_begin / p.channels, tap_end = depth_end / p.channels;
   // Counters instead of divisions per row: a patch of the first layer is only 48 floats.
-  int64_t x = begin % out_w;
-  int64_t y = begin / out_w % out_h;
-  int64_t image = begin / (out_w * out_h);
+  int64_t x = begin % p.out_w;
+  int64_t y = begin / p.out_w % p.out_h;
+  int64_t image = begin / (p.out_w * p.out_h);
   for (int64_t row = begin; row < end; ++row, dst += ld) {
-    const float* pixels = p.input + image * p.in_h * p.in_w * p.channels;
-    const int64_t corner = y * p.kernel_h * p.in_w + x * p.kernel_w;
-    gather_patch<V>(p, pixels + corner * p.channels, dst);
-    if (++x < out_w) continue;
+    gather_patch<V>(p, p.input + image * p.in_h * p.in_w * p.pixel_stride,
+                    y * p.stride_h - p.pad_top, x * p.stride_w - p.pad_left, tap_begin, tap_end,
+                    dst);
+    if (++x < p.out_w) continue;
     x = 0;
-    if (++y < out_h) continue;
+    if (++y < p.out_h) continue;
     y = 0;
     ++image;
   }
 }
 
-/// Rows [begin, end) of A, as the product reads them, into dst [end - begin, ld].
+/// Columns [depth_begin, depth_end) of rows [begin, end) of A, as the product reads them, into dst
+/// [end - begin, ld]. Without patches the range is all columns.
 template <class V>
-void prepare_rows(const GemmArgs& g, int64_t begin, int64_t end, float* dst, int64_t ld) {
+void prepare_rows(const GemmArgs& g, int64_t begin, int64_t end, int64_t depth_begin,
+                  int64_t depth_end, float* dst, int64_t ld) {
   if (g.patches) {
-    gather_patches<V>(*g.patches, begin, end, dst, ld);
+    gather_patches<V>(*g.patches, begin, end, depth_begin, depth_end, dst, ld);
     return;
   }
   for (int64_t row = begin; row < end; ++row, dst += ld) {

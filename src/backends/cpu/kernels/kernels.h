@@ -4,9 +4,11 @@
 #include <string>
 #include <vector>
 
+#include "backends/cpu/kernels/activation.h"
 #include "backends/cpu/kernels/attention.h"
 #include "backends/cpu/kernels/depthwise.h"
 #include "backends/cpu/kernels/gemm.h"
+#include "backends/cpu/kernels/pool.h"
 #include "backends/cpu/kernels/rows.h"
 
 namespace vitro::cpu {
@@ -35,8 +37,10 @@ struct KernelTable {
   Attention attention;
   LayerNormRows layer_norm;
   SoftmaxRows softmax;
-  UnaryRange gelu;
-  BinaryRange add;
+  Activate activate;
+  BinaryRange binary[kNumBinaryKinds];  ///< by BinaryKind
+  TransposeMatrix transpose;
+  Pool pool;
   ReduceTokens mean_tokens;
   ReduceTokens max_tokens;
 

@@ -23,10 +23,22 @@ struct SoftmaxArgs {
 };
 using SoftmaxRows = void (*)(const SoftmaxArgs& args, int64_t row_begin, int64_t row_end);
 
-/// dst[i] = f(x[i]) for i < count; dst may be x.
-using UnaryRange = void (*)(const float* x, int64_t count, float* dst);
-/// dst[i] = x[i] + y[i] for i < count; dst may be x or y.
-using BinaryRange = void (*)(const float* x, const float* y, int64_t count, float* dst);
+enum class BinaryKind : uint8_t { Add, Sub, Mul, Div, Min, Max };
+inline constexpr int kNumBinaryKinds = 6;
+/// dst[i] = x[i * x_step] o y[i * y_step] for i < count; steps are 0 or 1, not both 0. dst may be x
+/// or y of step 1. A minimum or maximum is NaN where one is NaN.
+struct BinaryArgs {
+  const float* x = nullptr;
+  int64_t x_step = 1;
+  const float* y = nullptr;
+  int64_t y_step = 1;
+  int64_t count = 0;
+  float* dst = nullptr;
+};
+using BinaryRange = void (*)(const BinaryArgs& args);
+/// src [rows, columns], rows lds apart -> dst [columns, rows], rows ldd apart.
+using TransposeMatrix = void (*)(const float* src, int64_t rows, int64_t columns, int64_t lds,
+                                 float* dst, int64_t ldd);
 /// Reduces x [tokens, channels] over its tokens to dst [channels], for channels [begin, end) only.
 using ReduceTokens = void (*)(const float* x, int64_t tokens, int64_t channels, int64_t begin,
                               int64_t end, float* dst);

@@ -91,18 +91,59 @@ void softmax_rows(const SoftmaxArgs& a, int64_t row_begin, int64_t row_end) {
   }
 }
 
-template <class V>
-void gelu_range(const float* x, int64_t count, float* dst) {
-  const Gelu<V> gelu;
-  for_each_vector<V>(0, count,
-                     [&](int64_t i, auto load, auto store) { store(dst + i, gelu(load(x + i))); });
+template <class V, BinaryKind kKind>
+typename V::Reg binary_vec(typename V::Reg x, typename V::Reg y) {
+  switch (kKind) {
+    case BinaryKind::Add:
+      return V::add(x, y);
+    case BinaryKind::Sub:
+      return V::sub(x, y);
+    case BinaryKind::Mul:
+      return V::mul(x, y);
+    case BinaryKind::Div:
+      return V::div(x, y);
+    case BinaryKind::Min:
+      return V::keep_nan(x, V::min(x, y));
+    case BinaryKind::Max:
+      return V::keep_nan(x, V::max(x, y));
+  }
+}
+
+template <class V, BinaryKind kKind>
+void binary_range(const BinaryArgs& a) {
+  if (a.y_step == 0) {
+    const auto y = V::set1(*a.y);
+    for_each_vector<V>(0, a.count, [&](int64_t i, auto load, auto store) {
+      store(a.dst + i, binary_vec<V, kKind>(load(a.x + i), y));
+    });
+  } else if (a.x_step == 0) {
+    const auto x = V::set1(*a.x);
+    for_each_vector<V>(0, a.count, [&](int64_t i, auto load, auto store) {
+      store(a.dst + i, binary_vec<V, kKind>(x, load(a.y + i)));
+    });
+  } else {
+    for_each_vector<V>(0, a.count, [&](int64_t i, auto load, auto store) {
+      store(a.dst + i, binary_vec<V, kKind>(load(a.x + i), load(a.y + i)));
+    });
+  }
 }
 
 template <class V>
-void add_range(const float* x, const float* y, int64_t count, float* dst) {
-  for_each_vector<V>(0, count, [&](int64_t i, auto load, auto store) {
-    store(dst + i, V::add(load(x + i), load(y + i)));
-  });
+void transpose_matrix(const float* src, int64_t rows, int64_t columns, int64_t lds, float* dst,
+                      int64_t ldd) {
+  // Columns of src that are written while their cache lines of dst are near.
+  constexpr int64_t kColumns = 64;
+  for (int64_t begin = 0; begin < columns; begin += kColumns) {
+    const int64_t count = columns - begin < kColumns ? columns - begin : kColumns;
+    int64_t row = 0;
+    for (; row + 4 <= rows; row += 4) {
+      const float* first = src + row * lds + begin;
+      const float* const four[4] = {first, first + lds, first + 2 * lds, first + 3 * lds};
+      V::transpose4(four, count, dst + begin * ldd + row, ldd);
+    }
+    for (; row < rows; ++row)
+      for (int64_t i = begin; i < begin + count; ++i) dst[i * ldd + row] = src[row * lds + i];
+  }
 }
 
 template <class V>

@@ -1,14 +1,22 @@
 #pragma once
 
+#include <utility>
+
 #include "backends/cpu/kernels/attention_impl.h"
 #include "backends/cpu/kernels/depthwise_impl.h"
 #include "backends/cpu/kernels/gemm_impl.h"
 #include "backends/cpu/kernels/kernels.h"
+#include "backends/cpu/kernels/pool_impl.h"
 #include "backends/cpu/kernels/probe_impl.h"
 #include "backends/cpu/kernels/rows_impl.h"
 
 namespace vitro::cpu {
 namespace {
+
+template <class V, size_t... kKinds>
+constexpr void fill_binary(KernelTable& table, std::index_sequence<kKinds...>) {
+  ((table.binary[kKinds] = binary_range<V, static_cast<BinaryKind>(kKinds)>), ...);
+}
 
 template <class V>
 constexpr KernelTable make_table(Isa isa) {
@@ -20,8 +28,10 @@ constexpr KernelTable make_table(Isa isa) {
   table.attention = attention<V>;
   table.layer_norm = layer_norm_rows<V>;
   table.softmax = softmax_rows<V>;
-  table.gelu = gelu_range<V>;
-  table.add = add_range<V>;
+  table.activate = activate<V>;
+  fill_binary<V>(table, std::make_index_sequence<kNumBinaryKinds>());
+  table.transpose = transpose_matrix<V>;
+  table.pool = pool<V>;
   table.mean_tokens = mean_tokens<V>;
   table.max_tokens = max_tokens<V>;
   table.fma_probe = fma_probe<V>;

@@ -38,9 +38,16 @@ struct VecAvx2 : VecX86 {
   static Reg load_tail(const float* p, Mask m) { return _mm256_maskload_ps(p, m); }
   static void store_tail(float* p, Reg a, Mask m) { _mm256_maskstore_ps(p, m, a); }
   static Reg select(Mask m, Reg a, Reg b) { return _mm256_blendv_ps(b, a, _mm256_castsi256_ps(m)); }
+  /// a in the lanes where x has its sign bit set, else b.
+  static Reg select_negative(Reg x, Reg a, Reg b) { return _mm256_blendv_ps(b, a, x); }
+  /// a in the lanes where a is NaN, else b.
+  static Reg keep_nan(Reg a, Reg b) {
+    return _mm256_blendv_ps(b, a, _mm256_cmp_ps(a, a, _CMP_UNORD_Q));
+  }
   static Reg add(Reg a, Reg b) { return _mm256_add_ps(a, b); }
   static Reg sub(Reg a, Reg b) { return _mm256_sub_ps(a, b); }
   static Reg mul(Reg a, Reg b) { return _mm256_mul_ps(a, b); }
+  static Reg div(Reg a, Reg b) { return _mm256_div_ps(a, b); }
   static Reg fma(Reg a, Reg b, Reg c) { return _mm256_fmadd_ps(a, b, c); }
   static Reg fnma(Reg a, Reg b, Reg c) { return _mm256_fnmadd_ps(a, b, c); }
   static Reg max(Reg a, Reg b) { return _mm256_max_ps(a, b); }

@@ -44,9 +44,18 @@ struct VecAvx512 : VecX86 {
   static Reg load_tail(const float* p, Mask m) { return _mm512_maskz_loadu_ps(m, p); }
   static void store_tail(float* p, Reg a, Mask m) { _mm512_mask_storeu_ps(p, m, a); }
   static Reg select(Mask m, Reg a, Reg b) { return _mm512_mask_blend_ps(m, b, a); }
+  /// a in the lanes where x has its sign bit set, else b.
+  static Reg select_negative(Reg x, Reg a, Reg b) {
+    return _mm512_mask_blend_ps(_mm512_movepi32_mask(_mm512_castps_si512(x)), b, a);
+  }
+  /// a in the lanes where a is NaN, else b.
+  static Reg keep_nan(Reg a, Reg b) {
+    return _mm512_mask_blend_ps(_mm512_cmp_ps_mask(a, a, _CMP_UNORD_Q), b, a);
+  }
   static Reg add(Reg a, Reg b) { return _mm512_add_ps(a, b); }
   static Reg sub(Reg a, Reg b) { return _mm512_sub_ps(a, b); }
   static Reg mul(Reg a, Reg b) { return _mm512_mul_ps(a, b); }
+  static Reg div(Reg a, Reg b) { return _mm512_div_ps(a, b); }
   static Reg fma(Reg a, Reg b, Reg c) { return _mm512_fmadd_ps(a, b, c); }
   static Reg fms(Reg a, Reg b, Reg c) { return _mm512_fmsub_ps(a, b, c); }
   static Reg fnma(Reg a, Reg b, Reg c) { return _mm512_fnmadd_ps(a, b, c); }

@@ -44,9 +44,14 @@ struct VecScalar {
     const Int lane = {0, 1, 2, 3};
     return lane < m ? a : b;
   }
+  /// a in the lanes where x has its sign bit set, else b.
+  static Reg select_negative(Reg x, Reg a, Reg b) { return reinterpret_cast<Int>(x) < 0 ? a : b; }
+  /// a in the lanes where a is NaN, else b.
+  static Reg keep_nan(Reg a, Reg b) { return a == a ? b : a; }
   static Reg add(Reg a, Reg b) { return a + b; }
   static Reg sub(Reg a, Reg b) { return a - b; }
   static Reg mul(Reg a, Reg b) { return a * b; }
+  static Reg div(Reg a, Reg b) { return a / b; }
   static Reg fma(Reg a, Reg b, Reg c) { return a * b + c; }
   static Reg fnma(Reg a, Reg b, Reg c) { return c - a * b; }
   /// b when either is NaN.

@@ -16,8 +16,8 @@ constexpr int kMinCtas =
     4;  // of a multiprocessor; lets the compiler have 128 registers, so many loads in flight
 
 /// A thread makes P neighbours of a row for 8 channels. Each row of x that they need passes through
-/// registers once, its P + K - 1 pixels shared by the P sums.
-template <typename T, int K, int P>
+/// registers once, its (P - 1) S + K pixels shared by the P sums. K: kernel, S: stride.
+template <typename T, int K, int S, int P>
 __global__ void __launch_bounds__(kMaxThreads, kMinCtas)
     depthwise_conv2d_strip_kernel(DepthwiseConv2dArgs args, int strips_per_row, int strips) {
   // [tap][half of the 8 channels][group][4]: eight lanes read 128 bytes in a row
@@ -44,6 +44,7 @@ __global__ void __launch_bounds__(kMaxThreads, kMinCtas)
 #pragma unroll
       for (int e = 0; e < 8; ++e) acc[p][e] = bias[e];
   }
+  constexpr int kPixels = (P - 1) * S + K;
   const int x0 = strip % strips_per_row * P;
   const int y = strip / strips_per_row % args.oh;
   const int image = strip / strips_per_row / args.oh;
@@ -57,12 +58,12 @@ __global__ void __launch_bounds__(kMaxThreads, kMinCtas)
                static_cast<int64_t>(image) * args.h * args.w * args.c + group * 8;
 #pragma unroll
   for (int a = 0; a < K; ++a) {
-    const int row = y + a - args.pad_top;
+    const int row = y * S + a - args.pad_top;
     const bool row_inside = active && row >= 0 && row < args.h;
-    Eight<T> pixels[P + K - 1];
+    Eight<T> pixels[kPixels];
 #pragma unroll
-    for (int i = 0; i < P + K - 1; ++i) {
-      const int column = x0 + i - args.pad_left;
+    for (int i = 0; i < kPixels; ++i) {
+      const int column = x0 * S + i - args.pad_left;
       const bool inside = row_inside && column >= 0 && column < args.w;
       pixels[i] = inside
                       ? Eight<T>::load(x + (static_cast<int64_t>(row) * args.w + column) * args.c)
@@ -74,14 +75,15 @@ __global__ void __launch_bounds__(kMaxThreads, kMinCtas)
       Eight<float>{weights[a * K + b][0][lane_group], weights[a * K + b][1][lane_group]}.unpack(
           w[b]);
 #pragma unroll
-    for (int i = 0; i < P + K - 1; ++i) {
+    for (int i = 0; i < kPixels; ++i) {
       float v[8];
       pixels[i].unpack(v);
 #pragma unroll
-      for (int b = 0; b < K; ++b) {
-        if (i - b < 0 || i - b >= P) continue;
+      for (int p = 0; p < P; ++p) {
+        const int b = i - p * S;
+        if (b < 0 || b >= K) continue;
 #pragma unroll
-        for (int e = 0; e < 8; ++e) acc[i - b][e] = fmaf(w[b][e], v[e], acc[i - b][e]);
+        for (int e = 0; e < 8; ++e) acc[p][e] = fmaf(w[b][e], v[e], acc[p][e]);
       }
     }
   }
@@ -132,7 +134,7 @@ __global__ void depthwise_conv2d_any_kernel(DepthwiseConv2dArgs args, int64_t co
   static_cast<T*>(args.y)[i] = from_float<T>(activate<T>(args.activation, sum));
 }
 
-template <typename T, int K, int P>
+template <typename T, int K, int S, int P>
 void launch_strips(const DepthwiseConv2dArgs& args, const Launch& launch) {
   const int strips_per_row = (args.ow + P - 1) / P;
   const int strips = args.n * args.oh * strips_per_row;
@@ -144,24 +146,34 @@ void launch_strips(const DepthwiseConv2dArgs& args, const Launch& launch) {
   const int strips_per_block = block / kGroups;
   const int row_blocks = (strips + strips_per_block - 1) / strips_per_block;
   const Residency residency = residency_of(row_blocks * channel_blocks, 0);
-  launch_kernel("depthwise_conv2d", depthwise_conv2d_strip_kernel<T, K, P>,
+  launch_kernel("depthwise_conv2d", depthwise_conv2d_strip_kernel<T, K, S, P>,
                 dim3(row_blocks, channel_blocks), dim3(block), residency.shared_bytes, launch, args,
                 strips_per_row, strips);
 }
 
 /// Long strips read less, short ones give more threads. 7 divides the rows of maps of 7, 14, 28
 /// and 56. The bounds were measured on an H100.
-template <typename T, int K>
+template <typename T, int K, int S>
 void launch_longest_strips(const DepthwiseConv2dArgs& args, const Launch& launch) {
+  // What fits in registers: seven float32 pixels, or the weights of a line of seven, would not.
+  constexpr int kLongest = sizeof(T) == 4 ? 2 : K <= 5 && S == 1 ? 7 : 4;
   const int64_t rows = static_cast<int64_t>(args.n) * args.oh * (args.c / 8);
-  if constexpr (sizeof(T) == 2)  // seven float32 pixels would not fit in registers
-    if (rows * ((args.ow + 6) / 7) >= 132 * 384) return launch_strips<T, K, 7>(args, launch);
-  if (rows * ((args.ow + 1) / 2) >= 132 * 64) return launch_strips<T, K, 2>(args, launch);
-  launch_strips<T, K, 1>(args, launch);
+  if constexpr (kLongest > 2)
+    if (rows * ((args.ow + kLongest - 1) / kLongest) >= 132 * 384)
+      return launch_strips<T, K, S, kLongest>(args, launch);
+  if (rows * ((args.ow + 1) / 2) >= 132 * 64) return launch_strips<T, K, S, 2>(args, launch);
+  launch_strips<T, K, S, 1>(args, launch);
 }
 
 bool is_strip_shape(const DepthwiseConv2dArgs& a) {
-  return a.kh == a.kw && (a.kh == 3 || a.kh == 5) && a.stride_y == 1 && a.stride_x == 1;
+  return a.kh == a.kw && (a.kh == 3 || a.kh == 5 || a.kh == 7) && a.stride_y == a.stride_x &&
+         (a.stride_y == 1 || a.stride_y == 2);
+}
+
+template <typename T, int K>
+void launch_stride(const DepthwiseConv2dArgs& args, const Launch& launch) {
+  if (args.stride_x == 1) return launch_longest_strips<T, K, 1>(args, launch);
+  launch_longest_strips<T, K, 2>(args, launch);
 }
 
 }  // namespace
@@ -181,8 +193,9 @@ void depthwise_conv2d(const DepthwiseConv2dArgs& args, const Launch& launch) {
         "depthwise_conv2d leaves sums of rows only where it works on strips");
   with_element(args.element, [&](auto tag) {
     using T = typename decltype(tag)::type;
-    if (strips && args.kh == 3) return launch_longest_strips<T, 3>(args, launch);
-    if (strips && args.kh == 5) return launch_longest_strips<T, 5>(args, launch);
+    if (strips && args.kh == 3) return launch_stride<T, 3>(args, launch);
+    if (strips && args.kh == 5) return launch_stride<T, 5>(args, launch);
+    if (strips) return launch_stride<T, 7>(args, launch);
     launch_kernel("depthwise_conv2d", depthwise_conv2d_any_kernel<T>, dim3((count + 255) / 256),
                   dim3(256), 0, launch, args, count);
   });

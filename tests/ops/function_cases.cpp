@@ -1,0 +1,70 @@
+#include <fmt/ranges.h>
+
+#include "ops/case_list.h"
+
+namespace vitro {
+namespace {
+
+void add_unary_cases(CaseList& cases) {
+  using enum UnaryFunction;
+  const std::vector<UnaryAttrs> functions{
+      {Relu}, {Sigmoid}, {Tanh}, {HardSigmoid, 0.2f, 0.4f}, {HardSwish}, {Silu}, {GeluTanh}, {Exp}};
+  for (const Dims& dims : std::vector<Dims>{{1}, {3, 5, 7, 17}, {2, 13, 12, 64}})
+    for (const UnaryAttrs& attrs : functions) {
+      OpCase& unary = cases.add(
+          op_name(OpKind::Unary, attrs), to_string(dims), [=](GraphBuilder& builder, Random&) {
+            return builder.op(OpKind::Unary, attrs, {builder.input("x", dims)}, "op");
+          });
+      unary.low = num_elements(dims) == 1 ? 0.5f : -7.0f;
+      unary.high = 7.0f;
+    }
+  for (const Dims& dims : std::vector<Dims>{{17}, {1, 9, 7, 40}})
+    for (const int bounds : {1, 2, 3}) {
+      const auto emit = [=](GraphBuilder& builder, Random&) {
+        std::vector<ValueId> operands{builder.input("x", dims), kAbsent, kAbsent};
+        if (bounds & 1) operands[1] = builder.constant("low", scalar(-0.25f));
+        if (bounds & 2) operands[2] = builder.constant("high", scalar(0.5f));
+        if (!(bounds & 2)) operands.pop_back();
+        return builder.op(OpKind::Clip, {}, operands, "op");
+      };
+      cases.add(OpKind::Clip, fmt::format("{}_bounds_{}", to_string(dims), bounds), emit);
+    }
+}
+
+void add_binary_cases(CaseList& cases) {
+  using enum BinaryFunction;
+  const std::vector<std::pair<Dims, Dims>> shapes{
+      {{3, 5, 7, 17}, {3, 1, 1, 17}},  // squeeze and excite
+      {{3, 1, 1, 17}, {3, 5, 7, 17}},
+      {{2, 14, 15, 64}, {2, 1, 1, 64}},
+      {{4, 3, 49, 49}, {3, 49, 49}},     // relative positions
+      {{8, 3, 49, 49}, {8, 1, 49, 49}},  // the mask of windows
+      {{5, 1, 7}, {1, 3, 7}},            // both repeat
+      {{5, 7, 1}, {5, 1, 9}},
+      {{1}, {3, 5}},
+      {{3, 5}, {}},
+      {{2, 3, 4, 1}, {2, 3, 4, 5}},
+      {{2, 35, 33}, {2, 35, 33}},
+      {{1, 1}, {1}},
+  };
+  for (const BinaryFunction function : {Add, Sub, Mul, Div, Min, Max, Pow})
+    for (const auto& [a, b] : shapes) {
+      const char* name = op_name(OpKind::Binary, BinaryAttrs{function});
+      OpCase& binary = cases.add(name, fmt::format("{}_and_{}", to_string(a), to_string(b)),
+                                 [=, a = a, b = b](GraphBuilder& builder, Random&) {
+                                   const ValueId left = builder.input("a", a);
+                                   return builder.op(function, left, builder.input("b", b), "op");
+                                 });
+      binary.low = function == Div || function == Pow ? 0.5f : -2.0f;
+      binary.high = 2.0f;
+    }
+}
+
+}  // namespace
+
+void add_function_cases(CaseList& cases) {
+  add_unary_cases(cases);
+  add_binary_cases(cases);
+}
+
+}  // namespace vitro

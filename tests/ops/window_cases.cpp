@@ -1,0 +1,80 @@
+#include <fmt/ranges.h>
+
+#include "ops/case_list.h"
+
+namespace vitro {
+namespace {
+
+struct WindowCase {
+  Dims input, weight;  ///< [n, h, w, c], [out, kernel_h, kernel_w, in / groups]
+  ConvAttrs attrs;
+};
+
+void add_general_convolutions(CaseList& cases) {
+  for (const WindowCase& c : std::vector<WindowCase>{
+           {{2, 9, 11, 5}, {7, 3, 3, 5}, {{1, 1}, {2, 2}, {2, 2}, {2, 2}}},
+           {{1, 12, 9, 17}, {20, 3, 2, 17}, {{2, 1}, {3, 2}, {3, 0}, {0, 2}}},
+           {{1, 13, 15, 3}, {33, 7, 7, 3}, {{2, 2}, {}, {3, 3}, {3, 3}}},  // stem of ResNet
+           {{3, 9, 8, 20}, {40, 1, 1, 20}, {{2, 2}, {}, {}, {}}},          // its downsampling
+           {{1, 6, 5, 24}, {24, 1, 1, 24}, {{1, 1}, {}, {1, 1}, {0, 2}}},
+           // So deep that the product takes several parts: 9, 3 and 2 taps each.
+           {{1, 7, 7, 176}, {48, 3, 3, 176}, {{1, 1}, {}, {1, 1}, {1, 1}}},
+           {{2, 7, 6, 512}, {70, 3, 3, 512}, {{2, 1}, {}, {1, 1}, {1, 1}}},
+           {{1, 5, 4, 700}, {17, 3, 3, 700}, {{1, 1}, {2, 1}, {2, 1}, {2, 1}}},
+           {{1, 4, 4, 1600}, {9, 2, 2, 1600}, {{1, 1}, {}, {}, {}}},
+           // A window far outside of the image.
+           {{1, 2, 3, 4}, {5, 3, 3, 4}, {{1, 1}, {}, {6, 5}, {4, 7}}},
+       }) {
+    const auto& a = c.attrs;
+    const std::string what =
+        fmt::format("{}_w{}_s{}_d{}_p{}_{}_g{}", to_string(c.input), to_string(c.weight),
+                    fmt::join(a.stride, "x"), fmt::join(a.dilation, "x"),
+                    fmt::join(a.pad_begin, "x"), fmt::join(a.pad_end, "x"), a.groups);
+    for (const bool has_bias : {true, false})
+      cases.add(OpKind::Conv, what + (has_bias ? "" : "_no_bias"),
+                [c, has_bias](GraphBuilder& builder, Random& random) {
+                  const int64_t fan_in = num_elements(c.weight) / c.weight[0];
+                  std::vector<ValueId> operands{builder.input("x", c.input),
+                                                weight(builder, random, c.weight, fan_in)};
+                  if (has_bias) operands.push_back(bias(builder, random, c.weight[0]));
+                  return builder.op(OpKind::Conv, c.attrs, operands, "conv");
+                });
+  }
+}
+
+void add_pools(CaseList& cases) {
+  struct PoolCase {
+    Dims input;
+    PoolAttrs attrs;
+  };
+  for (const PoolFunction function : {PoolFunction::Max, PoolFunction::Average})
+    for (const bool counts : {false, true})
+      for (const bool ceil : {false, true})
+        for (const PoolCase& c : std::vector<PoolCase>{
+                 {{2, 13, 12, 17}, {function, {3, 3}, {2, 2}, {}, {1, 1}, {1, 1}}},
+                 {{1, 9, 9, 64}, {function, {2, 3}, {1, 2}, {}, {0, 1}, {1, 0}}},
+                 {{1, 10, 7, 40}, {function, {3, 2}, {2, 1}, {2, 3}, {1, 1}, {1, 1}}},
+                 {{3, 1, 1, 5}, {function, {1, 1}, {1, 1}, {}, {}, {}}},
+             }) {
+          if (function == PoolFunction::Max && counts) continue;
+          PoolAttrs attrs = c.attrs;
+          attrs.ceil_mode = ceil;
+          attrs.count_include_pad = counts;
+          const std::string what = fmt::format(
+              "{}_k{}_s{}{}{}", to_string(c.input), fmt::join(attrs.kernel, "x"),
+              fmt::join(attrs.stride, "x"), counts ? "_counts_padding" : "", ceil ? "_ceil" : "");
+          cases.add(op_name(OpKind::Pool, attrs), what,
+                    [attrs, dims = c.input](GraphBuilder& builder, Random&) {
+                      return builder.op(OpKind::Pool, attrs, {builder.input("x", dims)}, "pool");
+                    });
+        }
+}
+
+}  // namespace
+
+void add_window_cases(CaseList& cases) {
+  add_general_convolutions(cases);
+  add_pools(cases);
+}
+
+}  // namespace vitro
