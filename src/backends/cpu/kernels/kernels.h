@@ -37,6 +37,7 @@ struct KernelTable {
   Attention attention;
   LayerNormRows layer_norm;
   SoftmaxRows softmax;
+  SoftmaxColumns softmax_columns;
   Activate activate;
   BinaryRange binary[kNumBinaryKinds];  ///< by BinaryKind
   TransposeMatrix transpose;

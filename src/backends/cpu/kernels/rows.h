@@ -23,6 +23,9 @@ struct SoftmaxArgs {
 };
 using SoftmaxRows = void (*)(const SoftmaxArgs& args, int64_t row_begin, int64_t row_end);
 
+/// The same over each column: columns [begin, end) of x [rows, columns].
+using SoftmaxColumns = void (*)(const SoftmaxArgs& args, int64_t rows, int64_t begin, int64_t end);
+
 enum class BinaryKind : uint8_t { Add, Sub, Mul, Div, Min, Max };
 inline constexpr int kNumBinaryKinds = 6;
 /// dst[i] = x[i * x_step] o y[i * y_step] for i < count; steps are 0 or 1, not both 0. dst may be x

@@ -91,6 +91,27 @@ void softmax_rows(const SoftmaxArgs& a, int64_t row_begin, int64_t row_end) {
   }
 }
 
+template <class V>
+void softmax_columns(const SoftmaxArgs& a, int64_t rows, int64_t begin, int64_t end) {
+  const auto factor = V::set1(1.44269504088896341f);  // in base 2, as the rows are
+  for_each_vector<V>(begin, end, [&](int64_t i, auto load, auto store) {
+    auto highest = load(a.x + i);
+    for (int64_t r = 1; r < rows; ++r) highest = V::max(load(a.x + r * a.columns + i), highest);
+    const auto shift = V::fnma(factor, highest, V::zero());
+    auto sum = V::zero();
+    for (int64_t r = 0; r < rows; ++r) {
+      const auto y = exp2_vec<V>(V::fma(load(a.x + r * a.columns + i), factor, shift));
+      sum = V::add(sum, y);
+      store(a.dst + r * a.columns + i, y);
+    }
+    const auto scale = V::div(V::set1(1.0f), sum);
+    for (int64_t r = 0; r < rows; ++r) {
+      float* dst = a.dst + r * a.columns + i;
+      store(dst, V::mul(load(dst), scale));
+    }
+  });
+}
+
 template <class V, BinaryKind kKind>
 typename V::Reg binary_vec(typename V::Reg x, typename V::Reg y) {
   switch (kKind) {

@@ -28,6 +28,7 @@ constexpr KernelTable make_table(Isa isa) {
   table.attention = attention<V>;
   table.layer_norm = layer_norm_rows<V>;
   table.softmax = softmax_rows<V>;
+  table.softmax_columns = softmax_columns<V>;
   table.activate = activate<V>;
   fill_binary<V>(table, std::make_index_sequence<kNumBinaryKinds>());
   table.transpose = transpose_matrix<V>;
