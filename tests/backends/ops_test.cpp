@@ -229,6 +229,8 @@ TEST(OpCases, CoverTheVariantsOfEveryMachine) {
   }
   for (const char* id : {"cpu:conv2d_panel16",
                          "cpu:conv2d_groups",
+                         "cpu:batch_norm_rows",
+                         "cpu:group_norm_maps",
                          "cpu:unary_range",
                          "cpu:clip_range",
                          "cpu:binary_range",

@@ -60,6 +60,23 @@ void add_binary_cases(CaseList& cases) {
     }
 }
 
+void add_group_norm_cases(CaseList& cases) {
+  for (const auto& [dims, groups] : std::vector<std::pair<Dims, int64_t>>{
+           {{2, 7, 9, 24}, 1}, {{1, 20, 11, 140}, 4}, {{3, 5, 17}, 17}, {{1, 1, 1, 6}, 2}})
+    for (const size_t operands : {1, 2, 3}) {
+      OpCase& norm = cases.add(
+          OpKind::GroupNorm, fmt::format("{}_in_{}_operands_{}", to_string(dims), groups, operands),
+          [=, dims = dims, groups = groups](GraphBuilder& builder, Random& random) {
+            std::vector<ValueId> values{builder.input("x", dims)};
+            if (operands > 1) values.push_back(vector(builder, random, dims.back(), 0.5f, 1.5f));
+            if (operands > 2) values.push_back(bias(builder, random, dims.back()));
+            return builder.op(OpKind::GroupNorm, GroupNormAttrs{groups, 1e-5f}, values, "norm");
+          });
+      norm.low = 1.0f;
+      norm.high = 4.0f;
+    }
+}
+
 /// Over other axes than the last one.
 void add_axis_cases(CaseList& cases) {
   for (const auto& [dims, axis] : std::vector<std::pair<Dims, int64_t>>{{{2, 7, 33}, 1},
@@ -94,6 +111,7 @@ void add_axis_cases(CaseList& cases) {
 }  // namespace
 
 void add_function_cases(CaseList& cases) {
+  add_group_norm_cases(cases);
   add_axis_cases(cases);
   add_unary_cases(cases);
   add_binary_cases(cases);

@@ -129,6 +129,25 @@ void layer_norm(const Node& node, const Arrays& in, Array& out) {
   }
 }
 
+void group_norm(const Node& node, const Arrays& in, Array& out) {
+  const auto& attrs = node.as<GroupNormAttrs>();
+  const int64_t channels = out.dims.back(), width = channels / attrs.groups;
+  const int64_t image = out.size() / out.dims[0];
+  for (int64_t i = 0; i < out.size(); ++i) {
+    const int64_t first = i / image * image, channel = i % channels;
+    double sum = 0.0, squares = 0.0, count = 0.0;
+    const auto for_each = [&](auto body) {
+      for (int64_t pixel = first; pixel < first + image; pixel += channels)
+        for (int64_t c = 0; c < width; ++c) body(in[0][pixel + channel / width * width + c]);
+    };
+    for_each([&](double value) { sum += value, ++count; });
+    for_each([&](double value) { squares += std::pow(value - sum / count, 2); });
+    const double scale = 1.0 / std::sqrt(squares / count + static_cast<double>(attrs.eps));
+    const double y = (in[0][i] - sum / count) * scale;
+    out[i] = y * (in.size() > 1 ? in[1][channel] : 1.0) + (in.size() > 2 ? in[2][channel] : 0.0);
+  }
+}
+
 void softmax(const Node& node, const Arrays& in, Array& out) {
   const auto rank = static_cast<int64_t>(out.dims.size());
   const size_t axis = axis_of(node, node.as<SoftmaxAttrs>().axis, rank);
@@ -300,6 +319,8 @@ void compute(const Node& node, const Arrays& in, Array& out) {
       return linear(in, out);
     case OpKind::BatchNorm:
       return batch_norm(node, in, out);
+    case OpKind::GroupNorm:
+      return group_norm(node, in, out);
     case OpKind::LayerNorm:
       return layer_norm(node, in, out);
     case OpKind::Pool:

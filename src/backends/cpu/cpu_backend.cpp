@@ -28,6 +28,8 @@ std::vector<Row> own_rows() {
       {OpKind::Conv, {kConv2dPanel16, kConv2dGroups}, kConv2dVariants},
       {OpKind::DepthwiseConv2d, {kDepthwiseConv2dDirect}, {}},
       {OpKind::Linear, {kLinearPanel16}, kLinearVariants},
+      {OpKind::BatchNorm, {kBatchNormRows}, {}},
+      {OpKind::GroupNorm, {kGroupNormMaps}, {}},
       {OpKind::LayerNorm, {kLayerNormRows}, {}},
       {OpKind::Unary, {kUnaryRange}, {}},
       {OpKind::Clip, {kClipRange}, {}},

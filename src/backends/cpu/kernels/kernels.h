@@ -42,7 +42,9 @@ struct KernelTable {
   BinaryRange binary[kNumBinaryKinds];  ///< by BinaryKind
   TransposeMatrix transpose;
   Pool pool;
+  ChannelNormRows channel_norm;
   ReduceTokens mean_tokens;
+  SquareTokens square_tokens;  ///< their mean
   ReduceTokens max_tokens;
 
   /// Multiply-adds in registers only, probe_multiply_adds per iteration: the peak to compare with.

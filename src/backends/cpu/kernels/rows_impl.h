@@ -30,6 +30,18 @@ void layer_norm_rows(const LayerNormArgs& a, int64_t row_begin, int64_t row_end)
                      a.dst + row * a.channels);
 }
 
+template <class V>
+void channel_norm_rows(const ChannelNormArgs& a, int64_t row_begin, int64_t row_end) {
+  for (int64_t row = row_begin; row < row_end; ++row) {
+    const float* x = a.x + row * a.channels;
+    float* dst = a.dst + row * a.channels;
+    for_each_vector<V>(0, a.channels, [&](int64_t i, auto load, auto store) {
+      const auto centred = V::sub(load(x + i), load(a.centre + i));
+      store(dst + i, V::fma(centred, load(a.scale + i), load(a.shift + i)));
+    });
+  }
+}
+
 /// The greatest of `count` >= 1 values.
 template <class V>
 float row_max(const float* x, int64_t count) {
@@ -174,6 +186,21 @@ void mean_tokens(const float* x, int64_t tokens, int64_t channels, int64_t begin
   for_each_vector<V>(begin, end, [&](int64_t i, auto load, auto store) {
     auto sum = V::zero();
     for (int64_t t = 0; t < tokens; ++t) sum = V::add(sum, load(x + t * channels + i));
+    store(dst + i, V::mul(sum, divisor));
+  });
+}
+
+template <class V>
+void square_tokens(const float* x, const float* centre, int64_t tokens, int64_t channels,
+                   int64_t begin, int64_t end, float* dst) {
+  const auto divisor = V::set1(1.0f / static_cast<float>(tokens));
+  for_each_vector<V>(begin, end, [&](int64_t i, auto load, auto store) {
+    const auto middle = load(centre + i);
+    auto sum = V::zero();
+    for (int64_t t = 0; t < tokens; ++t) {
+      const auto d = V::sub(load(x + t * channels + i), middle);
+      sum = V::fma(d, d, sum);
+    }
     store(dst + i, V::mul(sum, divisor));
   });
 }
