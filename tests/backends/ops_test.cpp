@@ -227,10 +227,31 @@ TEST(OpCases, CoverTheVariantsOfEveryMachine) {
     for (const Dispatch& dispatch : program->dispatch())
       seen.insert(dispatch.candidates.begin(), dispatch.candidates.end());
   }
-  for (const char* id :
-       {"cpu:mlp_phased", "cpu:mlp_banded/48", "cpu:mlp_banded/96", "cpu:mlp_banded/192",
-        "cpu:mlp_banded/384", "cpu:local_mixer_phased/112", "cpu:local_mixer_phased/448",
-        "cpu:attention_block_phased/392", "cpu:attention_block_phased/784"})
+  for (const char* id : {"cpu:conv2d_panel16",
+                         "cpu:conv2d_groups",
+                         "cpu:batch_norm_rows",
+                         "cpu:group_norm_maps",
+                         "cpu:unary_range",
+                         "cpu:clip_range",
+                         "cpu:binary_range",
+                         "cpu:pool_windows",
+                         "cpu:softmax_columns",
+                         "cpu:matmul_batched",
+                         "cpu:transpose_copy",
+                         "cpu:slice_copy",
+                         "cpu:expand_copy",
+                         "cpu:concat_copy",
+                         "cpu:pad_copy",
+                         "cpu:gather_runs",
+                         "cpu:mlp_phased",
+                         "cpu:mlp_banded/48",
+                         "cpu:mlp_banded/96",
+                         "cpu:mlp_banded/192",
+                         "cpu:mlp_banded/384",
+                         "cpu:local_mixer_phased/112",
+                         "cpu:local_mixer_phased/448",
+                         "cpu:attention_block_phased/392",
+                         "cpu:attention_block_phased/784"})
     EXPECT_TRUE(seen.contains(id)) << id;
 }
 

@@ -68,6 +68,19 @@ void add_joins(CaseList& cases) {
               });
 }
 
+/// More indices than are known as the elements of small tensors are.
+void add_large_gather(CaseList& cases) {
+  cases.add(OpKind::Gather, "axis_1_many", [](GraphBuilder& builder, Random& random) {
+    std::vector<int64_t> indices(2401);
+    for (int64_t& index : indices) index = random.integer(-169, 168);
+    const auto count = static_cast<int64_t>(indices.size());
+    return builder.op(OpKind::Gather, AxisAttrs{1},
+                      {builder.input("table", {3, 169, 1}),
+                       builder.constant("indices", make_constant({count}, indices))},
+                      "op");
+  });
+}
+
 void add_batched_products(CaseList& cases) {
   struct Shape {
     Dims a, b;  ///< as they are without transposition
@@ -100,6 +113,7 @@ void add_copy_cases(CaseList& cases) {
   add_transposes(cases);
   add_slices(cases);
   add_joins(cases);
+  add_large_gather(cases);
   add_batched_products(cases);
 }
 

@@ -60,9 +60,59 @@ void add_binary_cases(CaseList& cases) {
     }
 }
 
+void add_group_norm_cases(CaseList& cases) {
+  for (const auto& [dims, groups] : std::vector<std::pair<Dims, int64_t>>{
+           {{2, 7, 9, 24}, 1}, {{1, 20, 11, 140}, 4}, {{3, 5, 17}, 17}, {{1, 1, 1, 6}, 2}})
+    for (const size_t operands : {1, 2, 3}) {
+      OpCase& norm = cases.add(
+          OpKind::GroupNorm, fmt::format("{}_in_{}_operands_{}", to_string(dims), groups, operands),
+          [=, dims = dims, groups = groups](GraphBuilder& builder, Random& random) {
+            std::vector<ValueId> values{builder.input("x", dims)};
+            if (operands > 1) values.push_back(vector(builder, random, dims.back(), 0.5f, 1.5f));
+            if (operands > 2) values.push_back(bias(builder, random, dims.back()));
+            return builder.op(OpKind::GroupNorm, GroupNormAttrs{groups, 1e-5f}, values, "norm");
+          });
+      norm.low = 1.0f;
+      norm.high = 4.0f;
+    }
+}
+
+/// Over other axes than the last one.
+void add_axis_cases(CaseList& cases) {
+  for (const auto& [dims, axis] : std::vector<std::pair<Dims, int64_t>>{{{2, 7, 33}, 1},
+                                                                        {{3, 5, 7, 17}, 0},
+                                                                        {{3, 5, 7, 17}, -3},
+                                                                        {{2, 49, 3, 1}, 1},
+                                                                        {{9, 1}, 0}})
+    for (const float range : {1.0f, 100.0f}) {
+      OpCase& softmax = cases.add(
+          OpKind::Softmax, fmt::format("{}_axis_{}_range_{}", to_string(dims), axis + 4, range),
+          [dims = dims, axis = axis](GraphBuilder& builder, Random&) {
+            return builder.op(OpKind::Softmax, SoftmaxAttrs{axis}, {builder.input("x", dims)},
+                              "op");
+          });
+      softmax.low = -range;
+      softmax.high = range;
+    }
+  for (const int64_t axes : {2, 3})
+    for (const bool affine : {false, true})
+      cases.add(
+          OpKind::LayerNorm, fmt::format("over_{}{}", axes, affine ? "_affine" : ""),
+          [=](GraphBuilder& builder, Random& random) {
+            const Dims dims{3, 5, 7, 6};
+            const Dims last(dims.end() - axes, dims.end());
+            std::vector<ValueId> operands{builder.input("x", dims)};
+            for (int i = 0; affine && i < 2; ++i)
+              operands.push_back(builder.constant("vector", random.constant(last, -0.5f, 1.5f)));
+            return builder.op(OpKind::LayerNorm, NormAttrs{1e-5f, axes}, operands, "norm");
+          });
+}
+
 }  // namespace
 
 void add_function_cases(CaseList& cases) {
+  add_group_norm_cases(cases);
+  add_axis_cases(cases);
   add_unary_cases(cases);
   add_binary_cases(cases);
 }

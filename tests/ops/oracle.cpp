@@ -114,8 +114,9 @@ void batch_norm(const Node& node, const Arrays& in, Array& out) {
 }
 
 void layer_norm(const Node& node, const Arrays& in, Array& out) {
-  const double eps = node.as<NormAttrs>().eps;
-  const int64_t channels = out.dims.back();
+  const auto& attrs = node.as<NormAttrs>();
+  const double eps = static_cast<double>(attrs.eps);
+  const int64_t channels = num_elements(Dims(out.dims.end() - attrs.axes, out.dims.end()));
   for (int64_t first = 0; first < out.size(); first += channels) {
     double mean = 0.0, variance = 0.0;
     for (int64_t c = 0; c < channels; ++c) mean += in[0][first + c] / static_cast<double>(channels);
@@ -128,13 +129,37 @@ void layer_norm(const Node& node, const Arrays& in, Array& out) {
   }
 }
 
-void softmax(const Arrays& in, Array& out) {
-  const int64_t columns = out.dims.back();
-  for (int64_t first = 0; first < out.size(); first += columns) {
+void group_norm(const Node& node, const Arrays& in, Array& out) {
+  const auto& attrs = node.as<GroupNormAttrs>();
+  const int64_t channels = out.dims.back(), width = channels / attrs.groups;
+  const int64_t image = out.size() / out.dims[0];
+  for (int64_t i = 0; i < out.size(); ++i) {
+    const int64_t first = i / image * image, channel = i % channels;
+    double sum = 0.0, squares = 0.0, count = 0.0;
+    const auto for_each = [&](auto body) {
+      for (int64_t pixel = first; pixel < first + image; pixel += channels)
+        for (int64_t c = 0; c < width; ++c) body(in[0][pixel + channel / width * width + c]);
+    };
+    for_each([&](double value) { sum += value, ++count; });
+    for_each([&](double value) { squares += std::pow(value - sum / count, 2); });
+    const double scale = 1.0 / std::sqrt(squares / count + static_cast<double>(attrs.eps));
+    const double y = (in[0][i] - sum / count) * scale;
+    out[i] = y * (in.size() > 1 ? in[1][channel] : 1.0) + (in.size() > 2 ? in[2][channel] : 0.0);
+  }
+}
+
+void softmax(const Node& node, const Arrays& in, Array& out) {
+  const auto rank = static_cast<int64_t>(out.dims.size());
+  const size_t axis = axis_of(node, node.as<SoftmaxAttrs>().axis, rank);
+  const int64_t extent = out.dims[axis];
+  const int64_t step =
+      num_elements(Dims(out.dims.begin() + static_cast<std::ptrdiff_t>(axis) + 1, out.dims.end()));
+  for (int64_t i = 0; i < out.size(); ++i) {
+    const int64_t first = i / step / extent * extent * step + i % step;
     double peak = in[0][first], sum = 0.0;
-    for (int64_t c = 0; c < columns; ++c) peak = std::max(peak, in[0][first + c]);
-    for (int64_t c = 0; c < columns; ++c) sum += out[first + c] = std::exp(in[0][first + c] - peak);
-    for (int64_t c = 0; c < columns; ++c) out[first + c] /= sum;
+    for (int64_t c = 0; c < extent; ++c) peak = std::max(peak, in[0][first + c * step]);
+    for (int64_t c = 0; c < extent; ++c) sum += std::exp(in[0][first + c * step] - peak);
+    out[i] = std::exp(in[0][i] - peak) / sum;
   }
 }
 
@@ -294,6 +319,8 @@ void compute(const Node& node, const Arrays& in, Array& out) {
       return linear(in, out);
     case OpKind::BatchNorm:
       return batch_norm(node, in, out);
+    case OpKind::GroupNorm:
+      return group_norm(node, in, out);
     case OpKind::LayerNorm:
       return layer_norm(node, in, out);
     case OpKind::Pool:
@@ -307,7 +334,7 @@ void compute(const Node& node, const Arrays& in, Array& out) {
     case OpKind::MatMul:
       return matmul(node, in, out);
     case OpKind::Softmax:
-      return softmax(in, out);
+      return softmax(node, in, out);
     case OpKind::Reshape:
     case OpKind::ReshapeLike:
       out.data = in[0].data;
@@ -341,8 +368,10 @@ std::vector<Array> run(const Graph& graph, const Arrays& inputs) {
   for (size_t i = 0; i < values.size(); ++i) {
     if (!graph.values[i].constant) continue;
     values[i] = Array(graph.values[i].constant->type.dims);
-    if (const Contents integers = contents_of(*graph.values[i].constant)) {
-      std::copy(integers->begin(), integers->end(), values[i].data.begin());
+    if (graph.values[i].constant->type.dtype == DType::Int64) {
+      const auto* integers =
+          reinterpret_cast<const int64_t*>(graph.values[i].constant->bytes.data());
+      std::copy_n(integers, values[i].size(), values[i].data.begin());
       continue;
     }
     const Constant constant = with_dtype(*graph.values[i].constant, DType::Float32);

@@ -25,15 +25,17 @@ struct Row {
 
 std::vector<Row> own_rows() {
   return {
-      {OpKind::Conv, {kConv2dPanel16}, kConv2dVariants},
+      {OpKind::Conv, {kConv2dPanel16, kConv2dGroups}, kConv2dVariants},
       {OpKind::DepthwiseConv2d, {kDepthwiseConv2dDirect}, {}},
       {OpKind::Linear, {kLinearPanel16}, kLinearVariants},
+      {OpKind::BatchNorm, {kBatchNormRows}, {}},
+      {OpKind::GroupNorm, {kGroupNormMaps}, {}},
       {OpKind::LayerNorm, {kLayerNormRows}, {}},
       {OpKind::Unary, {kUnaryRange}, {}},
       {OpKind::Clip, {kClipRange}, {}},
       {OpKind::Binary, {kBinaryRange}, {}},
       {OpKind::Pool, {kPoolWindows}, {}},
-      {OpKind::Softmax, {kSoftmaxRows}, {}},
+      {OpKind::Softmax, {kSoftmaxRows, kSoftmaxColumns}, {}},
       {OpKind::MatMul, {kMatMulBatched}, {}},
       {OpKind::Transpose, {kTransposeCopy}, {}},
       {OpKind::Slice, {kSliceCopy}, {}},

@@ -29,7 +29,7 @@ constexpr Impl variant_of(const char* id) {
 // The implementations; each is in the file named by its op.
 extern const Impl kLinearPanel16;
 extern const std::array<Impl, 1> kLinearVariants;
-extern const Impl kConv2dPanel16;
+extern const Impl kConv2dPanel16, kConv2dGroups;
 extern const std::array<Impl, 1> kConv2dVariants;
 extern const Impl kDepthwiseConv2dDirect;
 extern const Impl kMlpBanded, kMlpPhased;
@@ -40,7 +40,9 @@ extern const std::array<Impl, 3> kAttentionBlockVariants;
 extern const Impl kLocalMixerPhased;
 extern const std::array<Impl, 3> kLocalMixerVariants;
 extern const Impl kUnaryRange, kClipRange, kBinaryRange;
-extern const Impl kLayerNormRows, kSoftmaxRows, kReduceMeanTokens, kReduceMaxTokens;
+extern const Impl kLayerNormRows, kSoftmaxRows, kSoftmaxColumns, kReduceMeanTokens,
+    kReduceMaxTokens;
+extern const Impl kBatchNormRows, kGroupNormMaps;
 extern const Impl kPoolWindows;
 extern const Impl kMatMulBatched;
 extern const Impl kTransposeCopy, kSliceCopy, kExpandCopy, kConcatCopy, kSplitCopy, kPadCopy;

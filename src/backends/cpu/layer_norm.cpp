@@ -6,17 +6,14 @@
 namespace vitro::cpu {
 namespace {
 
-std::optional<Refusal> over_last_axis(const OpContext& op) {
-  if (op.node.as<NormAttrs>().axes != 1) return Refusal{"it is over several axes"};
-  return needs_float32(op);
-}
-
 class LayerNormKernel final : public Kernel {
  public:
   explicit LayerNormKernel(const OpContext& op)
       : rows_(active_kernels().layer_norm),
-        bands_(row_bands(op.input(0), op.threads)),
-        args_({.channels = op.input(0).dims.back(), .eps = op.node.as<NormAttrs>().eps}) {}
+        args_({.channels = row_size(op), .eps = op.node.as<NormAttrs>().eps}) {
+    const int64_t rows = num_elements(op.input(0).dims) / args_.channels;
+    bands_ = {rows, 1, std::min(rows, element_bands(op.input(0), op.threads).count)};
+  }
   int in_place_operand() const override { return 0; }
   void run(const KernelArgs& args) const override {
     LayerNormArgs local = args_;
@@ -30,13 +27,19 @@ class LayerNormKernel final : public Kernel {
   }
 
  private:
+  /// Elements of the last axes, which are normalised together.
+  static int64_t row_size(const OpContext& op) {
+    const Dims& dims = op.input(0).dims;
+    return num_elements(Dims(dims.end() - op.node.as<NormAttrs>().axes, dims.end()));
+  }
+
   LayerNormRows rows_;
-  Bands bands_;
   LayerNormArgs args_;
+  Bands bands_;
 };
 
 }  // namespace
 
-const Impl kLayerNormRows{"cpu:layer_norm_rows", over_last_axis, make_kernel<LayerNormKernel>};
+const Impl kLayerNormRows{"cpu:layer_norm_rows", needs_float32, make_kernel<LayerNormKernel>};
 
 }  // namespace vitro::cpu

@@ -143,11 +143,29 @@ std::unique_ptr<Kernel> make_pad(const OpContext& op) {
   return kernel;
 }
 
-/// dst[outer, i, inner] = src[outer, indices[i], inner], with indices that are known.
+/// The indices of a gather, where they are known or constant.
+std::optional<Ints> indices_of(const OpContext& op) {
+  if (const auto* known = operands_of(op.node, op.types, op.contents)[1].known) return *known;
+  const Constant* constant = op.constant(1);
+  if (!constant) return std::nullopt;
+  const auto count = static_cast<size_t>(num_elements(constant->type.dims));
+  const auto read = [&](auto type) {
+    Ints indices(count);
+    for (size_t i = 0; i < count; ++i) {
+      std::memcpy(&type, constant->bytes.data() + i * sizeof(type), sizeof(type));
+      indices[i] = type;
+    }
+    return indices;
+  };
+  if (constant->type.dtype == DType::Int64) return read(int64_t{});
+  if (constant->type.dtype == DType::Int32) return read(int32_t{});
+  return std::nullopt;
+}
+
+/// dst[outer, i, inner] = src[outer, indices[i], inner].
 class GatherKernel final : public Kernel {
  public:
-  explicit GatherKernel(const OpContext& op)
-      : indices_(*operands_of(op.node, op.types, op.contents)[1].known) {
+  explicit GatherKernel(const OpContext& op) : indices_(*indices_of(op)) {
     const Dims& src = op.input(0).dims;
     const size_t axis = axis_attr(op, op.node.as<AxisAttrs>().axis);
     const auto at = src.begin() + static_cast<std::ptrdiff_t>(axis);
@@ -177,8 +195,8 @@ class GatherKernel final : public Kernel {
 };
 
 std::optional<Refusal> can_gather(const OpContext& op) {
-  if (operands_of(op.node, op.types, op.contents)[1].known) return std::nullopt;
-  return Refusal{"the indices are computed, or many"};
+  if (indices_of(op)) return std::nullopt;
+  return Refusal{"the indices are computed"};
 }
 
 }  // namespace

@@ -1,5 +1,6 @@
 #include <numeric>
 
+#include "backends/cpu/bands.h"
 #include "backends/cpu/impls.h"
 #include "backends/cpu/operands.h"
 #include "backends/host_lane.h"
@@ -34,17 +35,22 @@ class ReduceKernel final : public Kernel {
       : reduce_(reduce),
         images_(op.input(0).dims.front()),
         channels_(op.input(0).dims.back()),
-        tokens_(num_elements(op.input(0).dims) / images_ / channels_) {}
+        tokens_(num_elements(op.input(0).dims) / images_ / channels_) {
+    const int64_t useful = element_bands(op.input(0), op.threads).count;
+    bands_ = {channels_, 16, std::min((useful + images_ - 1) / images_, (channels_ + 15) / 16)};
+  }
   void run(const KernelArgs& args) const override {
-    team_of(args).parallel_for(images_, [&](int64_t image, int) {
-      reduce_(args.in<float>(0) + image * tokens_ * channels_, tokens_, channels_, 0, channels_,
-              args.out<float>() + image * channels_);
+    team_of(args).parallel_for(images_ * bands_.count, [&](int64_t task, int) {
+      const int64_t image = task / bands_.count, band = task % bands_.count;
+      reduce_(args.in<float>(0) + image * tokens_ * channels_, tokens_, channels_,
+              bands_.begin(band), bands_.begin(band + 1), args.out<float>() + image * channels_);
     });
   }
 
  private:
   ReduceTokens reduce_;
   int64_t images_, channels_, tokens_;
+  Bands bands_;  ///< of channels
 };
 
 std::unique_ptr<Kernel> make_mean(const OpContext& op) {

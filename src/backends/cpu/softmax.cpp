@@ -1,18 +1,22 @@
-#include <fmt/core.h>
-
 #include "backends/cpu/bands.h"
 #include "backends/cpu/impls.h"
 #include "backends/cpu/operands.h"
 #include "backends/host_lane.h"
+#include "ir/infer.h"
 
 namespace vitro::cpu {
 namespace {
 
-std::optional<Refusal> over_last_axis(const OpContext& op) {
-  const int64_t axis = op.node.as<SoftmaxAttrs>().axis;
+/// Counted from the last one, which is 0.
+size_t axis_from_last(const OpContext& op) {
   const auto rank = static_cast<int64_t>(op.input(0).dims.size());
-  if (axis != -1 && axis != rank - 1) return Refusal{fmt::format("it is over axis {}", axis)};
-  return needs_float32(op);
+  return static_cast<size_t>(rank) - 1 - axis_of(op.node, op.node.as<SoftmaxAttrs>().axis, rank);
+}
+
+std::optional<Refusal> over_last_axis(const OpContext& op) {
+  if (auto refusal = needs_float32(op)) return refusal;
+  if (axis_from_last(op) == 0) return std::nullopt;
+  return Refusal{"it is not over the last axis"};
 }
 
 class SoftmaxKernel final : public Kernel {
@@ -37,8 +41,40 @@ class SoftmaxKernel final : public Kernel {
   SoftmaxArgs args_;
 };
 
+/// Over another axis: maps [extent, columns] with a column for each position of the axes behind.
+class SoftmaxColumnsKernel final : public Kernel {
+ public:
+  explicit SoftmaxColumnsKernel(const OpContext& op) : columns_(active_kernels().softmax_columns) {
+    const Dims& dims = op.input(0).dims;
+    const auto axis = dims.end() - 1 - static_cast<std::ptrdiff_t>(axis_from_last(op));
+    extent_ = *axis;
+    args_.columns = num_elements(Dims(axis + 1, dims.end()));
+    maps_ = num_elements(Dims(dims.begin(), axis));
+    const int64_t useful = element_bands(op.input(0), op.threads).count;
+    bands_ = {args_.columns, 16, std::min((useful + maps_ - 1) / maps_, (args_.columns + 15) / 16)};
+  }
+  int in_place_operand() const override { return 0; }
+  void run(const KernelArgs& args) const override {
+    team_of(args).parallel_for(maps_ * bands_.count, [&](int64_t task, int) {
+      const int64_t map = task / bands_.count * extent_ * args_.columns;
+      const int64_t band = task % bands_.count;
+      SoftmaxArgs local = args_;
+      local.x = args.in<float>(0) + map;
+      local.dst = args.out<float>() + map;
+      columns_(local, extent_, bands_.begin(band), bands_.begin(band + 1));
+    });
+  }
+
+ private:
+  SoftmaxColumns columns_;
+  int64_t extent_, maps_;
+  SoftmaxArgs args_;
+  Bands bands_;
+};
+
 }  // namespace
 
+const Impl kSoftmaxColumns{"cpu:softmax_columns", needs_float32, make_kernel<SoftmaxColumnsKernel>};
 const Impl kSoftmaxRows{"cpu:softmax_rows", over_last_axis, make_kernel<SoftmaxKernel>};
 
 }  // namespace vitro::cpu

@@ -37,11 +37,14 @@ struct KernelTable {
   Attention attention;
   LayerNormRows layer_norm;
   SoftmaxRows softmax;
+  SoftmaxColumns softmax_columns;
   Activate activate;
   BinaryRange binary[kNumBinaryKinds];  ///< by BinaryKind
   TransposeMatrix transpose;
   Pool pool;
+  ChannelNormRows channel_norm;
   ReduceTokens mean_tokens;
+  SquareTokens square_tokens;  ///< their mean
   ReduceTokens max_tokens;
 
   /// Multiply-adds in registers only, probe_multiply_adds per iteration: the peak to compare with.

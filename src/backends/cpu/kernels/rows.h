@@ -15,6 +15,17 @@ struct LayerNormArgs {
 };
 using LayerNormRows = void (*)(const LayerNormArgs& args, int64_t row_begin, int64_t row_end);
 
+/// dst = (x - centre) * scale + shift on rows of [rows, channels], each of the three [channels].
+struct ChannelNormArgs {
+  const float* x = nullptr;
+  float* dst = nullptr;  ///< may be x
+  int64_t channels = 0;
+  const float* centre = nullptr;
+  const float* scale = nullptr;
+  const float* shift = nullptr;
+};
+using ChannelNormRows = void (*)(const ChannelNormArgs& args, int64_t row_begin, int64_t row_end);
+
 /// dst = softmax(x) over each row of [rows, columns]. dst may be x.
 struct SoftmaxArgs {
   const float* x = nullptr;
@@ -22,6 +33,9 @@ struct SoftmaxArgs {
   int64_t columns = 0;
 };
 using SoftmaxRows = void (*)(const SoftmaxArgs& args, int64_t row_begin, int64_t row_end);
+
+/// The same over each column: columns [begin, end) of x [rows, columns].
+using SoftmaxColumns = void (*)(const SoftmaxArgs& args, int64_t rows, int64_t begin, int64_t end);
 
 enum class BinaryKind : uint8_t { Add, Sub, Mul, Div, Min, Max };
 inline constexpr int kNumBinaryKinds = 6;
@@ -42,5 +56,8 @@ using TransposeMatrix = void (*)(const float* src, int64_t rows, int64_t columns
 /// Reduces x [tokens, channels] over its tokens to dst [channels], for channels [begin, end) only.
 using ReduceTokens = void (*)(const float* x, int64_t tokens, int64_t channels, int64_t begin,
                               int64_t end, float* dst);
+/// The same: reduces the squares of x [tokens, channels] - centre [channels].
+using SquareTokens = void (*)(const float* x, const float* centre, int64_t tokens, int64_t channels,
+                              int64_t begin, int64_t end, float* dst);
 
 }  // namespace vitro::cpu

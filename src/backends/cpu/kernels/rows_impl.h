@@ -30,6 +30,18 @@ void layer_norm_rows(const LayerNormArgs& a, int64_t row_begin, int64_t row_end)
                      a.dst + row * a.channels);
 }
 
+template <class V>
+void channel_norm_rows(const ChannelNormArgs& a, int64_t row_begin, int64_t row_end) {
+  for (int64_t row = row_begin; row < row_end; ++row) {
+    const float* x = a.x + row * a.channels;
+    float* dst = a.dst + row * a.channels;
+    for_each_vector<V>(0, a.channels, [&](int64_t i, auto load, auto store) {
+      const auto centred = V::sub(load(x + i), load(a.centre + i));
+      store(dst + i, V::fma(centred, load(a.scale + i), load(a.shift + i)));
+    });
+  }
+}
+
 /// The greatest of `count` >= 1 values.
 template <class V>
 float row_max(const float* x, int64_t count) {
@@ -89,6 +101,27 @@ void softmax_rows(const SoftmaxArgs& a, int64_t row_begin, int64_t row_end) {
     const float sum = exponentials<V>(a.x + row * a.columns, a.columns, dst);
     scale_row<V>(dst, a.columns, 1.0f / sum);
   }
+}
+
+template <class V>
+void softmax_columns(const SoftmaxArgs& a, int64_t rows, int64_t begin, int64_t end) {
+  const auto factor = V::set1(1.44269504088896341f);  // in base 2, as the rows are
+  for_each_vector<V>(begin, end, [&](int64_t i, auto load, auto store) {
+    auto highest = load(a.x + i);
+    for (int64_t r = 1; r < rows; ++r) highest = V::max(load(a.x + r * a.columns + i), highest);
+    const auto shift = V::fnma(factor, highest, V::zero());
+    auto sum = V::zero();
+    for (int64_t r = 0; r < rows; ++r) {
+      const auto y = exp2_vec<V>(V::fma(load(a.x + r * a.columns + i), factor, shift));
+      sum = V::add(sum, y);
+      store(a.dst + r * a.columns + i, y);
+    }
+    const auto scale = V::div(V::set1(1.0f), sum);
+    for (int64_t r = 0; r < rows; ++r) {
+      float* dst = a.dst + r * a.columns + i;
+      store(dst, V::mul(load(dst), scale));
+    }
+  });
 }
 
 template <class V, BinaryKind kKind>
@@ -153,6 +186,21 @@ void mean_tokens(const float* x, int64_t tokens, int64_t channels, int64_t begin
   for_each_vector<V>(begin, end, [&](int64_t i, auto load, auto store) {
     auto sum = V::zero();
     for (int64_t t = 0; t < tokens; ++t) sum = V::add(sum, load(x + t * channels + i));
+    store(dst + i, V::mul(sum, divisor));
+  });
+}
+
+template <class V>
+void square_tokens(const float* x, const float* centre, int64_t tokens, int64_t channels,
+                   int64_t begin, int64_t end, float* dst) {
+  const auto divisor = V::set1(1.0f / static_cast<float>(tokens));
+  for_each_vector<V>(begin, end, [&](int64_t i, auto load, auto store) {
+    const auto middle = load(centre + i);
+    auto sum = V::zero();
+    for (int64_t t = 0; t < tokens; ++t) {
+      const auto d = V::sub(load(x + t * channels + i), middle);
+      sum = V::fma(d, d, sum);
+    }
     store(dst + i, V::mul(sum, divisor));
   });
 }

@@ -28,11 +28,14 @@ constexpr KernelTable make_table(Isa isa) {
   table.attention = attention<V>;
   table.layer_norm = layer_norm_rows<V>;
   table.softmax = softmax_rows<V>;
+  table.softmax_columns = softmax_columns<V>;
   table.activate = activate<V>;
   fill_binary<V>(table, std::make_index_sequence<kNumBinaryKinds>());
   table.transpose = transpose_matrix<V>;
   table.pool = pool<V>;
+  table.channel_norm = channel_norm_rows<V>;
   table.mean_tokens = mean_tokens<V>;
+  table.square_tokens = square_tokens<V>;
   table.max_tokens = max_tokens<V>;
   table.fma_probe = fma_probe<V>;
   table.probe_multiply_adds = kProbeMultiplyAdds<V>;
