@@ -27,6 +27,8 @@ OpenedModel with_choices(const Plan& plan, const ClassifierChoices& choices) {
   return {Internals::plan(std::move(data)), std::move(notes)};
 }
 
+}  // namespace
+
 ImportedModel import_model(const std::filesystem::path& path, const BuildOptions& options) {
   if (!is_onnx_file(path))
     return import_checkpoint(
@@ -38,8 +40,6 @@ ImportedModel import_model(const std::filesystem::path& path, const BuildOptions
         path.string());
   return import_onnx(path, {choices_of(options), evaluate_constants});
 }
-
-}  // namespace
 
 Plan build(const std::filesystem::path& checkpoint, const BuildOptions& options) {
   check(options.weights == DType::Float32 || options.weights == DType::BFloat16,
