@@ -93,7 +93,7 @@ int run(std::vector<std::string> words) {
   }
   if (!words.empty() && words[0] == "help") return show_help(app, {words.begin() + 1, words.end()});
   if (report_bad_start(app, words)) return kUsageError;
-  words = model_as_argument(std::move(words));
+  words = all_topics(model_as_argument(std::move(words)));
   if (report_unknown_option(app, words)) return kUsageError;
 
   try {

@@ -4,11 +4,11 @@
 #include <cmath>
 #include <cstring>
 #include <limits>
-#include <random>
 
 #include "core/check.h"
 #include "core/convert.h"
 #include "ir/corners.h"
+#include "measure/synthetic_input.h"
 #include "runtime/internals.h"
 #include "runtime/plan_data.h"
 
@@ -41,31 +41,6 @@ std::vector<Types> shapes_to_compare(const Graph& graph) {
       other = corners[i];
   if (other) shapes.push_back(*other);
   return shapes;
-}
-
-/// Between -2 and 2, integers from 0 to 7: which may be positions in something.
-Tensor random_tensor(const TensorType& type, std::mt19937& random) {
-  Tensor tensor(type.dtype, type.dims);
-  auto* const bytes = static_cast<std::byte*>(tensor.view().data);
-  const size_t size = dtype_size(type.dtype);
-  const auto write = [&](size_t i, auto value) {
-    std::memcpy(bytes + i * size, &value, std::min(size, sizeof(value)));
-  };
-  for (size_t i = 0; i < static_cast<size_t>(num_elements(type.dims)); ++i) {
-    const uint32_t bits = random();
-    const double real = 4.0 * bits / std::numeric_limits<uint32_t>::max() - 2.0;
-    if (type.dtype == DType::Float32)
-      write(i, static_cast<float>(real));
-    else if (type.dtype == DType::Float64)
-      write(i, real);
-    else if (type.dtype == DType::Float16)
-      write(i, float32_to_float16(static_cast<float>(real)));
-    else if (type.dtype == DType::BFloat16)
-      write(i, float32_to_bfloat16(static_cast<float>(real)));
-    else
-      write(i, static_cast<int64_t>(type.dtype == DType::Bool ? bits & 1 : bits & 7));
-  }
-  return tensor;
 }
 
 double error_of(const Tensor& reference, const Tensor& tensor) {
@@ -104,13 +79,13 @@ Session session_of(const Graph& graph) {
 
 std::vector<ResultsAt> compare_results(const Graph& reference, const Graph& graph) {
   const Session a = session_of(reference), b = session_of(graph);
-  std::mt19937 random(11);
+  uint32_t seed = 11;
   std::vector<ResultsAt> results;
   for (const Types& types : shapes_to_compare(reference)) {
     ResultsAt& at = results.emplace_back();
     std::vector<Tensor> inputs;
     for (const TensorType& type : types) {
-      inputs.push_back(random_tensor(type, random));
+      inputs.push_back(synthetic_input(type.dims, type.dtype, seed++));
       at.inputs.push_back(type.dims);
     }
     const std::vector<Tensor> expected = a.run(inputs), got = b.run(inputs);
