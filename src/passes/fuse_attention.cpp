@@ -77,6 +77,59 @@ Node packed_linear(Graph& graph, const AttentionMatch& match,
   return {OpKind::Linear, {}, std::move(inputs), {result}, linears[0]->source, nullptr};
 }
 
+/// Constants above this many elements are not put together.
+constexpr int64_t kMostBiasElements = int64_t{1} << 24;
+
+/// The extents of the bias that all addends together are.
+Dims joint_dims(const Graph& graph, const AttentionMatch& match) {
+  Dims joint(4, 1);
+  for (const ScoreAddend& addend : match.addends) {
+    const Dims& sum = graph.value(addend.sum).type.dims;
+    const Dims bias = bias_dims(graph.value(addend.value).type.dims, sum);
+    for (size_t axis = 0; axis < 4; ++axis) joint[axis] = std::max(joint[axis], bias[axis]);
+    // Of several images in turn it is whole: their number says how scores are divided.
+    if (joint[0] > 1) joint[2] = joint[3] = sum.back();
+  }
+  return joint;
+}
+
+/// bias += the elements of an addend, broadcast.
+void accumulate(std::span<float> bias, const Dims& dims, std::span<const float> addend,
+                const Dims& own) {
+  size_t at = 0;
+  std::array<int64_t, 4> i{};
+  for (i[0] = 0; i[0] < dims[0]; ++i[0])
+    for (i[1] = 0; i[1] < dims[1]; ++i[1])
+      for (i[2] = 0; i[2] < dims[2]; ++i[2])
+        for (i[3] = 0; i[3] < dims[3]; ++i[3]) {
+          int64_t from = 0;
+          for (size_t axis = 0; axis < 4; ++axis)
+            from = from * own[axis] + (own[axis] == 1 ? 0 : i[axis]);
+          bias[at++] += addend[static_cast<size_t>(from)];
+        }
+}
+
+/// What attention adds to the scores; kAbsent for nothing, no value when it cannot be one operand.
+std::optional<ValueId> joint_bias(Graph& graph, const AttentionMatch& match) {
+  if (match.addends.empty()) return kAbsent;
+  const ScoreAddend& first = match.addends[0];
+  const Dims dims = joint_dims(graph, match);
+  if (match.addends.size() == 1 && graph.value(first.value).type.dims == dims) return first.value;
+  if (num_elements(dims) > kMostBiasElements) return std::nullopt;
+  for (const ScoreAddend& addend : match.addends)
+    if (!is_weight(graph, addend.value)) return std::nullopt;
+  auto [constant, bias] = allocate_floats(dims);
+  std::fill(bias.begin(), bias.end(), 0.0f);
+  for (const ScoreAddend& addend : match.addends) {
+    const Value& value = graph.value(addend.value);
+    accumulate(bias, dims, value.constant->floats(),
+               bias_dims(value.type.dims, graph.value(addend.sum).type.dims));
+  }
+  const ValueId id = add_value(graph, graph.value(first.value).name + ".bias", dims);
+  graph.value(id).constant = std::move(constant);
+  return id;
+}
+
 bool fuse(const Matcher& matcher, Node& softmax) {
   if (softmax.kind != OpKind::Softmax) return false;
   const auto match = AttentionMatcher(matcher).match(softmax);
@@ -90,6 +143,8 @@ bool fuse(const Matcher& matcher, Node& softmax) {
     before.push_back(packed_linear(graph, *match, linears));
     qkv = before.back().output();
   }
+  const std::optional<ValueId> bias = joint_bias(graph, *match);
+  if (!bias) return false;
   const Dims dims = graph.value(qkv).type.dims;
   if (dims.size() != 3) {  // a map [n, h, w, c] of tokens
     const ValueId tokens =
@@ -106,8 +161,10 @@ bool fuse(const Matcher& matcher, Node& softmax) {
   const auto merge = std::find_if(graph.nodes.begin(), graph.nodes.end(), [&](const Node& node) {
     return std::count(node.outputs.begin(), node.outputs.end(), match->context) != 0;
   });
+  std::vector<ValueId> inputs{qkv};
+  if (*bias != kAbsent) inputs.push_back(*bias);
   become_fused(graph, *merge, OpKind::Attention,
-               AttentionAttrs{match->heads, match->head_dim, match->scale}, {qkv});
+               AttentionAttrs{match->heads, match->head_dim, match->scale}, std::move(inputs));
   graph.nodes.insert(merge, before.begin(), before.end());
   return true;
 }

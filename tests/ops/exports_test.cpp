@@ -60,6 +60,21 @@ TEST(OnnxExportsOfUniFormer, HaveItsLocalBlocks) {
   }
 }
 
+TEST(OnnxExportsOfTransformers, HaveTheirAttention) {
+  for (const OnnxVector& vector : exports()) {
+    const bool is_swin = vector.name.starts_with("swin");
+    if (!is_swin && !vector.name.starts_with("vit") && !vector.name.starts_with("deit")) continue;
+    Graph graph = import(vector);
+    const size_t softmaxes = count(graph, OpKind::Softmax);
+    run_passes(graph);
+    const OpKind fused = is_swin ? OpKind::Attention : OpKind::AttentionBlock;
+    EXPECT_EQ(count(graph, fused), softmaxes) << vector.name << "\n" << print(graph);
+    EXPECT_GT(softmaxes, 0u) << vector.name;
+    for (const Node& node : graph.nodes)
+      EXPECT_TRUE(!is_swin || node.kind != OpKind::Attention || node.has_input(1)) << node.source;
+  }
+}
+
 std::string text_of(std::span<const IoInfo> infos) {
   std::string text;
   for (const IoInfo& info : infos) text += info.name + " " + to_string(info.dims) + "; ";

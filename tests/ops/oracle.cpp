@@ -177,10 +177,25 @@ void reduce(const Node& node, const Operands& in, Array& out) {
   }
 }
 
+/// The position in an operand of element i of what it broadcasts to.
+int64_t broadcast_from(const Dims& own, const Dims& out, int64_t i) {
+  int64_t position = 0, stride = 1;
+  for (size_t back = 1; back <= out.size(); ++back) {
+    const int64_t extent = out[out.size() - back], at = i % extent;
+    i /= extent;
+    if (back > own.size()) break;
+    const int64_t own_extent = own[own.size() - back];
+    position += own_extent == 1 ? 0 : at * stride;
+    stride *= own_extent;
+  }
+  return position;
+}
+
 template <typename Function>
 void elementwise(const Operands& in, Array& out, Function function) {
   for (int64_t i = 0; i < out.size(); ++i)
-    out[i] = function(in[0][i], in.size() > 1 ? in[1][i % in[1].size()] : 0.0);
+    out[i] = function(in[0][i],
+                      in.size() > 1 ? in[1][broadcast_from(in[1].dims, out.dims, i)] : 0.0);
 }
 
 double gelu(double x) { return 0.5 * x * std::erfc(-x / std::sqrt(2.0)); }
