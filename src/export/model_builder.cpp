@@ -72,22 +72,20 @@ void Attributes::remove(Name name) {
   std::erase_if(list_, [&](const Attribute& attribute) { return attribute.name == name; });
 }
 
-namespace {
-
-/// `wanted`, or with the first number behind it that makes it new to `taken`.
-std::string new_name(Name wanted, const std::set<Name>& taken) {
+/// `wanted`, or with the first number behind it that makes it new.
+Name ModelBuilder::new_name(Name wanted, Names& names) {
   std::string name(wanted);
-  for (int i = 2; taken.contains(name); ++i) name = fmt::format("{}.{}", wanted, i);
-  return name;
+  while (names.taken.contains(name)) {
+    int& number = names.numbers[std::string(wanted)];
+    number = std::max(number + 1, 2);
+    name = fmt::format("{}.{}", wanted, number);
+  }
+  return *names.taken.insert(keep(name)).first;
 }
-
-}  // namespace
 
 Name ModelBuilder::keep(std::string text) { return texts_.emplace_back(std::move(text)); }
 
-Name ModelBuilder::unique(Name wanted) {
-  return *names_.insert(keep(new_name(wanted, names_))).first;
-}
+Name ModelBuilder::unique(Name wanted) { return new_name(wanted, tensors_); }
 
 Tensor ModelBuilder::tensor_of(const Constant& constant) {
   const auto type = element_type_of(constant.type.dtype);
@@ -123,7 +121,7 @@ void ModelBuilder::node(Name op, std::vector<Name> inputs, std::vector<Name> out
                         Attributes attributes, Name wanted) {
   while (!inputs.empty() && inputs.back().empty()) inputs.pop_back();
   Node node;
-  node.name = *node_names_.insert(keep(new_name(wanted, node_names_))).first;
+  node.name = new_name(wanted, nodes_);
   node.op = op;
   node.inputs = std::move(inputs);
   node.outputs = std::move(outputs);

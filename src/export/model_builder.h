@@ -57,7 +57,15 @@ class ModelBuilder {
 
   Model model_;
   std::deque<std::string> texts_;
-  std::set<Name> names_, node_names_, constants_;
+  /// Names that are taken, and the number behind the last one of each.
+  struct Names {
+    std::set<Name> taken;
+    std::map<std::string, int, std::less<>> numbers;
+  };
+  Name new_name(Name wanted, Names& names);
+
+  Names tensors_, nodes_;
+  std::set<Name> constants_;
   std::deque<Constant> elements_;
   std::multimap<std::string, size_t> equal_;  ///< initialisers by a checksum of what they are
 };
