@@ -59,6 +59,16 @@ std::string nodes_text(const ExportReport& report) {
   return table.text();
 }
 
+/// The nodes that change the layout: the first ones by name.
+std::string transposes_text(const std::vector<std::string>& names) {
+  constexpr size_t kShown = 6;
+  std::string text = std::to_string(names.size());
+  for (size_t i = 0; i < std::min(names.size(), kShown); ++i)
+    text += (i == 0 ? ": " : ", ") + printable_line(names[i]);
+  if (names.size() > kShown) text += ", ... (--json has all)";
+  return text;
+}
+
 Json report_json(const Options& options, const ExportReport& report, double seconds) {
   Json checks = Json::array();
   for (const ResultsAt& at : report.checks)
@@ -93,6 +103,7 @@ int run_export(const Options& options) {
                           checks.empty() ? "" : "\n", shapes_text(at), at.error);
   write_stdout(nodes_text(report) + "\n" +
                fields_text({{"opset", std::to_string(report.opset)},
+                            {"transposes", transposes_text(report.transposes)},
                             {"checked", checks},
                             {"file", fmt::format("{} ({})", options.output,
                                                  bytes_text(static_cast<double>(report.bytes)))},
@@ -102,7 +113,6 @@ int run_export(const Options& options) {
 
 std::shared_ptr<Options> add_options(CLI::App& verb) {
   auto options = std::make_shared<Options>();
-  add_model_options(verb, *options);
   verb.add_option("-o,--output", options->output, "ONNX model to write (required)")
       ->option_text("FILE")
       ->required()
@@ -111,7 +121,7 @@ std::shared_ptr<Options> add_options(CLI::App& verb) {
                   fmt::format("Version of ONNX's ops; Gelu is one op from 20 on; default: {}",
                               kLeastOnnxOpset))
       ->option_text(fmt::format("{}..{}", kLeastOnnxOpset, kMostOnnxOpset))
-      ->check(number_between(kLeastOnnxOpset, kMostOnnxOpset))
+      ->check(integer_between(kLeastOnnxOpset, kMostOnnxOpset))
       ->group(kOutputGroup);
   add_verbose_option(verb, *options);
   add_output_options(verb, *options);
@@ -121,7 +131,11 @@ std::shared_ptr<Options> add_options(CLI::App& verb) {
 }  // namespace
 
 Action add_optimize(CLI::App& verb) {
-  return [options = add_options(verb)] {
+  const std::shared_ptr<Options> options = add_options(verb);
+  verb.add_option("MODEL", options->model, "ONNX model; also -m MODEL")
+      ->option_text("MODEL")
+      ->required();
+  return [options] {
     if (!is_onnx_file(options->model))
       fail_hint(ErrorCode::Unsupported,
                 fmt::format("vitro export {} -o {}", options->model, options->output),
@@ -131,7 +145,9 @@ Action add_optimize(CLI::App& verb) {
 }
 
 Action add_export(CLI::App& verb) {
-  return [options = add_options(verb)] { return run_export(*options); };
+  const std::shared_ptr<Options> options = add_options(verb);
+  add_model_options(verb, *options);
+  return [options] { return run_export(*options); };
 }
 
 }  // namespace vitro::cli

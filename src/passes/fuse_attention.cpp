@@ -130,6 +130,27 @@ std::optional<ValueId> joint_bias(Graph& graph, const AttentionMatch& match) {
   return id;
 }
 
+/// Puts attention, behind what makes its operands, where the context was made.
+bool insert_attention(Graph& graph, const AttentionMatch& match, std::vector<ValueId> inputs,
+                      std::vector<Node> before) {
+  const auto merge = std::find_if(graph.nodes.begin(), graph.nodes.end(), [&](const Node& node) {
+    return std::count(node.outputs.begin(), node.outputs.end(), match.context) != 0;
+  });
+  if (!match.view.empty()) {
+    const Dims& qkv = graph.value(inputs[0]).type.dims;
+    const ValueId rows = add_value(graph, graph.value(match.context).name,
+                                   {qkv[0], qkv[1], match.heads * match.head_dim});
+    before.push_back({OpKind::Attention, {}, {}, {rows}, merge->source, nullptr});
+    merge->kind = OpKind::Reshape;
+    merge->attrs = ReshapeAttrs{match.view};
+    merge->inputs = {rows};
+  }
+  become_fused(graph, match.view.empty() ? *merge : before.back(), OpKind::Attention,
+               AttentionAttrs{match.heads, match.head_dim, match.scale}, std::move(inputs));
+  graph.nodes.insert(merge, before.begin(), before.end());
+  return true;
+}
+
 bool fuse(const Matcher& matcher, Node& softmax) {
   if (softmax.kind != OpKind::Softmax) return false;
   const auto match = AttentionMatcher(matcher).match(softmax);
@@ -137,14 +158,15 @@ bool fuse(const Matcher& matcher, Node& softmax) {
   Graph& graph = matcher.graph();
   std::vector<Node> before;
   ValueId qkv = match->parts[0].source;
-  if (!is_packed(graph, *match)) {
-    const auto linears = linears_of(matcher, *match);
-    if (linears.empty()) return false;
+  const bool packed = is_packed(graph, *match);
+  const auto linears = packed ? std::vector<const Node*>{} : linears_of(matcher, *match);
+  if (!packed && linears.empty()) return false;
+  const std::optional<ValueId> bias = joint_bias(graph, *match);
+  if (!bias) return false;
+  if (!packed) {
     before.push_back(packed_linear(graph, *match, linears));
     qkv = before.back().output();
   }
-  const std::optional<ValueId> bias = joint_bias(graph, *match);
-  if (!bias) return false;
   const Dims dims = graph.value(qkv).type.dims;
   if (dims.size() != 3) {  // a map [n, h, w, c] of tokens
     const ValueId tokens =
@@ -158,15 +180,9 @@ bool fuse(const Matcher& matcher, Node& softmax) {
                       nullptr});
     qkv = tokens;
   }
-  const auto merge = std::find_if(graph.nodes.begin(), graph.nodes.end(), [&](const Node& node) {
-    return std::count(node.outputs.begin(), node.outputs.end(), match->context) != 0;
-  });
   std::vector<ValueId> inputs{qkv};
   if (*bias != kAbsent) inputs.push_back(*bias);
-  become_fused(graph, *merge, OpKind::Attention,
-               AttentionAttrs{match->heads, match->head_dim, match->scale}, std::move(inputs));
-  graph.nodes.insert(merge, before.begin(), before.end());
-  return true;
+  return insert_attention(graph, *match, std::move(inputs), std::move(before));
 }
 
 }  // namespace

@@ -173,14 +173,14 @@ bool AttentionMatcher::find_heads(const Node& scores, const Node& context, Atten
   return true;
 }
 
-/// Whether a value is the context [n, heads, tokens, head_dim] as [n, tokens, heads, head_dim].
+/// Whether a value has the elements of the context [n, heads, tokens, head_dim] in the order of
+/// [n, tokens, heads, head_dim].
 bool AttentionMatcher::is_merged(const ElementMap& map, size_t shape, ValueId id, ValueId context,
                                  const AttentionMatch& match) const {
-  const Dims& to = dims(shape, id);
   const Dims& from = dims(shape, context);
   const int64_t tokens = from[from.size() - 2],
                 n = num_elements(from) / (match.heads * tokens * match.head_dim);
-  if (to != Dims{n, tokens, match.heads * match.head_dim}) return false;
+  if (num_elements(dims(shape, id)) != num_elements(from)) return false;
   const auto split = map.reshaped({n, tokens, match.heads, match.head_dim});
   if (!split || split->offset() != 0) return false;
   const auto has = [&](size_t axis, int64_t extent, int64_t stride) {
@@ -190,24 +190,46 @@ bool AttentionMatcher::is_merged(const ElementMap& map, size_t shape, ValueId id
          has(2, match.heads, tokens * match.head_dim) && has(3, match.head_dim, 1);
 }
 
-/// The value that has the heads of the context side by side; kAbsent when none has.
+/// The value that has the heads of the context side by side: [n, tokens, width], or else the last
+/// one with these elements; kAbsent when none has.
 ValueId AttentionMatcher::find_merged(ValueId context, const AttentionMatch& match) const {
+  const int64_t width = match.heads * match.head_dim;
   std::vector<ElementMap> maps = own_maps(extents_, context);
-  ValueId found = kAbsent;
+  ValueId found = kAbsent, any = kAbsent;
   for (ValueId id = context;;) {
-    bool merged = true;
-    for (size_t shape = 0; shape < extents_.count() && merged; ++shape)
+    bool merged = true, is_usual = true;
+    for (size_t shape = 0; shape < extents_.count() && merged; ++shape) {
       merged = is_merged(maps[shape], shape, id, context, match);
-    if (merged) found = id;
+      const Dims &to = dims(shape, id), &from = dims(shape, context);
+      is_usual = is_usual && to.size() == 3 && to[1] == from[from.size() - 2] && to[2] == width;
+    }
+    if (merged) (is_usual ? found : any) = id;
     const auto readers = matcher_.readers(id);
-    if (readers.size() != 1 || matcher_.num_uses(id) != 1 || readers[0]->inputs[0] != id ||
-        readers[0]->outputs.size() != 1)
-      return found;
-    auto next = moved(maps, extents_, *readers[0], 0);
-    if (!next) return found;
+    const bool goes_on = readers.size() == 1 && matcher_.num_uses(id) == 1 &&
+                         readers[0]->inputs[0] == id && readers[0]->outputs.size() == 1;
+    auto next = goes_on ? moved(maps, extents_, *readers[0], 0) : std::nullopt;
+    if (!next) return found != kAbsent ? found : any;
     maps = std::move(*next);
     id = readers[0]->output();
   }
+}
+
+/// How the context is made of [n, tokens, width].
+bool AttentionMatcher::find_view(AttentionMatch& match) {
+  std::vector<Dims> from, to;
+  for (size_t shape = 0; shape < extents_.count(); ++shape) {
+    const Dims& source = dims(shape, match.parts[0].source);
+    from.push_back({source[0], num_elements(source) / (source[0] * source.back()),
+                    match.heads * match.head_dim});
+    to.push_back(dims(shape, match.context));
+  }
+  if (from == to) return true;
+  const auto view = reshape_dims(from, to);
+  if (!view)
+    return no("no reshape makes {} of {} at every shape", made_by(graph_, matcher_, match.context),
+              to_string(from[0]));
+  match.view = *view;
+  return true;
 }
 
 Dims bias_dims(const Dims& addend, const Dims& sum) {
@@ -270,10 +292,11 @@ std::optional<AttentionMatch> AttentionMatcher::match(const Node& softmax) {
     if (!match_addend(addend, match)) return std::nullopt;
   match.context = find_merged(context->output(), match);
   if (match.context == kAbsent) {
-    no("nothing reads {} with its heads side by side, as [n, tokens, {}]",
+    no("nothing reads {} with its heads side by side, as rows of {}",
        made_by(graph_, matcher_, context->output()), match.heads * match.head_dim);
     return std::nullopt;
   }
+  if (!find_view(match)) return std::nullopt;
   return match;
 }
 

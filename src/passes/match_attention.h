@@ -28,7 +28,10 @@ struct AttentionMatch {
   std::vector<ScoreAddend> addends;
   int64_t heads = 1, head_dim = 1;
   float scale = 1.0f;
-  ValueId context = kAbsent;  ///< the value that is [n, tokens, heads * head_dim]
+  /// The value that has the elements of [n, tokens, heads * head_dim], if there is one with these
+  /// extents.
+  ValueId context = kAbsent;
+  Ints view;  ///< of the reshape from there to the context; empty: it has these extents
 };
 
 /// The extents of an addend as those of attention's bias, [images, heads, tokens, tokens], each of
@@ -59,6 +62,7 @@ class AttentionMatcher {
   bool match_part(ValueId operand, bool is_transposed, size_t part, AttentionMatch& match,
                   double& scale);
   bool find_heads(const Node& scores, const Node& context, AttentionMatch& match);
+  bool find_view(AttentionMatch& match);
   ValueId find_merged(ValueId context, const AttentionMatch& match) const;
   bool is_merged(const ElementMap& map, size_t shape, ValueId id, ValueId context,
                  const AttentionMatch& match) const;

@@ -131,6 +131,7 @@ constexpr PassCase kCases[] = {
     {"batch_norm_behind_views", fold_batch_norm, batch_norm_behind_views},
     {"layer_norm_weights", fold_norm_weights, layer_norm_weights},
     {"attention_of_slices", fuse_attention, attention_of_slices},
+    {"attention_of_maps", fuse_attention, attention_of_maps},
     {"attention_of_windows", fuse_attention, attention_of_windows},
     {"attention_with_bias", fuse_attention, attention_with_bias},
     {"attention_of_five_axes", fuse_attention, attention_of_five_axes},

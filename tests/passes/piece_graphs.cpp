@@ -256,6 +256,19 @@ Graph attention_of_windows() {
   return m.finish({m.merged(m.matmul(weights, heads(2)))});
 }
 
+/// Windows of MaxViT, maps of tokens whose context is a map, too.
+Graph attention_of_maps() {
+  Pieces m;
+  const ValueId qkv = m.linear(m.input({3, 2, 3, 8}), "qkv", 24);
+  const auto heads = [&](int64_t part) {
+    const ValueId slice = m.op(OpKind::Slice, slice_of(-1, part * 8, part * 8 + 8), {qkv}, "split");
+    return m.transpose(m.reshape(slice, {0, 6, 2, 4}), {0, 2, 1, 3});
+  };
+  const ValueId scores = m.op(OpKind::MatMul, MatMulAttrs{true}, {heads(0), heads(1)}, "scores");
+  const ValueId context = m.matmul(m.softmax(scores), heads(2));
+  return m.finish({m.gelu(m.reshape(m.transpose(context, {0, 2, 1, 3}), {0, 2, 3, 8}))});
+}
+
 /// A bias without the axis of images stays one constant.
 Graph attention_with_bias() {
   Pieces m;

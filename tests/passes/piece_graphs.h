@@ -18,6 +18,7 @@ Graph layer_norm_weights();
 Graph group_norms();
 Graph batch_norm_behind_views();
 Graph attention_of_slices();
+Graph attention_of_maps();
 Graph attention_of_windows();
 Graph attention_with_bias();
 Graph attention_of_five_axes();
