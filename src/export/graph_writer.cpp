@@ -43,9 +43,9 @@ Ints without_axes(const Ints& perm, const Ints& axes) {
   return left;
 }
 
-const Dims& GraphWriter::result_dims() const {
+ValueId GraphWriter::first_result() const {
   const auto is_read = [](ValueId id) { return id != kAbsent; };
-  return dims_of(*std::find_if(node_->outputs.begin(), node_->outputs.end(), is_read));
+  return *std::find_if(node_->outputs.begin(), node_->outputs.end(), is_read);
 }
 
 void GraphWriter::unsupported(const std::string& reason) const {
@@ -154,24 +154,42 @@ const Ints& GraphWriter::natural_order(size_t i) const {
 
 bool GraphWriter::is_made_in(size_t i, const Ints& perm) const { return find(id(i), perm); }
 
+int GraphWriter::wishes(ValueId id, const Ints& perm) const {
+  int count = 0;
+  for (const int reader : readers_[static_cast<size_t>(id)]) {
+    const OpKind kind = graph_.nodes[static_cast<size_t>(reader)].kind;
+    const bool is_first = kind == OpKind::Conv || kind == OpKind::DepthwiseConv2d ||
+                          kind == OpKind::Pool || kind == OpKind::BatchNorm ||
+                          kind == OpKind::GroupNorm;
+    const bool is_usual =
+        kind == OpKind::LayerNorm || kind == OpKind::MatMul || kind == OpKind::Reshape;
+    count += (is_first && perm == channels_first(perm.size())) ||
+             (is_usual && perm == usual_order(perm.size()));
+  }
+  return count;
+}
+
 Ints GraphWriter::common_order() const {
-  const size_t rank = result_dims().size();
+  const ValueId result = first_result();
+  const size_t rank = dims_of(result).size();
   std::vector<Ints> orders;
   const auto is_moved = [&](ValueId id) {
     return id != kAbsent && !graph_.is_constant(id) && dims_of(id).size() == rank;
   };
+  // Of equal ones that which was made last, for a reader nearby.
   for (const ValueId id : node_->inputs)
     if (is_moved(id))
-      for (const Form& form : forms(id)) orders.push_back(form.perm);
+      for (auto form = forms(id).rbegin(); form != forms(id).rend(); ++form)
+        orders.push_back(form->perm);
   const auto cost = [&](const Ints& perm) {
     int64_t elements = 0;
     for (const ValueId id : node_->inputs)
       if (is_moved(id) && !find(id, perm)) elements += num_elements(dims_of(id));
-    return elements;
+    return std::pair(elements, -wishes(result, perm));
   };
   if (orders.empty()) return usual_order(rank);
   return *std::min_element(orders.begin(), orders.end(),
-                           [&](const Ints& a, const Ints& b) { return cost(a) < cost(b); });
+                           [&](const Ints& x, const Ints& y) { return cost(x) < cost(y); });
 }
 
 std::vector<Name> GraphWriter::emit(Name op, std::vector<Name> inputs, size_t results,

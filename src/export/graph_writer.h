@@ -20,6 +20,7 @@ class GraphWriter {
  public:
   GraphWriter(const vitro::Graph& graph, const Extents& extents, ModelBuilder& model, int64_t opset)
       : graph_(graph),
+        readers_(consumers(graph)),
         extents_(extents),
         model_(model),
         opset_(opset),
@@ -47,7 +48,8 @@ class GraphWriter {
   size_t rank(size_t i) const { return dims(i).size(); }
   DType dtype(size_t i) const { return graph_.value(id(i)).type.dtype; }
   bool is_constant(size_t i) const { return graph_.is_constant(id(i)); }
-  const Dims& result_dims() const;  ///< of the first result that somebody reads
+  /// Of the first result that somebody reads.
+  const Dims& result_dims() const { return dims_of(first_result()); }
   const Extents& extents() const { return extents_; }
   [[noreturn]] void unsupported(const std::string& reason) const;
 
@@ -65,8 +67,8 @@ class GraphWriter {
   /// The order in which operand i was made; any for a constant.
   const Ints& natural_order(size_t i) const;
   bool is_made_in(size_t i, const Ints& perm) const;
-  /// For an op that works in every order: that of the operands of which least has to be moved.
-  /// Those of lower rank than the result broadcast.
+  /// For an op that works in every order: that of the operands of which least has to be moved; of
+  /// equal ones that which more readers of the result want. Operands of lower rank broadcast.
   Ints common_order() const;
 
   // Ops.
@@ -94,7 +96,10 @@ class GraphWriter {
   Ints order_of(ValueId id) const { return usual_order(dims_of(id).size()); }
   std::vector<Form>& forms(ValueId id) { return forms_[static_cast<size_t>(id)]; }
   const std::vector<Form>& forms(ValueId id) const { return forms_[static_cast<size_t>(id)]; }
+  ValueId first_result() const;
   const Form* find(ValueId id, const Ints& perm) const;
+  /// How many readers of a value take it in that order alone.
+  int wishes(ValueId id, const Ints& perm) const;
   /// The value with its axes in that order, moved there if it is not.
   Name need(ValueId id, const Ints& perm);
   Constant constant_of(ValueId id) const;
@@ -103,6 +108,7 @@ class GraphWriter {
   Name piece(Name what);
 
   const vitro::Graph& graph_;
+  const std::vector<std::vector<int>> readers_;  ///< by value
   const Extents& extents_;
   ModelBuilder& model_;
   int64_t opset_;
