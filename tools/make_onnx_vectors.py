@@ -34,7 +34,7 @@ CONSTANT = {"axes", "axis", "shape", "pads", "repeats", "k", "K", "starts", "end
             "roi", "depth", "ratio", "training_mode", "constant_value", "start", "limit", "delta", "cond"}
 # Its expected results are written with four digits.
 IMPRECISE = {"averagepool_2d_ceil_last_window_starts_on_pad"}
-CONSTANT_OF = {"ConstantOfShape": {"input"}, "Reshape": {"shape"}, "Upsample": {"scales"}}
+CONSTANT_OF = {"ConstantOfShape": {"input"}, "Loop": {"M"}, "ScatterND": {"indices"}, "Reshape": {"shape"}, "Upsample": {"scales"}}
 
 
 def load(path):
@@ -116,6 +116,17 @@ def made_cases():
                     [np.zeros_like(x)])
     extent = [shape, ("Constant", [], "zero", {"value_int": 0}), ("Constant", [], "one", {"value_int": 1}),
               ("Constant", [], "two", {"value_int": 2}), ("Gather", ["shape", "two"], "m", {})]
+    # The products of relative positions, of attention, of graphs and of a transposed pair; extents of one name are open.
+    for i, equation in enumerate(("bhwc,hkc->bhwk", "bythwc,tkc->bythwk", "bhid,bhjd->bhij", "nkctv,kvw->nctw",
+                                  "ab,bcd->dca", "abc,b->ca", "i,j->ij")):
+        given, _ = equation.split("->")
+        sizes = dict(zip("abcdefghijklmnopqrstuvwxyz", itertools.cycle((2, 3, 4))))
+        operands = [np.linspace(-1, 1 + j, int(np.prod([sizes[axis] for axis in axes])), dtype=np.float32)
+                    .reshape([sizes[axis] for axis in axes]) for j, axes in enumerate(given.split(","))]
+        result = np.einsum(equation, *(operand.astype(np.float64) for operand in operands)).astype(np.float32)
+        shapes = [["n" if axis in "bi" else sizes[axis] for axis in axes] for axes in given.split(",")]
+        yield made_case(f"made_einsum_{i}", [("Einsum", ["x0", "x1"], "y0", {"equation": equation})], operands, shapes,
+                        [result])
     yield made_case("made_range", [*extent, ("Range", ["zero", "m", "one"], "y0", {})], [x], [["n", 3, "m"]],
                     [np.arange(4)])
 

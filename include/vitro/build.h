@@ -1,12 +1,19 @@
 #pragma once
 
 #include <filesystem>
+#include <map>
 #include <string>
 
 #include "vitro/image.h"
 #include "vitro/plan.h"
 
 namespace vitro {
+
+/// What the extents of an input may be, within what the model takes. Lists are empty, or have an
+/// entry for each axis.
+struct InputShapes {
+  Dims min, opt, max;  ///< opt: at which shapes are tried, the size of pictures
+};
 
 struct BuildOptions {
   std::string arch;        ///< empty: from the metadata, else from the tensors
@@ -16,6 +23,9 @@ struct BuildOptions {
   /// else the exponential moving average, as in timm.
   std::string weights_key;
   int64_t height = 0, width = 0;  ///< default input size; 0: from the metadata, else 224
+  /// By the name of the input; "" for that of a model with one. Others stay as the model has them.
+  /// Of the three lists one stands for what is not given: opt for min and max, else max for opt.
+  std::map<std::string, InputShapes> input_shapes;
   std::filesystem::path dump_ir;  ///< directory for the graph after each pass; empty: none
   /// How the matrices of products are stored: Float32, or BFloat16 for half the memory. Everything
   /// else stays float32, arithmetic included.
@@ -31,8 +41,8 @@ struct BuildOptions {
 /// in PlanInfo::notes, what of the preprocessing was guessed in Classifier::origins. Throws
 /// NotFound, CorruptFile, Unsupported (unknown architecture or format) or InvalidArgument (the
 /// tensors do not fit the architecture: missing, extra and misshapen ones are listed; several
-/// models and no `weights_key`; another dtype for the weights; or preprocessing or labels that
-/// cannot be).
+/// models and no `weights_key`; another dtype for the weights; or shapes, preprocessing or labels
+/// that cannot be).
 Plan build(const std::filesystem::path& checkpoint, const BuildOptions& options = {});
 
 /// A plan file is loaded, anything else is built. Of the options only size, preprocessing and

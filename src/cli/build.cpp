@@ -2,11 +2,13 @@
 #include <chrono>
 #include <nlohmann/json.hpp>
 
+#include "cli/layers.h"
 #include "cli/model.h"
 #include "cli/model_info.h"
 #include "cli/options.h"
 #include "cli/output.h"
 #include "cli/preprocessing_options.h"
+#include "cli/shapes.h"
 #include "cli/table.h"
 #include "cli/tuning.h"
 #include "cli/verbs.h"
@@ -21,6 +23,8 @@ namespace {
 struct Options : CommonOptions {
   std::string output;
   std::string dump_ir;
+  std::string export_layers;
+  ShapesByName shapes;  ///< the only ones of inputs
   TuningOptions tuning;
 };
 
@@ -48,6 +52,11 @@ int run_build(const Options& options) {
         options.output);
   // Opened to see whether that is possible, before much time is spent.
   if (options.tuning.tune) AtomicFile(options.output);
+  std::optional<AtomicFile> layers;
+  if (!options.export_layers.empty()) {
+    check_output(options.export_layers, {options.model});
+    layers.emplace(options.export_layers);
+  }
   apply_log_options(options);
   const std::optional<Plan> tuned_plan = tuned(built(options), options.tuning, options.quiet);
   if (!tuned_plan) {
@@ -58,6 +67,11 @@ int run_build(const Options& options) {
   }
   const Plan& plan = *tuned_plan;
   save(plan, options.output);
+  if (layers) {
+    const Session session(plan);
+    layers->write(json_text(layers_json(session, run_dims(plan, {}))));
+    layers->commit();
+  }
   const double seconds =
       std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
   std::error_code ignored;
@@ -86,16 +100,33 @@ Action add_build(CLI::App& verb) {
   add_weights_option(verb, options->build);
   add_preprocessing_options(verb, options->build);
   add_labels_option(verb, options->build);
-  verb.add_option("-o,--output", options->output, "Plan to write (required)")
+  add_range_options(verb, options->build);
+  add_shapes_option(verb, "--shapes", options->shapes,
+                    "The only extents of inputs: smallest, usual and largest");
+  verb.add_option("-o,--output,--saveEngine", options->output, "Plan to write (required)")
       ->option_text("FILE")
       ->required()
       ->group(kOutputGroup);
   verb.add_option("--dump-ir", options->dump_ir, "Directory for the graph after each pass")
       ->option_text("DIR")
       ->group(kOutputGroup);
+  verb.add_option("--exportLayerInfo", options->export_layers,
+                  "Write the ops and what runs them here, as trtexec --exportLayerInfo")
+      ->option_text("FILE")
+      ->group(kOutputGroup);
   add_tuning_options(verb, options->tuning);
   add_verbose_option(verb, *options);
   add_output_options(verb, *options);
+  verb.callback([options] {
+    for (const auto& [input, dims] : options->shapes) {
+      InputShapes& shapes = options->build.input_shapes[input];
+      if (!shapes.min.empty() || !shapes.opt.empty() || !shapes.max.empty())
+        throw CLI::ValidationError("--shapes",
+                                   "says what --minShapes, --optShapes and --maxShapes "
+                                   "say, expected one or the other");
+      shapes = {dims, dims, dims};
+    }
+  });
   return [options] { return run_build(*options); };
 }
 

@@ -105,7 +105,7 @@ int run_classify(const Options& options) {
   const Classifier& classifier = plan.classifier();
   warn_of_guess(plan);
   const Session session(plan, options.session);
-  prepare_checked(session, picture_dims(plan, 1));
+  prepare_checked(session, std::vector<Dims>{picture_dims(plan, 1)});
   if (!options.json)
     print("{} on {}\n\n", printable_line(plan.info().architecture), execution_text(session));
 

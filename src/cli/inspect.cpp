@@ -180,7 +180,7 @@ Json sections_json(const Options& options, const Plan& plan) {
   if (options.why) {
     json["why"] = why_json(*Internals::engine(session).program(dims));
     json["near_misses"] = near_misses_json(plan);
-    json["fallback"] = fallback_json(fallback_use(session, dims));
+    json["fallback"] = fallback_json(fallback_use(session, {&dims, 1}));
   }
   if (options.memory) json["memory"] = memory_json(session, dims);
   return json;

@@ -21,7 +21,7 @@ struct Verb {
   Action (*add)(CLI::App&);
 };
 
-constexpr std::array<Verb, 9> kVerbs{{
+constexpr std::array<Verb, 11> kVerbs{{
     {"classify", "Say what is in images",
      "vitro classify model.plan photo.jpg other.png\n  curl -s URL | vitro classify model.plan -",
      add_classify},
@@ -46,6 +46,10 @@ constexpr std::array<Verb, 9> kVerbs{{
      "--no-latency",
      add_compare},
     {"inspect", "Show what is in a model", "vitro inspect model.plan --weights", add_inspect},
+    {"optimize", "Write an improved ONNX model from an ONNX model",
+     "vitro optimize model.onnx -o better.onnx --opset 20", add_optimize},
+    {"export", "Write a checkpoint or plan as an ONNX model",
+     "vitro export model.safetensors -o model.onnx", add_export},
     {"doctor", "Show what this machine offers", "vitro doctor", add_doctor},
 }};
 
@@ -89,7 +93,7 @@ int run(std::vector<std::string> words) {
   }
   if (!words.empty() && words[0] == "help") return show_help(app, {words.begin() + 1, words.end()});
   if (report_bad_start(app, words)) return kUsageError;
-  words = model_as_argument(std::move(words));
+  words = all_topics(model_as_argument(std::move(words)));
   if (report_unknown_option(app, words)) return kUsageError;
 
   try {

@@ -8,6 +8,7 @@
 #include "core/log.h"
 #include "core/thread_team.h"
 #include "frontend/checkpoint/settings.h"
+#include "measure/synthetic_input.h"
 #include "measure/system_info.h"
 #include "runtime/engine.h"
 #include "runtime/interface.h"
@@ -48,15 +49,59 @@ void warn_of_guess(const Plan& plan) {
   if (const auto note = guess_note(plan.classifier())) log_warning("{}", *note);
 }
 
-Dims input_dims(const Plan& plan, int64_t batch, std::optional<Size> size) {
-  Dims dims = default_dims(Internals::data(plan).graph, batch);
-  if (!size) return dims;
-  check(dims.size() == 4, ErrorCode::InvalidArgument,
+namespace {
+
+bool varies(const IoInfo& info) {
+  return !info.dims.empty() && info.dims[0].min < info.dims[0].max;
+}
+
+void expect_inputs(const ShapesByName& shapes, std::span<const IoInfo> inputs) {
+  for (const auto& [name, dims] : shapes) {
+    const auto has_name = [&, &wanted = name](const IoInfo& info) { return info.name == wanted; };
+    if ((name.empty() && inputs.size() == 1) || std::ranges::any_of(inputs, has_name)) continue;
+    std::string names;
+    for (const IoInfo& info : inputs) names += (names.empty() ? "" : ", ") + info.name;
+    fail(ErrorCode::NotFound, "the model has no input '{}', expected {}", name, names);
+  }
+}
+
+}  // namespace
+
+std::vector<Dims> run_dims(const Plan& plan, const RunShape& at) {
+  const Graph& graph = Internals::data(plan).graph;
+  const std::vector<IoInfo> inputs = input_infos(graph);
+  expect_inputs(at.shapes, inputs);
+  std::vector<Dims> result;
+  bool has_images = false;
+  for (size_t i = 0; i < inputs.size(); ++i) {
+    Dims& dims = result.emplace_back(graph.value(graph.inputs[i].value).type.dims);
+    const auto named = at.shapes.find(inputs[i].name), alone = at.shapes.find("");
+    if (named != at.shapes.end() || alone != at.shapes.end()) {
+      dims = named != at.shapes.end() ? named->second : alone->second;
+      continue;
+    }
+    if (!dims.empty() && (inputs.size() == 1 || varies(inputs[i]))) dims[0] = at.batch;
+    if (!at.size || dims.size() != 4) continue;
+    has_images = true;
+    dims[2] = at.size->height;
+    dims[3] = at.size->width;
+  }
+  check(!at.size || has_images, ErrorCode::InvalidArgument,
         "size {}x{}: the input is {}, expected images [batch, channels, height, width]",
-        size->height, size->width, to_string(dims));
-  dims[2] = size->height;
-  dims[3] = size->width;
-  return dims;
+        at.size->height, at.size->width, to_string(result.at(0)));
+  return result;
+}
+
+Dims input_dims(const Plan& plan, int64_t batch, std::optional<Size> size) {
+  default_dims(Internals::data(plan).graph, batch);  // throws for several inputs
+  return run_dims(plan, {batch, size, {}})[0];
+}
+
+std::vector<Tensor> synthetic_inputs(const Session& session, std::span<const Dims> dims) {
+  std::vector<Tensor> inputs;
+  for (size_t i = 0; i < dims.size(); ++i)
+    inputs.push_back(synthetic_input(dims[i], session.inputs()[i].dtype));
+  return inputs;
 }
 
 Dims picture_dims(const Plan& plan, int64_t batch) {
@@ -72,12 +117,21 @@ void check_memory(double needed, const Dims& dims) {
               bytes_text(available));
 }
 
-void prepare_checked(const Session& session, const Dims& dims, int streams) {
+std::shared_ptr<const Executable> program_at(const Session& session, std::span<const Dims> dims) {
+  std::vector<TensorView> views;
+  for (size_t i = 0; i < dims.size(); ++i)
+    views.push_back({nullptr, session.inputs()[i].dtype, dims[i], {}});
+  return Internals::engine(session).program(views);
+}
+
+void prepare_checked(const Session& session, std::span<const Dims> dims, int streams) {
   if (runs_on_host(session)) warn_of_crowding(session.threads() * streams);
   session.prepare(dims);
-  check_memory(4.0 * static_cast<double>(num_elements(dims)) +
-                   static_cast<double>(session.arena_bytes(dims)) * streams,
-               dims);
+  double bytes = static_cast<double>(program_at(session, dims)->memory().arena) * streams;
+  for (size_t i = 0; i < dims.size(); ++i)
+    bytes += static_cast<double>(num_elements(dims[i])) *
+             static_cast<double>(dtype_size(session.inputs()[i].dtype));
+  check_memory(bytes, dims[0]);
 }
 
 std::string execution_text(const Session& session) {
@@ -86,8 +140,8 @@ std::string execution_text(const Session& session) {
       runs_on_host(session) ? threads_text(session.threads()) : to_string(session.precision()));
 }
 
-std::optional<FallbackUse> fallback_use(const Session& session, const Dims& dims) {
-  return Internals::engine(session).fallback_use(*Internals::engine(session).program(dims));
+std::optional<FallbackUse> fallback_use(const Session& session, std::span<const Dims> dims) {
+  return Internals::engine(session).fallback_use(*program_at(session, dims));
 }
 
 Json fallback_json(const std::optional<FallbackUse>& use) {

@@ -2,8 +2,10 @@
 
 #include <optional>
 
+#include "backends/backend.h"
 #include "cli/options.h"
 #include "cli/output.h"
+#include "cli/shapes.h"
 #include "runtime/fallback.h"
 
 namespace vitro::cli {
@@ -17,27 +19,38 @@ Plan open_model(const std::filesystem::path& model, const BuildOptions& options)
 /// For who prepares pictures: warns of preprocessing that was guessed.
 void warn_of_guess(const Plan& plan);
 
-/// The extents of a model's one input: its default ones but for the batch, which comes first, and
-/// for the size in pixels, which ends images [batch, channels, height, width]. Throws Unsupported
-/// for several inputs, and InvalidArgument for the size of what are no images.
+/// The extents of all inputs: those of `shapes`, else the default ones but for the batch, which
+/// comes first, and for the size in pixels, which ends images [batch, channels, height, width]. Of
+/// several inputs those whose first extent may vary have the batch, and images the size. Throws
+/// NotFound for shapes of an input that there is not, and InvalidArgument for the size of what are
+/// no images.
+std::vector<Dims> run_dims(const Plan& plan, const RunShape& at);
+
+/// Those of a model's one input. Throws Unsupported for several inputs.
 Dims input_dims(const Plan& plan, int64_t batch, std::optional<Size> size);
+
+/// Made up, of these extents and of the types that the session takes.
+std::vector<Tensor> synthetic_inputs(const Session& session, std::span<const Dims> dims);
 
 /// The extents of `batch` pictures, preprocessed as the model of pictures says. Throws Unsupported
 /// for a model of several inputs or of something else.
 Dims picture_dims(const Plan& plan, int64_t batch);
 
+/// What runs for inputs of these extents.
+std::shared_ptr<const Executable> program_at(const Session& session, std::span<const Dims> dims);
+
 /// Throws OutOfMemory when less memory than `needed` bytes is available: the system would end the
 /// process on first touch.
 void check_memory(double needed, const Dims& dims);
 
-/// Compiles for a shape. Throws OutOfMemory when its input and the arenas of `streams` runs at once
-/// exceed the available memory.
-void prepare_checked(const Session& session, const Dims& dims, int streams = 1);
+/// Compiles for the extents of all inputs. Throws OutOfMemory when these and the arenas of
+/// `streams` runs at once exceed the available memory.
+void prepare_checked(const Session& session, std::span<const Dims> dims, int streams = 1);
 
 /// "cpu, 2 threads" or "cuda, fp16": what runs the model.
 std::string execution_text(const Session& session);
 /// What of a run does not use the backend that was asked for.
-std::optional<FallbackUse> fallback_use(const Session& session, const Dims& dims);
+std::optional<FallbackUse> fallback_use(const Session& session, std::span<const Dims> dims);
 /// The object "fallback" of docs/cli.md; null when there is nothing to tell.
 Json fallback_json(const std::optional<FallbackUse>& use);
 /// What it computes in: "fp16".

@@ -128,10 +128,9 @@ void print_run(const Options& options, const Session& session, std::span<const T
 }
 
 void prepare(const Session& session, std::span<const Tensor> inputs) {
-  if (inputs.size() == 1) return prepare_checked(session, inputs[0].dims());
   std::vector<Dims> dims;
   for (const Tensor& input : inputs) dims.push_back(input.dims());
-  session.prepare(dims);
+  prepare_checked(session, dims);
 }
 
 int run_tensors(const Options& options) {

@@ -46,7 +46,7 @@ std::optional<Tactics> measured(const Plan& plan, const TuningOptions& options, 
                                      .threads = threads,
                                      .precision = options.precision,
                                      .device = options.device}),
-                      input_dims(plan, batch, std::nullopt));
+                      std::vector<Dims>{input_dims(plan, batch, std::nullopt)});
   Progress progress("tune", "runs", 1, quiet);
   TuneOptions tune_options;
   tune_options.backend = options.backend;

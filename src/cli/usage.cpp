@@ -7,6 +7,7 @@
 
 #include "cli/output.h"
 #include "cli/vocabulary.h"
+#include "core/log.h"
 
 namespace vitro::cli {
 namespace {
@@ -83,18 +84,39 @@ std::string nearest(std::string_view given, const std::vector<std::string>& know
   return best != known.end() && edit_distance(given, *best) <= kMaxEdits ? *best : std::string();
 }
 
+namespace {
+
+/// The verbs that take trtexec's command lines.
+bool is_trtexec_verb(const std::vector<std::string>& words) {
+  return words[0] == "build" || words[0] == "bench";
+}
+
+}  // namespace
+
 std::vector<std::string> model_as_argument(std::vector<std::string> words) {
   // Behind the verb, in the order in which they were given.
   size_t place = 1;
   for (size_t i = 1; i < words.size() && words[i] != "--"; ++i) {
-    const bool apart = words[i] == "-m" || words[i] == "--model";
-    const bool together = words[i].starts_with("--model=");
-    if (!apart && !together) continue;
+    const std::string name = words[i].substr(0, words[i].find('='));
+    const bool is_trtexec = (name == "--onnx" || name == "--loadEngine") && is_trtexec_verb(words);
+    if (name != "-m" && name != "--model" && !is_trtexec) continue;
+    const bool apart = words[i] == name, together = !apart;
     if (apart && i + 1 == words.size()) break;  // report_unknown_option() tells
     const std::string model = together ? words[i].substr(words[i].find('=') + 1) : words[i + 1];
     const auto at = words.begin() + static_cast<std::ptrdiff_t>(i);
     words.erase(at, at + (together ? 1 : 2));
     words.insert(words.begin() + static_cast<std::ptrdiff_t>(place++), model);
+  }
+  return words;
+}
+
+std::vector<std::string> all_topics(std::vector<std::string> words) {
+  if (!is_trtexec_verb(words)) return words;
+  for (size_t i = 1; i < words.size() && words[i] != "--"; ++i) {
+    if (words[i] != "--verbose") continue;
+    const std::string next = i + 1 < words.size() ? words[i + 1] : "";
+    if (!log_topic(next.substr(0, next.find(','))))
+      words[i] += fmt::format("={}", fmt::join(log_topic_names(), ","));
   }
   return words;
 }

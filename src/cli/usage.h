@@ -14,9 +14,12 @@ namespace vitro::cli {
 /// The one of `known` that is at most two edits from `given`; empty when there is none.
 std::string nearest(std::string_view given, const std::vector<std::string>& known);
 
-/// The words of the command line with `-m FILE` and `--model FILE`, which other tools have, in the
-/// place of the argument MODEL.
+/// The words of the command line with `-m FILE` and `--model FILE`, which other tools have, and for
+/// `build` and `bench` trtexec's `--onnx` and `--loadEngine`, in the place of the argument MODEL.
 std::vector<std::string> model_as_argument(std::vector<std::string> words);
+
+/// The words of `build` and `bench` with `--verbose` alone, as trtexec has it, for all topics.
+std::vector<std::string> all_topics(std::vector<std::string> words);
 
 /// Whether standard output is to be one JSON value.
 bool wants_json(const std::vector<std::string>& words);

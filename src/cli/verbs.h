@@ -28,7 +28,9 @@ Action add_classify(CLI::App& verb);
 Action add_compare(CLI::App& verb);
 Action add_doctor(CLI::App& verb);
 Action add_eval(CLI::App& verb);
+Action add_export(CLI::App& verb);
 Action add_inspect(CLI::App& verb);
+Action add_optimize(CLI::App& verb);
 Action add_profile(CLI::App& verb);
 Action add_run(CLI::App& verb);
 

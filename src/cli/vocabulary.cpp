@@ -14,24 +14,28 @@ struct ForeignOption {
   std::string_view ours;  ///< what follows "is"
 };
 
-constexpr const char* kAnySize =
-    "not needed: one plan serves every batch and size; see --batch, --size";
 constexpr const char* kFixedLayout = "not needed: Vitro chooses the layout itself";
+
+constexpr const char* kOfBench = "an option of 'vitro bench'; nothing is timed here";
 
 constexpr ForeignOption kForeign[]{
     {"trtexec", "saveEngine", "-o of 'vitro build'"},
     {"trtexec", "loadEngine", "the argument MODEL"},
     {"trtexec", "onnx", "the argument MODEL, which is a plan, .safetensors, .pth or .onnx"},
+    {"trtexec", "shapes", "--batch and --size"},
+    {"trtexec", "minShapes", "an option of 'vitro build' and 'vitro bench'"},
+    {"trtexec", "optShapes", "an option of 'vitro build' and 'vitro bench'"},
+    {"trtexec", "maxShapes", "an option of 'vitro build' and 'vitro bench'"},
+    {"trtexec", "iterations", kOfBench},
+    {"trtexec", "duration", kOfBench},
     {"trtexec", "skipInference", "what 'vitro build' does"},
     {"trtexec", "buildOnly", "what 'vitro build' does"},
-    {"trtexec", "shapes", "--batch and --size"},
-    {"trtexec", "minShapes", kAnySize},
-    {"trtexec", "optShapes", kAnySize},
-    {"trtexec", "maxShapes", kAnySize},
-    {"trtexec", "warmUp", "--warmup, which counts runs and not milliseconds"},
+    {"trtexec", "warmUp", kOfBench},
     {"trtexec", "avgRuns", "not needed: medians and percentiles are over all runs"},
     {"trtexec", "infStreams", "--streams"},
-    {"trtexec", "best", "'--tune' of 'vitro build', and --fp16"},
+    {"trtexec", "best",
+     "not there: '--tune' of 'vitro build' measures kernels, and --fp16 of what runs it halves the "
+     "data"},
     {"trtexec", "int8", "not there yet: fp32, tf32, fp16 and bf16 are"},
     {"trtexec", "fp8", "not there yet: fp32, tf32, fp16 and bf16 are"},
     {"trtexec", "noTF32", "--fp32"},
@@ -45,12 +49,12 @@ constexpr ForeignOption kForeign[]{
     {"trtexec", "loadInputs", "--input of 'vitro run'"},
     {"trtexec", "exportOutput", "--output of 'vitro run'"},
     {"trtexec", "dumpOutput", "--output of 'vitro run'"},
-    {"trtexec", "dumpProfile", "what 'vitro profile' shows"},
+    {"trtexec", "dumpProfile", "an option of 'vitro bench', and what 'vitro profile' shows"},
     {"trtexec", "separateProfileRun", "what 'vitro profile' does"},
-    {"trtexec", "exportProfile", "--export-profile of 'vitro profile'"},
+    {"trtexec", "exportProfile", "an option of 'vitro bench' and 'vitro profile'"},
     {"trtexec", "exportTimes", "--exportTimes of 'vitro bench'"},
     {"trtexec", "dumpLayerInfo", "--why of 'vitro inspect'"},
-    {"trtexec", "exportLayerInfo", "--why of 'vitro inspect'"},
+    {"trtexec", "exportLayerInfo", "an option of 'vitro build' and 'vitro bench'"},
     {"trtexec", "profilingVerbosity",
      "not needed: --verbose dispatch,passes shows what was chosen"},
     {"trtexec", "percentile", "not needed: p90 and p99 are shown"},

@@ -56,8 +56,9 @@ struct Tensor {
 struct Graph;
 
 struct Attribute {
+  enum Type : int32_t { kFloat = 1, kInt, kString, kTensor, kGraph, kFloats, kInts, kStrings };
   std::string_view name;
-  int32_t type = 0;  ///< AttributeType; 0 in files of the first versions
+  int32_t type = 0;  ///< of Type, or another one of AttributeType; 0 in files of the first versions
   float f = 0;
   int64_t i = 0;
   std::string_view s, reference;  ///< reference: the attribute of the function that it stands for

@@ -6,6 +6,7 @@
 
 #include "core/check.h"
 #include "formats/onnx_model.h"
+#include "formats/onnx_writer.h"
 
 namespace vitro::onnx {
 namespace {
@@ -100,6 +101,12 @@ std::string element_name(ElementType type) {
 std::optional<DType> dtype_of(ElementType type) {
   for (const TypeRow& row : kTypes)
     if (row.type == type) return row.dtype;
+  return std::nullopt;
+}
+
+std::optional<ElementType> element_type_of(DType dtype) {
+  for (const TypeRow& row : kTypes)
+    if (row.dtype == dtype) return row.type;
   return std::nullopt;
 }
 

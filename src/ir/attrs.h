@@ -30,7 +30,8 @@ struct ForeignAttrs {
   }
 };
 
-/// attention: qkv [n, tokens, 3 * heads * head_dim], packed in the order [3, heads, head_dim].
+/// attention: qkv [n, tokens, 3 * heads * head_dim], packed in the order [3, heads, head_dim], and
+/// perhaps a bias [m, heads, tokens, tokens] of the scores: image i has that of i % m.
 struct AttentionAttrs {
   int64_t heads = 1;
   int64_t head_dim = 1;

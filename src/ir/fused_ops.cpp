@@ -9,15 +9,18 @@ namespace {
 
 ValueId build_attention_block(GraphBuilder& builder, const AttentionBlockAttrs& attrs,
                               const std::vector<ValueId>& in) {
+  const bool is_map = builder.dims(in[0]).size() == 4;
   const ValueId norm = builder.op(OpKind::LayerNorm, NormAttrs{attrs.eps}, {in[0]}, "norm");
   const ValueId tokens =
-      builder.op(OpKind::Reshape, ReshapeAttrs{{0, -1, builder.dims(in[0])[3]}}, {norm}, "tokens");
+      is_map ? builder.op(OpKind::Reshape, ReshapeAttrs{{0, -1, builder.dims(in[0])[3]}}, {norm},
+                          "tokens")
+             : norm;
   const ValueId qkv = builder.op(OpKind::Linear, {}, {tokens, in[1], in[2]}, "qkv");
   const ValueId context =
       builder.op(OpKind::Attention, AttentionAttrs{attrs.heads, attrs.head_dim, attrs.scale}, {qkv},
                  "attention");
   const ValueId proj = builder.op(OpKind::Linear, {}, {context, in[3], in[4]}, "proj");
-  const ValueId image = builder.op(OpKind::ReshapeLike, {}, {proj, in[0]}, "image");
+  const ValueId image = is_map ? builder.op(OpKind::ReshapeLike, {}, {proj, in[0]}, "image") : proj;
   return builder.op(BinaryFunction::Add, in[0], image, "add");
 }
 
@@ -42,8 +45,8 @@ ValueId build_local_mixer(GraphBuilder& builder, const std::vector<ValueId>& in)
 
 }  // namespace
 
-ValueId build_attention(GraphBuilder& builder, ValueId qkv, const AttentionAttrs& attrs,
-                        const std::string& module) {
+ValueId build_attention(GraphBuilder& builder, ValueId qkv, ValueId bias,
+                        const AttentionAttrs& attrs, const std::string& module) {
   const int64_t channels = attrs.heads * attrs.head_dim;
   const auto op = [&](OpKind kind, Attrs of, std::vector<ValueId> in, const char* part) {
     return builder.op(kind, std::move(of), std::move(in), module.empty() ? part : module);
@@ -62,6 +65,16 @@ ValueId build_attention(GraphBuilder& builder, ValueId qkv, const AttentionAttrs
     const ValueId factor = builder.constant(module.empty() ? "scale" : module + ".scale",
                                             make_constant({1}, {&attrs.scale, 1}));
     scores = op(OpKind::Binary, BinaryAttrs{BinaryFunction::Mul}, {scores, factor}, "scale");
+  }
+  if (bias != kAbsent) {
+    const Dims& dims = builder.dims(bias);
+    const int64_t images = dims[0];
+    const ValueId rows = scores;
+    if (images > 1)  // of as many images in turn
+      scores = op(OpKind::Reshape, ReshapeAttrs{{-1, images, attrs.heads, dims[2], dims[3]}},
+                  {scores}, "bias");
+    scores = op(OpKind::Binary, BinaryAttrs{BinaryFunction::Add}, {scores, bias}, "bias");
+    if (images > 1) scores = op(OpKind::ReshapeLike, {}, {scores, rows}, "bias");
   }
   const ValueId weights = op(OpKind::Softmax, {}, {scores}, "softmax");
   const ValueId context = op(OpKind::MatMul, MatMulAttrs{false}, {weights, v}, "context");
@@ -82,7 +95,8 @@ Graph fused_body(OpKind kind, const Attrs& attrs, std::span<const TensorType> in
   // A body is a row of op_info() that says fused; each has its branch here.
   const auto build = [&]() -> ValueId {
     if (kind == OpKind::Attention)
-      return build_attention(builder, in[0], std::get<AttentionAttrs>(attrs));
+      return build_attention(builder, in[0], in.size() > 1 ? in[1] : kAbsent,
+                             std::get<AttentionAttrs>(attrs));
     if (kind == OpKind::AttentionBlock)
       return build_attention_block(builder, std::get<AttentionBlockAttrs>(attrs), in);
     if (kind == OpKind::Mlp) return build_mlp(builder, std::get<MlpAttrs>(attrs), in);

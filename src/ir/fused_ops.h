@@ -11,10 +11,11 @@ class GraphBuilder;
 /// channel counts, not shapes.
 Graph fused_body(OpKind kind, const Attrs& attrs, std::span<const TensorType> inputs);
 
-/// softmax(scale * q k^T) v of packed qkv in plain ops: the body of attention. The source of its
-/// nodes is `module`, or in a body, where it is empty, what each of them does.
-ValueId build_attention(GraphBuilder& builder, ValueId qkv, const AttentionAttrs& attrs,
-                        const std::string& module = {});
+/// softmax(scale * q k^T + bias) v of packed qkv in plain ops: the body of attention; `bias` may be
+/// kAbsent. The source of its nodes is `module`, or in a body, where it is empty, what each of them
+/// does.
+ValueId build_attention(GraphBuilder& builder, ValueId qkv, ValueId bias,
+                        const AttentionAttrs& attrs, const std::string& module = {});
 
 /// The attributes of a depthwise_conv2d that keeps the extents of its input, as those of
 /// local_mixer do: stride 1, half of the odd extents of `weight` [kernel_h, kernel_w, c] as

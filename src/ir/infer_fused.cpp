@@ -19,20 +19,37 @@ TensorType infer_attention(const Node& node, Operands in) {
              in[0].dims()[2] == 3 * attrs.heads * attrs.head_dim,
          node, "qkv {} is not 3 x {} heads x {}", to_string(in[0].dims()), attrs.heads,
          attrs.head_dim);
-  return {in[0].dtype(), {in[0].dims()[0], in[0].dims()[1], attrs.heads * attrs.head_dim}};
+  const int64_t n = in[0].dims()[0], tokens = in[0].dims()[1];
+  if (in[1]) {
+    expect_rank(node, in[1], 4, "bias");
+    const Dims& bias = in[1].dims();
+    const auto fits = [&](size_t axis, int64_t extent) {
+      return bias[axis] == extent || (bias[axis] == 1 && (axis == 1 || bias[0] == 1));
+    };
+    expect(bias[0] > 0 && n % bias[0] == 0 && fits(1, attrs.heads) && fits(2, tokens) &&
+               fits(3, tokens),
+           node, "the bias is {}, expected a part of the {} images, {} heads and {} tokens",
+           to_string(bias), n, attrs.heads, tokens);
+    expect_bounded(node, {n, attrs.heads, tokens, tokens});
+  }
+  return {in[0].dtype(), {n, tokens, attrs.heads * attrs.head_dim}};
 }
 
 TensorType infer_attention_block(const Node& node, Operands in) {
   const auto& attrs = node.as<AttentionBlockAttrs>();
-  expect_rank(node, in[0], 4, "input");
-  const int64_t c = in[0].dims()[3];
+  const Dims& x = in[0].dims();
+  expect(x.size() == 3 || x.size() == 4, node,
+         "input is {}, expected tokens [n, t, c] or a map [n, h, w, c]", to_string(x));
+  const int64_t c = x.back();
   expect(attrs.heads > 0 && attrs.head_dim > 0 && attrs.heads <= kMaxElements / attrs.head_dim &&
              attrs.heads * attrs.head_dim == c,
          node, "{} heads x {} are not {}", attrs.heads, attrs.head_dim, c);
   expect_linear(node, in, 1, 3 * c, c);
   expect_linear(node, in, 3, c, c);
   expect_eps(node, attrs.eps);
-  expect_bounded(node, {in[0].dims()[0], in[0].dims()[1], in[0].dims()[2], 3 * c});
+  Dims projected = x;
+  projected.back() = 3 * c;
+  expect_bounded(node, projected);
   return *in[0].type;
 }
 

@@ -43,8 +43,9 @@ double flops_attention(const Node&, Operands in, const TensorType& out) {
   return 4 * count(out.dims) * count(in[0].dims()[1]);
 }
 double flops_attention_block(const Node&, Operands in, const TensorType& out) {
-  const double tokens = count(out.dims[1]) * count(out.dims[2]);
-  return count(out.dims) * (4 * tokens + 2 * count(in[1].dims()[0]) + 2 * count(out.dims[3]));
+  const double c = count(out.dims.back());
+  const double tokens = count(out.dims) / std::max(1.0, c * count(out.dims[0]));
+  return count(out.dims) * (4 * tokens + 2 * count(in[1].dims()[0]) + 2 * c);
 }
 double flops_mlp(const Node&, Operands in, const TensorType& out) {
   return 4 * count(out.dims) * count(in[1].dims()[0]);
@@ -181,7 +182,7 @@ const std::array<OpInfo, kNumOpKinds>& table() {
      kAnyFirst, infer_foreign, flops_none},
 
     // Fused.
-    {OpKind::Attention, "attention", {}, 1, 1, 1, kAttrs<AttentionAttrs>, true, 0, kFloatOp,
+    {OpKind::Attention, "attention", {}, 1, 2, 1, kAttrs<AttentionAttrs>, true, 0, kFloatOp,
      one<infer_attention>, flops_attention},
     {OpKind::AttentionBlock, "attention_block", {}, 5, 5, 1, kAttrs<AttentionBlockAttrs>, true,
      Residual, kFloatOp, one<infer_attention_block>, flops_attention_block, nullptr,

@@ -41,7 +41,11 @@ class StreamRunner {
 
   void stream(int index) {
     guarded([&] {
-      for (int64_t i = 0; i < options_.warmup && !failed_; ++i) {
+      const auto begin = Clock::now();
+      const auto is_warm = [&](int64_t runs) {
+        return runs >= options_.warmup && milliseconds_since(begin) >= options_.warmup_ms;
+      };
+      for (int64_t i = 0; !is_warm(i) && !failed_; ++i) {
         run_(index);
         if (index == 0 && progress_) progress_(i + 1, options_.warmup + options_.iterations);
       }

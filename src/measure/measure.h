@@ -8,9 +8,10 @@
 namespace vitro {
 
 struct MeasureOptions {
-  int64_t warmup = 3;       ///< runs of each stream that are not timed
+  int64_t warmup = 3;       ///< runs of each stream that are not timed, at least
   int64_t iterations = 10;  ///< timed runs of all streams together, at least
   double duration = 3;      ///< seconds, at least
+  double warmup_ms = 0;     ///< before the timed runs, at least
 };
 
 /// One timed run, in milliseconds since the first began.

@@ -77,6 +77,80 @@ Node packed_linear(Graph& graph, const AttentionMatch& match,
   return {OpKind::Linear, {}, std::move(inputs), {result}, linears[0]->source, nullptr};
 }
 
+/// Constants above this many elements are not put together.
+constexpr int64_t kMostBiasElements = int64_t{1} << 24;
+
+/// The extents of the bias that all addends together are.
+Dims joint_dims(const Graph& graph, const AttentionMatch& match) {
+  Dims joint(4, 1);
+  for (const ScoreAddend& addend : match.addends) {
+    const Dims& sum = graph.value(addend.sum).type.dims;
+    const Dims bias = bias_dims(graph.value(addend.value).type.dims, sum);
+    for (size_t axis = 0; axis < 4; ++axis) joint[axis] = std::max(joint[axis], bias[axis]);
+    // Of several images in turn it is whole: their number says how scores are divided.
+    if (joint[0] > 1) joint[2] = joint[3] = sum.back();
+  }
+  return joint;
+}
+
+/// bias += the elements of an addend, broadcast.
+void accumulate(std::span<float> bias, const Dims& dims, std::span<const float> addend,
+                const Dims& own) {
+  size_t at = 0;
+  std::array<int64_t, 4> i{};
+  for (i[0] = 0; i[0] < dims[0]; ++i[0])
+    for (i[1] = 0; i[1] < dims[1]; ++i[1])
+      for (i[2] = 0; i[2] < dims[2]; ++i[2])
+        for (i[3] = 0; i[3] < dims[3]; ++i[3]) {
+          int64_t from = 0;
+          for (size_t axis = 0; axis < 4; ++axis)
+            from = from * own[axis] + (own[axis] == 1 ? 0 : i[axis]);
+          bias[at++] += addend[static_cast<size_t>(from)];
+        }
+}
+
+/// What attention adds to the scores; kAbsent for nothing, no value when it cannot be one operand.
+std::optional<ValueId> joint_bias(Graph& graph, const AttentionMatch& match) {
+  if (match.addends.empty()) return kAbsent;
+  const ScoreAddend& first = match.addends[0];
+  const Dims dims = joint_dims(graph, match);
+  if (match.addends.size() == 1 && graph.value(first.value).type.dims == dims) return first.value;
+  if (num_elements(dims) > kMostBiasElements) return std::nullopt;
+  for (const ScoreAddend& addend : match.addends)
+    if (!is_weight(graph, addend.value)) return std::nullopt;
+  auto [constant, bias] = allocate_floats(dims);
+  std::fill(bias.begin(), bias.end(), 0.0f);
+  for (const ScoreAddend& addend : match.addends) {
+    const Value& value = graph.value(addend.value);
+    accumulate(bias, dims, value.constant->floats(),
+               bias_dims(value.type.dims, graph.value(addend.sum).type.dims));
+  }
+  const ValueId id = add_value(graph, graph.value(first.value).name + ".bias", dims);
+  graph.value(id).constant = std::move(constant);
+  return id;
+}
+
+/// Puts attention, behind what makes its operands, where the context was made.
+bool insert_attention(Graph& graph, const AttentionMatch& match, std::vector<ValueId> inputs,
+                      std::vector<Node> before) {
+  const auto merge = std::find_if(graph.nodes.begin(), graph.nodes.end(), [&](const Node& node) {
+    return std::count(node.outputs.begin(), node.outputs.end(), match.context) != 0;
+  });
+  if (!match.view.empty()) {
+    const Dims& qkv = graph.value(inputs[0]).type.dims;
+    const ValueId rows = add_value(graph, graph.value(match.context).name,
+                                   {qkv[0], qkv[1], match.heads * match.head_dim});
+    before.push_back({OpKind::Attention, {}, {}, {rows}, merge->source, nullptr});
+    merge->kind = OpKind::Reshape;
+    merge->attrs = ReshapeAttrs{match.view};
+    merge->inputs = {rows};
+  }
+  become_fused(graph, match.view.empty() ? *merge : before.back(), OpKind::Attention,
+               AttentionAttrs{match.heads, match.head_dim, match.scale}, std::move(inputs));
+  graph.nodes.insert(merge, before.begin(), before.end());
+  return true;
+}
+
 bool fuse(const Matcher& matcher, Node& softmax) {
   if (softmax.kind != OpKind::Softmax) return false;
   const auto match = AttentionMatcher(matcher).match(softmax);
@@ -84,9 +158,12 @@ bool fuse(const Matcher& matcher, Node& softmax) {
   Graph& graph = matcher.graph();
   std::vector<Node> before;
   ValueId qkv = match->parts[0].source;
-  if (!is_packed(graph, *match)) {
-    const auto linears = linears_of(matcher, *match);
-    if (linears.empty()) return false;
+  const bool packed = is_packed(graph, *match);
+  const auto linears = packed ? std::vector<const Node*>{} : linears_of(matcher, *match);
+  if (!packed && linears.empty()) return false;
+  const std::optional<ValueId> bias = joint_bias(graph, *match);
+  if (!bias) return false;
+  if (!packed) {
     before.push_back(packed_linear(graph, *match, linears));
     qkv = before.back().output();
   }
@@ -103,13 +180,9 @@ bool fuse(const Matcher& matcher, Node& softmax) {
                       nullptr});
     qkv = tokens;
   }
-  const auto merge = std::find_if(graph.nodes.begin(), graph.nodes.end(), [&](const Node& node) {
-    return std::count(node.outputs.begin(), node.outputs.end(), match->context) != 0;
-  });
-  become_fused(graph, *merge, OpKind::Attention,
-               AttentionAttrs{match->heads, match->head_dim, match->scale}, {qkv});
-  graph.nodes.insert(merge, before.begin(), before.end());
-  return true;
+  std::vector<ValueId> inputs{qkv};
+  if (*bias != kAbsent) inputs.push_back(*bias);
+  return insert_attention(graph, *match, std::move(inputs), std::move(before));
 }
 
 }  // namespace

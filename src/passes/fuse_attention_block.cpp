@@ -12,13 +12,14 @@ Node* sole_linear(const Matcher& matcher, ValueId id) {
 
 bool fuse(const Matcher& matcher, Node& add, ValueId x, ValueId branch) {
   Graph& graph = matcher.graph();
-  // x is a map [n, h, w, c]
-  if (graph.value(x).type.dims.size() != 4) return false;
+  // x is a map [n, h, w, c], or tokens [n, t, c]
+  const size_t rank = graph.value(x).type.dims.size();
+  if (rank != 3 && rank != 4) return false;
   const Node* proj = sole_linear(matcher, matcher.before_views(branch));
   if (!proj) return false;
   const Node* attention =
       matcher.sole_producer(matcher.before_views(proj->inputs[0]), OpKind::Attention);
-  if (!attention) return false;
+  if (!attention || attention->has_input(1)) return false;
   const Node* qkv = sole_linear(matcher, matcher.before_views(attention->inputs[0]));
   if (!qkv) return false;
   const Node* norm = matcher.sole_producer(matcher.before_views(qkv->inputs[0]), OpKind::LayerNorm);
@@ -27,7 +28,7 @@ bool fuse(const Matcher& matcher, Node& add, ValueId x, ValueId branch) {
   const auto are_all_pixels = [&](const std::vector<TensorType>& types) {
     const Dims& tokens = types[static_cast<size_t>(attention->output())].dims;
     const Dims& image = types[static_cast<size_t>(x)].dims;
-    return tokens[0] == image[0] && tokens[1] == image[1] * image[2];
+    return tokens[0] == image[0] && tokens[1] == image[1] * (rank == 4 ? image[2] : 1);
   };
   if (!matcher.same_types(x, branch) || !matcher.holds(are_all_pixels)) return false;
   const int64_t c = last_extent(graph, x);

@@ -52,29 +52,43 @@ AttentionMatcher::Traced AttentionMatcher::trace(ValueId id) const {
   return {id, 1.0, own_maps(extents_, id)};
 }
 
-/// The product of queries and keys that becomes the operand of the softmax.
-const Node* AttentionMatcher::match_scores(ValueId id, double& scale) {
-  const Traced scores = trace(id);
-  const Node* product = matcher_.producer(scores.source, OpKind::MatMul);
-  const Node* sum = matcher_.producer(scores.source, BinaryFunction::Add);
-  if (sum) {
-    no("the scores have an addend, a mask or a bias, which attention has no operand for: {}",
-       made_by(graph_, matcher_, scores.source));
-    return nullptr;
-  }
-  if (!product) {
-    no("the softmax is of {}, expected a product of queries and keys, times a number or not",
-       made_by(graph_, matcher_, scores.source));
-    return nullptr;
-  }
-  for (const ElementMap& map : scores.maps)
-    if (!map.is_dense()) {
-      no("the softmax is of other rows than those of the product {}",
+/// The product of queries and keys that becomes the operand of the softmax; what is added on the
+/// way, a bias or a mask, is noted.
+const Node* AttentionMatcher::match_scores(ValueId id, AttentionMatch& match) {
+  while (true) {
+    const Traced scores = trace(id);
+    for (const ElementMap& map : scores.maps)
+      if (!map.is_dense()) {
+        no("the softmax is of other rows than those of {}",
+           made_by(graph_, matcher_, scores.source));
+        return nullptr;
+      }
+    if (const Node* product = matcher_.producer(scores.source, OpKind::MatMul)) {
+      match.scale = static_cast<float>(scores.scale);
+      return product;
+    }
+    const Node* sum = matcher_.producer(scores.source, BinaryFunction::Add);
+    if (!sum) {
+      no("the softmax is of {}, expected a product of queries and keys, times a number or not, "
+         "plus a bias or not",
          made_by(graph_, matcher_, scores.source));
       return nullptr;
     }
-  scale = scores.scale;
-  return product;
+    if (scores.scale != 1.0) {
+      no("{}, which has an addend, is multiplied by {}", made_by(graph_, matcher_, scores.source),
+         scores.scale);
+      return nullptr;
+    }
+    // The scores are what comes from a product.
+    const auto comes_from_product = [&](size_t i) {
+      const ValueId source = trace(sum->inputs[i]).source;
+      return matcher_.producer(source, OpKind::MatMul) ||
+             matcher_.producer(source, BinaryFunction::Add);
+    };
+    const size_t scores_at = graph_.is_constant(sum->inputs[0]) || !comes_from_product(0) ? 1 : 0;
+    match.addends.push_back({sum->inputs[1 - scores_at], scores.source});
+    id = sum->inputs[scores_at];
+  }
 }
 
 /// Finds [n, heads, tokens, head_dim] in an operand of one of the two products.
@@ -159,14 +173,14 @@ bool AttentionMatcher::find_heads(const Node& scores, const Node& context, Atten
   return true;
 }
 
-/// Whether a value is the context [n, heads, tokens, head_dim] as [n, tokens, heads, head_dim].
+/// Whether a value has the elements of the context [n, heads, tokens, head_dim] in the order of
+/// [n, tokens, heads, head_dim].
 bool AttentionMatcher::is_merged(const ElementMap& map, size_t shape, ValueId id, ValueId context,
                                  const AttentionMatch& match) const {
-  const Dims& to = dims(shape, id);
   const Dims& from = dims(shape, context);
   const int64_t tokens = from[from.size() - 2],
                 n = num_elements(from) / (match.heads * tokens * match.head_dim);
-  if (to != Dims{n, tokens, match.heads * match.head_dim}) return false;
+  if (num_elements(dims(shape, id)) != num_elements(from)) return false;
   const auto split = map.reshaped({n, tokens, match.heads, match.head_dim});
   if (!split || split->offset() != 0) return false;
   const auto has = [&](size_t axis, int64_t extent, int64_t stride) {
@@ -176,24 +190,81 @@ bool AttentionMatcher::is_merged(const ElementMap& map, size_t shape, ValueId id
          has(2, match.heads, tokens * match.head_dim) && has(3, match.head_dim, 1);
 }
 
-/// The value that has the heads of the context side by side; kAbsent when none has.
+/// The value that has the heads of the context side by side: [n, tokens, width], or else the last
+/// one with these elements; kAbsent when none has.
 ValueId AttentionMatcher::find_merged(ValueId context, const AttentionMatch& match) const {
+  const int64_t width = match.heads * match.head_dim;
   std::vector<ElementMap> maps = own_maps(extents_, context);
-  ValueId found = kAbsent;
+  ValueId found = kAbsent, any = kAbsent;
   for (ValueId id = context;;) {
-    bool merged = true;
-    for (size_t shape = 0; shape < extents_.count() && merged; ++shape)
+    bool merged = true, is_usual = true;
+    for (size_t shape = 0; shape < extents_.count() && merged; ++shape) {
       merged = is_merged(maps[shape], shape, id, context, match);
-    if (merged) found = id;
+      const Dims &to = dims(shape, id), &from = dims(shape, context);
+      is_usual = is_usual && to.size() == 3 && to[1] == from[from.size() - 2] && to[2] == width;
+    }
+    if (merged) (is_usual ? found : any) = id;
     const auto readers = matcher_.readers(id);
-    if (readers.size() != 1 || matcher_.num_uses(id) != 1 || readers[0]->inputs[0] != id ||
-        readers[0]->outputs.size() != 1)
-      return found;
-    auto next = moved(maps, extents_, *readers[0], 0);
-    if (!next) return found;
+    const bool goes_on = readers.size() == 1 && matcher_.num_uses(id) == 1 &&
+                         readers[0]->inputs[0] == id && readers[0]->outputs.size() == 1;
+    auto next = goes_on ? moved(maps, extents_, *readers[0], 0) : std::nullopt;
+    if (!next) return found != kAbsent ? found : any;
     maps = std::move(*next);
     id = readers[0]->output();
   }
+}
+
+/// How the context is made of [n, tokens, width].
+bool AttentionMatcher::find_view(AttentionMatch& match) {
+  std::vector<Dims> from, to;
+  for (size_t shape = 0; shape < extents_.count(); ++shape) {
+    const Dims& source = dims(shape, match.parts[0].source);
+    from.push_back({source[0], num_elements(source) / (source[0] * source.back()),
+                    match.heads * match.head_dim});
+    to.push_back(dims(shape, match.context));
+  }
+  if (from == to) return true;
+  const auto view = reshape_dims(from, to);
+  if (!view)
+    return no("no reshape makes {} of {} at every shape", made_by(graph_, matcher_, match.context),
+              to_string(from[0]));
+  match.view = *view;
+  return true;
+}
+
+Dims bias_dims(const Dims& addend, const Dims& sum) {
+  Dims dims(sum.size() - addend.size(), 1);
+  dims.insert(dims.end(), addend.begin(), addend.end());
+  // [n, heads, t, t], or [n / m, m, heads, t, t]: of m images in turn.
+  if (dims.size() == 5) dims.erase(dims.begin());
+  return dims;
+}
+
+/// Whether an addend is a bias of heads, or a mask of images in turn, at every shape.
+bool AttentionMatcher::match_addend(const ScoreAddend& addend, const AttentionMatch& match) {
+  const std::string what = made_by(graph_, matcher_, addend.value);
+  if (!graph_.is_constant(addend.value) &&
+      (match.addends.size() > 1 || graph_.value(addend.value).type.dims.size() != 4))
+    return no("the bias of the scores is computed: {}", what);
+  Dims usual;
+  for (size_t shape = 0; shape < extents_.count(); ++shape) {
+    const Dims &from = dims(shape, match.parts[0].source), &sum = dims(shape, addend.sum),
+               &own = dims(shape, addend.value);
+    const int64_t n = from[0], tokens = num_elements(from) / (n * from.back());
+    const size_t rank = sum.size();
+    if ((rank != 4 && rank != 5) || own.size() > rank || sum[rank - 3] != match.heads ||
+        sum[rank - 2] != tokens || sum[rank - 1] != tokens ||
+        num_elements(sum) != n * match.heads * tokens * tokens)
+      return no("the bias of the scores is {}, added to {}, expected [{}, {}, {}, {}]", what,
+                to_string(sum), n, match.heads, tokens, tokens);
+    if (own.size() == 5 && own[0] != 1)
+      return no("the bias of the scores is {}, another one for each of {} images", what, own[0]);
+    const Dims bias = bias_dims(own, sum);
+    if (shape == 0) usual = bias;
+    if (bias[0] != usual[0] || (bias[0] > 1 && tokens != dims(0, addend.sum).back()))
+      return no("the bias of the scores is {}, of other extents at another shape", what);
+  }
+  return true;
 }
 
 std::optional<AttentionMatch> AttentionMatcher::match(const Node& softmax) {
@@ -209,22 +280,23 @@ std::optional<AttentionMatch> AttentionMatcher::match(const Node& softmax) {
     no("the weights are a result of the model");
     return std::nullopt;
   }
-  double scale = 1.0;
-  const Node* scores = match_scores(softmax.inputs[0], scale);
-  if (!scores) return std::nullopt;
   AttentionMatch match;
-  match.scale = static_cast<float>(scale);
+  const Node* scores = match_scores(softmax.inputs[0], match);
+  if (!scores) return std::nullopt;
   if (context->as<MatMulAttrs>().transpose_a) {
     no("the weights are read transposed");
     return std::nullopt;
   }
   if (!find_heads(*scores, *context, match)) return std::nullopt;
+  for (const ScoreAddend& addend : match.addends)
+    if (!match_addend(addend, match)) return std::nullopt;
   match.context = find_merged(context->output(), match);
   if (match.context == kAbsent) {
-    no("nothing reads {} with its heads side by side, as [n, tokens, {}]",
+    no("nothing reads {} with its heads side by side, as rows of {}",
        made_by(graph_, matcher_, context->output()), match.heads * match.head_dim);
     return std::nullopt;
   }
+  if (!find_view(match)) return std::nullopt;
   return match;
 }
 

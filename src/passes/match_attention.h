@@ -17,12 +17,26 @@ struct HeadRows {
   bool operator==(const HeadRows&) const = default;
 };
 
+/// What is added to the scores on their way to the softmax.
+struct ScoreAddend {
+  ValueId value = kAbsent;
+  ValueId sum = kAbsent;  ///< of the scores, whose extents say how it broadcasts
+};
+
 struct AttentionMatch {
   std::array<HeadRows, 3> parts;  ///< q, k and v
+  std::vector<ScoreAddend> addends;
   int64_t heads = 1, head_dim = 1;
   float scale = 1.0f;
-  ValueId context = kAbsent;  ///< the value that is [n, tokens, heads * head_dim]
+  /// The value that has the elements of [n, tokens, heads * head_dim], if there is one with these
+  /// extents.
+  ValueId context = kAbsent;
+  Ints view;  ///< of the reshape from there to the context; empty: it has these extents
 };
+
+/// The extents of an addend as those of attention's bias, [images, heads, tokens, tokens], each of
+/// the last three perhaps 1.
+Dims bias_dims(const Dims& addend, const Dims& sum);
 
 /// Finds attention around a softmax, in whatever way its heads are split and merged.
 class AttentionMatcher {
@@ -43,10 +57,12 @@ class AttentionMatcher {
     std::vector<ElementMap> maps;
   };
   Traced trace(ValueId id) const;
-  const Node* match_scores(ValueId id, double& scale);
+  const Node* match_scores(ValueId id, AttentionMatch& match);
+  bool match_addend(const ScoreAddend& addend, const AttentionMatch& match);
   bool match_part(ValueId operand, bool is_transposed, size_t part, AttentionMatch& match,
                   double& scale);
   bool find_heads(const Node& scores, const Node& context, AttentionMatch& match);
+  bool find_view(AttentionMatch& match);
   ValueId find_merged(ValueId context, const AttentionMatch& match) const;
   bool is_merged(const ElementMap& map, size_t shape, ValueId id, ValueId context,
                  const AttentionMatch& match) const;

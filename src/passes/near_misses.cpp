@@ -60,6 +60,8 @@ void find_mlp_misses(const Matcher& matcher, std::vector<NearMiss>& misses) {
 /// Why x + proj(attention(qkv(layer_norm(x)))) is none.
 std::string block_reason(const Matcher& matcher, const Node& attention) {
   const Graph& graph = matcher.graph();
+  if (attention.has_input(1))
+    return fmt::format("the scores have a bias, {}", described(matcher, attention.inputs[1]));
   const Node* qkv = matcher.producer(matcher.before_views(attention.inputs[0]), OpKind::Linear);
   if (!qkv)
     return fmt::format("queries, keys and values are {}, expected a linear",
@@ -70,8 +72,8 @@ std::string block_reason(const Matcher& matcher, const Node& attention) {
   if (norm->has_input(1))
     return fmt::format("{} has weights that are read elsewhere", described(matcher, normed));
   const Dims& x = graph.value(norm->inputs[0]).type.dims;
-  if (x.size() != 4)
-    return fmt::format("{} is of tokens {}, expected a map [n, h, w, c]",
+  if (x.size() != 3 && x.size() != 4)
+    return fmt::format("{} is {}, expected tokens [n, t, c] or a map [n, h, w, c]",
                        described(matcher, norm->inputs[0]), to_string(x));
   return fmt::format("the projection is not added to {}", described(matcher, norm->inputs[0]));
 }
@@ -88,7 +90,9 @@ void find_attention_misses(const Matcher& matcher, std::vector<NearMiss>& misses
     if (node.kind != OpKind::Softmax) continue;
     const auto match = attention.match(node);
     const std::string reason =
-        match ? "queries, keys and values do not come from linears of one input" : attention.miss();
+        match ? "queries, keys and values do not come from linears of one input, or the bias is "
+                "too large or no float32"
+              : attention.miss();
     if (!reason.empty()) misses.push_back({"attention", node.source, reason});
   }
 }

@@ -5,6 +5,7 @@
 #include "frontend/onnx/import.h"
 #include "passes/pipeline.h"
 #include "runtime/evaluate.h"
+#include "runtime/input_shapes.h"
 #include "runtime/internals.h"
 #include "runtime/open.h"
 #include "runtime/plan_data.h"
@@ -14,7 +15,16 @@ namespace vitro {
 namespace {
 
 ClassifierChoices choices_of(const BuildOptions& options) {
-  return {options.height, options.width, options.preprocessing, options.labels};
+  ClassifierChoices choices{options.height, options.width, options.preprocessing, options.labels};
+  // The usual shape of pictures is their size.
+  if (options.height == 0 && options.width == 0 && options.input_shapes.size() == 1) {
+    const Dims usual = completed(options.input_shapes.begin()->second).opt;
+    if (usual.size() == 4) {
+      choices.height = usual[2];
+      choices.width = usual[3];
+    }
+  }
+  return choices;
 }
 
 /// The plan with other preprocessing and labels; its graph runs every size that its strides divide.
@@ -27,7 +37,7 @@ OpenedModel with_choices(const Plan& plan, const ClassifierChoices& choices) {
   return {Internals::plan(std::move(data)), std::move(notes)};
 }
 
-ImportedModel import_model(const std::filesystem::path& path, const BuildOptions& options) {
+ImportedModel read_model(const std::filesystem::path& path, const BuildOptions& options) {
   if (!is_onnx_file(path))
     return import_checkpoint(
         path, {options.arch, options.arch_params, options.weights_key, choices_of(options)});
@@ -40,6 +50,12 @@ ImportedModel import_model(const std::filesystem::path& path, const BuildOptions
 }
 
 }  // namespace
+
+ImportedModel import_model(const std::filesystem::path& path, const BuildOptions& options) {
+  ImportedModel model = read_model(path, options);
+  narrow_inputs(model.graph, options.input_shapes);
+  return model;
+}
 
 Plan build(const std::filesystem::path& checkpoint, const BuildOptions& options) {
   check(options.weights == DType::Float32 || options.weights == DType::BFloat16,
@@ -62,6 +78,10 @@ OpenedModel open_plan(const std::filesystem::path& model, const BuildOptions& op
     std::vector<std::string> notes = plan.info().notes;
     return {std::move(plan), std::move(notes)};
   }
+  if (!options.input_shapes.empty())
+    fail_hint(ErrorCode::InvalidArgument, "rebuild it with these shapes",
+              "'{}' is a plan: the shapes of its inputs were chosen when it was built",
+              model.string());
   Plan plan = load(model);
   if (options.weights == DType::BFloat16 &&
       weights_dtype(Internals::data(plan).graph) != DType::BFloat16)

@@ -27,6 +27,16 @@ std::vector<Dims> output_dims(const Graph& graph, std::span<const TensorType> in
   return dims;
 }
 
+/// Changes an extent of an input, and those of all inputs with its name.
+void set_extent(const Graph& graph, std::vector<TensorType>& types, const DimRange& range,
+                std::pair<size_t, size_t> place, int64_t extent) {
+  types[place.first].dims[place.second] = extent;
+  if (range.name.empty()) return;
+  for (size_t i = 0; i < types.size(); ++i)
+    for (size_t axis = 0; axis < graph.inputs[i].dims.size(); ++axis)
+      if (graph.inputs[i].dims[axis].name == range.name) types[i].dims[axis] = extent;
+}
+
 std::string expected_extent(const DimRange& range) {
   std::string text = range.multiple > 1 ? fmt::format("a multiple of {}", range.multiple)
                                         : std::string("an extent");
@@ -92,22 +102,22 @@ std::vector<IoInfo> output_infos(const Graph& graph) {
     infos.push_back({port.name, graph.value(port.value).type.dtype, {}});
     for (int64_t extent : usual[k]) infos.back().dims.push_back({"", extent, extent, 1});
   }
-  // One extent of an input after the other is made larger and smaller.
+  // One extent after the other is made larger, or smaller, wherever its name is.
   for (size_t i = 0; i < graph.inputs.size(); ++i) {
     const std::vector<DimRange> ranges = ranges_of(graph, graph.inputs[i]);
     for (size_t axis = 0; axis < ranges.size(); ++axis) {
       const DimRange& range = ranges[axis];
       if (range.min == range.max) continue;
-      std::vector<TensorType> changed = types;
-      int64_t& extent = changed[i].dims[axis];
-      const int64_t before = extent;
-      extent =
+      const int64_t before = types[i].dims[axis];
+      const int64_t after =
           before + range.multiple <= range.max ? before + range.multiple : before - range.multiple;
+      std::vector<TensorType> changed = types;
+      set_extent(graph, changed, range, {i, axis}, after);
       const std::vector<Dims> moved = output_dims(graph, changed);
       for (size_t k = 0; k < moved.size(); ++k)
         for (size_t a = 0; a < moved[k].size(); ++a) {
           if (moved[k][a] == usual[k][a]) continue;
-          const bool same = usual[k][a] == before && moved[k][a] == extent;
+          const bool same = usual[k][a] == before && moved[k][a] == after;
           infos[k].dims[a] = same ? range : DimRange{"", 0, kOpenExtent, 1};
         }
     }

@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "frontend/imported_model.h"
 #include "vitro/build.h"
 
 namespace vitro {
@@ -14,6 +15,9 @@ struct OpenedModel {
   Plan plan;
   std::vector<std::string> notes;
 };
+
+/// What build() reads, before any pass: of a checkpoint or an ONNX model.
+ImportedModel import_model(const std::filesystem::path& path, const BuildOptions& options);
 
 /// load_or_build(), with notes.
 OpenedModel open_plan(const std::filesystem::path& model, const BuildOptions& options);

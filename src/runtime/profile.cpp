@@ -195,16 +195,25 @@ class Collector {
   std::vector<RunTrace> traces_;
 };
 
-/// Runs one session on one input, over and over.
+std::vector<TensorView> views_of(std::span<const Tensor> tensors) {
+  std::vector<TensorView> views;
+  for (const Tensor& tensor : tensors) views.push_back(tensor.view());
+  return views;
+}
+
+/// Runs one session on the same inputs, over and over.
 class Runner {
  public:
-  Runner(const Session& session, const Tensor& input, const Executable& program)
-      : session_(session), input_(input), output_(program.outputs()[0].dims) {}
+  Runner(const Session& session, std::span<const Tensor> inputs, const Executable& program)
+      : session_(session), inputs_(views_of(inputs)) {
+    for (const TensorType& type : program.outputs()) results_.emplace_back(type.dtype, type.dims);
+    outputs_ = views_of(results_);
+  }
 
   /// Begin and end.
   std::pair<int64_t, int64_t> run(RunObserver* observer) {
     const int64_t begin = Timeline::now_ns();
-    Internals::engine(session_).run({&input_.view(), 1}, {&output_.view(), 1}, {}, observer);
+    Internals::engine(session_).run(inputs_, outputs_, {}, observer);
     return {begin, Timeline::now_ns()};
   }
   double plain_ms() {
@@ -214,8 +223,8 @@ class Runner {
 
  private:
   const Session& session_;
-  const Tensor& input_;
-  Tensor output_;
+  std::vector<Tensor> results_;
+  std::vector<TensorView> inputs_, outputs_;
 };
 
 int64_t affordable_runs(const ProfileOptions& options, double run_ms) {
@@ -252,9 +261,10 @@ std::vector<std::vector<SectionTime>> attribute(const RunTrace& trace,
   return times;
 }
 
-Profile profile(const Session& session, const Tensor& input, const ProfileOptions& options) {
-  const auto program = Internals::engine(session).program(input.dims());
-  Runner runner(session, input, *program);
+Profile profile(const Session& session, std::span<const Tensor> inputs,
+                const ProfileOptions& options) {
+  const auto program = Internals::engine(session).program(views_of(inputs));
+  Runner runner(session, inputs, *program);
   double run_ms = 0;
   for (int i = 0; i < kWarmUpRuns; ++i) run_ms = runner.plain_ms();
   // A thread makes at most the marks that all of them made together, whoever takes which work.

@@ -69,7 +69,9 @@ struct ProfileOptions {
   std::function<void(int64_t done, int64_t total)> progress;
 };
 
-/// Runs the session on `input` [n, 3, height, width], with and without profiling in turns.
-Profile profile(const Session& session, const Tensor& input, const ProfileOptions& options);
+/// Runs the session on inputs, in the order of Session::inputs(), with and without profiling in
+/// turns.
+Profile profile(const Session& session, std::span<const Tensor> inputs,
+                const ProfileOptions& options);
 
 }  // namespace vitro

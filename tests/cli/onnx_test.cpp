@@ -4,6 +4,7 @@
 #include "cli/subprocess.h"
 #include "formats/npy.h"
 #include "formats/onnx_bytes.h"
+#include "formats/onnx_model.h"
 #include "vitro/vitro.h"
 
 namespace vitro::test {
@@ -154,6 +155,88 @@ TEST(CliOnnx, CoverageListsWhatIsNotSupported) {
   EXPECT_EQ(refused.exit_code, 1);
   for (const char* part : {"2 of 3 nodes", "Foo 'foo node'", "Bar 'bar node'", "--coverage"})
     EXPECT_TRUE(contains(refused.err, part)) << refused.err;
+}
+
+/// A gelu in pieces, channels and extents open, a weight that two nodes share.
+std::string gelu_model() {
+  OnnxGraph graph;
+  graph.inputs = {onnx_value("x", {-1, 4, -1, -1})};
+  graph.outputs = {onnx_value("y", {-1, 4, -1, -1})};
+  std::vector<float> weights(4 * 4);
+  for (size_t i = 0; i < weights.size(); ++i) weights[i] = static_cast<float>(i % 5) / 5 - 0.4f;
+  graph.initializers = {onnx_tensor("w", {4, 4, 1, 1}, weights),
+                        onnx_tensor("root", {}, {1.414214f}), onnx_tensor("one", {}, {1}),
+                        onnx_tensor("half", {}, {0.5f})};
+  graph.nodes = {onnx_node("Conv", {"x", "w"}, {"a"}), onnx_node("Div", {"a", "root"}, {"b"}),
+                 onnx_node("Erf", {"b"}, {"c"}),       onnx_node("Add", {"c", "one"}, {"d"}),
+                 onnx_node("Mul", {"a", "d"}, {"e"}),  onnx_node("Mul", {"e", "half"}, {"f"}),
+                 onnx_node("Identity", {"f"}, {"g"}),  onnx_node("Conv", {"g", "w"}, {"y"})};
+  return write_scratch("gelu.onnx", onnx_model(graph).text());
+}
+
+TEST(CliOnnx, OptimizeWritesAnEqualModel) {
+  const std::string model = gelu_model(), better = scratch_file("better.onnx");
+  for (const auto& [opset, nodes] : std::map<std::string, size_t>{{"17", 7}, {"20", 3}}) {
+    const ProcessResult result =
+        run_vitro({"optimize", model, "-o", better, "--opset", opset, "--json"});
+    ASSERT_EQ(result.exit_code, 0) << result.err;
+    const nlohmann::json json = result.json();
+    EXPECT_EQ(json["nodes_before"]["Identity"], 1);
+    EXPECT_EQ(json["nodes_after"].value("Gelu", 0), opset == "20" ? 1 : 0);
+    EXPECT_TRUE(json["transposes"].empty()) << json;
+    EXPECT_EQ(json["checks"].size(), 2u) << json;
+    const std::string bytes = read_text(better);
+    const auto read = onnx::parse_model(std::as_bytes(std::span(bytes)), better);
+    EXPECT_EQ(read.graph.nodes.size(), nodes);
+    EXPECT_EQ(read.graph.inputs.at(0).name, "x");
+    EXPECT_EQ(read.graph.inputs[0].shape->at(3).symbol, "d3");
+    EXPECT_EQ(read.graph.outputs.at(0).shape->at(2).symbol, "d2");
+    EXPECT_EQ(read.graph.outputs[0].name, "y");
+    size_t matrices = 0;
+    for (const onnx::Tensor& tensor : read.graph.initializers) matrices += tensor.dims.size() == 4;
+    EXPECT_EQ(matrices, 1u);
+  }
+  const ProcessResult text = run_vitro({"optimize", model, "-o", better});
+  EXPECT_TRUE(contains(text.out, "before")) << text.out;
+  EXPECT_TRUE(contains(text.out, "checked")) << text.out;
+}
+
+TEST(CliOnnx, WhatCannotBeWrittenLeavesTheOldFile) {
+  const std::string old = write_scratch("old.onnx", "old");
+  OnnxGraph graph;
+  graph.inputs = {onnx_value("x", {1, 2, 6})};
+  graph.outputs = {onnx_value("y", {1, 2, 4})};
+  graph.nodes = {onnx_node("AveragePool", {"x"}, {"y"},
+                           {onnx_attribute("kernel_shape", std::vector<int64_t>{2}),
+                            onnx_attribute("dilations", std::vector<int64_t>{2})},
+                           "gaps")};
+  const std::string model = write_scratch("gaps.onnx", onnx_model(graph, 19).text());
+  const ProcessResult refused = run_vitro({"optimize", model, "-o", old});
+  EXPECT_EQ(refused.exit_code, 1);
+  EXPECT_TRUE(contains(refused.err, "'gaps' cannot be written in opset 17")) << refused.err;
+  EXPECT_EQ(read_text(old), "old");
+  EXPECT_EQ(run_vitro({"optimize", model, "-o", old, "--opset", "20"}).exit_code, 0);
+  EXPECT_EQ(run_vitro({"optimize", model, "-o", model}).exit_code, 1);
+  EXPECT_EQ(run_vitro({"optimize", model, "-o", old, "--opset", "12"}).exit_code, 2);
+}
+
+TEST(CliOnnx, ExportWritesACheckpointOrAPlan) {
+  const std::string written = scratch_file("exported.onnx"), again = scratch_file("again.onnx");
+  const ProcessResult result = run_vitro({"export", checkpoint(), "-o", written, "--json"});
+  ASSERT_EQ(result.exit_code, 0) << result.err;
+  EXPECT_TRUE(result.json()["nodes_before"].is_null());
+  // Read again it is the model that it was, with its preprocessing.
+  const nlohmann::json from_file = run_vitro({"inspect", written, "--json"}).json(),
+                       from_checkpoint = run_vitro({"inspect", checkpoint(), "--json"}).json();
+  EXPECT_EQ(from_file["ops"], from_checkpoint["ops"]);
+  EXPECT_EQ(from_file["preprocessing"], from_checkpoint["preprocessing"]);
+  EXPECT_EQ(from_file["classes"], from_checkpoint["classes"]);
+  const ProcessResult of_plan = run_vitro({"export", plan(), "-o", again, "--json"});
+  ASSERT_EQ(of_plan.exit_code, 0) << of_plan.err;
+  EXPECT_EQ(of_plan.json()["nodes_after"], result.json()["nodes_after"]);
+  const ProcessResult refused = run_vitro({"optimize", plan(), "-o", again});
+  EXPECT_EQ(refused.exit_code, 1);
+  EXPECT_TRUE(contains(refused.err, "vitro export")) << refused.err;
 }
 
 TEST(CliOnnx, IsRefusedWithTheNameOfTheFile) {

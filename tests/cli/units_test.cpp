@@ -4,6 +4,7 @@
 #include "cli/output.h"
 #include "cli/preprocessing_options.h"
 #include "cli/progress.h"
+#include "cli/shapes.h"
 #include "cli/table.h"
 #include "cli/usage.h"
 
@@ -17,6 +18,15 @@ TEST(CliOptions, SizesAreSquareOrHeightByWidth) {
   for (const char* bad : {"", "0", "-1", "x", "224x", "x224", "224x224x3", "65537", "2.5", "1e3",
                           "99999999999999999999"})
     EXPECT_FALSE(parse_size(bad)) << bad;
+}
+
+TEST(CliOptions, ShapesAreThoseOfTrtexec) {
+  EXPECT_EQ(parse_shapes("1x3x4")->at(""), (Dims{1, 3, 4}));
+  EXPECT_EQ(parse_shapes("in:0:1x3,b:7")->at("in:0"), (Dims{1, 3}));
+  EXPECT_EQ(parse_shapes("in:0:1x3,b:7")->at("b"), (Dims{7}));
+  for (const char* bad :
+       {"", ":1", "a:", "a:1x", "a:x1", "a:0", "a:-1", "a:1,", "a:1,a:2", "a:1x2y"})
+    EXPECT_FALSE(parse_shapes(bad)) << bad;
 }
 
 TEST(CliOptions, ColoursAreThreeNumbersOrOne) {

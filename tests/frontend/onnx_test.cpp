@@ -164,6 +164,54 @@ TEST(OnnxImport, TakesTheBranchOfAConstantCondition) {
                [&] { import(test::onnx_model(graph)); });
 }
 
+/// y = the last of three reciprocals of x, and all of them.
+test::OnnxGraph loop_graph() {
+  test::OnnxGraph body;
+  body.inputs = {test::onnx_value("i", {}, 7), test::onnx_value("go", {}, 9),
+                 test::onnx_value("v", {-1, 3, -1, -1})};
+  body.outputs = {test::onnx_value("go_on", {}, 9), test::onnx_value("w", {-1, 3, -1, -1}),
+                  test::onnx_value("list", {-1, 3, -1, -1})};
+  body.nodes = {onnx_node("Identity", {"go"}, {"go_on"}), onnx_node("Reciprocal", {"v"}, {"w"}),
+                onnx_node("Identity", {"w"}, {"list"})};
+  auto graph = picture_graph({onnx_node("Loop", {"trips", "", "x"}, {"y", "all"},
+                                        {onnx_attribute("body", body.message())}, "loop")});
+  return graph;
+}
+
+TEST(OnnxImport, UnrollsALoopOfConstantTrips) {
+  auto graph = loop_graph();
+  graph.outputs.push_back(test::onnx_value("all", {-1, -1, 3, -1, -1}));
+  graph.initializers = {test::onnx_list("trips", {3})};
+  const Graph result = import(test::onnx_model(graph));
+  const auto count = [&](OpKind kind) {
+    return std::count_if(result.nodes.begin(), result.nodes.end(),
+                         [&](const Node& node) { return node.kind == kind; });
+  };
+  EXPECT_EQ(count(OpKind::Unary), 3) << print(result);
+  EXPECT_EQ(count(OpKind::Concat), 1) << print(result);
+  EXPECT_EQ(result.value(result.outputs[1].value).type.dims[0], 3);
+  graph.initializers = {test::onnx_list("trips", {int64_t{1} << 40})};
+  expect_error(ErrorCode::Unsupported, "Loop 'loop': more than 4096 trips",
+               [&] { import(test::onnx_model(graph)); });
+  graph.initializers.clear();
+  graph.inputs.push_back(test::onnx_value("trips", {1}, 7));
+  expect_error(ErrorCode::Unsupported, "Loop 'loop': its trip count or condition depends",
+               [&] { import(test::onnx_model(graph)); });
+}
+
+TEST(OnnxImport, RefusesPositionsThatAreNotThere) {
+  test::OnnxGraph graph;
+  graph.inputs = {test::onnx_value("x", {4, 2}), test::onnx_value("u", {1, 2})};
+  graph.outputs = {test::onnx_value("y", {4, 2})};
+  graph.nodes = {onnx_node("ScatterND", {"x", "places", "u"}, {"y"}, {}, "scatter")};
+  Message places = Message().integer(1, 1).integer(1, 1).integer(2, 7).bytes(8, "places");
+  const int64_t place = 4;
+  places.bytes(9, {reinterpret_cast<const char*>(&place), sizeof(place)});
+  graph.initializers = {places};
+  expect_error(ErrorCode::InvalidArgument, "position 4 of an axis of 4",
+               [&] { import(test::onnx_model(graph)); });
+}
+
 TEST(OnnxImport, RefusesSparseInitialisersAndInputsWithoutShapes) {
   auto graph = picture_graph({onnx_node("Relu", {"x"}, {"y"})});
   Message sparse = graph.message();

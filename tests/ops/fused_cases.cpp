@@ -56,6 +56,44 @@ void add_attention_cases(CaseList& cases) {
               });
 }
 
+/// Biases of heads, masks of windows, and what broadcasts.
+void add_bias_cases(CaseList& cases) {
+  struct Shape {
+    int64_t n, tokens, heads, head_dim;
+    Dims bias;
+  };
+  for (const Shape& s : std::vector<Shape>{{1, 9, 2, 8, {1, 2, 9, 9}},
+                                           {3, 49, 3, 32, {1, 3, 49, 49}},
+                                           {8, 49, 3, 32, {4, 3, 49, 49}},
+                                           {6, 5, 2, 3, {3, 1, 5, 5}},
+                                           {2, 7, 2, 4, {2, 2, 7, 7}},
+                                           {2, 7, 3, 4, {1, 1, 1, 7}},
+                                           {1, 1, 1, 1, {1, 1, 1, 1}}})
+    cases.add(OpKind::Attention, fmt::format("of_{}_images_bias_{}", s.n, to_string(s.bias)),
+              [s](GraphBuilder& builder, Random&) {
+                const AttentionAttrs attrs{s.heads, s.head_dim, 0.5f};
+                const ValueId qkv = builder.input("qkv", {s.n, s.tokens, 3 * s.heads * s.head_dim});
+                return builder.op(OpKind::Attention, attrs, {qkv, builder.input("bias", s.bias)},
+                                  "attention");
+              });
+}
+
+/// Blocks of tokens instead of maps.
+void add_token_block_cases(CaseList& cases) {
+  for (const Dims& x : std::vector<Dims>{{1, 1, 4}, {3, 17, 24}, {2, 197, 48}})
+    cases.add(OpKind::AttentionBlock, fmt::format("of_tokens_{}", to_string(x)),
+              [x](GraphBuilder& builder, Random& random) {
+                const int64_t c = x[2];
+                const ValueId qkv_weight = weight(builder, random, {3 * c, c}, c, kStorages[0]);
+                const ValueId qkv_bias = bias(builder, random, 3 * c);
+                const ValueId proj = weight(builder, random, {c, c}, c, kStorages[0]);
+                return builder.op(
+                    OpKind::AttentionBlock, AttentionBlockAttrs{c / 4, 4, 0.5f, 1e-6f},
+                    {builder.input("x", x), qkv_weight, qkv_bias, proj, bias(builder, random, c)},
+                    "block");
+              });
+}
+
 void add_mlp_cases(CaseList& cases) {
   struct Shape {
     Dims input;
@@ -113,6 +151,8 @@ void add_local_mixer_cases(CaseList& cases) {
 
 void add_fused_cases(CaseList& cases) {
   add_attention_cases(cases);
+  add_bias_cases(cases);
+  add_token_block_cases(cases);
   add_mlp_cases(cases);
   add_local_mixer_cases(cases);
 }

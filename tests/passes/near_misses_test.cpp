@@ -24,21 +24,44 @@ struct Spelling {
   bool bias = false, scaled_values = false;
   int64_t key_begin = 8;
 };
-Graph attention(const Spelling& spelling) {
+Graph attention(const Spelling& spelling, const Dims& bias = {}) {
   GraphMaker m;
   const ValueId qkv = m.linear(m.input({2, 5, 8}), "qkv", 24);
   const ValueId q = m.heads(qkv, 0, 4), k = m.heads(qkv, spelling.key_begin, 4);
   ValueId v = m.heads(qkv, 16, 4);
   if (spelling.scaled_values) v = m.mul(v, m.scalar("two", 2));
   ValueId scores = m.op(OpKind::MatMul, MatMulAttrs{true}, {q, k}, "scores");
-  if (spelling.bias) scores = m.add(scores, m.weight("bias", {2, 5, 5}));
+  if (spelling.bias) {
+    scores = m.op(OpKind::Reshape, ReshapeAttrs{{-1, 1, 2, 5, 5}}, {scores}, "split");
+    scores = m.add(scores, m.weight("bias", bias));
+    scores = m.op(OpKind::Reshape, ReshapeAttrs{{-1, 2, 5, 5}}, {scores}, "join");
+  }
   return m.finish({m.merge(m.op(OpKind::Softmax, {}, {scores}, "softmax"), v)});
 }
 
-TEST(NearMisses, AttentionWithABias) {
-  expect_miss(attention({true}), "attention", "softmax",
-              "the scores have an addend, a mask or a bias, which attention has no operand for: "
-              "add 'add' of 2x2x5x5");
+TEST(NearMisses, AttentionWithABiasOfEachImage) {
+  expect_miss(attention({true}, {2, 1, 2, 5, 5}), "attention", "softmax",
+              "the bias of the scores is 'bias' of 2x1x2x5x5, another one for each of 2 images");
+}
+
+TEST(NearMisses, AttentionWithABiasThatIsScaled) {
+  GraphMaker m;
+  const ValueId qkv = m.linear(m.input({2, 5, 8}), "qkv", 24);
+  const ValueId q = m.heads(qkv, 0, 4), k = m.heads(qkv, 8, 4), v = m.heads(qkv, 16, 4);
+  ValueId scores = m.op(OpKind::MatMul, MatMulAttrs{true}, {q, k}, "scores");
+  scores = m.mul(m.add(scores, m.weight("bias", {2, 5, 5})), m.scalar("half", 0.5f));
+  expect_miss(m.finish({m.merge(m.op(OpKind::Softmax, {}, {scores}, "softmax"), v)}), "attention",
+              "softmax", "add 'add' of 2x2x5x5, which has an addend, is multiplied by 0.5");
+}
+
+TEST(NearMisses, AttentionWithAMaskThatIsComputed) {
+  GraphMaker m;
+  const ValueId qkv = m.linear(m.input({2, 5, 8}), "qkv", 24);
+  const ValueId q = m.heads(qkv, 0, 4), k = m.heads(qkv, 8, 4), v = m.heads(qkv, 16, 4);
+  const ValueId scores = m.op(OpKind::MatMul, MatMulAttrs{true}, {q, k}, "scores");
+  const ValueId masked = m.add(scores, m.gelu(m.input({5, 5})));
+  expect_miss(m.finish({m.merge(m.op(OpKind::Softmax, {}, {masked}, "softmax"), v)}), "attention",
+              "softmax", "the bias of the scores is computed: gelu 'gelu' of 5x5");
 }
 
 TEST(NearMisses, AttentionWithScaledValues) {

@@ -241,6 +241,43 @@ Graph attention_of_slices() {
   return m.finish({m.merged(m.matmul(weights, heads(2, {0, 2, 1, 3})))});
 }
 
+/// Windows of Swin: a bias of heads, then a mask of the four windows of each image.
+Graph attention_of_windows() {
+  Pieces m;
+  const ValueId qkv = m.input({8, 5, 24});
+  const auto heads = [&](int64_t part) {
+    const ValueId slice = m.op(OpKind::Slice, slice_of(-1, part * 8, part * 8 + 8), {qkv}, "split");
+    return m.transpose(m.reshape(slice, {0, 0, 2, 4}), {0, 2, 1, 3});
+  };
+  ValueId scores = m.op(OpKind::MatMul, MatMulAttrs{true}, {heads(0), heads(1)}, "scores");
+  scores = m.add(m.mul(scores, m.number(0.5)), m.weight("table", {1, 2, 5, 5}));
+  scores = m.add(m.weight("mask", {1, 4, 1, 5, 5}), m.reshape(scores, {-1, 4, 2, 5, 5}));
+  const ValueId weights = m.softmax(m.reshape(scores, {-1, 2, 5, 5}));
+  return m.finish({m.merged(m.matmul(weights, heads(2)))});
+}
+
+/// Windows of MaxViT, maps of tokens whose context is a map, too.
+Graph attention_of_maps() {
+  Pieces m;
+  const ValueId qkv = m.linear(m.input({3, 2, 3, 8}), "qkv", 24);
+  const auto heads = [&](int64_t part) {
+    const ValueId slice = m.op(OpKind::Slice, slice_of(-1, part * 8, part * 8 + 8), {qkv}, "split");
+    return m.transpose(m.reshape(slice, {0, 6, 2, 4}), {0, 2, 1, 3});
+  };
+  const ValueId scores = m.op(OpKind::MatMul, MatMulAttrs{true}, {heads(0), heads(1)}, "scores");
+  const ValueId context = m.matmul(m.softmax(scores), heads(2));
+  return m.finish({m.gelu(m.reshape(m.transpose(context, {0, 2, 1, 3}), {0, 2, 3, 8}))});
+}
+
+/// A bias without the axis of images stays one constant.
+Graph attention_with_bias() {
+  Pieces m;
+  const ValueId qkv = m.linear(m.input({2, 5, 8}), "qkv", 24);
+  const ValueId q = m.heads(qkv, 0, 4), k = m.heads(qkv, 8, 4), v = m.heads(qkv, 16, 4);
+  const ValueId scores = m.op(OpKind::MatMul, MatMulAttrs{true}, {q, k}, "scores");
+  return m.finish({m.merge(m.softmax(m.add(scores, m.weight("bias", {2, 5, 5}))), v)});
+}
+
 /// [3, n, heads, t, d] and positions of its first axis; the root of the scale on both sides.
 Graph attention_of_five_axes() {
   Pieces m;

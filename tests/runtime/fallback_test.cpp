@@ -212,7 +212,7 @@ TEST(Fallback, CopiesAreStepsOfAProfile) {
   const PickyBackend picky({OpKind::Softmax});
   const Session session = picky.session(test::small_plan(), cpu(), with_fallback(2));
   const Profile result =
-      profile(session, test::random_images(kImages), {.runs = 3, .progress = {}});
+      profile(session, std::vector{test::random_images(kImages)}, {.runs = 3, .progress = {}});
   const auto steps = result.program->steps();
   std::vector<size_t> copies;
   for (size_t s = 0; s < steps.size(); ++s)

@@ -67,7 +67,8 @@ TEST(Attribute, AStepWithoutMarksRanOnTheCaller) {
 const Profile& small_profile() {
   static const Profile result = [] {
     const Session session(test::small_plan(), {"cpu", 2});
-    return profile(session, test::random_images({1, 3, 16, 16}), {.runs = 5, .progress = {}});
+    return profile(session, std::vector{test::random_images({1, 3, 16, 16})},
+                   {.runs = 5, .progress = {}});
   }();
   return result;
 }
@@ -108,7 +109,8 @@ TEST(Profile, ProgressCountsToTheEnd) {
     EXPECT_EQ(total, 3);
     seen.push_back(done);
   };
-  profile(session, test::random_images({1, 3, 8, 8}), {.runs = 3, .progress = progress});
+  profile(session, std::vector{test::random_images({1, 3, 8, 8})},
+          {.runs = 3, .progress = progress});
   EXPECT_EQ(seen, (std::vector<int64_t>{1, 2, 3}));
 }
 

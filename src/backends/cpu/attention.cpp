@@ -43,6 +43,7 @@ void AttentionCore::run(const float* qkv, float* out, float* scratch, ThreadTeam
 namespace {
 
 std::optional<Refusal> can_run(const OpContext& op) {
+  if (op.has_input(1)) return Refusal{"the scores have a bias"};
   if (auto refusal = needs_float32(op)) return refusal;
   return needs_scale(op.node.as<AttentionAttrs>().scale);
 }

@@ -17,7 +17,11 @@ std::optional<Refusal> can_run(const OpContext& op) {
   return needs_panels(op, 3);
 }
 
-int64_t num_tokens(const OpContext& op) { return op.input(0).dims[1] * op.input(0).dims[2]; }
+/// Of an image: a map [n, h, w, c], or tokens [n, t, c].
+int64_t num_tokens(const OpContext& op) {
+  const Dims& dims = op.input(0).dims;
+  return num_elements(dims) / (dims[0] * dims.back());
+}
 
 /// Images of a chunk: the largest divisor of the batch that stays within so many rows, at least 1.
 int64_t chunk_images(const OpContext& op, int64_t rows) {
@@ -50,7 +54,7 @@ class AttentionBlockPhased final : public Kernel {
               op.threads),
         qkv_weight_(op, 1),
         proj_weight_(op, 3) {
-    const int64_t channels = op.input(0).dims[3];
+    const int64_t channels = op.input(0).dims.back();
     qkv_.m = proj_.m = rows_;
     qkv_.n = qkv_.ldc = 3 * channels;
     qkv_.k = qkv_.lda = channels;

@@ -21,6 +21,7 @@ AttentionArgs args_of(const OpContext& op) {
 
 template <AttentionVariant variant>
 std::optional<Refusal> is_fastest(const OpContext& op) {
+  if (op.has_input(1)) return Refusal{"the scores have a bias"};
   if (auto refusal = needs_weights(op)) return refusal;
   const AttentionArgs args = args_of(op);
   const std::string refusal = attention_refusal(args, variant);

@@ -18,7 +18,7 @@ AttentionArgs core_args(const OpContext& op) {
   args.element = element_of(op);
   args.tf32 = is_tf32(op);
   args.n = extent(op.input(0), 0);
-  args.t = extent(op.input(0), 1) * extent(op.input(0), 2);
+  args.t = num_rows(op.input(0)) / args.n;
   args.heads = static_cast<int>(attrs.heads);
   args.head_dim = static_cast<int>(attrs.head_dim);
   args.scale = attrs.scale;

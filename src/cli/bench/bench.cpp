@@ -7,16 +7,18 @@
 #include "cli/bench/options.h"
 #include "cli/bench/report.h"
 #include "cli/bench/trtexec.h"
+#include "cli/layers.h"
 #include "cli/model.h"
 #include "cli/model_info.h"
 #include "cli/output.h"
+#include "cli/profile/exports.h"
+#include "cli/profile/table.h"
 #include "cli/progress.h"
 #include "cli/verbs.h"
 #include "core/check.h"
 #include "core/file_io.h"
 #include "core/log.h"
 #include "measure/interleave.h"
-#include "measure/synthetic_input.h"
 
 namespace vitro::cli {
 namespace {
@@ -27,33 +29,41 @@ SessionOptions session_options(const BenchCase& asked, const StreamSetup& setup)
           asked.device,  asked.fallback};
 }
 
-/// A session with input and outputs, ready to be timed.
+/// A session with inputs and outputs, ready to be timed.
 class Target {
  public:
   Target(const Plan& plan, const BenchCase& asked, const StreamSetup& setup)
-      : session_(plan, session_options(asked, setup)),
-        dims_(input_dims(plan, setup.batch, asked.size)) {
-    prepare_checked(session_, dims_, setup.streams);
-    input_ = synthetic_input(dims_);
-    const Tensor output = session_.run(input_);
-    for (int stream = 0; stream < setup.streams; ++stream) outputs_.push_back(output.clone());
+      : session_(plan, session_options(asked, setup)) {
+    const std::vector<Dims> dims = run_dims(plan, asked.at(setup.batch));
+    prepare_checked(session_, dims, setup.streams);
+    inputs_ = synthetic_inputs(session_, dims);
+    const std::vector<Tensor> outputs = session_.run(inputs_);
+    for (const Tensor& input : inputs_) input_views_.push_back(input.view());
+    for (int stream = 0; stream < setup.streams; ++stream) {
+      views_.emplace_back();
+      for (const Tensor& output : outputs) {
+        outputs_.push_back(output.clone());
+        views_.back().push_back(outputs_.back().view());
+      }
+    }
   }
 
   const Session& session() const { return session_; }
 
+  /// Nothing for a model of several inputs or outputs.
   std::optional<DeviceTiming> time_device() const {
-    return time_on_device(session_, input_.view(), outputs_[0].view());
+    if (input_views_.size() != 1 || views_[0].size() != 1) return std::nullopt;
+    return time_on_device(session_, input_views_[0], views_[0][0]);
   }
 
-  void run(int stream) {
-    session_.run({&input_.view(), 1}, {&outputs_[static_cast<size_t>(stream)].view(), 1});
-  }
+  void run(int stream) { session_.run(input_views_, views_[static_cast<size_t>(stream)]); }
 
  private:
   Session session_;
-  Dims dims_;
-  Tensor input_;
-  std::vector<Tensor> outputs_;  // by stream
+  std::vector<Tensor> inputs_;
+  std::vector<TensorView> input_views_;
+  std::vector<Tensor> outputs_;
+  std::vector<std::vector<TensorView>> views_;  // by stream
 };
 
 double images_per_s(const Measurement& measurement, int64_t batch) {
@@ -73,6 +83,24 @@ class Bench {
     return rows;
   }
 
+  /// Writes what else is to be known of the only row; the files may be null.
+  void look_into(const BenchRow& row, AtomicFile* profiled, AtomicFile* layers) {
+    const Plan& plan = plan_of(row.asked);
+    const Session session(plan, session_options(row.asked, row.setup));
+    const std::vector<Dims> dims = run_dims(plan, row.asked.at(row.setup.batch));
+    if (layers) {
+      layers->write(json_text(layers_json(session, dims)));
+      layers->commit();
+    }
+    if (!profiled && !options_.dump_profile) return;
+    const ProfileReport report =
+        measured_profile(row.asked.model, session, dims, 0, options_.quiet);
+    if (options_.dump_profile) write_stdout(profile_table(report, ProfileGroup::Module, 0));
+    if (!profiled) return;
+    profiled->write(json_text(trtexec_profile(report)));
+    profiled->commit();
+  }
+
  private:
   using Work = std::function<void(BenchRow&)>;
 
@@ -87,6 +115,7 @@ class Bench {
       failure_ = nullptr;
       try {
         plan_.emplace(open_model(options_));
+        if (!options_.save_engine.empty()) save(*plan_, options_.save_engine);
         const char* weights = weights_name(*plan_);
         check(weights_.empty() || weights_ == weights, ErrorCode::InvalidArgument,
               "plan '{}' has weights in {}, expected {}", asked.model, weights, weights_);
@@ -133,13 +162,16 @@ class Bench {
   Target prepare(BenchRow& row) {
     const Plan& plan = plan_of(row.asked);
     row.weights = weights_name(plan);
-    row.shape = input_dims(plan, row.asked.batch, row.asked.size);
+    const std::vector<Dims> dims = run_dims(plan, row.asked.at(row.asked.batch));
+    row.shape = dims.at(0);
+    if (!row.asked.shapes.empty() && !row.shape.empty())
+      row.asked.batch = row.setup.batch = row.shape[0];
     if (options_.hint == BenchHint::Throughput) row.setup = find_setup(plan, row.asked);
     Target target(plan, row.asked, row.setup);
     row.backend = target.session().backend();
     row.precision = precision_name(target.session());
     row.isa = find_backend(row.backend).instruction_set();
-    row.fallback = fallback_use(target.session(), row.shape);
+    row.fallback = fallback_use(target.session(), dims);
     return target;
   }
 
@@ -269,8 +301,12 @@ int verdict(const std::vector<BenchRow>& rows) {
 int run_bench(const BenchOptions& options) {
   const auto report = open_output(options.report, options);
   const auto times = open_output(options.export_times, options);
+  const auto profiled = open_output(options.export_profile, options);
+  const auto layers = open_output(options.export_layers, options);
+  if (!options.save_engine.empty()) check_output(options.save_engine, options.models);
   const BenchMachine machine = this_machine();
-  const std::vector<BenchRow> rows = Bench(options).rows();
+  Bench bench(options);
+  const std::vector<BenchRow> rows = bench.rows();
   write_stdout(bench_text(rows, machine, options.format));
   if (report) {
     report->write(bench_text(rows, machine, report_format(options.report)));
@@ -280,6 +316,8 @@ int run_bench(const BenchOptions& options) {
     times->write(trtexec_times(rows.front().runs));
     times->commit();
   }
+  if (rows.front().error.empty() && (profiled || layers || options.dump_profile))
+    bench.look_into(rows.front(), profiled.get(), layers.get());
   return verdict(rows);
 }
 

@@ -117,6 +117,8 @@ void add_lists(CLI::App& verb, BenchOptions& options) {
       ->option_text("fp32|bf16,...");
   for (const char* name : {"fp32", "tf32", "fp16", "bf16"}) add_precision_flag(verb, name, options);
   add_device_option(verb, options.session.device);
+  add_shapes_option(verb, "--shapes", options.shapes,
+                    "Extents of inputs, in place of --batch and --size");
 }
 
 void add_timing(CLI::App& verb, BenchOptions& options) {
@@ -136,6 +138,11 @@ void add_timing(CLI::App& verb, BenchOptions& options) {
                   "Runs that are not timed, at least 1; default: 3")
       ->option_text("N")
       ->check(positive_integer())
+      ->group(kExecutionGroup);
+  verb.add_option("--warmUp", options.timing.warmup_ms,
+                  "Do not time the first MS milliseconds either, as trtexec; default: 0")
+      ->option_text("MS")
+      ->check(number_between(0, 86400e3))
       ->group(kExecutionGroup);
   verb.add_option("--duration", options.timing.duration,
                   "Time at least this many seconds; default: 3")
@@ -164,6 +171,20 @@ void add_formats(CLI::App& verb, BenchOptions& options) {
       ->group(kOutputGroup);
 }
 
+/// Options of trtexec about one combination.
+void add_exports(CLI::App& verb, BenchOptions& options) {
+  const auto add = [&](const char* name, std::string& path, const char* description) {
+    verb.add_option(name, path, description)->option_text("FILE")->group(kOutputGroup);
+  };
+  add("--saveEngine", options.save_engine, "Write the plan that was built, too");
+  add("--exportProfile", options.export_profile,
+      "Profile afterwards, and write what trtexec --exportProfile writes");
+  verb.add_flag("--dumpProfile", options.dump_profile, "Profile afterwards, and print the table")
+      ->group(kOutputGroup);
+  add("--exportLayerInfo", options.export_layers,
+      "Write the ops and what runs them, as trtexec --exportLayerInfo");
+}
+
 /// Throws a usage error when `wrong`.
 void refuse(bool wrong, const std::string& option, const std::string& why) {
   if (wrong) throw CLI::ValidationError(option, why);
@@ -180,7 +201,21 @@ void check_together(const CLI::App& verb, const BenchOptions& options) {
   refuse(!options.export_times.empty() && options.export_times == options.report, "--exportTimes",
          fmt::format("'{}' is the file of --report too", options.report));
 
+  for (const char* option : {"--batch", "--size"})
+    refuse(!options.shapes.empty() && verb.count(option) > 0, "--shapes",
+           fmt::format("says what {} says", option));
+  refuse(!options.shapes.empty() && options.hint == BenchHint::Throughput, "--shapes",
+         "are of one run, expected no --hint throughput, which divides batches");
+  refuse(options.dump_profile && options.format != BenchFormat::Table, "--dumpProfile",
+         "is a table, expected no other --format");
   const size_t combinations = sweep(options).size();
+  for (const auto& [option, path] :
+       {std::pair("--exportProfile", options.export_profile),
+        std::pair("--exportLayerInfo", options.export_layers),
+        std::pair("--saveEngine", options.save_engine),
+        std::pair("--dumpProfile", std::string(options.dump_profile ? "-" : ""))})
+    refuse(!path.empty() && combinations != 1, option,
+           fmt::format("is for one combination, got {}", combinations));
   refuse(!options.export_times.empty() && combinations != 1, "--exportTimes",
          fmt::format("is for one combination, got {}", combinations));
   refuse(options.compare && combinations != 2, "--compare",
@@ -206,9 +241,11 @@ void add_bench_options(CLI::App& verb, const std::shared_ptr<BenchOptions>& opti
       ->option_text("MODEL...")
       ->required();
   add_build_options(verb, options->build);
+  add_range_options(verb, options->build);
   add_lists(verb, *options);
   add_timing(verb, *options);
   add_formats(verb, *options);
+  add_exports(verb, *options);
   add_verbose_option(verb, *options);
   add_output_options(verb, *options);
   verb.callback([&verb, options] {
@@ -234,7 +271,7 @@ std::vector<BenchCase> sweep(const BenchOptions& options) {
             for (int64_t batch : options.batches)
               for (const auto& size : options.sizes)
                 cases.push_back({model, backend, precision, weights, count, batch, size,
-                                 options.session.device, options.session.fallback});
+                                 options.session.device, options.session.fallback, options.shapes});
   return cases;
 }
 

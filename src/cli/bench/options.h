@@ -8,6 +8,7 @@
 #include "cli/bench/report.h"
 #include "cli/bench/row.h"
 #include "cli/options.h"
+#include "cli/shapes.h"
 
 namespace vitro::cli {
 
@@ -26,6 +27,10 @@ struct BenchOptions : CommonOptions {
   bool compare = false;
   MeasureOptions timing;
   BenchFormat format = BenchFormat::Table;
+  ShapesByName shapes;                        ///< in place of batch and size; may be empty
+  std::string save_engine;                    ///< a file for the plan that was built; may be empty
+  std::string export_profile, export_layers;  ///< files for one combination; may be empty
+  bool dump_profile = false;
   std::string report;        ///< a file for the rows; may be empty
   std::string export_times;  ///< a file for the times of all runs; may be empty
 };

@@ -4,7 +4,7 @@
 #include <string>
 #include <vector>
 
-#include "cli/options.h"
+#include "cli/shapes.h"
 #include "measure/measure.h"
 #include "measure/statistics.h"
 #include "measure/throughput.h"
@@ -24,6 +24,9 @@ struct BenchCase {
   std::optional<Size> size;  ///< the model's when empty
   int device = 0;
   std::string fallback = {};  ///< of ops that the backend refuses; may be empty
+  ShapesByName shapes = {};   ///< in place of batch and size; may be empty
+
+  RunShape at(int64_t images) const { return {images, size, shapes}; }
 };
 
 /// One combination against another, of `bench --compare`.
@@ -41,7 +44,7 @@ struct BenchRow {
   std::optional<FallbackUse> fallback;  ///< what does not run as it was asked for
   std::string precision;                ///< of the arithmetic
   std::string weights;                  ///< how the plan stores its matrices
-  Dims shape;                           ///< of the whole batch
+  Dims shape;                           ///< of the first input, of the whole batch
   StreamSetup setup;
   Summary ms;  ///< of one run
   double images_per_s = 0;

@@ -137,7 +137,7 @@ InterleavedResult measure_latency(const Options& options, const Contender& a, co
 
 Contender open_contender(const CommonOptions& options, const Plan& plan, const Dims& dims) {
   Session session(plan, options.session);
-  prepare_checked(session, dims);
+  prepare_checked(session, {&dims, 1});
   PlacedProgram program = placed_program(session, dims);
   return {options.model, std::move(session), std::move(program)};
 }

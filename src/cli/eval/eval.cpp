@@ -96,9 +96,9 @@ int run_eval(EvalOptions options) {
   const auto total = static_cast<int64_t>(images.folder.images.size());
   options.batch = std::min(options.batch, total);
   const Dims dims = picture_dims(plan, options.batch);
-  prepare_checked(session, dims);
+  prepare_checked(session, {&dims, 1});
   const std::optional<Session> reference = open_reference(options, plan);
-  if (reference) prepare_checked(*reference, dims);
+  if (reference) prepare_checked(*reference, {&dims, 1});
 
   Progress progress("eval", "images", total, options.quiet);
   const Evaluation evaluation =

@@ -2,21 +2,17 @@
 #include <nlohmann/json.hpp>
 #include <set>
 
-#include "backends/backend.h"
 #include "cli/model.h"
 #include "cli/model_info.h"
 #include "cli/options.h"
 #include "cli/profile/advice.h"
 #include "cli/profile/exports.h"
-#include "cli/progress.h"
+#include "cli/profile/table.h"
 #include "cli/table.h"
 #include "cli/verbs.h"
 #include "core/check.h"
 #include "core/file_io.h"
 #include "core/log.h"
-#include "measure/machine_load.h"
-#include "measure/synthetic_input.h"
-#include "measure/system_info.h"
 
 namespace vitro::cli {
 namespace {
@@ -24,6 +20,7 @@ namespace {
 struct Options : CommonOptions {
   int64_t batch = 1;
   std::string size;
+  ShapesByName shapes;
   int64_t iterations = 0;
   ProfileGroup group = ProfileGroup::Module;
   int64_t top = 20;
@@ -64,50 +61,6 @@ class Export {
   std::unique_ptr<AtomicFile> file_;
 };
 
-ProfileReport measure(const Options& options, const Plan& plan) {
-  const Session session(plan, options.session);
-  const Dims dims = input_dims(plan, options.batch, parse_size(options.size));
-  prepare_checked(session, dims);
-  Progress progress("profile", "runs", options.iterations, options.quiet);
-  const auto show = [&](int64_t done, int64_t total) { progress.update(done, total); };
-  const Backend& backend = find_backend(session.backend());
-  ProfileReport report{.model = options.model,
-                       .architecture = plan.info().architecture,
-                       .backend = backend.name(),
-                       .isa = backend.instruction_set(),
-                       .precision = precision_name(session),
-                       .dims = dims,
-                       .threads = session.threads(),
-                       .peaks = {},
-                       .profile = {},
-                       .busy_elsewhere = {},
-                       .fallback = fallback_use(session, dims)};
-  const MachineLoad load;
-  report.profile = profile(session, synthetic_input(dims), {options.iterations, show});
-  report.busy_elsewhere = load.busy_elsewhere();
-  const auto available = static_cast<size_t>(available_memory());
-  report.peaks = backend.peaks(session.threads(), available > 0 ? available / 4 : SIZE_MAX);
-  return report;
-}
-
-std::vector<std::string> table_cells(const ProfileRow& row, const ProfileReport& report) {
-  const double seconds = row.ms / 1000;
-  const auto share = [](double part, double whole) {
-    return whole == 0 ? "-" : fmt::format("{:.1f}", 100 * part / whole);
-  };
-  const auto rate = [&](double amount) {
-    return amount == 0 || row.ms == 0 ? "-" : fmt::format("{:.1f}", amount / seconds * 1e-9);
-  };
-  return {row.name,
-          fmt::format("{:.3f}", row.ms),
-          share(row.ms, report.profile.ms),
-          share(row.waiting_ms, row.ms),
-          rate(row.flops),
-          row.flops == 0 ? "-" : share(row.compute_ms, row.ms),
-          rate(row.bytes),
-          row.bytes == 0 ? "-" : share(row.bytes / report.peaks.bytes_per_s, seconds)};
-}
-
 std::string peaks_text(const Peaks& peaks) {
   std::string text = fmt::format("{:.1f} GFLOP/s of float32", peaks.flops_per_s * 1e-9);
   if (peaks.product_flops_per_s != peaks.flops_per_s)
@@ -134,39 +87,6 @@ void print_header(const ProfileReport& report) {
   write_stdout(fields_text(fields));
 }
 
-void print_table(const Options& options, const ProfileReport& report) {
-  const char* const names[] = {"module", "op", "impl", "block"};
-  Table table({names[static_cast<size_t>(options.group)], "ms", "% run", "% waiting", "GFLOP/s",
-               "% peak", "GB/s", "% bandwidth"},
-              {"% bandwidth", "% peak"});
-  auto rows = profile_rows(report, options.group);
-  std::stable_sort(rows.begin(), rows.end(),
-                   [](const ProfileRow& a, const ProfileRow& b) { return a.ms > b.ms; });
-  const auto top = static_cast<size_t>(options.top);
-  const size_t shown = top == 0 ? rows.size() : std::min(rows.size(), top);
-  for (size_t i = 0; i < shown; ++i) table.add_row(table_cells(rows[i], report));
-  if (shown < rows.size()) {
-    ProfileRow rest{.name = fmt::format("({} more: --top 0)", rows.size() - shown)};
-    for (size_t i = shown; i < rows.size(); ++i) {
-      rest.ms += rows[i].ms;
-      rest.waiting_ms += rows[i].waiting_ms;
-      rest.flops += rows[i].flops;
-      rest.bytes += rows[i].bytes;
-      rest.compute_ms += rows[i].compute_ms;
-    }
-    table.add_row(table_cells(rest, report));
-  }
-  const ProfileRow total = profile_total(report);
-  table.add_row(table_cells(total, report));
-  print("\n{}\n", table.text());
-  const auto part = [&](double ms) {
-    return fmt::format("{:.3f} ms ({:.1f} %)", ms, 100 * ms / report.profile.ms);
-  };
-  write_stdout(fields_text({{"lost to waiting", part(total.waiting_ms)},
-                            {"lost to layout", part(layout_ms(report))},
-                            {"between ops", part(report.profile.between_ms)}}));
-}
-
 void print_advice(const ProfileReport& report) {
   const auto list = profile_advice(report);
   print("\n{}\n", bold("Three things to look at"));
@@ -181,7 +101,10 @@ int run_profile(const Options& options) {
   for (const std::string& path : options.outputs()) check_output(path, {options.model});
   Export export_profile(options.export_profile), trace(options.trace), html(options.html);
   const Plan plan = open_model(options);
-  const ProfileReport report = measure(options, plan);
+  const Session session(plan, options.session);
+  const RunShape at{options.batch, parse_size(options.size), options.shapes};
+  const ProfileReport report = measured_profile(options.model, session, run_dims(plan, at),
+                                                options.iterations, options.quiet);
   export_profile.write([&] { return json_text(trtexec_profile(report)); });
   trace.write([&] { return json_text(chrome_trace(report)); });
   html.write([&] { return html_report(report); });
@@ -190,7 +113,7 @@ int run_profile(const Options& options) {
     print_json(profile_json(report, options.group));
   } else {
     print_header(report);
-    print_table(options, report);
+    write_stdout(profile_table(report, options.group, options.top));
     print_advice(report);
   }
   return kSuccess;
@@ -205,6 +128,8 @@ void add_run_options(CLI::App& verb, Options& options) {
       ->option_text("N|HxW")
       ->check(size_text())
       ->group(kExecutionGroup);
+  add_shapes_option(verb, "--shapes", options.shapes,
+                    "Extents of inputs, in place of --batch and --size");
   verb.add_option(
           "--iterations,--niter", options.iterations,
           "Profile N runs, beside N others; default: 50, fewer when they take more than ten "

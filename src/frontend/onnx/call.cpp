@@ -8,9 +8,6 @@
 namespace vitro::onnx {
 namespace {
 
-// AttributeProto.AttributeType.
-constexpr int kFloat = 1, kInt = 2, kString = 3, kTensor = 4, kGraph = 5, kFloats = 6, kInts = 7;
-
 /// Plans bound attributes; nothing in a model is as long as this.
 constexpr int64_t kMostInt = int64_t{1} << 40;
 
@@ -140,7 +137,7 @@ const Attribute* Call::typed(const char* name, int type, const char* type_name) 
 }
 
 int64_t Call::integer(const char* name, int64_t usual) {
-  const Attribute* attribute = typed(name, kInt, "an integer");
+  const Attribute* attribute = typed(name, Attribute::kInt, "an integer");
   return attribute ? std::clamp(attribute->i, -kMostInt, kMostInt) : usual;
 }
 
@@ -150,17 +147,17 @@ int64_t Call::integer(const char* name) {
 }
 
 float Call::number(const char* name, float usual) {
-  const Attribute* attribute = typed(name, kFloat, "a float");
+  const Attribute* attribute = typed(name, Attribute::kFloat, "a float");
   return attribute ? attribute->f : usual;
 }
 
 std::string Call::text(const char* name, const char* usual) {
-  const Attribute* attribute = typed(name, kString, "a string");
+  const Attribute* attribute = typed(name, Attribute::kString, "a string");
   return attribute ? clean(attribute->s) : usual;
 }
 
 std::optional<Ints> Call::integers(const char* name) {
-  const Attribute* attribute = typed(name, kInts, "a list of integers");
+  const Attribute* attribute = typed(name, Attribute::kInts, "a list of integers");
   if (!attribute) return std::nullopt;
   Ints values = attribute->ints;
   for (int64_t& value : values) value = std::clamp(value, -kMostInt, kMostInt);
@@ -168,19 +165,19 @@ std::optional<Ints> Call::integers(const char* name) {
 }
 
 std::optional<std::vector<float>> Call::floats(const char* name) {
-  const Attribute* attribute = typed(name, kFloats, "a list of floats");
+  const Attribute* attribute = typed(name, Attribute::kFloats, "a list of floats");
   if (!attribute) return std::nullopt;
   return attribute->floats;
 }
 
 const Tensor* Call::tensor(const char* name) {
-  const Attribute* attribute = typed(name, kTensor, "a tensor");
+  const Attribute* attribute = typed(name, Attribute::kTensor, "a tensor");
   if (attribute && !attribute->tensor) invalid(fmt::format("attribute '{}' has no tensor", name));
   return attribute ? attribute->tensor.get() : nullptr;
 }
 
 const Graph* Call::graph(const char* name) {
-  const Attribute* attribute = typed(name, kGraph, "a graph");
+  const Attribute* attribute = typed(name, Attribute::kGraph, "a graph");
   if (!attribute || !attribute->graph) invalid(fmt::format("attribute '{}' has no graph", name));
   return attribute->graph.get();
 }

@@ -254,12 +254,15 @@ std::vector<ValueId> Importer::call_function(const Function& function, const Nod
 }
 
 std::vector<ValueId> Importer::inlined(const Graph& graph, const Scope& around,
-                                       const std::string& source) {
+                                       const std::string& source,
+                                       const std::vector<ValueId>& inputs) {
   const Depth nested(depth_, source);
   Scope scope;
   scope.parent = &around;
   scope.opsets = around.opsets;
   scope.prefix = source + "/";
+  for (size_t i = 0; i < inputs.size(); ++i)
+    scope.entries.emplace(graph.inputs.at(i).name, Entry{inputs[i], nullptr, false});
   add_initializers(graph, scope);
   import_nodes(graph.nodes, scope);
   std::vector<ValueId> results;

@@ -67,8 +67,9 @@ class Importer {
   /// Whether an extent of an input is open, so that extents within are not what they are by
   /// default.
   bool has_open_inputs() const { return has_open_inputs_; }
-  /// Imports a graph of an attribute in place; its results.
-  std::vector<ValueId> inlined(const Graph& graph, const Scope& around, const std::string& source);
+  /// Imports a graph of an attribute in place, with `inputs` as its first inputs; its results.
+  std::vector<ValueId> inlined(const Graph& graph, const Scope& around, const std::string& source,
+                               const std::vector<ValueId>& inputs = {});
   /// The same initialiser with its axes in another order; made once.
   ValueId permuted(Entry& entry, const Ints& perm, const std::string& source);
 

@@ -4,7 +4,7 @@
 
 #include "frontend/onnx/table.h"
 
-// Ops whose results are made of attributes or shapes, and those that choose between graphs.
+// Ops whose results are made of attributes or shapes.
 namespace vitro::onnx {
 namespace {
 
@@ -184,16 +184,6 @@ Results import_trilu(Call& call) {
   const ValueId diagonal =
       call.has(1) ? call.reshape(call.in(1), {}) : call.squeeze(call.integers_of({0}), {0});
   return {triangle(call, call.in(0), diagonal, upper)};
-}
-
-Results import_if(Call& call) {
-  const Graph* then_branch = call.graph("then_branch");
-  const Graph* else_branch = call.graph("else_branch");
-  const auto condition = call.known_ints(0);
-  if (!condition || condition->size() != 1)
-    call.unsupported("its condition depends on the input, expected a constant");
-  const Graph& taken = (*condition)[0] != 0 ? *then_branch : *else_branch;
-  return call.importer().inlined(taken, call.scope(), call.source());
 }
 
 }  // namespace vitro::onnx

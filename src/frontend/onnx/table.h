@@ -48,6 +48,14 @@ Results import_shrink(Call& call);
 Results import_swish(Call& call);
 Results import_unary(Call& call);
 Results import_where(Call& call);
+// ops_control.cpp
+Results import_if(Call& call);
+Results import_loop(Call& call);
+// ops_einsum.cpp
+Results import_einsum(Call& call);
+// ops_indexed.cpp
+Results import_gather_nd(Call& call);
+Results import_scatter_nd(Call& call);
 // ops_movement.cpp
 Results import_concat(Call& call);
 Results import_depth_to_space(Call& call);
@@ -72,7 +80,6 @@ Results import_constant(Call& call);
 Results import_constant_of_shape(Call& call);
 Results import_dropout(Call& call);
 Results import_eye_like(Call& call);
-Results import_if(Call& call);
 Results import_one_hot(Call& call);
 Results import_range(Call& call);
 Results import_shape(Call& call);

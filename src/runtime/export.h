@@ -1,0 +1,32 @@
+#pragma once
+
+#include "export/onnx_export.h"
+#include "runtime/same_results.h"
+#include "vitro/build.h"
+
+namespace vitro {
+
+struct ExportReport {
+  int64_t opset = 0;
+  std::map<std::string, int64_t> before;  ///< nodes of an ONNX model by op, without constants
+  std::map<std::string, int64_t> after;   ///< of the file that was written
+  std::vector<std::string> transposes;    ///< nodes of the file that change the layout
+  std::vector<ResultsAt> checks;          ///< the model and the file on the same inputs
+  std::vector<std::string> notes;         ///< how the model was read
+  uint64_t bytes = 0;                     ///< of the file
+};
+
+/// The most that a written model may differ from the one that was read (ResultsAt::error): sums in
+/// another order, and weights that were folded in double.
+inline constexpr double kMostExportError = 1e-4;
+
+/// Reads a checkpoint, a plan or an ONNX model, optimises it as build() does and writes it as ONNX:
+/// the same inputs and outputs with the same open extents, ops of standard ONNX alone. What was
+/// written is read back and compared with the model as it was read before it is put in place of
+/// `file`. Throws what build() does, Unsupported for what the opset cannot say, Internal when the
+/// results differ by more than kMostExportError, and DeviceError when the file cannot be written.
+/// Nothing is written then.
+ExportReport export_model(const std::filesystem::path& model, const std::filesystem::path& file,
+                          int64_t opset, const BuildOptions& options = {});
+
+}  // namespace vitro
