@@ -2,6 +2,7 @@
 
 #include "backends/cuda/impls.h"
 #include "backends/cuda/operands.h"
+#include "ir/strided.h"
 
 namespace vitro::cuda {
 namespace {
@@ -16,12 +17,19 @@ AttentionArgs args_of(const OpContext& op) {
   args.heads = static_cast<int>(attrs.heads);
   args.head_dim = static_cast<int>(attrs.head_dim);
   args.scale = attrs.scale;
+  if (op.has_input(1)) {
+    const vitro::Dims& dims = op.input(1).dims;
+    vitro::Dims strides = vitro::dense_strides(dims);
+    for (size_t axis = 0; axis < dims.size(); ++axis)
+      if (dims[axis] == 1) strides[axis] = 0;
+    args.bias = {take_floats(op, 1), static_cast<int>(dims[0]), strides[0], strides[1], strides[2],
+                 strides[3]};
+  }
   return args;
 }
 
 template <AttentionVariant variant>
 std::optional<Refusal> is_fastest(const OpContext& op) {
-  if (op.has_input(1)) return Refusal{"the scores have a bias"};
   if (auto refusal = needs_weights(op)) return refusal;
   const AttentionArgs args = args_of(op);
   const std::string refusal = attention_refusal(args, variant);

@@ -11,7 +11,8 @@ struct Case {
   int n, t, heads, head_dim;
 };
 
-std::vector<double> reference(const AttentionArgs& a, const std::vector<float>& qkv) {
+std::vector<double> reference(const AttentionArgs& a, const std::vector<float>& qkv,
+                              const std::vector<float>& bias) {
   const int width = a.heads * a.head_dim;
   std::vector<double> y(static_cast<size_t>(a.n) * a.t * width), weights(a.t);
   for (int n = 0; n < a.n; ++n)
@@ -27,6 +28,10 @@ std::vector<double> reference(const AttentionArgs& a, const std::vector<float>& 
           for (int i = 0; i < a.head_dim; ++i)
             dot += static_cast<double>(token(query, 0)[i]) * token(key, 1)[i];
           weights[key] = dot * a.scale;
+          if (!bias.empty())
+            weights[key] += static_cast<double>(bias[static_cast<size_t>(
+                n % a.bias.images * a.bias.image_stride + head * a.bias.head_stride +
+                query * a.bias.query_stride + key * a.bias.key_stride)]);
           maximum = std::max(maximum, weights[key]);
         }
         for (double& w : weights) sum += w = std::exp(w - maximum);
@@ -37,17 +42,35 @@ std::vector<double> reference(const AttentionArgs& a, const std::vector<float>& 
   return y;
 }
 
-void check(const Case& k, Element element, float peak = 1.0f, bool tf32 = false) {
+/// A bias for the last two extents, for as many images, and each head or all.
+struct BiasCase {
+  int images = 0;  // none
+  bool by_head = true;
+};
+
+void check(const Case& k, Element element, float peak = 1.0f, bool tf32 = false,
+           const BiasCase& bias_case = {}) {
   Random random(static_cast<uint32_t>(k.t * 7 + k.head_dim));
   const int64_t width = static_cast<int64_t>(k.heads) * k.head_dim;
   const auto qkv = random.values(element, k.n * k.t * 3 * width, -peak, peak);
-  const DeviceTensor dqkv(element, qkv);
+  const int64_t head_size = static_cast<int64_t>(k.t) * k.t;
+  const int64_t heads = bias_case.by_head ? k.heads : 1;
+  auto bias = Random(9).values(Element::Float32, bias_case.images * heads * head_size, -2, 2);
+  for (size_t i = 0; i < bias.size(); i += 5) bias[i] -= 100;  // as masks do
+  const DeviceTensor dqkv(element, qkv), dbias(Element::Float32, bias);
   DeviceTensor context(element, k.n * k.t * width);
-  const AttentionArgs args{
+  AttentionArgs args{
       element, dqkv.data(), context.data(), k.n,
       k.t,     k.heads,     k.head_dim,     1.0f / std::sqrt(static_cast<float>(k.head_dim)),
-      tf32};
-  const std::vector<double> expected = reference(args, qkv);
+      {},      tf32};
+  if (bias_case.images > 0)
+    args.bias = {dbias.floats(),
+                 bias_case.images,
+                 heads * head_size,
+                 bias_case.by_head ? head_size : 0,
+                 k.t,
+                 1};
+  const std::vector<double> expected = reference(args, qkv, bias);
   for (const auto variant : {AttentionVariant::Scalar, AttentionVariant::SplitKeys,
                              AttentionVariant::Wgmma, AttentionVariant::Rows}) {
     if (!attention_refusal(args, variant).empty()) continue;
@@ -75,6 +98,17 @@ TEST_F(AttentionTest, UniFormerStagesInFloat32) {
       check(k, Element::Float32, 1.0f, tf32);
 }
 
+TEST_F(AttentionTest, Bias) {
+  for (const Element element : kElements)
+    for (const bool tf32 : {false, true}) {
+      if (tf32 && element != Element::Float32) continue;
+      check({6, 49, 3, 32}, element, 1.0f, tf32, {3, true});
+      check({4, 49, 2, 32}, element, 1.0f, tf32, {1, true});
+      check({2, 197, 2, 64}, element, 1.0f, tf32, {2, false});
+      check({2, 17, 2, 24}, element, 1.0f, tf32, {1, false});
+    }
+}
+
 TEST_F(AttentionTest, AnyTokensAndHeadDim) {
   for (const Element element : kElements)
     for (const Case& k :
@@ -93,7 +127,7 @@ TEST_F(AttentionTest, PeakedWeights) {
 }
 
 TEST(AttentionRefusalTest, NamesTheReason) {
-  AttentionArgs args{Element::Float32, nullptr, nullptr, 1, 300, 1, 64, 1.0f};
+  AttentionArgs args{Element::Float32, nullptr, nullptr, 1, 300, 1, 64, 1.0f, {}, false};
   EXPECT_EQ(attention_variant(args), AttentionVariant::Rows);
   args.head_dim = 72;
   EXPECT_NE(attention_refusal(args, AttentionVariant::Rows).find("up to 64, not 72"),

@@ -9,6 +9,7 @@ namespace {
 
 using namespace attention_tile;
 
+constexpr int kMostBiasColumns = 64;        // head_dim of kernels that add a bias
 constexpr int kMaxSharedBytes = 96 * 1024;  // what every GPU from sm_80 on has for one CTA
 
 /// The warp's 16 rows leave through its own rows of shared memory, in pieces of 16 bytes.
@@ -46,12 +47,13 @@ constexpr int padded_keys(int keys) {
 
 /// Adds what N keys, the first `valid` of which there are, give to 16 queries of a warp. The first
 /// ones of a block wait for its values after their scores.
-template <typename T, int D, int N>
+template <typename T, int D, int N, class AddBias>
 __device__ __forceinline__ void attend(AttentionState<D>& state, const QueryFragments<T, D>& q,
                                        const T* keys, const T* values, int valid, float scale,
-                                       bool first) {
+                                       bool first, AddBias&& add_bias) {
   float scores[N / 8][4];
   score_chunk<T, D, N>(scores, q, keys, valid);
+  add_bias(scores);
   softmax_chunk<D, N>(scores, scale, state);
   if (first) {
     cp_async_wait<0>();
@@ -62,7 +64,7 @@ __device__ __forceinline__ void attend(AttentionState<D>& state, const QueryFrag
 
 /// grid (row blocks, heads, images), 16 queries a warp. `block_keys` keys and values, a number of
 /// padded_keys(), are in shared memory at a time: all of them where they fit.
-template <typename T, int D, int kChunk, int kWarps, int kCtasPerSm>
+template <typename T, int D, int kChunk, int kWarps, int kCtasPerSm, bool kBias>
 __global__ void __launch_bounds__(kWarps * 32, kCtasPerSm)
     attention_rows_kernel(AttentionArgs args, int block_keys) {
   constexpr int kThreads = kWarps * 32;
@@ -77,6 +79,13 @@ __global__ void __launch_bounds__(kWarps * 32, kCtasPerSm)
 
   QueryFragments<T, D> q;
   AttentionState<D> state;
+  const auto attend_keys = [&](auto count, const T* k, const T* v, int key, int left, bool first) {
+    constexpr int kCount = decltype(count)::value;
+    attend<T, D, kCount>(state, q, k, v, left, args.scale * kLog2E, first, [&](auto& scores) {
+      if constexpr (kBias)
+        BiasRows(args, blockIdx.z, blockIdx.y, row0).template add<kCount>(scores, key, left);
+    });
+  };
   for (int key0 = 0; key0 < args.t; key0 += block_keys) {
     const int valid_keys = min(block_keys, args.t - key0);
     if (key0 > 0) __syncthreads();
@@ -94,10 +103,10 @@ __global__ void __launch_bounds__(kWarps * 32, kCtasPerSm)
       const T *k = keys + chunk * kRowStride<T, D>, *v = values + chunk * kRowStride<T, D>;
       const int left = valid_keys - chunk;
       if (left > kLastKeys) {
-        attend<T, D, kChunk>(state, q, k, v, left, args.scale * kLog2E, chunk == 0);
+        attend_keys(std::integral_constant<int, kChunk>{}, k, v, key0 + chunk, left, chunk == 0);
         chunk += kChunk;
       } else {
-        attend<T, D, kLastKeys>(state, q, k, v, left, args.scale * kLog2E, chunk == 0);
+        attend_keys(std::integral_constant<int, kLastKeys>{}, k, v, key0 + chunk, left, chunk == 0);
         chunk += kLastKeys;
       }
     }
@@ -201,9 +210,15 @@ void launch_rows(const AttentionArgs& args, const Launch& launch) {
   constexpr int kFewKeys = (kWarps * 16 + kChunk - 1) / kChunk * kChunk;  // what the results need
   int block_keys = std::max(padded_keys<kChunk>(args.t), kFewKeys);
   if (block_keys * kKeyBytes > kMaxSharedBytes) block_keys = kFewKeys;
-  launch_kernel("attention", attention_rows_kernel<T, D, kChunk, kWarps, kCtasPerSm>,
-                dim3((args.t + kWarps * 16 - 1) / (kWarps * 16), args.heads, args.n),
-                dim3(kWarps * 32), block_keys * kKeyBytes, launch, args, block_keys);
+  const auto launch_it = [&](auto kernel) {
+    launch_kernel("attention", kernel,
+                  dim3((args.t + kWarps * 16 - 1) / (kWarps * 16), args.heads, args.n),
+                  dim3(kWarps * 32), block_keys * kKeyBytes, launch, args, block_keys);
+  };
+  if constexpr (D <= kMostBiasColumns)
+    if (args.bias.data != nullptr)
+      return launch_it(attention_rows_kernel<T, D, kChunk, kWarps, kCtasPerSm, true>);
+  launch_it(attention_rows_kernel<T, D, kChunk, kWarps, kCtasPerSm, false>);
 }
 
 template <typename T, int D>
@@ -256,6 +271,13 @@ std::string attention_refusal(const AttentionArgs& args, AttentionVariant varian
                ? ""
                : "scalar attention holds at most 8192 scores, not " + std::to_string(args.t);
   const bool wide = args.element == Element::Float32;
+  if (args.bias.data != nullptr) {
+    if (variant != AttentionVariant::Rows) return "a bias is added by the scalar and rows variants";
+    if (wide && !args.tf32) return "a bias of true float32 is added by the scalar variant";
+    if (args.head_dim > kMostBiasColumns)
+      return "a bias is added up to head_dim " + std::to_string(kMostBiasColumns) + ", not " +
+             std::to_string(args.head_dim);
+  }
   const int most_columns = wide ? 64 : 128;
   if (args.head_dim % 8 != 0 || args.head_dim > most_columns)
     return "tiled attention needs a head_dim that is a multiple of 8 up to " +

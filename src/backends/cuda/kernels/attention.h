@@ -6,15 +6,24 @@
 
 namespace vitro::cuda {
 
-/// context = softmax(scale q k^T) v for each image and head. Scores, softmax and sums are float32;
-/// the weights are rounded to the storage type for the second product, as q, k and v are.
+/// What is added to scaled scores: element (image % images, head, query, key) at these strides,
+/// which are 0 where the bias is the same for all.
+struct AttentionBias {
+  const float* data = nullptr;  // or null for none
+  int images = 1;
+  int64_t image_stride = 0, head_stride = 0, query_stride = 0, key_stride = 0;  // in elements
+};
+
+/// context = softmax(scale q k^T + bias) v for each image and head. Scores, softmax and sums are
+/// float32; the weights are rounded to the storage type for the second product, as q, k and v are.
 struct AttentionArgs {
   Element element = Element::Float16;  // of qkv and context
   const void* qkv = nullptr;           // [n, t, 3, heads, head_dim]
   void* context = nullptr;             // [n, t, heads, head_dim]
   int n = 0, t = 0, heads = 0, head_dim = 0;
   float scale = 1.0f;
-  bool tf32 = false;  // float32 operands may be rounded to tf32 for the tensor cores
+  AttentionBias bias{};  // on the Scalar and Rows variants
+  bool tf32 = false;     // float32 operands may be rounded to tf32 for the tensor cores
 };
 
 /// How attention() takes a problem. The order of its sums, so the last bits, depends on this and on

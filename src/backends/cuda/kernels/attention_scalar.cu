@@ -17,12 +17,17 @@ __global__ void __launch_bounds__(32) attention_scalar_kernel(AttentionArgs args
   const T* tokens = static_cast<const T*>(args.qkv) +
                     static_cast<int64_t>(image) * args.t * 3 * width + head * args.head_dim;
   const T* q = tokens + query * 3 * width;
+  const AttentionBias& bias = args.bias;
+  const float* const added = bias.data == nullptr
+                                 ? nullptr
+                                 : bias.data + image % bias.images * bias.image_stride +
+                                       head * bias.head_stride + query * bias.query_stride;
   float maximum = -INFINITY;
   for (int key = lane; key < args.t; key += 32) {
     const T* k = tokens + key * 3 * width + width;
     float dot = 0;
     for (int i = 0; i < args.head_dim; ++i) dot = fmaf(to_float(q[i]), to_float(k[i]), dot);
-    scores[key] = dot * args.scale;
+    scores[key] = dot * args.scale + (added != nullptr ? added[key * bias.key_stride] : 0.0f);
     maximum = max_or_nan(maximum, scores[key]);
   }
   maximum = max_lanes<32>(maximum);

@@ -138,6 +138,38 @@ __device__ __forceinline__ void score_chunk(float (&scores)[kChunk / 8][4],
       if (j * 8 + lane % 4 * 2 + i % 2 >= keys) scores[j][i] = -INFINITY;
 }
 
+/// A lane's share of a bias: of its two rows.
+struct BiasRows {
+  const float* rows[2];
+  int64_t key_stride;
+  float scale;  // 1 / that of the scores
+
+  __device__ __forceinline__ BiasRows(const AttentionArgs& args, int image, int head, int row0) {
+    const AttentionBias& bias = args.bias;
+    const int row = row0 + threadIdx.x % 32 / 4;
+    const float* of_head =
+        bias.data + image % bias.images * bias.image_stride + head * bias.head_stride;
+#pragma unroll
+    for (int half = 0; half < 2; ++half)
+      rows[half] = of_head + min(row + 8 * half, args.t - 1) * bias.query_stride;
+    key_stride = bias.key_stride;
+    scale = 1.0f / args.scale;
+  }
+  /// Adds that of the keys from `key0` on, `keys` of which are there, to unscaled scores.
+  template <int kChunk>
+  __device__ __forceinline__ void add(float (&scores)[kChunk / 8][4], int key0, int keys) const {
+    const int lane = threadIdx.x % 32;
+#pragma unroll
+    for (int j = 0; j < kChunk / 8; ++j)
+#pragma unroll
+      for (int i = 0; i < 4; ++i) {
+        const int key = j * 8 + lane % 4 * 2 + i % 2;
+        if (key < keys)
+          scores[j][i] = fmaf(rows[i / 2][(key0 + key) * key_stride], scale, scores[j][i]);
+      }
+  }
+};
+
 /// scores become weights in units of exp2(scale maximum); what is already in the state is rescaled.
 template <int D, int kChunk>
 __device__ __forceinline__ void softmax_chunk(float (&scores)[kChunk / 8][4], float scale,
