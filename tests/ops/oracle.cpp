@@ -194,8 +194,8 @@ int64_t broadcast_from(const Dims& own, const Dims& out, int64_t i) {
 template <typename Function>
 void elementwise(const Operands& in, Array& out, Function function) {
   for (int64_t i = 0; i < out.size(); ++i)
-    out[i] = function(in[0][i],
-                      in.size() > 1 ? in[1][broadcast_from(in[1].dims, out.dims, i)] : 0.0);
+    out[i] =
+        function(in[0][i], in.size() > 1 ? in[1][broadcast_from(in[1].dims, out.dims, i)] : 0.0);
 }
 
 double gelu(double x) { return 0.5 * x * std::erfc(-x / std::sqrt(2.0)); }
