@@ -70,6 +70,7 @@ void expect_inputs(const ShapesByName& shapes, std::span<const IoInfo> inputs) {
 std::vector<Dims> run_dims(const Plan& plan, const RunShape& at) {
   const Graph& graph = Internals::data(plan).graph;
   const std::vector<IoInfo> inputs = input_infos(graph);
+  check(!inputs.empty(), ErrorCode::Unsupported, "the model has no inputs, expected at least one");
   expect_inputs(at.shapes, inputs);
   std::vector<Dims> result;
   bool has_images = false;
@@ -131,7 +132,7 @@ void prepare_checked(const Session& session, std::span<const Dims> dims, int str
   for (size_t i = 0; i < dims.size(); ++i)
     bytes += static_cast<double>(num_elements(dims[i])) *
              static_cast<double>(dtype_size(session.inputs()[i].dtype));
-  check_memory(bytes, dims[0]);
+  check_memory(bytes, dims.empty() ? Dims() : dims[0]);
 }
 
 std::string execution_text(const Session& session) {

@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <cmath>
 
 #include "export/graph_writer.h"
@@ -8,91 +9,52 @@
 namespace vitro::onnx {
 namespace {
 
-/// ONNX's op of a function without parameters; null where there is none.
+struct UnaryRow {
+  UnaryFunction function;
+  const char* op;
+};
+/// The functions that ONNX has an op for, whatever the opset.
+constexpr UnaryRow kUnary[] = {{UnaryFunction::Relu, "Relu"},
+                               {UnaryFunction::Sigmoid, "Sigmoid"},
+                               {UnaryFunction::Tanh, "Tanh"},
+                               {UnaryFunction::Exp, "Exp"},
+                               {UnaryFunction::Log, "Log"},
+                               {UnaryFunction::Sqrt, "Sqrt"},
+                               {UnaryFunction::Reciprocal, "Reciprocal"},
+                               {UnaryFunction::Neg, "Neg"},
+                               {UnaryFunction::Abs, "Abs"},
+                               {UnaryFunction::Erf, "Erf"},
+                               {UnaryFunction::Floor, "Floor"},
+                               {UnaryFunction::Ceil, "Ceil"},
+                               {UnaryFunction::Round, "Round"},
+                               {UnaryFunction::Sign, "Sign"},
+                               {UnaryFunction::HardSigmoid, "HardSigmoid"},
+                               {UnaryFunction::HardSwish, "HardSwish"},
+                               {UnaryFunction::Elu, "Elu"},
+                               {UnaryFunction::Celu, "Celu"},
+                               {UnaryFunction::Selu, "Selu"},
+                               {UnaryFunction::LeakyRelu, "LeakyRelu"},
+                               {UnaryFunction::ThresholdedRelu, "ThresholdedRelu"},
+                               {UnaryFunction::Softplus, "Softplus"},
+                               {UnaryFunction::Softsign, "Softsign"},
+                               {UnaryFunction::Sin, "Sin"},
+                               {UnaryFunction::Cos, "Cos"},
+                               {UnaryFunction::Tan, "Tan"},
+                               {UnaryFunction::Asin, "Asin"},
+                               {UnaryFunction::Acos, "Acos"},
+                               {UnaryFunction::Atan, "Atan"},
+                               {UnaryFunction::Sinh, "Sinh"},
+                               {UnaryFunction::Cosh, "Cosh"},
+                               {UnaryFunction::Asinh, "Asinh"},
+                               {UnaryFunction::Acosh, "Acosh"},
+                               {UnaryFunction::Atanh, "Atanh"},
+                               {UnaryFunction::Not, "Not"},
+                               {UnaryFunction::IsNan, "IsNaN"},
+                               {UnaryFunction::IsInf, "IsInf"}};
+
 const char* unary_op(UnaryFunction function) {
-  switch (function) {
-    case UnaryFunction::Relu:
-      return "Relu";
-    case UnaryFunction::Sigmoid:
-      return "Sigmoid";
-    case UnaryFunction::Tanh:
-      return "Tanh";
-    case UnaryFunction::Exp:
-      return "Exp";
-    case UnaryFunction::Log:
-      return "Log";
-    case UnaryFunction::Sqrt:
-      return "Sqrt";
-    case UnaryFunction::Reciprocal:
-      return "Reciprocal";
-    case UnaryFunction::Neg:
-      return "Neg";
-    case UnaryFunction::Abs:
-      return "Abs";
-    case UnaryFunction::Erf:
-      return "Erf";
-    case UnaryFunction::Floor:
-      return "Floor";
-    case UnaryFunction::Ceil:
-      return "Ceil";
-    case UnaryFunction::Round:
-      return "Round";
-    case UnaryFunction::Sign:
-      return "Sign";
-    case UnaryFunction::HardSigmoid:
-      return "HardSigmoid";
-    case UnaryFunction::HardSwish:
-      return "HardSwish";
-    case UnaryFunction::Elu:
-      return "Elu";
-    case UnaryFunction::Celu:
-      return "Celu";
-    case UnaryFunction::Selu:
-      return "Selu";
-    case UnaryFunction::LeakyRelu:
-      return "LeakyRelu";
-    case UnaryFunction::ThresholdedRelu:
-      return "ThresholdedRelu";
-    case UnaryFunction::Softplus:
-      return "Softplus";
-    case UnaryFunction::Softsign:
-      return "Softsign";
-    case UnaryFunction::Sin:
-      return "Sin";
-    case UnaryFunction::Cos:
-      return "Cos";
-    case UnaryFunction::Tan:
-      return "Tan";
-    case UnaryFunction::Asin:
-      return "Asin";
-    case UnaryFunction::Acos:
-      return "Acos";
-    case UnaryFunction::Atan:
-      return "Atan";
-    case UnaryFunction::Sinh:
-      return "Sinh";
-    case UnaryFunction::Cosh:
-      return "Cosh";
-    case UnaryFunction::Asinh:
-      return "Asinh";
-    case UnaryFunction::Acosh:
-      return "Acosh";
-    case UnaryFunction::Atanh:
-      return "Atanh";
-    case UnaryFunction::Not:
-      return "Not";
-    case UnaryFunction::IsNan:
-      return "IsNaN";
-    case UnaryFunction::IsInf:
-      return "IsInf";
-    case UnaryFunction::Gelu:
-    case UnaryFunction::GeluTanh:
-    case UnaryFunction::Rsqrt:
-    case UnaryFunction::Silu:
-    case UnaryFunction::Mish:
-      return nullptr;
-  }
-  return nullptr;
+  const auto* const row = std::ranges::find(kUnary, function, &UnaryRow::function);
+  return row->op;
 }
 
 Attributes unary_attributes(const UnaryAttrs& attrs) {

@@ -68,8 +68,10 @@ Node node_from_json(const Json& json, const Graph& graph) {
     expect_in_file(is_value(id), "operand {} of '{}'", id, name);
     types.push_back(graph.value(id).type);
   }
-  std::vector<Operand> operands(static_cast<size_t>(op_info(node.kind).max_inputs));
-  expect_in_file(types.size() == operands.size() && node.outputs.size() == 1,
+  const OpInfo& info = op_info(node.kind);
+  std::vector<Operand> operands(static_cast<size_t>(info.max_inputs));
+  expect_in_file(types.size() >= static_cast<size_t>(info.min_inputs) &&
+                     types.size() <= operands.size() && node.outputs.size() == 1,
                  "{} operands and {} results of '{}'", types.size(), node.outputs.size(), name);
   for (size_t i = 0; i < types.size(); ++i) operands[i].type = &types[i];
   infer_results(node, operands);  // the body may rely on operands that fit

@@ -145,7 +145,8 @@ class UniFormerBuilder {
   ValueId attention(ValueId qkv, const std::string& name) {
     const int64_t head_dim = config_.head_dim;
     const float scale = 1.0f / std::sqrt(static_cast<float>(head_dim));
-    return build_attention(builder_, qkv, kAbsent, {channels(qkv) / 3 / head_dim, head_dim, scale}, name);
+    return build_attention(builder_, qkv, kAbsent, {channels(qkv) / 3 / head_dim, head_dim, scale},
+                           name);
   }
 
   ValueId global_block(ValueId x, const std::string& name) {

@@ -69,8 +69,7 @@ const Node* AttentionMatcher::match_scores(ValueId id, AttentionMatch& match) {
     }
     const Node* sum = matcher_.producer(scores.source, BinaryFunction::Add);
     if (!sum) {
-      no("the softmax is of {}, expected a product of queries and keys, times a number or not, "
-         "plus a bias or not",
+      no("the softmax is of {}, expected a product of queries and keys",
          made_by(graph_, matcher_, scores.source));
       return nullptr;
     }
@@ -282,12 +281,11 @@ std::optional<AttentionMatch> AttentionMatcher::match(const Node& softmax) {
   }
   AttentionMatch match;
   const Node* scores = match_scores(softmax.inputs[0], match);
-  if (!scores) return std::nullopt;
-  if (context->as<MatMulAttrs>().transpose_a) {
+  if (scores && context->as<MatMulAttrs>().transpose_a) {
     no("the weights are read transposed");
     return std::nullopt;
   }
-  if (!find_heads(*scores, *context, match)) return std::nullopt;
+  if (!scores || !find_heads(*scores, *context, match)) return std::nullopt;
   for (const ScoreAddend& addend : match.addends)
     if (!match_addend(addend, match)) return std::nullopt;
   match.context = find_merged(context->output(), match);
