@@ -18,6 +18,7 @@
 #include "ir/builder.h"
 #include "metric.h"
 #include "models/models.h"
+#include "ops/cases.h"
 #include "ops/oracle.h"
 #include "ops/random.h"
 #include "tolerances.h"
@@ -114,6 +115,23 @@ TEST(ProgramMemory, RunsWithoutAllocating) {
   const size_t before = num_allocations();
   const std::vector<int> probe(100);
   EXPECT_GT(num_allocations(), before) << "the counter does not count";
+}
+
+TEST(ProgramMemory, RunsOfEveryOpAllocateNothing) {
+  const Backend& cpu = find_backend("cpu");
+  for (const OpCase& op_case : op_cases()) {
+    const Graph graph = op_case.build();
+    const std::vector<Tensor> inputs = case_inputs(op_case, graph);
+    const auto executable = compile_for(cpu, graph, inputs, 2);
+    Caller caller(cpu, *executable);
+    std::vector<TensorView> sources;
+    for (const Tensor& input : inputs) sources.push_back(input.view());
+    caller.context->run(sources, caller.targets, nullptr);
+    await_threads(*caller.lane);
+    const size_t before = num_allocations();
+    caller.context->run(sources, caller.targets, nullptr);
+    EXPECT_EQ(num_allocations() - before, 0u) << op_case.name;
+  }
 }
 
 TEST(FindBackend, KnowsItsNames) {

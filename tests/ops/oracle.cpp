@@ -5,163 +5,10 @@
 #include <stdexcept>
 
 #include "ir/infer.h"
+#include "ops/oracle_ops.h"
 
 namespace vitro {
-namespace {
-
-/// A dense tensor of doubles.
-struct Array {
-  Dims dims;
-  std::vector<double> data;
-
-  explicit Array(Dims extents = {}) : dims(std::move(extents)) {
-    data.resize(static_cast<size_t>(num_elements(dims)));
-  }
-  int64_t size() const { return static_cast<int64_t>(data.size()); }
-  double& operator[](int64_t i) { return data.at(static_cast<size_t>(i)); }
-  double operator[](int64_t i) const { return data.at(static_cast<size_t>(i)); }
-
-  /// Element at [a, b, c, d] of a rank 4 tensor; zero outside of it.
-  double at_or_zero(int64_t a, int64_t b, int64_t c, int64_t d) const {
-    if (b < 0 || b >= dims[1] || c < 0 || c >= dims[2]) return 0.0;
-    return (*this)[((a * dims[1] + b) * dims[2] + c) * dims[3] + d];
-  }
-};
-
-using Arrays = std::vector<Array>;
-
-/// Calls body(n, y, x, o, index) for each element of [n, h, w, c].
-template <typename Body>
-void for_each_nhwc(const Dims& dims, Body body) {
-  int64_t index = 0;
-  for (int64_t n = 0; n < dims[0]; ++n)
-    for (int64_t y = 0; y < dims[1]; ++y)
-      for (int64_t x = 0; x < dims[2]; ++x)
-        for (int64_t o = 0; o < dims[3]; ++o) body(n, y, x, o, index++);
-}
-
-void conv2d(const Node& node, const Arrays& in, Array& out) {
-  const Array &src = in[0], &weight = in[1];
-  const Dims& w = weight.dims;  // [out, kernel_h, kernel_w, in / groups]
-  const auto axes = conv_windows(node, w);
-  const int64_t group = w[0] / node.as<ConvAttrs>().groups;  // results of one
-  for_each_nhwc(out.dims, [&](int64_t n, int64_t y, int64_t x, int64_t o, int64_t index) {
-    double sum = in.size() > 2 ? in[2][o] : 0.0;
-    for (int64_t ky = 0; ky < w[1]; ++ky)
-      for (int64_t kx = 0; kx < w[2]; ++kx)
-        for (int64_t i = 0; i < w[3]; ++i)
-          sum += weight[((o * w[1] + ky) * w[2] + kx) * w[3] + i] *
-                 src.at_or_zero(n, y * axes[0].stride + ky * axes[0].dilation - axes[0].pad_begin,
-                                x * axes[1].stride + kx * axes[1].dilation - axes[1].pad_begin,
-                                o / group * w[3] + i);
-    out[index] = sum;
-  });
-}
-
-void pool(const Node& node, const Arrays& in, Array& out) {
-  const auto axes = pool_windows(node);
-  const auto& attrs = node.as<PoolAttrs>();
-  const Dims& dims = in[0].dims;
-  for_each_nhwc(out.dims, [&](int64_t n, int64_t y, int64_t x, int64_t c, int64_t index) {
-    double highest = -HUGE_VAL, sum = 0, count = 0;
-    for (int64_t ky = 0; ky < axes[0].kernel; ++ky)
-      for (int64_t kx = 0; kx < axes[1].kernel; ++kx) {
-        const int64_t row = y * axes[0].stride + ky * axes[0].dilation - axes[0].pad_begin;
-        const int64_t column = x * axes[1].stride + kx * axes[1].dilation - axes[1].pad_begin;
-        const bool inside = row >= 0 && row < dims[1] && column >= 0 && column < dims[2];
-        const bool padded = row < dims[1] + axes[0].pad_end && column < dims[2] + axes[1].pad_end;
-        count += inside || (attrs.count_include_pad && padded) ? 1 : 0;
-        if (!inside) continue;
-        const double value = in[0].at_or_zero(n, row, column, c);
-        highest = std::max(highest, value);
-        sum += value;
-      }
-    out[index] = attrs.function == PoolFunction::Max ? highest : sum / count;
-  });
-}
-
-void depthwise_conv2d(const Node& node, const Arrays& in, Array& out) {
-  const auto& attrs = node.as<Conv2dAttrs>();
-  const Array &src = in[0], &weight = in[1];
-  const Dims& w = weight.dims;  // [kernel_h, kernel_w, channels]
-  for_each_nhwc(out.dims, [&](int64_t n, int64_t y, int64_t x, int64_t c, int64_t index) {
-    double sum = in.size() > 2 ? in[2][c] : 0.0;
-    for (int64_t ky = 0; ky < w[0]; ++ky)
-      for (int64_t kx = 0; kx < w[1]; ++kx)
-        sum += weight[(ky * w[1] + kx) * w[2] + c] *
-               src.at_or_zero(n, y * attrs.stride[0] + ky - attrs.pad[0],
-                              x * attrs.stride[1] + kx - attrs.pad[1], c);
-    out[index] = sum;
-  });
-}
-
-void linear(const Arrays& in, Array& out) {
-  const int64_t num_out = in[1].dims[0], num_in = in[1].dims[1];
-  for (int64_t index = 0; index < out.size(); ++index) {
-    const int64_t row = index / num_out, o = index % num_out;
-    double sum = in.size() > 2 ? in[2][o] : 0.0;
-    for (int64_t i = 0; i < num_in; ++i) sum += in[0][row * num_in + i] * in[1][o * num_in + i];
-    out[index] = sum;
-  }
-}
-
-void batch_norm(const Node& node, const Arrays& in, Array& out) {
-  const double eps = node.as<NormAttrs>().eps;
-  for (int64_t i = 0; i < out.size(); ++i) {
-    const int64_t c = i % out.dims.back();
-    out[i] = (in[0][i] - in[3][c]) / std::sqrt(in[4][c] + eps) * in[1][c] + in[2][c];
-  }
-}
-
-void layer_norm(const Node& node, const Arrays& in, Array& out) {
-  const auto& attrs = node.as<NormAttrs>();
-  const double eps = static_cast<double>(attrs.eps);
-  const int64_t channels = num_elements(Dims(out.dims.end() - attrs.axes, out.dims.end()));
-  for (int64_t first = 0; first < out.size(); first += channels) {
-    double mean = 0.0, variance = 0.0;
-    for (int64_t c = 0; c < channels; ++c) mean += in[0][first + c] / static_cast<double>(channels);
-    for (int64_t c = 0; c < channels; ++c)
-      variance += std::pow(in[0][first + c] - mean, 2) / static_cast<double>(channels);
-    for (int64_t c = 0; c < channels; ++c) {
-      const double y = (in[0][first + c] - mean) / std::sqrt(variance + eps);
-      out[first + c] = y * (in.size() > 1 ? in[1][c] : 1.0) + (in.size() > 2 ? in[2][c] : 0.0);
-    }
-  }
-}
-
-void group_norm(const Node& node, const Arrays& in, Array& out) {
-  const auto& attrs = node.as<GroupNormAttrs>();
-  const int64_t channels = out.dims.back(), width = channels / attrs.groups;
-  const int64_t image = out.size() / out.dims[0];
-  for (int64_t i = 0; i < out.size(); ++i) {
-    const int64_t first = i / image * image, channel = i % channels;
-    double sum = 0.0, squares = 0.0, count = 0.0;
-    const auto for_each = [&](auto body) {
-      for (int64_t pixel = first; pixel < first + image; pixel += channels)
-        for (int64_t c = 0; c < width; ++c) body(in[0][pixel + channel / width * width + c]);
-    };
-    for_each([&](double value) { sum += value, ++count; });
-    for_each([&](double value) { squares += std::pow(value - sum / count, 2); });
-    const double scale = 1.0 / std::sqrt(squares / count + static_cast<double>(attrs.eps));
-    const double y = (in[0][i] - sum / count) * scale;
-    out[i] = y * (in.size() > 1 ? in[1][channel] : 1.0) + (in.size() > 2 ? in[2][channel] : 0.0);
-  }
-}
-
-void softmax(const Node& node, const Arrays& in, Array& out) {
-  const auto rank = static_cast<int64_t>(out.dims.size());
-  const size_t axis = axis_of(node, node.as<SoftmaxAttrs>().axis, rank);
-  const int64_t extent = out.dims[axis];
-  const int64_t step =
-      num_elements(Dims(out.dims.begin() + static_cast<std::ptrdiff_t>(axis) + 1, out.dims.end()));
-  for (int64_t i = 0; i < out.size(); ++i) {
-    const int64_t first = i / step / extent * extent * step + i % step;
-    double peak = in[0][first], sum = 0.0;
-    for (int64_t c = 0; c < extent; ++c) peak = std::max(peak, in[0][first + c * step]);
-    for (int64_t c = 0; c < extent; ++c) sum += std::exp(in[0][first + c * step] - peak);
-    out[i] = std::exp(in[0][i] - peak) / sum;
-  }
-}
+namespace oracle {
 
 Dims coordinates(int64_t index, const Dims& dims) {
   Dims result(dims.size());
@@ -174,6 +21,18 @@ int64_t position(const Dims& at, const Dims& dims) {
   int64_t result = 0;
   for (size_t axis = 0; axis < dims.size(); ++axis) result = result * dims[axis] + at[axis];
   return result;
+}
+
+namespace {
+
+void linear(const Arrays& in, Array& out) {
+  const int64_t num_out = in[1].dims[0], num_in = in[1].dims[1];
+  for (int64_t index = 0; index < out.size(); ++index) {
+    const int64_t row = index / num_out, o = index % num_out;
+    double sum = in.size() > 2 ? in[2][o] : 0.0;
+    for (int64_t i = 0; i < num_in; ++i) sum += in[0][row * num_in + i] * in[1][o * num_in + i];
+    out[index] = sum;
+  }
 }
 
 void transpose(const Node& node, const Arrays& in, Array& out) {
@@ -393,15 +252,17 @@ std::vector<Array> run(const Graph& graph, const Arrays& inputs) {
 }
 
 }  // namespace
+}  // namespace oracle
 
 std::vector<std::vector<double>> evaluate(const Graph& graph, std::span<const Tensor> inputs) {
-  Arrays operands;
+  oracle::Arrays operands;
   for (const Tensor& input : inputs) {
     operands.emplace_back(input.dims());
     std::ranges::copy(input.as<float>(), operands.back().data.begin());
   }
   std::vector<std::vector<double>> outputs;
-  for (Array& output : run(graph, operands)) outputs.push_back(std::move(output.data));
+  for (oracle::Array& output : oracle::run(graph, operands))
+    outputs.push_back(std::move(output.data));
   return outputs;
 }
 

@@ -30,6 +30,7 @@ StridedCopy::StridedCopy(size_t element_bytes, const Strided& from, const Stride
       dst_offset_(to.offset),
       nest_(from.extents, from.strides, to.strides),
       inner_(Inner::Elements),
+      tasks_(count_),
       bands_(std::clamp<int64_t>(count_ / kTaskElements, 1, threads)) {
   if (nest_.b.back() != 1) return;
   if (nest_.a.back() == 1) {
@@ -41,13 +42,13 @@ StridedCopy::StridedCopy(size_t element_bytes, const Strided& from, const Stride
   inner_ = Inner::Matrix;
   nest_.move_before_last(static_cast<size_t>(axis - nest_.a.begin()));
   blocks_ = (*(nest_.extents.end() - 2) + kColumns - 1) / kColumns;
+  tasks_ = nest_.outer(2) * blocks_;
 }
 
 void StridedCopy::run(ThreadTeam& team, const std::byte* src, std::byte* dst) const {
   src += src_offset_ * bytes_;
   dst += dst_offset_ * bytes_;
-  const int64_t tasks = inner_ == Inner::Matrix ? nest_.outer(2) * blocks_ : count_;
-  const Bands bands{tasks, inner_ == Inner::Matrix ? 1 : 16, std::min(bands_, tasks)};
+  const Bands bands{tasks_, inner_ == Inner::Matrix ? 1 : 16, std::min(bands_, tasks_)};
   team.parallel_for(bands.count, [&](int64_t band, int) {
     const int64_t begin = bands.begin(band), end = bands.begin(band + 1);
     if (inner_ != Inner::Matrix) return copy_range(src, dst, begin, end);

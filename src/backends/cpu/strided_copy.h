@@ -32,6 +32,7 @@ class StridedCopy {
   Nest nest_;                        ///< a: src, b: dst
   Inner inner_;
   int64_t blocks_ = 0;  ///< of columns of a matrix
+  int64_t tasks_;       ///< blocks of matrices, or elements
   int64_t bands_;       ///< useful shares of threads
 };
 
