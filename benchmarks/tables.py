@@ -9,6 +9,7 @@ A table stands between `<!-- begin: NAME -->` and `<!-- end: NAME -->`. NAME is 
     kernels      kernels_*.json, of kernel_benchmark --json
     gpu_peers    GPU/peers_*.json, of scripts/gpu-bench peers
     gpu_models   GPU/bench_*.json, of scripts/gpu-bench models
+    gpu_onnx     GPU/onnx_*.json, of scripts/gpu-bench onnx
 
     python3 benchmarks/tables.py            rewrite the tables
     python3 benchmarks/tables.py --check    exit 3 if a table is not what the files say
@@ -232,6 +233,27 @@ def gpu_peers_table(results, link):
             or ["No results yet; `scripts/gpu-bench peers` makes them."])
 
 
+def gpu_onnx_table(results, link):
+    lines = []
+    for gpu, loaded in by_gpu(results, "onnx_*.json").items():
+        for path, result in loaded:
+            peers = [name for name in ("graph", "compile") if name in result["rows"][0]["ratio"]["sync"]]
+            lines += ["" if lines else None,
+                      f"float16, {gpu}, PyTorch {result['versions']['torch']}; back to back; bold: "
+                      f"times as long as Vitro; [json]({link(path)}).", ""]
+            rows = []
+            for one in result["rows"]:
+                way, ratio = one["back_to_back"], one["ratio"]["back_to_back"]
+                rows.append(row(one["model"], str(one["batch"]), fine_ms(way["vitro"]["median_ms"]),
+                                *(f"{fine_ms(way[name]['median_ms'])} **{ratio[name]['median']:.2f}**"
+                                  for name in peers),
+                                f"{one['agreement']['vitro']['nmse']:.1e}"))
+            lines += table(["model", "batch", "Vitro", *(GPU_PEERS.get(name, name) for name in peers),
+                            "nmse"], rows)
+    return ([line for line in lines if line is not None]
+            or ["No results yet; `scripts/gpu-bench onnx` makes them."])
+
+
 def gpu_models_table(results, link):
     lines = []
     for gpu, loaded in by_gpu(results, "bench_*.json").items():
@@ -252,7 +274,7 @@ def gpu_models_table(results, link):
 
 TABLES = {"peers": peers_table, "peers_short": peers_short_table, "ops": ops_table,
           "kernels": kernels_table, "gpu_peers": gpu_peers_table,
-          "gpu_models": gpu_models_table}
+          "gpu_models": gpu_models_table, "gpu_onnx": gpu_onnx_table}
 
 
 def rewrite(text, results, link):
