@@ -173,9 +173,10 @@ class PadKernel final : public CopyKernel {
       to += (first + begin[axis]) * y_strides[axis];
     }
     if (num_elements(extents) > 0) add(0, from, 0, to, extents, x_strides, y_strides);
+    covers_all_ = extents == y;
   }
   void run(const KernelArgs& args) const override {
-    fill(bytes_, args.outputs[0], bits_, count_, launch_of(args));
+    if (!covers_all_) fill(bytes_, args.outputs[0], bits_, count_, launch_of(args));
     CopyKernel::run(args);
   }
 
@@ -189,6 +190,7 @@ class PadKernel final : public CopyKernel {
  private:
   int64_t count_;
   uint32_t bits_;
+  bool covers_all_;  // there is no padding at this shape
 };
 
 /// The others are integers, and no data.
