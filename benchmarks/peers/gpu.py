@@ -219,6 +219,13 @@ def print_table(result):
         print("| " + " | ".join([*cells, f"{result['agreement'][name]['nmse']:.1e}"]) + " |")
 
 
+def add_paths(parser):
+    parser.add_argument("--vitro", type=pathlib.Path, default=model.ROOT / "build/release/vitro")
+    parser.add_argument("--library", type=pathlib.Path,
+                        default=model.ROOT / "build/release/libvitro.so")
+    parser.add_argument("--output", type=pathlib.Path, metavar="FILE", required=True)
+
+
 def parse_arguments():
     parser = argparse.ArgumentParser(description=__doc__,
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -226,10 +233,7 @@ def parse_arguments():
     parser.add_argument("--precision", choices=["fp16", "fp32", "tf32"], default="fp16")
     parser.add_argument("--rounds", type=int, default=7)
     parser.add_argument("--max-autotune", action="store_true")
-    parser.add_argument("--vitro", type=pathlib.Path, default=model.ROOT / "build/release/vitro")
-    parser.add_argument("--library", type=pathlib.Path,
-                        default=model.ROOT / "build/release/libvitro.so")
-    parser.add_argument("--output", type=pathlib.Path, metavar="FILE", required=True)
+    add_paths(parser)
     return parser.parse_args()
 
 

@@ -19,7 +19,6 @@ import tempfile
 
 import gpu
 import measure
-import model
 
 MODELS = ("resnet50", "deit_small_patch16_224", "swin_tiny_patch4_window7_224", "convnext_nano",
           "mobilenetv3_large_100", "efficientnet_lite0")
@@ -97,10 +96,7 @@ def parse_arguments():
                         default=[1, 32], metavar="N,...")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--compile", action="store_true")
-    parser.add_argument("--vitro", type=pathlib.Path, default=model.ROOT / "build/release/vitro")
-    parser.add_argument("--library", type=pathlib.Path,
-                        default=model.ROOT / "build/release/libvitro.so")
-    parser.add_argument("--output", type=pathlib.Path, metavar="FILE", required=True)
+    gpu.add_paths(parser)
     return parser.parse_args()
 
 

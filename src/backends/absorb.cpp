@@ -112,4 +112,10 @@ void absorb_elementwise(ChosenKernels& chosen, const CompileRequest& request) {
       ++i;
 }
 
+bool is_residual_sum(const OpContext& next, size_t operand) {
+  if (!is(next.node, BinaryFunction::Add)) return false;
+  const size_t other = 1 - operand;
+  return !next.constant(other) && next.input(other) == next.output();
+}
+
 }  // namespace vitro

@@ -9,4 +9,7 @@ namespace vitro {
 /// from the most operands of its kind on.
 void absorb_elementwise(ChosenKernels& chosen, const CompileRequest& request);
 
+/// Whether `next`, as Kernel::absorb() gets it, adds a computed tensor of the result's own type.
+bool is_residual_sum(const OpContext& next, size_t operand);
+
 }  // namespace vitro

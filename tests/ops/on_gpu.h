@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <cstdlib>
+#include <optional>
 
 #include "core/check.h"
 #include "ops/onnx_vectors.h"
@@ -16,18 +17,25 @@ inline std::filesystem::path vectors_file(const char* name) {
   return std::filesystem::path(tree ? tree : VITRO_SOURCE_DIR) / "tests/ops/data" / name;
 }
 
-/// That the cuda backend gives the expected results. Skipped without a GPU, or where it refuses the
-/// graph.
-inline void expect_equal_on_gpu(const OnnxVector& vector, const Graph& graph) {
+/// The cuda backend; null, and a reason, where it cannot be used.
+inline const Backend* gpu_backend(std::string& reason) {
   for (const BackendRow& row : backend_rows()) {
     if (std::string_view(row.name) != "cuda") continue;
-    if (const auto refusal = why_unavailable(row)) GTEST_SKIP() << refusal->reason;
-    try {
-      EXPECT_EQ(difference(vector, graph, *row.backend, kOnnxVector, Precision::Float32), "");
-    } catch (const Error& error) {
-      if (error.code() != ErrorCode::Unsupported) throw;
-      GTEST_SKIP() << error.what();
-    }
+    const auto refusal = why_unavailable(row);
+    if (!refusal) return row.backend;
+    reason = refusal->reason;
+  }
+  return nullptr;
+}
+
+/// difference() on a GPU in true float32; nothing where its backend refuses the graph.
+inline std::optional<std::string> difference_on_gpu(const OnnxVector& vector, const Graph& graph,
+                                                    const Backend& gpu) {
+  try {
+    return difference(vector, graph, gpu, kOnnxVector, Precision::Float32);
+  } catch (const Error& error) {
+    if (error.code() != ErrorCode::Unsupported) throw;
+    return std::nullopt;
   }
 }
 

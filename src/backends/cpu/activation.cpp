@@ -2,6 +2,8 @@
 
 #include <limits>
 
+#include "backends/absorb.h"
+
 namespace vitro::cpu {
 namespace {
 
@@ -53,9 +55,7 @@ bool Epilogue::absorb(const OpContext& next, size_t operand) {
     activation_ = *activation;
     return true;
   }
-  if (has_residual_ || !is(next.node, BinaryFunction::Add)) return false;
-  const size_t other = 1 - operand;
-  if (next.constant(other) || next.input(other) != next.output()) return false;
+  if (has_residual_ || !is_residual_sum(next, operand)) return false;
   return has_residual_ = true;
 }
 

@@ -2,6 +2,8 @@
 
 #include <limits>
 
+#include "backends/absorb.h"
+
 namespace vitro::cuda {
 namespace {
 
@@ -58,10 +60,7 @@ bool absorb_end(Activation& activation, bool& residual, const OpContext& next, s
     activation = *function;
     return true;
   }
-  const size_t other = 1 - operand;
-  if (!is(next.node, BinaryFunction::Add) || residual || next.constant(other) ||
-      next.input(other) != next.output())
-    return false;
+  if (residual || !is_residual_sum(next, operand)) return false;
   return residual = true;
 }
 

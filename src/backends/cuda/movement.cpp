@@ -25,6 +25,12 @@ void TransposeKernel::run(const KernelArgs& args) const {
 
 namespace {
 
+/// The axis that attributes name, of a tensor of that type.
+template <typename Attributes>
+size_t axis_attr(const OpContext& op, const TensorType& type) {
+  return axis_of(op.node, op.node.as<Attributes>().axis, static_cast<int64_t>(type.dims.size()));
+}
+
 int bytes_of(const OpContext& op) { return static_cast<int>(element_size(element_of(op))); }
 
 /// Copies of parts of the operands to parts of the results, one launch each.
@@ -86,7 +92,7 @@ class ExpandKernel final : public CopyKernel {
 class ConcatKernel final : public CopyKernel {
  public:
   explicit ConcatKernel(const OpContext& op) : CopyKernel(op, op.num_inputs()) {
-    const size_t axis = axis_of(op.node.as<AxisAttrs>().axis, op.output());
+    const size_t axis = axis_attr<AxisAttrs>(op, op.output());
     const vitro::Dims strides = vitro::dense_strides(op.output().dims);
     int64_t position = 0;
     for (size_t i = 0; i < op.num_inputs(); ++i) {
@@ -102,7 +108,7 @@ class SplitKernel final : public CopyKernel {
  public:
   explicit SplitKernel(const OpContext& op) : CopyKernel(op) {
     const vitro::Dims& dims = op.input(0).dims;
-    const size_t axis = axis_of(op.node.as<SplitAttrs>().axis, op.input(0));
+    const size_t axis = axis_attr<SplitAttrs>(op, op.input(0));
     const vitro::Dims strides = vitro::dense_strides(dims);
     const Ints sizes = split_sizes(op.node, dims[axis]);
     int64_t position = 0;
@@ -137,7 +143,7 @@ class GatherKernel final : public CopyKernel {
  public:
   explicit GatherKernel(const OpContext& op) : CopyKernel(op) {
     const vitro::Dims& dims = op.input(0).dims;
-    const size_t axis = axis_of(op.node.as<AxisAttrs>().axis, op.input(0));
+    const size_t axis = axis_attr<AxisAttrs>(op, op.input(0));
     const auto split = dims.begin() + static_cast<std::ptrdiff_t>(axis);
     const int64_t inner = num_elements(vitro::Dims(split + 1, dims.end()));
     const int64_t outer = num_elements(vitro::Dims(dims.begin(), split));
@@ -215,7 +221,7 @@ std::optional<Refusal> can_gather(const OpContext& op) {
   if (auto refusal = needs_first_floats(op)) return refusal;
   if (!op.contents[static_cast<size_t>(op.node.inputs[1])])
     return Refusal{"the indices are computed"};
-  const size_t axis = axis_of(op.node.as<AxisAttrs>().axis, op.input(0));
+  const size_t axis = axis_attr<AxisAttrs>(op, op.input(0));
   const size_t runs = index_runs(op, op.input(0).dims[axis]).size();
   if (runs > kMostRuns)
     return Refusal{

@@ -31,10 +31,6 @@ inline int extent(const TensorType& type, size_t axis) { return static_cast<int>
 /// The last extent.
 inline int width(const TensorType& type) { return static_cast<int>(type.dims.back()); }
 Dims to_dims(const vitro::Dims& dims);
-/// An axis that may count from the end.
-inline size_t axis_of(int64_t axis, const TensorType& type) {
-  return static_cast<size_t>(axis < 0 ? axis + static_cast<int64_t>(type.dims.size()) : axis);
-}
 
 // Operand i, a constant that the kernel being made takes; null when it is absent.
 const void* take_elements(const OpContext& op, size_t i);

@@ -210,15 +210,15 @@ void launch_rows(const AttentionArgs& args, const Launch& launch) {
   constexpr int kFewKeys = (kWarps * 16 + kChunk - 1) / kChunk * kChunk;  // what the results need
   int block_keys = std::max(padded_keys<kChunk>(args.t), kFewKeys);
   if (block_keys * kKeyBytes > kMaxSharedBytes) block_keys = kFewKeys;
-  const auto launch_it = [&](auto kernel) {
+  const auto start = [&](auto kernel) {
     launch_kernel("attention", kernel,
                   dim3((args.t + kWarps * 16 - 1) / (kWarps * 16), args.heads, args.n),
                   dim3(kWarps * 32), block_keys * kKeyBytes, launch, args, block_keys);
   };
   if constexpr (D <= kMostBiasColumns)
     if (args.bias.data != nullptr)
-      return launch_it(attention_rows_kernel<T, D, kChunk, kWarps, kCtasPerSm, true>);
-  launch_it(attention_rows_kernel<T, D, kChunk, kWarps, kCtasPerSm, false>);
+      return start(attention_rows_kernel<T, D, kChunk, kWarps, kCtasPerSm, true>);
+  start(attention_rows_kernel<T, D, kChunk, kWarps, kCtasPerSm, false>);
 }
 
 template <typename T, int D>

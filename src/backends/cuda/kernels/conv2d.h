@@ -32,7 +32,7 @@ struct Conv2dArgs {
 };
 
 /// The tiles of linear_tiles() that run these arguments, the one that a model of the time expects
-/// to be fastest first. Of Scalar it runs any extents, channels and addresses, slowly.
+/// to be fastest first. The one of kind Scalar takes any extents, channels and addresses, slowly.
 std::vector<int> rank_conv2d_tiles(const Conv2dArgs& args, int num_sms, int capability);
 inline int choose_conv2d_tile(const Conv2dArgs& args, int num_sms, int capability) {
   return rank_conv2d_tiles(args, num_sms, capability).front();
