@@ -33,7 +33,7 @@ struct DotScalar {
     return sums;
   }
   /// The 16 sums of a panel as floats.
-  static void to_floats(const Sums (&sums)[kRegs], V::Reg (&y)[4]) {
+  static void to_floats(const Sums* sums, V::Reg (&y)[4]) {
     for (int i = 0; i < 4; ++i) y[i] = __builtin_convertvector(sums[i], V::Reg);
   }
 };

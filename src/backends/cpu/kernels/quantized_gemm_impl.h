@@ -27,16 +27,41 @@ struct QuantizedTile {
   int64_t prefetch_step;
 };
 
+/// The ends of the sums of panel p.
+template <class D, int kRows, int kPanels>
+[[gnu::always_inline]] inline void end_panel(
+    const QuantizedTile& t, const typename D::Sums (&sums)[kRows][kPanels * D::kRegs], int p) {
+  using V = typename D::V;
+  constexpr int kVecs = 16 / V::kWidth;
+  typename V::Reg scale[kVecs], bias[kVecs];
+#pragma GCC unroll 4
+  for (int v = 0; v < kVecs; ++v) {
+    scale[v] = V::load(t.scale + p * 16 + v * V::kWidth);
+    bias[v] = t.bias ? V::load(t.bias + p * 16 + v * V::kWidth) : V::zero();
+  }
+#pragma GCC unroll 16
+  for (int r = 0; r < kRows; ++r) {
+    typename V::Reg y[kVecs];
+    D::to_floats(&sums[r][p * D::kRegs], y);
+#pragma GCC unroll 4
+    for (int v = 0; v < kVecs; ++v) {
+      const int column = p * 16 + v * V::kWidth;
+      y[v] = V::fma_once(y[v], scale[v], bias[v]);
+      if (t.residual) y[v] = V::add(y[v], V::load(t.residual + r * t.ldr + column));
+      if (t.clamp) y[v] = V::min(V::set1(t.high), V::max(V::set1(t.low), y[v]));
+      V::store(t.c + r * t.ldc + column, y[v]);
+    }
+  }
+}
+
 template <class D, int kRows, int kPanels>
 [[gnu::noinline]] void quantized_micro_kernel(const QuantizedTile& t) {
-  using V = typename D::V;
   constexpr int kRegs = kPanels * D::kRegs;
-  constexpr int kPanelVecs = 16 / V::kWidth;
-  typename D::Sums sums[kRows][kPanels][D::kRegs];
+  typename D::Sums sums[kRows][kRegs];
 #pragma GCC unroll 16
   for (int r = 0; r < kRows; ++r)
 #pragma GCC unroll 8
-    for (int v = 0; v < kRegs; ++v) sums[r][v / D::kRegs][v % D::kRegs] = D::zero();
+    for (int v = 0; v < kRegs; ++v) sums[r][v] = D::zero();
   const uint8_t* a = t.a;
   const int8_t* b = t.b;
   const char* prefetch = t.prefetch;
@@ -52,10 +77,7 @@ template <class D, int kRows, int kPanels>
     for (int r = 0; r < kRows; ++r) {
       const typename D::Codes x = D::broadcast(a + r * lda);
 #pragma GCC unroll 8
-      for (int v = 0; v < kRegs; ++v) {
-        auto& sum = sums[r][v / D::kRegs][v % D::kRegs];
-        sum = D::dot(sum, x, weights[v]);
-      }
+      for (int v = 0; v < kRegs; ++v) sums[r][v] = D::dot(sums[r][v], x, weights[v]);
     }
     if (prefetch) {
       __builtin_prefetch(prefetch, 0, 2);
@@ -64,23 +86,8 @@ template <class D, int kRows, int kPanels>
     a += 4;
     b += 64;
   }
-#pragma GCC unroll 16
-  for (int r = 0; r < kRows; ++r) {
 #pragma GCC unroll 4
-    for (int p = 0; p < kPanels; ++p) {
-      typename V::Reg y[kPanelVecs];
-      D::to_floats(sums[r][p], y);
-#pragma GCC unroll 4
-      for (int v = 0; v < kPanelVecs; ++v) {
-        const int column = p * 16 + v * V::kWidth;
-        y[v] = V::fma_once(y[v], V::load(t.scale + column),
-                           t.bias ? V::load(t.bias + column) : V::zero());
-        if (t.residual) y[v] = V::add(y[v], V::load(t.residual + r * t.ldr + column));
-        if (t.clamp) y[v] = V::min(V::set1(t.high), V::max(V::set1(t.low), y[v]));
-        V::store(t.c + r * t.ldc + column, y[v]);
-      }
-    }
-  }
+  for (int p = 0; p < kPanels; ++p) end_panel<D, kRows, kPanels>(t, sums, p);
 }
 
 using QuantizedMicroKernel = void (*)(const QuantizedTile&);
