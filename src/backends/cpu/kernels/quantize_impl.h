@@ -1,16 +1,15 @@
 #pragma once
 
-#include <cstring>
-
 #include "backends/cpu/kernels/gemm_plan.h"
 #include "backends/cpu/kernels/gemm_rows_impl.h"
 
 namespace vitro::cpu {
 namespace {
 
-/// Codes of `count` numbers; q begins at the first of them.
-template <class V>
-void quantize_floats(const float* x, int64_t count, const Quantizer& q, uint8_t* dst) {
+/// Codes of f(x) for `count` numbers; q begins at the first of them.
+template <class V, class F>
+[[gnu::always_inline]] inline void quantize_with(const F& f, const float* x, int64_t count,
+                                                 const Quantizer& q, uint8_t* dst) {
   constexpr int64_t kStep = V::kCodeRegs * V::kWidth;
   typename V::Reg y[V::kCodeRegs];
   int64_t i = 0;
@@ -18,20 +17,24 @@ void quantize_floats(const float* x, int64_t count, const Quantizer& q, uint8_t*
 #pragma GCC unroll 4
     for (int r = 0; r < V::kCodeRegs; ++r) {
       const int64_t at = i + r * V::kWidth;
-      y[r] = V::fma_once(V::load(x + at), V::load(q.factor + at), V::load(q.offset + at));
+      y[r] = V::fma_once(f(V::load(x + at)), V::load(q.factor + at), V::load(q.offset + at));
     }
     V::store_codes(dst + i, y);
   }
   if (i == count) return;
+#pragma GCC unroll 4
   for (int r = 0; r < V::kCodeRegs; ++r) {
     const int64_t at = i + r * V::kWidth;
     const auto mask = V::tail(static_cast<int>(count - at));
-    y[r] = V::fma_once(V::load_tail(x + at, mask), V::load_tail(q.factor + at, mask),
+    y[r] = V::fma_once(f(V::load_tail(x + at, mask)), V::load_tail(q.factor + at, mask),
                        V::load_tail(q.offset + at, mask));
   }
-  uint8_t last[kStep];
-  V::store_codes(last, y);
-  std::memcpy(dst + i, last, static_cast<size_t>(count - i));
+  V::store_codes_tail(dst + i, y, static_cast<int>(count - i));
+}
+
+template <class V>
+void quantize_floats(const float* x, int64_t count, const Quantizer& q, uint8_t* dst) {
+  quantize_with<V>([](typename V::Reg v) { return v; }, x, count, q, dst);
 }
 
 /// Codes of rows [begin, end) of A, ld apart.

@@ -124,6 +124,18 @@ struct PanelRange {
   bool whole() const { return columns == panels * 16; }
 };
 
+/// Codes of the activation of `rows` rows.
+template <class V, class F>
+[[gnu::noinline]] void activate_to_codes(const GemmArgs& g, const PanelRange& range, int64_t row,
+                                         int64_t rows, const float* y, int64_t ldy) {
+  const F f(g.activation);
+  const int64_t column = range.panel * 16;
+  const Quantizer q{g.result.factor + column, g.result.offset + column};
+  uint8_t* codes = g.result_codes + row * g.ldc + column;
+  for (int64_t r = 0; r < rows; ++r)
+    quantize_with<V>(f, y + r * ldy, range.columns, q, codes + r * g.ldc);
+}
+
 /// The end of a product whose fma(sum, scale, bias) are in a buffer: residual, activation, codes.
 template <class V>
 void finish_quantized(const GemmArgs& g, const PanelRange& range, int64_t row, int64_t rows,
@@ -135,12 +147,9 @@ void finish_quantized(const GemmArgs& g, const PanelRange& range, int64_t row, i
                                range.columns});
     return;
   }
-  if (residual || g.activation.kind != Activation::Kind::None)
-    activate<V>(g.activation, {sums, lds, residual, g.ldr, sums, lds, rows, range.columns});
-  const Quantizer q{g.result.factor + column, g.result.offset + column};
-  uint8_t* codes = g.result_codes + row * g.ldc + column;
-  for (int64_t r = 0; r < rows; ++r)
-    quantize_floats<V>(sums + r * lds, range.columns, q, codes + r * g.ldc);
+  if (residual) activate<V>({}, {sums, lds, residual, g.ldr, sums, lds, rows, range.columns});
+  with_activation<V>(g.activation.kind,
+                     [&]<class F>() { activate_to_codes<V, F>(g, range, row, rows, sums, lds); });
 }
 
 /// Some panels while the tiles of rows pass.

@@ -4,6 +4,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
 
 #include "backends/cpu/kernels/transpose_x86.h"
 
@@ -77,6 +78,12 @@ struct VecAvx2 : VecX86 {
         _mm256_packus_epi16(_mm256_packus_epi32(q[0], q[1]), _mm256_packus_epi32(q[2], q[3]));
     const __m256i order = _mm256_setr_epi32(0, 4, 1, 5, 2, 6, 3, 7);
     _mm256_storeu_si256(reinterpret_cast<__m256i*>(p), _mm256_permutevar8x32_epi32(packed, order));
+  }
+  /// The first n of them.
+  static void store_codes_tail(uint8_t* p, const Reg (&y)[kCodeRegs], int n) {
+    uint8_t codes[kCodeRegs * kWidth];
+    store_codes(codes, y);
+    std::memcpy(p, codes, static_cast<size_t>(n));
   }
   static float sum(Reg a) {
     const __m128 four = _mm_add_ps(_mm256_castps256_ps128(a), _mm256_extractf128_ps(a, 1));

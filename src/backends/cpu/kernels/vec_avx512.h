@@ -77,13 +77,20 @@ struct VecAvx512 : VecX86 {
   /// integer, and packing saturates.
   static constexpr int kCodeRegs = 4;
   static void store_codes(uint8_t* p, const Reg (&y)[kCodeRegs]) {
+    _mm512_storeu_si512(p, codes(y));
+  }
+  /// The first n of them.
+  static void store_codes_tail(uint8_t* p, const Reg (&y)[kCodeRegs], int n) {
+    _mm512_mask_storeu_epi8(p, (uint64_t{1} << n) - 1, codes(y));
+  }
+  static __m512i codes(const Reg (&y)[kCodeRegs]) {
     __m512i q[kCodeRegs];
 #pragma GCC unroll 4
     for (int i = 0; i < kCodeRegs; ++i) q[i] = _mm512_cvtps_epi32(min(set1(255.0f), y[i]));
     const __m512i packed =
         _mm512_packus_epi16(_mm512_packus_epi32(q[0], q[1]), _mm512_packus_epi32(q[2], q[3]));
     const __m512i order = _mm512_setr_epi32(0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15);
-    _mm512_storeu_si512(p, _mm512_permutexvar_epi32(order, packed));
+    return _mm512_permutexvar_epi32(order, packed);
   }
   static float sum(Reg a) { return _mm512_reduce_add_ps(a); }
   static float highest(Reg a) { return _mm512_reduce_max_ps(a); }

@@ -72,6 +72,12 @@ struct VecScalar {
     const Int codes = __builtin_convertvector(round(clamped), Int);
     for (int i = 0; i < kWidth; ++i) p[i] = static_cast<uint8_t>(codes[i]);
   }
+  /// The first n of them.
+  static void store_codes_tail(uint8_t* p, const Reg (&y)[kCodeRegs], int n) {
+    uint8_t codes[kCodeRegs * kWidth];
+    store_codes(codes, y);
+    std::memcpy(p, codes, static_cast<size_t>(n));
+  }
   static Reg pow2(Int n) { return reinterpret_cast<Reg>((n + 127) << 23); }
   /// a * 2^n for an integral n; in two halves, because the exponent field alone cannot express
   /// 2^128 or a denormal.
