@@ -216,7 +216,7 @@ void become_fused(Graph& graph, Node& node, OpKind kind, Attrs attrs, std::vecto
   node.kind = kind;
   node.attrs = std::move(attrs);
   node.inputs = std::move(inputs);
-  node.body = std::make_shared<Graph>(fused_body(kind, node.attrs, given_types(graph, node)));
+  node.body = std::make_shared<Graph>(fused_body(graph, node));
 }
 
 }  // namespace vitro
