@@ -43,8 +43,7 @@ std::vector<ValueId> GraphBuilder::ops(OpKind kind, Attrs attrs, std::vector<Val
   const auto operands = operands_of(node, known_.types, known_.contents);
   const std::vector<TensorType> results = infer_results(node, operands);
   const Contents contents = known_contents(node, operands, results[0]);
-  if (op_info(kind).fused)
-    node.body = std::make_shared<Graph>(fused_body(kind, node.attrs, given_types(graph_, node)));
+  if (op_info(kind).fused) node.body = std::make_shared<Graph>(fused_body(graph_, node));
   // Names are unique by their position; two nodes of one module share a source.
   for (size_t i = 0; i < num_outputs; ++i)
     add({i == 0 ? fmt::format("{}.{}", source, graph_.nodes.size())

@@ -7,6 +7,18 @@
 namespace vitro {
 namespace {
 
+/// The product of x with the weight that is operand `weight` and the bias behind it; in 8 bits when
+/// operand `quantization` and those behind it are given.
+ValueId product(GraphBuilder& builder, ValueId x, const std::vector<ValueId>& in, size_t weight,
+                size_t quantization, const char* name) {
+  if (in[quantization] == kAbsent)
+    return builder.op(OpKind::Linear, {}, {x, in[weight], in[weight + 1]}, name);
+  return builder.op(
+      OpKind::QuantizedLinear, {},
+      {x, in[weight], in[weight + 1], in[quantization], in[quantization + 1], in[quantization + 2]},
+      name);
+}
+
 ValueId build_attention_block(GraphBuilder& builder, const AttentionBlockAttrs& attrs,
                               const std::vector<ValueId>& in) {
   const bool is_map = builder.dims(in[0]).size() == 4;
@@ -15,11 +27,11 @@ ValueId build_attention_block(GraphBuilder& builder, const AttentionBlockAttrs& 
       is_map ? builder.op(OpKind::Reshape, ReshapeAttrs{{0, -1, builder.dims(in[0])[3]}}, {norm},
                           "tokens")
              : norm;
-  const ValueId qkv = builder.op(OpKind::Linear, {}, {tokens, in[1], in[2]}, "qkv");
+  const ValueId qkv = product(builder, tokens, in, 1, 5, "qkv");
   const ValueId context =
       builder.op(OpKind::Attention, AttentionAttrs{attrs.heads, attrs.head_dim, attrs.scale}, {qkv},
                  "attention");
-  const ValueId proj = builder.op(OpKind::Linear, {}, {context, in[3], in[4]}, "proj");
+  const ValueId proj = product(builder, context, in, 3, 8, "proj");
   const ValueId image = is_map ? builder.op(OpKind::ReshapeLike, {}, {proj, in[0]}, "image") : proj;
   return builder.op(BinaryFunction::Add, in[0], image, "add");
 }
@@ -27,19 +39,19 @@ ValueId build_attention_block(GraphBuilder& builder, const AttentionBlockAttrs& 
 ValueId build_mlp(GraphBuilder& builder, const MlpAttrs& attrs, const std::vector<ValueId>& in) {
   ValueId x = in[0];
   if (attrs.layer_norm) x = builder.op(OpKind::LayerNorm, NormAttrs{attrs.eps}, {x}, "norm");
-  const ValueId hidden = builder.op(OpKind::Linear, {}, {x, in[1], in[2]}, "fc1");
+  const ValueId hidden = product(builder, x, in, 1, 5, "fc1");
   const ValueId active = builder.op(UnaryFunction::Gelu, hidden, "gelu");
-  const ValueId out = builder.op(OpKind::Linear, {}, {active, in[3], in[4]}, "fc2");
+  const ValueId out = product(builder, active, in, 3, 8, "fc2");
   return builder.op(BinaryFunction::Add, in[0], out, "add");
 }
 
 ValueId build_local_mixer(GraphBuilder& builder, const std::vector<ValueId>& in) {
   const ValueId x = builder.op(OpKind::DepthwiseConv2d, same_padding(builder.dims(in[1])),
                                {in[0], in[1], in[2]}, "pos_embed");
-  const ValueId conv1 = builder.op(OpKind::Linear, {}, {x, in[3], in[4]}, "conv1");
+  const ValueId conv1 = product(builder, x, in, 3, 8, "conv1");
   const ValueId spatial = builder.op(OpKind::DepthwiseConv2d, same_padding(builder.dims(in[5])),
                                      {conv1, in[5]}, "attn");
-  const ValueId conv2 = builder.op(OpKind::Linear, {}, {spatial, in[6], in[7]}, "conv2");
+  const ValueId conv2 = product(builder, spatial, in, 6, 11, "conv2");
   return builder.op(BinaryFunction::Add, x, conv2, "add");
 }
 
@@ -87,21 +99,23 @@ Conv2dAttrs same_padding(const Dims& weight) {
   return {{1, 1}, {y, x, y, x}};
 }
 
-Graph fused_body(OpKind kind, const Attrs& attrs, std::span<const TensorType> inputs) {
+Graph fused_body(const Graph& graph, const Node& node) {
   GraphBuilder builder;
-  std::vector<ValueId> in;
-  for (size_t i = 0; i < inputs.size(); ++i)
-    in.push_back(builder.input("in" + std::to_string(i), inputs[i].dims, inputs[i].dtype));
+  std::vector<ValueId> in(static_cast<size_t>(op_info(node.kind).max_inputs), kAbsent);
+  for (size_t i = 0; i < node.inputs.size(); ++i) {
+    if (!node.has_input(i)) continue;
+    const TensorType& type = graph.value(node.inputs[i]).type;
+    in[i] = builder.input("in" + std::to_string(i), type.dims, type.dtype);
+  }
   // A body is a row of op_info() that says fused; each has its branch here.
   const auto build = [&]() -> ValueId {
-    if (kind == OpKind::Attention)
-      return build_attention(builder, in[0], in.size() > 1 ? in[1] : kAbsent,
-                             std::get<AttentionAttrs>(attrs));
-    if (kind == OpKind::AttentionBlock)
-      return build_attention_block(builder, std::get<AttentionBlockAttrs>(attrs), in);
-    if (kind == OpKind::Mlp) return build_mlp(builder, std::get<MlpAttrs>(attrs), in);
-    if (kind == OpKind::LocalMixer) return build_local_mixer(builder, in);
-    fail(ErrorCode::Internal, "fused_body: {} has no body", op_info(kind).name);
+    if (node.kind == OpKind::Attention)
+      return build_attention(builder, in[0], in[1], node.as<AttentionAttrs>());
+    if (node.kind == OpKind::AttentionBlock)
+      return build_attention_block(builder, node.as<AttentionBlockAttrs>(), in);
+    if (node.kind == OpKind::Mlp) return build_mlp(builder, node.as<MlpAttrs>(), in);
+    if (node.kind == OpKind::LocalMixer) return build_local_mixer(builder, in);
+    fail(ErrorCode::Internal, "fused_body: {} has no body", op_info(node.kind).name);
   };
   return builder.finish({build()});
 }

@@ -6,10 +6,10 @@ namespace vitro {
 
 class GraphBuilder;
 
-/// The definition of a fused op: a graph whose inputs are the node's operands, in order, built of
-/// plain ops (or of fused ops with a body of their own). `inputs` are the operand types; they fix
-/// channel counts, not shapes.
-Graph fused_body(OpKind kind, const Attrs& attrs, std::span<const TensorType> inputs);
+/// The definition of a fused node of the graph: a graph whose inputs are the operands that it has,
+/// in order, built of plain ops (or of fused ops with a body of their own). The types of the
+/// operands fix channel counts, not shapes.
+Graph fused_body(const Graph& graph, const Node& node);
 
 /// softmax(scale * q k^T + bias) v of packed qkv in plain ops: the body of attention; `bias` may be
 /// kAbsent. The source of its nodes is `module`, or in a body, where it is empty, what each of them

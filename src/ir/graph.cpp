@@ -141,8 +141,9 @@ void inline_body(Graph& graph, size_t node_index) {
         fused.source);
   const Graph& body = *fused.body;
   std::vector<ValueId> outer(body.values.size(), -1);
-  for (size_t i = 0; i < body.inputs.size(); ++i)
-    outer[static_cast<size_t>(body.inputs[i].value)] = fused.inputs[i];
+  auto input = body.inputs.begin();
+  for (ValueId id : fused.inputs)
+    if (id != kAbsent) outer[static_cast<size_t>((input++)->value)] = id;
   for (size_t i = 0; i < body.outputs.size(); ++i)
     outer[static_cast<size_t>(body.outputs[i].value)] = fused.outputs[i];
   std::vector<Node> nodes;

@@ -29,7 +29,7 @@ Dims reduced(const Dims& dims, const std::vector<size_t>& axes, bool keep_dims) 
 }
 
 /// The first operand has an allowed type, and those that must share it do; a matrix may be a
-/// constant of a narrower one.
+/// constant of a narrower one, of int8 where the rules of the op say so.
 void expect_dtypes(const Node& node, Operands in) {
   const OpInfo& info = op_info(node.kind);
   if (in.empty() || !in[0]) return;
@@ -38,7 +38,8 @@ void expect_dtypes(const Node& node, Operands in) {
          "operand 0 is {}, which the op does not take", dtype_name(first));
   for (size_t i = 1; i < in.size(); ++i) {
     const bool shared = (info.dtypes.same >> std::min<size_t>(i, 31) & 1) != 0;
-    const bool narrow = is_matrix_operand(node.kind, i) && in[i] && is_float(in[i].dtype());
+    const bool narrow = is_matrix_operand(node.kind, i) && in[i] &&
+                        (is_float(in[i].dtype()) || in[i].dtype() == DType::Int8);
     if (in[i] && shared && !narrow)
       expect(in[i].dtype() == first, node, "operand {} is {}, expected {} as operand 0", i,
              dtype_name(in[i].dtype()), dtype_name(first));
@@ -102,6 +103,8 @@ TensorType infer_same(const Node&, Operands in) { return *in[0].type; }
 
 TensorType infer_linear(const Node& node, Operands in) {
   expect(!in[0].dims().empty(), node, "input is a scalar");
+  expect(is_float(in[1].dtype()) || node.kind == OpKind::QuantizedLinear, node, "weight is {}",
+         dtype_name(in[1].dtype()));
   expect_rank(node, in[1], 2, "weight");
   const Dims& w = in[1].dims();  // [out, in]
   expect(in[0].dims().back() == w[1], node, "input {} has {} features, weight {} takes {}",

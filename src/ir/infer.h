@@ -75,6 +75,13 @@ std::vector<SliceRange> slice_ranges(const Node& node, Operands in);
 /// Sizes of the results of split along its axis.
 Ints split_sizes(const Node& node, int64_t extent);
 
+/// A product in 8 bits has three operands more: the scale of its weight's rows [out], the factor
+/// and the offset of its input's channels [in].
+inline constexpr size_t kQuantizationOperands = 3;
+/// Those of the weight [out, ..., in] that is operand `weight`, from operand `first` on: all and a
+/// weight of int8, or none and a weight of floats.
+void expect_quantization(const Node& node, Operands in, size_t weight, size_t first);
+
 // The rules of the op kinds, which op_info.cpp assigns; each file has a group.
 // infer.cpp
 TensorType infer_same(const Node& node, Operands in);
@@ -116,6 +123,9 @@ TensorType infer_shape(const Node& node, Operands in);
 TensorType infer_range(const Node& node, Operands in);
 TensorType infer_constant_of_shape(const Node& node, Operands in);
 void infer_foreign(const Node& node, Operands in, std::span<TensorType> results);
+// infer_quantized.cpp
+TensorType infer_quantized_linear(const Node& node, Operands in);
+TensorType infer_quantized_conv(const Node& node, Operands in);
 // infer_fused.cpp
 TensorType infer_attention(const Node& node, Operands in);
 TensorType infer_attention_block(const Node& node, Operands in);

@@ -3,11 +3,14 @@
 namespace vitro {
 namespace {
 
-void expect_linear(const Node& node, Operands in, size_t index, int64_t out, int64_t features) {
+/// A weight, its bias, and at `quantization` what makes it a product in 8 bits.
+void expect_linear(const Node& node, Operands in, size_t index, int64_t out, int64_t features,
+                   size_t quantization) {
   expect(in[index].dims() == Dims{out, features}, node, "operand {} is {}, expected {}x{}", index,
          to_string(in[index].dims()), out, features);
   expect(in[index + 1].dims() == Dims{out}, node, "operand {} is {}, expected {}", index + 1,
          to_string(in[index + 1].dims()), out);
+  expect_quantization(node, in, index, quantization);
 }
 
 }  // namespace
@@ -44,8 +47,8 @@ TensorType infer_attention_block(const Node& node, Operands in) {
   expect(attrs.heads > 0 && attrs.head_dim > 0 && attrs.heads <= kMaxElements / attrs.head_dim &&
              attrs.heads * attrs.head_dim == c,
          node, "{} heads x {} are not {}", attrs.heads, attrs.head_dim, c);
-  expect_linear(node, in, 1, 3 * c, c);
-  expect_linear(node, in, 3, c, c);
+  expect_linear(node, in, 1, 3 * c, c, 5);
+  expect_linear(node, in, 3, c, c, 8);
   expect_eps(node, attrs.eps);
   Dims projected = x;
   projected.back() = 3 * c;
@@ -56,8 +59,8 @@ TensorType infer_attention_block(const Node& node, Operands in) {
 TensorType infer_mlp(const Node& node, Operands in) {
   expect(!in[0].dims().empty() && !in[1].dims().empty(), node, "an operand is a scalar");
   const int64_t c = in[0].dims().back(), hidden = in[1].dims()[0];
-  expect_linear(node, in, 1, hidden, c);
-  expect_linear(node, in, 3, c, hidden);
+  expect_linear(node, in, 1, hidden, c, 5);
+  expect_linear(node, in, 3, c, hidden, 8);
   expect_eps(node, node.as<MlpAttrs>().eps);
   Dims activations = in[0].dims();
   activations.back() = hidden;
@@ -74,8 +77,8 @@ TensorType infer_local_mixer(const Node& node, Operands in) {
            node, "operand {} is {}, expected odd kernel extents and {} channels", index,
            to_string(in[index].dims()), c);
   expect(in[2].dims() == Dims{c}, node, "operand 2 is {}, expected {}", to_string(in[2].dims()), c);
-  expect_linear(node, in, 3, c, c);
-  expect_linear(node, in, 6, c, c);
+  expect_linear(node, in, 3, c, c, 8);
+  expect_linear(node, in, 6, c, c, 11);
   return *in[0].type;
 }
 

@@ -12,6 +12,9 @@ enum class OpKind : uint8_t {
   DepthwiseConv2d,
   Linear,
   MatMul,
+  /// Products in 8 bits: codes of the input times int8 weights, summed exactly.
+  QuantizedLinear,
+  QuantizedConv,
   // Element by element; the first three are families (functions.h).
   Unary,
   Binary,

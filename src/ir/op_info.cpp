@@ -77,6 +77,8 @@ constexpr uint32_t kAllSame = ~uint32_t{0};
 constexpr DTypeRule kFloatOp{kFloats, kAllSame}, kNumberOp{kNumbers, kAllSame};
 // What float32 holds exactly is pooled in it.
 constexpr DTypeRule kPoolOp{kFloats | bits(DType::Int8, DType::UInt8), kAllSame};
+// Of products in 8 bits all but the weight.
+constexpr DTypeRule kQuantizedOp{bits(DType::Float32), 0b111101};
 constexpr DTypeRule kAnyOp{kAnything, kAllSame}, kAnyFirst{kAnything, 1};
 
 constexpr std::array<size_t, 1> kSecond{1};
@@ -96,6 +98,11 @@ const std::array<OpInfo, kNumOpKinds>& table() {
      flops_linear, nullptr, kSecond},
     {OpKind::MatMul, "matmul", {}, 2, 2, 1, kAttrs<MatMulAttrs>, false, Product, kFloatOp,
      one<infer_matmul>, flops_matmul},
+
+    {OpKind::QuantizedLinear, "quantized_linear", {}, 6, 6, 1, kNone, false, Product, kQuantizedOp,
+     one<infer_quantized_linear>, flops_linear, nullptr, kSecond},
+    {OpKind::QuantizedConv, "quantized_conv", {}, 6, 6, 1, kAttrs<ConvAttrs>, false, Product,
+     kQuantizedOp, one<infer_quantized_conv>, flops_conv, nullptr, kSecond},
 
     // Element by element.
     {OpKind::Unary, "unary", function_names(UnaryFunction{}), 1, 1, 1, kAttrs<UnaryAttrs>, false,
@@ -184,12 +191,12 @@ const std::array<OpInfo, kNumOpKinds>& table() {
     // Fused.
     {OpKind::Attention, "attention", {}, 1, 2, 1, kAttrs<AttentionAttrs>, true, 0, kFloatOp,
      one<infer_attention>, flops_attention},
-    {OpKind::AttentionBlock, "attention_block", {}, 5, 5, 1, kAttrs<AttentionBlockAttrs>, true,
+    {OpKind::AttentionBlock, "attention_block", {}, 5, 11, 1, kAttrs<AttentionBlockAttrs>, true,
      Residual, kFloatOp, one<infer_attention_block>, flops_attention_block, nullptr,
      kSecondAndFourth},
-    {OpKind::Mlp, "mlp", {}, 5, 5, 1, kAttrs<MlpAttrs>, true, Residual, kFloatOp, one<infer_mlp>,
+    {OpKind::Mlp, "mlp", {}, 5, 11, 1, kAttrs<MlpAttrs>, true, Residual, kFloatOp, one<infer_mlp>,
      flops_mlp, nullptr, kSecondAndFourth},
-    {OpKind::LocalMixer, "local_mixer", {}, 8, 8, 1, kNone, true, Residual, kFloatOp,
+    {OpKind::LocalMixer, "local_mixer", {}, 8, 14, 1, kNone, true, Residual, kFloatOp,
      one<infer_local_mixer>, flops_local_mixer, nullptr, kMixing},
   }};
   // clang-format on

@@ -63,19 +63,19 @@ Node node_from_json(const Json& json, const Graph& graph) {
   const auto is_value = [&](ValueId id) {
     return id >= 0 && static_cast<size_t>(id) < graph.values.size();
   };
-  std::vector<TensorType> types;
-  for (ValueId id : node.inputs) {
-    expect_in_file(is_value(id), "operand {} of '{}'", id, name);
-    types.push_back(graph.value(id).type);
+  const auto [least, most] = std::pair(static_cast<size_t>(op_info(node.kind).min_inputs),
+                                       static_cast<size_t>(op_info(node.kind).max_inputs));
+  expect_in_file(
+      node.inputs.size() >= least && node.inputs.size() <= most && node.outputs.size() == 1,
+      "{} operands and {} results of '{}'", node.inputs.size(), node.outputs.size(), name);
+  std::vector<Operand> operands(most);
+  for (size_t i = 0; i < node.inputs.size(); ++i) {
+    const ValueId id = node.inputs[i];
+    expect_in_file(is_value(id) || (id == kAbsent && i >= least), "operand {} of '{}'", id, name);
+    if (id != kAbsent) operands[i].type = &graph.value(id).type;
   }
-  const OpInfo& info = op_info(node.kind);
-  std::vector<Operand> operands(static_cast<size_t>(info.max_inputs));
-  expect_in_file(types.size() >= static_cast<size_t>(info.min_inputs) &&
-                     types.size() <= operands.size() && node.outputs.size() == 1,
-                 "{} operands and {} results of '{}'", types.size(), node.outputs.size(), name);
-  for (size_t i = 0; i < types.size(); ++i) operands[i].type = &types[i];
   infer_results(node, operands);  // the body may rely on operands that fit
-  node.body = std::make_shared<Graph>(fused_body(node.kind, node.attrs, types));
+  node.body = std::make_shared<Graph>(fused_body(graph, node));
   return node;
 }
 

@@ -4,23 +4,17 @@
 namespace vitro {
 namespace {
 
-/// The linear that makes `id` and that nothing else reads.
-Node* sole_linear(const Matcher& matcher, ValueId id) {
-  Node* linear = matcher.sole_producer(id, OpKind::Linear);
-  return linear && has_weights(matcher.graph(), *linear) ? linear : nullptr;
-}
-
 bool fuse(const Matcher& matcher, Node& add, ValueId x, ValueId branch) {
   Graph& graph = matcher.graph();
   // x is a map [n, h, w, c], or tokens [n, t, c]
   const size_t rank = graph.value(x).type.dims.size();
   if (rank != 3 && rank != 4) return false;
-  const Node* proj = sole_linear(matcher, matcher.before_views(branch));
+  const Node* proj = matcher.sole_linear(matcher.before_views(branch));
   if (!proj) return false;
   const Node* attention =
       matcher.sole_producer(matcher.before_views(proj->inputs[0]), OpKind::Attention);
   if (!attention || attention->has_input(1)) return false;
-  const Node* qkv = sole_linear(matcher, matcher.before_views(attention->inputs[0]));
+  const Node* qkv = matcher.sole_linear(matcher.before_views(attention->inputs[0]));
   if (!qkv) return false;
   const Node* norm = matcher.sole_producer(matcher.before_views(qkv->inputs[0]), OpKind::LayerNorm);
   if (!norm || norm->has_input(1) || norm->inputs[0] != x || norm->as<NormAttrs>().axes != 1)
@@ -37,8 +31,9 @@ bool fuse(const Matcher& matcher, Node& add, ValueId x, ValueId branch) {
   const AttentionBlockAttrs block{attrs.heads, attrs.head_dim, attrs.scale,
                                   norm->as<NormAttrs>().eps};
   const ValueId qkv_bias = bias_or_zeros(graph, *qkv), proj_bias = bias_or_zeros(graph, *proj);
-  become_fused(graph, add, OpKind::AttentionBlock, block,
-               {x, qkv->inputs[1], qkv_bias, proj->inputs[1], proj_bias});
+  become_fused(
+      graph, add, OpKind::AttentionBlock, block,
+      with_quantization({x, qkv->inputs[1], qkv_bias, proj->inputs[1], proj_bias}, *qkv, *proj));
   return true;
 }
 

@@ -6,12 +6,12 @@ namespace {
 
 bool fuse(const Matcher& matcher, Node& add, ValueId x, ValueId branch) {
   Graph& graph = matcher.graph();
-  const Node* fc2 = matcher.sole_producer(branch, OpKind::Linear);
-  if (!fc2 || !has_weights(graph, *fc2) || !matcher.same_types(x, branch)) return false;
+  const Node* fc2 = matcher.sole_linear(branch);
+  if (!fc2 || !matcher.same_types(x, branch)) return false;
   const Node* gelu = matcher.sole_producer(fc2->inputs[0], UnaryFunction::Gelu);
   if (!gelu) return false;
-  const Node* fc1 = matcher.sole_producer(gelu->inputs[0], OpKind::Linear);
-  if (!fc1 || !has_weights(graph, *fc1)) return false;
+  const Node* fc1 = matcher.sole_linear(gelu->inputs[0]);
+  if (!fc1) return false;
   MlpAttrs attrs;
   if (fc1->inputs[0] != x) {
     const Node* norm = matcher.sole_producer(fc1->inputs[0], OpKind::LayerNorm);
@@ -20,7 +20,8 @@ bool fuse(const Matcher& matcher, Node& add, ValueId x, ValueId branch) {
     attrs = {true, norm->as<NormAttrs>().eps};
   }
   const ValueId bias1 = bias_or_zeros(graph, *fc1), bias2 = bias_or_zeros(graph, *fc2);
-  become_fused(graph, add, OpKind::Mlp, attrs, {x, fc1->inputs[1], bias1, fc2->inputs[1], bias2});
+  become_fused(graph, add, OpKind::Mlp, attrs,
+               with_quantization({x, fc1->inputs[1], bias1, fc2->inputs[1], bias2}, *fc1, *fc2));
   return true;
 }
 

@@ -42,6 +42,15 @@ bool Matcher::same_types(ValueId a, ValueId b) const {
   });
 }
 
+Node* Matcher::sole_linear(ValueId id) const {
+  if (Node* node = sole_producer(id, OpKind::Linear))
+    return has_weights(graph_, *node) ? node : nullptr;
+  Node* node = sole_producer(id, OpKind::QuantizedLinear);
+  const auto is_constant = [&](ValueId operand) { return graph_.is_constant(operand); };
+  return node && std::all_of(node->inputs.begin() + 1, node->inputs.end(), is_constant) ? node
+                                                                                        : nullptr;
+}
+
 ValueId Matcher::before_views(ValueId id) const {
   const Node* node = num_uses(id) == 1 ? producer(id) : nullptr;
   const bool is_view = node && op_info(node->kind).has(View) &&
@@ -164,13 +173,13 @@ std::string unique_name(const Graph& graph, const std::string& name) {
   return result;
 }
 
-namespace {
-
 ValueId add_constant(Graph& graph, const std::string& name, Constant constant) {
   const TensorType type = constant.type;
   graph.values.push_back({unique_name(graph, name), type, std::move(constant)});
   return static_cast<ValueId>(graph.values.size() - 1);
 }
+
+namespace {
 
 std::string bias_name(const Graph& graph, const Node& node) {
   std::string name = graph.value(node.inputs[1]).name;
@@ -212,11 +221,20 @@ ValueId bias_or_zeros(Graph& graph, const Node& node) {
                       make_constant({last_extent(graph, node.output())}, zeros));
 }
 
+std::vector<ValueId> with_quantization(std::vector<ValueId> operands, const Node& first,
+                                       const Node& second) {
+  for (const Node* node : {&first, &second})
+    for (size_t i = 3; i < 6; ++i)
+      operands.push_back(node->kind == OpKind::QuantizedLinear ? node->inputs[i] : kAbsent);
+  while (operands.back() == kAbsent) operands.pop_back();
+  return operands;
+}
+
 void become_fused(Graph& graph, Node& node, OpKind kind, Attrs attrs, std::vector<ValueId> inputs) {
   node.kind = kind;
   node.attrs = std::move(attrs);
   node.inputs = std::move(inputs);
-  node.body = std::make_shared<Graph>(fused_body(kind, node.attrs, given_types(graph, node)));
+  node.body = std::make_shared<Graph>(fused_body(graph, node));
 }
 
 }  // namespace vitro

@@ -45,6 +45,9 @@ class Matcher {
   bool same_types(ValueId a, ValueId b) const;
   /// Whether a condition on the types of all values holds at the default shape and at the corners.
   bool holds(const std::function<bool(const std::vector<TensorType>&)>& condition) const;
+  /// The linear with weights, or the quantized_linear, that makes a value which nothing else reads;
+  /// else nullptr.
+  Node* sole_linear(ValueId id) const;
   /// What a value is before views that nothing else reads and that keep its last extent.
   ValueId before_views(ValueId id) const;
 
@@ -83,6 +86,8 @@ bool copies_leading(const Graph& graph, const Node& reshape, size_t count);
 
 /// A name that no value of the graph has: `name`, or `name` with a number behind it.
 std::string unique_name(const Graph& graph, const std::string& name);
+/// Adds a constant under that name, or one like it that is free.
+ValueId add_constant(Graph& graph, const std::string& name, Constant constant);
 /// Gives operand `index` of a node a new constant. It takes the place and the name of the old one,
 /// which other readers keep. An operand the node lacks, next after its last, is appended and named
 /// after the weight (operand 1): "a.weight" -> "a.bias".
@@ -90,6 +95,9 @@ void set_weight(Graph& graph, Node& node, size_t index, Constant constant);
 /// The bias of a linear, conv2d or depthwise_conv2d; zeros, added to the graph, when it has none.
 ValueId bias_or_zeros(Graph& graph, const Node& node);
 
+/// The operands of a fused op with those behind them that say which of its products are in 8 bits.
+std::vector<ValueId> with_quantization(std::vector<ValueId> operands, const Node& first,
+                                       const Node& second);
 /// Turns a node into a fused one: same result, another kind with its body.
 void become_fused(Graph& graph, Node& node, OpKind kind, Attrs attrs, std::vector<ValueId> inputs);
 

@@ -11,43 +11,54 @@
 namespace vitro {
 namespace {
 
-constexpr Pass kPasses[] = {
-    // What exporters leave: first the arithmetic on shapes, which hides the rest.
-    {"widen_halves", widen_halves},
-    {"fold_shapes", fold_shapes},
-    {"fold_scalars", fold_scalars},
-    {"drop_identities", drop_identities},
-    // Pieces of one function: in the exporter's layout, or in ours, they are the same.
-    {"fuse_clip", fuse_clip},
-    {"fuse_activation", fuse_activation},
-    // Before the transposes are cancelled: they may make some.
-    {"fuse_layer_norm", fuse_layer_norm},
-    {"fuse_group_norm", fuse_group_norm},
-    {"cancel_transposes", cancel_transposes},
-    {"merge_equal", merge_equal},
-    {"drop_kept_axes", drop_kept_axes},
-    {"fold_bias_add", fold_bias_add},
-    {"fold_norm_weights", fold_norm_weights},
-    // Leaves the depthwise_conv2d as the only reader of the value before it: a batch_norm in front
-    // of the pair then has one reader, and later patterns see no residual.
-    {"fold_depthwise_residual", fold_depthwise_residual},
-    // Before the norms: a factor between a linear and a batch_norm would hide them from each other.
-    {"fold_layer_scale", fold_layer_scale},
-    // Brings the batch_norm next to the head, where fold_batch_norm takes it.
-    {"fold_pooled_batch_norm", fold_pooled_batch_norm},
-    {"fold_batch_norm", fold_batch_norm},
-    // Again: where a batch_norm is gone, views and transposes meet that it kept apart.
-    {"cancel_transposes", cancel_transposes},
-    {"fold_layer_norm_affine", fold_layer_norm_affine},
-    // After fold_batch_norm, which may give a depthwise_conv2d a bias.
-    {"fold_depthwise_bias", fold_depthwise_bias},
-    {"fuse_attention", fuse_attention},
-    {"fold_attention_scale", fold_attention_scale},
-    // The blocks come last: their operands are the finished weights.
-    {"fuse_attention_block", fuse_attention_block},
-    {"fuse_mlp", fuse_mlp},
-    {"fuse_local_mixer", fuse_local_mixer},
-};
+const std::vector<Pass>& passes_of_ops() {
+  static const std::vector<Pass> passes{
+      // What exporters leave: first the arithmetic on shapes, which hides the rest.
+      {"widen_halves", widen_halves},
+      {"fold_shapes", fold_shapes},
+      {"fold_scalars", fold_scalars},
+      {"drop_identities", drop_identities},
+      // Pieces of one function: in the exporter's layout, or in ours, they are the same.
+      {"fuse_clip", fuse_clip},
+      {"fuse_activation", fuse_activation},
+      // Before the transposes are cancelled: they may make some.
+      {"fuse_layer_norm", fuse_layer_norm},
+      {"fuse_group_norm", fuse_group_norm},
+      {"cancel_transposes", cancel_transposes},
+      {"merge_equal", merge_equal},
+      {"drop_kept_axes", drop_kept_axes},
+      {"fold_bias_add", fold_bias_add},
+      {"fold_norm_weights", fold_norm_weights},
+      // Leaves the depthwise_conv2d as the only reader of the value before it: a batch_norm in
+      // front
+      // of the pair then has one reader, and later patterns see no residual.
+      {"fold_depthwise_residual", fold_depthwise_residual},
+      // Before the norms: a factor between a linear and a batch_norm would hide them from each
+      // other.
+      {"fold_layer_scale", fold_layer_scale},
+      // Brings the batch_norm next to the head, where fold_batch_norm takes it.
+      {"fold_pooled_batch_norm", fold_pooled_batch_norm},
+      {"fold_batch_norm", fold_batch_norm},
+      // Again: where a batch_norm is gone, views and transposes meet that it kept apart.
+      {"cancel_transposes", cancel_transposes},
+      {"fold_layer_norm_affine", fold_layer_norm_affine},
+      // After fold_batch_norm, which may give a depthwise_conv2d a bias.
+      {"fold_depthwise_bias", fold_depthwise_bias},
+      {"fuse_attention", fuse_attention},
+      {"fold_attention_scale", fold_attention_scale},
+  };
+  return passes;
+}
+
+/// The blocks come last: their operands are the finished weights.
+const std::vector<Pass>& passes_of_blocks() {
+  static const std::vector<Pass> passes{
+      {"fuse_attention_block", fuse_attention_block},
+      {"fuse_mlp", fuse_mlp},
+      {"fuse_local_mixer", fuse_local_mixer},
+  };
+  return passes;
+}
 
 void dump(const Graph& graph, const PassOptions& options, size_t number, const char* name) {
   if (options.dump_dir.empty()) return;
@@ -107,13 +118,21 @@ void run_pass(Graph& graph, const Pass& pass) {
   }
 }
 
-std::span<const Pass> pass_list() { return kPasses; }
+std::vector<Pass> pass_list(const PassOptions& options) {
+  std::vector<Pass> passes = passes_of_ops();
+  if (const Quantization* inputs = options.quantization)
+    passes.push_back(
+        {"quantize_products", [inputs](Graph& graph) { quantize_products(graph, *inputs); }});
+  if (options.fuse_blocks)
+    passes.insert(passes.end(), passes_of_blocks().begin(), passes_of_blocks().end());
+  if (options.weights == DType::BFloat16) passes.push_back({"round_weights", round_weights});
+  return passes;
+}
 
 void run_passes(Graph& graph, const PassOptions& options) {
   create_dump_dir(options.dump_dir);
   dump(graph, options, 0, "input");
-  std::vector<Pass> passes(std::begin(kPasses), std::end(kPasses));
-  if (options.weights == DType::BFloat16) passes.push_back({"round_weights", round_weights});
+  const std::vector<Pass> passes = pass_list(options);
   for (size_t i = 0; i < passes.size(); ++i) {
     const size_t before = graph.nodes.size();
     run_pass(graph, passes[i]);

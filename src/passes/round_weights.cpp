@@ -37,9 +37,7 @@ void round_weights(Graph& graph) {
     for (ValueId* operand : operands) *operand = copy;
   }
   for (Node& node : graph.nodes)
-    if (node.body)
-      node.body =
-          std::make_shared<Graph>(fused_body(node.kind, node.attrs, given_types(graph, node)));
+    if (node.body) node.body = std::make_shared<Graph>(fused_body(graph, node));
 }
 
 }  // namespace vitro

@@ -73,7 +73,9 @@ TEST(InlineBody, RefusesAPlainOp) {
 }
 
 TEST(FusedBody, RefusesAPlainOp) {
-  expect_error(ErrorCode::Internal, "has no body", [] { fused_body(OpKind::Softmax, {}, {}); });
+  expect_error(ErrorCode::Internal, "has no body", [] {
+    fused_body(Graph(), Node{OpKind::Softmax, {}, {}, {}, "", nullptr});
+  });
 }
 
 }  // namespace

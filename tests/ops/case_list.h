@@ -46,5 +46,6 @@ void add_function_cases(CaseList& cases);
 void add_copy_cases(CaseList& cases);
 void add_window_cases(CaseList& cases);
 void add_fused_cases(CaseList& cases);
+void add_quantized_cases(CaseList& cases);
 
 }  // namespace vitro

@@ -275,6 +275,7 @@ const std::vector<OpCase>& op_cases() {
     add_copy_cases(list);
     add_window_cases(list);
     add_fused_cases(list);
+    add_quantized_cases(list);
     return list.take();
   }();
   return cases;

@@ -32,6 +32,12 @@ using Arrays = std::vector<Array>;
 Dims coordinates(int64_t index, const Dims& dims);
 int64_t position(const Dims& at, const Dims& dims);
 
+// oracle.cpp
+void linear(const Arrays& in, Array& out);
+
+// oracle_quantized.cpp
+void quantized_product(const Node& node, const Arrays& in, Array& out);
+
 // oracle_windows.cpp
 void conv2d(const Node& node, const Arrays& in, Array& out);
 void depthwise_conv2d(const Node& node, const Arrays& in, Array& out);

@@ -108,6 +108,25 @@ TEST(NarrowModel, LayerScaleEverywhere) {
       {"scale", {1, 1, 1, 2}, {16, 24, 32, 48}, 16, false, true, true, true});
 }
 
+TEST(NarrowModel, InEightBits) {
+  const Graph before = small_model({"plain", {1, 2, 1, 1}, {16, 24, 32, 48}, 16}, 64);
+  Graph unfused = before, products = before, fused = before;
+  run_passes(unfused, {.fuse_blocks = false});
+  Quantization inputs;
+  for (const Node& node : unfused.nodes) {
+    const auto names = quantizable_products(unfused);
+    if (std::count(names.begin(), names.end(), node.source) == 0 || node.inputs.size() < 2)
+      continue;
+    const auto channels = static_cast<size_t>(unfused.value(node.inputs[1]).type.dims.back());
+    inputs[node.source] = {std::vector<float>(channels, 25), std::vector<float>(channels, 128), {}};
+  }
+  run_passes(products, {.fuse_blocks = false, .quantization = &inputs});
+  run_passes(fused, {.quantization = &inputs});
+  const Results expected = run_reference(before, kImages), results = run_reference(fused, kImages);
+  EXPECT_EQ(results, run_reference(products, kImages));
+  expect_close(results, expected, "8 bits", kEightBits);
+}
+
 class ModelEquivalence : public testing::TestWithParam<const char*> {};
 
 TEST_P(ModelEquivalence, WholePipeline) {

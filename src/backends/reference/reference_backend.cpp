@@ -16,6 +16,10 @@ Float32Operand::Float32Operand(const OpContext& op, size_t index) : index_(index
     constant_ = with_dtype(op.cache.rows(*constant), DType::Float32);
 }
 
+Int8Operand::Int8Operand(const OpContext& op, size_t index) : index_(index) {
+  if (const Constant* constant = op.constant(index)) constant_ = op.cache.rows(*constant);
+}
+
 namespace {
 
 // Independent sums: enough to hide how long one takes.
@@ -37,6 +41,9 @@ constexpr std::array kRows{
         {"reference:depthwise_conv2d", never_refuses, in_float32<make_depthwise_conv2d>}},
     Row{OpKind::Linear, {"reference:linear", never_refuses, in_float32<make_linear>}},
     Row{OpKind::MatMul, {"reference:matmul", never_refuses, in_float32<make_matmul>}},
+    Row{OpKind::QuantizedLinear,
+        {"reference:quantized_linear", never_refuses, make_quantized_linear}},
+    Row{OpKind::QuantizedConv, {"reference:quantized_conv", never_refuses, make_quantized_conv}},
     Row{OpKind::Unary, {"reference:unary", never_refuses, make_unary}},
     Row{OpKind::Binary, {"reference:binary", never_refuses, make_binary}},
     Row{OpKind::Compare, {"reference:compare", never_refuses, make_compare}},

@@ -1,0 +1,152 @@
+#include <algorithm>
+#include <cmath>
+#include <set>
+#include <tuple>
+
+#include "core/check.h"
+#include "ir/op_info.h"
+#include "passes/passes.h"
+#include "passes/pattern.h"
+
+namespace vitro {
+namespace {
+
+constexpr double kMostCode = 127;  // of a weight; -128 would make the range lopsided
+
+/// Rows [out, terms] of a weight as int8 with a scale for each.
+struct QuantizedRows {
+  std::vector<int64_t> codes;
+  std::vector<float> scales;
+};
+
+double squared_error(std::span<const double> row, double scale) {
+  double sum = 0;
+  for (double w : row) {
+    const double code = std::clamp(std::nearbyint(w / scale), -kMostCode, kMostCode);
+    sum += (w - code * scale) * (w - code * scale);
+  }
+  return sum;
+}
+
+/// The scale with the least squared error of a row: that of its largest element, or a smaller one
+/// that clips it.
+double best_scale(std::span<const double> row) {
+  double most = 0;
+  for (double w : row) most = std::max(most, std::abs(w));
+  if (most == 0) return 1;
+  double best = most / kMostCode, least = squared_error(row, best);
+  for (int percent = 98; percent >= 60; percent -= 2) {
+    const double scale = most * percent / (100 * kMostCode), error = squared_error(row, scale);
+    if (error < least) std::tie(best, least) = std::pair(scale, error);
+  }
+  return best;
+}
+
+QuantizedRows quantize_rows(const std::vector<double>& weight, size_t num_rows) {
+  QuantizedRows result;
+  const size_t terms = weight.size() / num_rows;
+  for (size_t row = 0; row < num_rows; ++row) {
+    const std::span<const double> src(weight.data() + row * terms, terms);
+    const auto scale = static_cast<float>(best_scale(src));
+    result.scales.push_back(scale);
+    for (double w : src)
+      result.codes.push_back(std::lrint(std::clamp(w / scale, -kMostCode, kMostCode)));
+  }
+  return result;
+}
+
+bool is_quantizable(const Matcher& matcher, const Node& node) {
+  const Graph& graph = matcher.graph();
+  if (node.kind != OpKind::Linear && node.kind != OpKind::Conv) return false;
+  if (node.kind == OpKind::Conv && node.as<ConvAttrs>().groups != 1) return false;
+  return !graph.is_constant(node.inputs[0]) && has_weights(graph, node);
+}
+
+bool is_result(const Matcher& matcher, ValueId id) {
+  const auto readers = matcher.readers(id);
+  if (readers.size() < matcher.num_uses(id)) return true;  // a graph output
+  return std::any_of(readers.begin(), readers.end(), [&](const Node* reader) {
+    return op_info(reader->kind).has(View) && is_result(matcher, reader->outputs[0]);
+  });
+}
+
+void expect_fits(const Node& node, const InputQuantization& input, size_t channels) {
+  const auto is_positive = [](float factor) { return std::isfinite(factor) && factor > 0; };
+  const auto is_finite = [](float value) { return std::isfinite(value); };
+  check(input.factor.size() == channels && input.offset.size() == channels &&
+            (input.mean.empty() || input.mean.size() == channels),
+        ErrorCode::InvalidArgument, "the quantization of '{}' has {} channels, its input {}",
+        node.source, input.factor.size(), channels);
+  check(std::all_of(input.factor.begin(), input.factor.end(), is_positive) &&
+            std::all_of(input.offset.begin(), input.offset.end(), is_finite) &&
+            std::all_of(input.mean.begin(), input.mean.end(), is_finite),
+        ErrorCode::InvalidArgument,
+        "the quantization of '{}' has a factor that is not positive, or a value that is not finite",
+        node.source);
+}
+
+/// x = (q - offset) / factor: the factors go into the columns of the weight, the offsets into the
+/// bias. What the rounding of the weight adds for the mean input is taken from the bias.
+void quantize(Graph& graph, Node& node, const InputQuantization& input) {
+  const Constant weight = *graph.value(node.inputs[1]).constant;  // [out, ..., in]
+  const auto src = weight.floats();
+  const auto out = static_cast<size_t>(weight.type.dims.front());
+  const auto in = static_cast<size_t>(weight.type.dims.back());
+  const size_t terms = src.size() / out;
+  expect_fits(node, input, in);
+  std::vector<double> folded(src.size());
+  for (size_t i = 0; i < src.size(); ++i)
+    folded[i] = static_cast<double>(src[i]) / input.factor[i % in];
+  const QuantizedRows rows = quantize_rows(folded, out);
+  auto [bias, dst] = allocate_floats({static_cast<int64_t>(out)});
+  for (size_t row = 0; row < out; ++row) {
+    double sum = node.has_input(2) ? graph.value(node.inputs[2]).constant->floats()[row] : 0.0;
+    for (size_t i = row * terms; i < (row + 1) * terms; ++i) {
+      const double w = rows.scales[row] * static_cast<double>(rows.codes[i]);
+      sum -= w * input.offset[i % in];
+      if (!input.mean.empty()) sum += (folded[i] - w) * input.factor[i % in] * input.mean[i % in];
+    }
+    dst[row] = static_cast<float>(sum);
+  }
+  node.kind = node.kind == OpKind::Conv ? OpKind::QuantizedConv : OpKind::QuantizedLinear;
+  set_weight(graph, node, 1, make_constant(weight.type.dims, rows.codes, DType::Int8));
+  set_weight(graph, node, 2, std::move(bias));
+  const auto channels = static_cast<int64_t>(in);
+  const std::string& name = node.source;
+  node.inputs.push_back(add_constant(graph, name + ".weight_scale",
+                                     make_constant({static_cast<int64_t>(out)}, rows.scales)));
+  node.inputs.push_back(
+      add_constant(graph, name + ".input_factor", make_constant({channels}, input.factor)));
+  node.inputs.push_back(
+      add_constant(graph, name + ".input_offset", make_constant({channels}, input.offset)));
+}
+
+}  // namespace
+
+std::vector<std::string> quantizable_products(Graph& graph) {
+  const Matcher matcher(graph);
+  std::vector<std::string> names;
+  for (const Node& node : graph.nodes)
+    if (is_quantizable(matcher, node) && !is_result(matcher, node.output()))
+      names.push_back(node.source);
+  return names;
+}
+
+void quantize_products(Graph& graph, const Quantization& inputs) {
+  std::set<std::string> unknown;
+  for (const auto& [name, input] : inputs) unknown.insert(name);
+  const Matcher matcher(graph);
+  std::vector<Node*> found;
+  for (Node& node : graph.nodes) {
+    if (!inputs.contains(node.source) || !is_quantizable(matcher, node)) continue;
+    unknown.erase(node.source);
+    found.push_back(&node);
+  }
+  check(unknown.empty(), ErrorCode::InvalidArgument,
+        "the model has no product '{}' that could be quantized",
+        unknown.empty() ? "" : *unknown.begin());
+  for (Node* node : found) quantize(graph, *node, inputs.at(node->source));
+  remove_dead(graph);
+}
+
+}  // namespace vitro

@@ -1,0 +1,124 @@
+#include <fmt/format.h>
+
+#include <cmath>
+
+#include "ops/case_list.h"
+
+namespace vitro {
+namespace {
+
+ValueId int8_weight(GraphBuilder& builder, Random& random, const Dims& dims) {
+  std::vector<int64_t> values(static_cast<size_t>(num_elements(dims)));
+  for (int64_t& value : values) value = random.integer(-127, 127);
+  return builder.constant("weight", make_constant(dims, values, DType::Int8));
+}
+
+/// Bias, scale, factor and offset for inputs in [-1, 1], a few of which are clamped, and results of
+/// about that size.
+std::vector<ValueId> quantization(GraphBuilder& builder, Random& random, const Dims& weight) {
+  const int64_t out = weight.front(), in = weight.back(), terms = num_elements(weight) / out;
+  const float scale = 1.0f / (127 * 127 * std::sqrt(static_cast<float>(terms) / 9));
+  return {bias(builder, random, out), vector(builder, random, out, scale / 2, scale),
+          vector(builder, random, in, 80, 140), vector(builder, random, in, 100, 156)};
+}
+
+void add_linears(CaseList& cases) {
+  for (const int64_t in : {1, 3, 17, 64, 128, 320, 1283})
+    for (const auto& [rows, out] :
+         std::vector<std::pair<int64_t, int64_t>>{{1, 1}, {5, 17}, {49, 64}, {35, 130}, {196, 33}})
+      cases.add(OpKind::QuantizedLinear, fmt::format("{}x{}_to_{}", rows, in, out),
+                [=](GraphBuilder& builder, Random& random) {
+                  std::vector<ValueId> operands{builder.input("x", {rows, in}),
+                                                int8_weight(builder, random, {out, in})};
+                  for (ValueId id : quantization(builder, random, {out, in}))
+                    operands.push_back(id);
+                  return builder.op(OpKind::QuantizedLinear, {}, operands, "linear");
+                });
+}
+
+void add_convolutions(CaseList& cases) {
+  struct Case {
+    Dims input, weight;
+    ConvAttrs attrs;
+  };
+  for (const Case& c : std::vector<Case>{
+           {{1, 8, 12, 3}, {17, 4, 4, 3}, {{4, 4}, {}, {}, {}}},
+           {{2, 6, 4, 64}, {128, 2, 2, 64}, {{2, 2}, {}, {}, {}}},
+           {{2, 7, 9, 5}, {20, 3, 3, 5}, {{2, 1}, {}, {1, 1}, {1, 1}}},
+           {{1, 6, 5, 33}, {16, 3, 2, 33}, {{1, 1}, {2, 1}, {2, 0}, {1, 1}}},
+       })
+    cases.add(OpKind::QuantizedConv,
+              fmt::format("{}_by_{}", to_string(c.input), to_string(c.weight)),
+              [c](GraphBuilder& builder, Random& random) {
+                std::vector<ValueId> operands{builder.input("x", c.input),
+                                              int8_weight(builder, random, c.weight)};
+                for (ValueId id : quantization(builder, random, c.weight)) operands.push_back(id);
+                return builder.op(OpKind::QuantizedConv, c.attrs, operands, "conv");
+              });
+}
+
+/// The operands of a fused op that make one of its products one in 8 bits; the weight and the bias
+/// are put in their places.
+void quantize(GraphBuilder& builder, Random& random, std::vector<ValueId>& operands, size_t weight,
+              size_t at) {
+  const Dims dims = builder.dims(operands[weight]);
+  operands[weight] = int8_weight(builder, random, dims);
+  const std::vector<ValueId> more = quantization(builder, random, dims);
+  operands[weight + 1] = more[0];
+  operands.resize(std::max(operands.size(), at + 3), kAbsent);
+  for (size_t i = 0; i < 3; ++i) operands[at + i] = more[i + 1];
+}
+
+void quantize_some(GraphBuilder& builder, Random& random, std::vector<ValueId>& operands,
+                   std::pair<size_t, size_t> weights, size_t at, int which) {
+  if (which != 2) quantize(builder, random, operands, weights.first, at);
+  if (which != 1) quantize(builder, random, operands, weights.second, at + 3);
+}
+
+constexpr const char* kWhich[] = {"both", "first", "second"};
+
+void add_fused(CaseList& cases) {
+  for (int which = 0; which < 3; ++which) {
+    for (const int64_t c : {17, 64})
+      cases.add(OpKind::Mlp, fmt::format("quantized_{}_{}", kWhich[which], c),
+                [=](GraphBuilder& builder, Random& random) {
+                  std::vector<ValueId> operands{
+                      builder.input("x", {2, 35, c}), weight(builder, random, {4 * c, c}, c),
+                      bias(builder, random, 4 * c), weight(builder, random, {c, 4 * c}, 4 * c),
+                      bias(builder, random, c)};
+                  quantize_some(builder, random, operands, {1, 3}, 5, which);
+                  return builder.op(OpKind::Mlp, MlpAttrs{c == 64, 1e-6f}, operands, "mlp");
+                });
+    cases.add(OpKind::AttentionBlock, fmt::format("quantized_{}", kWhich[which]),
+              [=](GraphBuilder& builder, Random& random) {
+                std::vector<ValueId> operands{
+                    builder.input("x", {2, 5, 7, 64}), weight(builder, random, {192, 64}, 64),
+                    bias(builder, random, 192), weight(builder, random, {64, 64}, 64),
+                    bias(builder, random, 64)};
+                quantize_some(builder, random, operands, {1, 3}, 5, which);
+                return builder.op(OpKind::AttentionBlock, AttentionBlockAttrs{2, 32, 0.2f, 1e-6f},
+                                  operands, "block");
+              });
+    cases.add(OpKind::LocalMixer, fmt::format("quantized_{}", kWhich[which]),
+              [=](GraphBuilder& builder, Random& random) {
+                constexpr int64_t c = 64;
+                std::vector<ValueId> operands{
+                    builder.input("x", {2, 9, 7, c}),   weight(builder, random, {3, 3, c}, 9),
+                    bias(builder, random, c),           weight(builder, random, {c, c}, c),
+                    bias(builder, random, c),           weight(builder, random, {5, 5, c}, 25),
+                    weight(builder, random, {c, c}, c), bias(builder, random, c)};
+                quantize_some(builder, random, operands, {3, 6}, 8, which);
+                return builder.op(OpKind::LocalMixer, {}, operands, "mixer");
+              });
+  }
+}
+
+}  // namespace
+
+void add_quantized_cases(CaseList& cases) {
+  add_linears(cases);
+  add_convolutions(cases);
+  add_fused(cases);
+}
+
+}  // namespace vitro
