@@ -24,6 +24,7 @@ SectionInfo section_info(const ChosenKernels& chosen, const Node& node, const Se
   constexpr std::string_view kWeight = ".weight";
   SectionInfo info{"", section.name, section.flops, 0, section.product, false};
   for (size_t operand : section.operands) {
+    if (!node.has_input(operand)) continue;
     const ValueId id = node.inputs[operand];
     info.bytes += operand_bytes(chosen, node, operand, precision);
     const std::string& name = chosen.graph.value(id).name;

@@ -52,27 +52,29 @@ class AttentionBlockPhased final : public Kernel {
         core_(images_, num_tokens(op), op.node.as<AttentionBlockAttrs>().heads,
               op.node.as<AttentionBlockAttrs>().head_dim, op.node.as<AttentionBlockAttrs>().scale,
               op.threads),
-        qkv_weight_(op, 1),
-        proj_weight_(op, 3) {
+        qkv_operands_(op, 1, 5),
+        proj_operands_(op, 3, 8) {
     const int64_t channels = op.input(0).dims.back();
     qkv_.m = proj_.m = rows_;
     qkv_.n = qkv_.ldc = 3 * channels;
     qkv_.k = qkv_.lda = channels;
-    qkv_.b = qkv_weight_.matrix();
+    qkv_operands_.describe(qkv_);
     qkv_.layer_norm = true;
     qkv_.eps = op.node.as<AttentionBlockAttrs>().eps;
     proj_.n = proj_.ldc = proj_.ldr = channels;
     proj_.k = proj_.lda = channels;
-    proj_.b = proj_weight_.matrix();
+    proj_operands_.describe(proj_);
   }
   int in_place_operand() const override { return 0; }
   std::vector<Section> sections() const override {
     const auto product = [&](const GemmArgs& gemm) {
       return 2.0 * static_cast<double>(chunks_ * rows_ * gemm.n * gemm.k);
     };
-    return {{"qkv", product(qkv_), {0, 1, 2}, true},
+    std::vector<size_t> first = qkv_operands_.indices();
+    first.insert(first.begin(), 0);
+    return {{"qkv", product(qkv_), first, true},
             {"core", static_cast<double>(chunks_) * core_.flops(), {}},
-            {"proj", product(proj_), {3, 4}, true}};
+            {"proj", product(proj_), proj_operands_.indices(), true}};
   }
   size_t scratch_bytes() const override {
     return (aligned_floats(rows_ * qkv_.n) + aligned_floats(rows_ * proj_.n) + shared_size()) *
@@ -86,7 +88,7 @@ class AttentionBlockPhased final : public Kernel {
       const int64_t offset = chunk * rows_ * proj_.n;
       GemmArgs project = qkv_;
       project.a = args.in<float>(0) + offset;
-      project.bias = args.in<float>(2);
+      qkv_operands_.bind(project, args);
       project.c = qkv;
       team_of(args).begin_section(kQkv);
       parallel_gemm(table_, project, team_of(args), shared);
@@ -94,7 +96,7 @@ class AttentionBlockPhased final : public Kernel {
       core_.run(qkv, context, shared, team_of(args));
       GemmArgs merge = proj_;
       merge.a = context;
-      merge.bias = args.in<float>(4);
+      proj_operands_.bind(merge, args);
       merge.residual = args.in<float>(0) + offset;
       merge.c = args.out<float>() + offset;
       team_of(args).begin_section(kProj);
@@ -114,7 +116,7 @@ class AttentionBlockPhased final : public Kernel {
   int threads_;
   int64_t images_, chunks_, rows_;
   AttentionCore core_;
-  PanelWeight qkv_weight_, proj_weight_;
+  ProductOperands qkv_operands_, proj_operands_;
   GemmArgs qkv_, proj_;
 };
 

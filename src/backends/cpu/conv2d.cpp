@@ -7,6 +7,7 @@
 #include "backends/cpu/parallel_gemm.h"
 #include "backends/host_lane.h"
 #include "ir/infer.h"
+#include "ir/op_info.h"
 
 namespace vitro::cpu {
 namespace {
@@ -23,6 +24,12 @@ std::optional<Refusal> can_run(const OpContext& op) {
   const int64_t groups = op.node.as<ConvAttrs>().groups;
   if (groups == 1) return std::nullopt;
   return Refusal{fmt::format("it has {} groups", groups)};
+}
+
+std::optional<Refusal> can_quantize(const OpContext& op) {
+  for (size_t i : {4, 5})
+    if (!op.constant(i)) return Refusal{fmt::format("operand {} is computed", i)};
+  return can_run(op);
 }
 
 PatchSource patches_of(const OpContext& op) {
@@ -51,14 +58,15 @@ class ConvKernel final : public Kernel {
   explicit ConvKernel(const OpContext& op, const Variant& variant = {})
       : table_(product_kernels(op.threads, variant)),
         threads_(op.threads),
-        weight_(op, 1),
+        operands_(op, 1, 3),
         patches_(patches_of(op)),
-        epilogue_(3) {
+        epilogue_(op_info(op.node.kind).max_inputs) {
     const Dims& w = op.input(1).dims;
     args_.m = num_rows(op.output());
     args_.n = args_.ldc = args_.ldr = w[0];
     args_.k = w[1] * w[2] * w[3];
-    args_.b = weight_.matrix();
+    operands_.describe(args_);
+    if (operands_.quantized()) repeat_for_taps(op);
   }
   bool absorb(const OpContext& next, size_t operand) override {
     return epilogue_.absorb(next, operand);
@@ -73,7 +81,8 @@ class ConvKernel final : public Kernel {
     patches.input = args.in<float>(0);
     GemmArgs gemm = args_;
     gemm.patches = &patches;
-    gemm.bias = args.in<float>(2);
+    operands_.bind(gemm, args);
+    if (operands_.quantized()) gemm.quantized.rows = {factor_.data(), offset_.data()};
     gemm.residual = epilogue_.residual(args);
     gemm.activation = epilogue_.activation();
     gemm.c = args.out<float>();
@@ -81,12 +90,22 @@ class ConvKernel final : public Kernel {
   }
 
  private:
+  /// How channels become codes, for each tap of a row.
+  void repeat_for_taps(const OpContext& op) {
+    const std::span<const float> factor = op.take(4).floats(), offset = op.take(5).floats();
+    for (int64_t tap = 0; tap < args_.k / patches_.channels; ++tap) {
+      factor_.insert(factor_.end(), factor.begin(), factor.end());
+      offset_.insert(offset_.end(), offset.begin(), offset.end());
+    }
+  }
+
   const KernelTable& table_;
   int threads_;
-  PanelWeight weight_;
+  ProductOperands operands_;
   PatchSource patches_;
   Epilogue epilogue_;
   GemmArgs args_;
+  std::vector<float> factor_, offset_;  ///< [k]
 };
 
 /// A product for each group, or for a few narrow ones together, whose weights then are zero outside
@@ -176,6 +195,8 @@ class GroupedConvKernel final : public Kernel {
 }  // namespace
 
 const Impl kConv2dGroups{"cpu:conv2d_groups", can_group, make_kernel<GroupedConvKernel>};
+const Impl kQuantizedConvPanel16x4{"cpu:quantized_conv_panel16x4", can_quantize,
+                                   make_kernel<ConvKernel>};
 const Impl kConv2dPanel16{"cpu:conv2d_panel16", can_run, make_kernel<ConvKernel>};
 const std::array<Impl, 1> kConv2dVariants{
     variant_of<ConvKernel, can_run, Variant{.vector_product = true}>("cpu:conv2d_panel16/avx512")};

@@ -28,6 +28,8 @@ std::vector<Row> own_rows() {
       {OpKind::Conv, {kConv2dPanel16, kConv2dGroups}, kConv2dVariants},
       {OpKind::DepthwiseConv2d, {kDepthwiseConv2dDirect}, {}},
       {OpKind::Linear, {kLinearPanel16}, kLinearVariants},
+      {OpKind::QuantizedConv, {kQuantizedConvPanel16x4}, {}},
+      {OpKind::QuantizedLinear, {kQuantizedLinearPanel16x4}, {}},
       {OpKind::BatchNorm, {kBatchNormRows}, {}},
       {OpKind::GroupNorm, {kGroupNormMaps}, {}},
       {OpKind::LayerNorm, {kLayerNormRows}, {}},
@@ -97,7 +99,7 @@ class CpuBackend final : public Backend {
   }
   std::string machine() const override { return cpu_model() + ", " + instruction_set(); }
   std::span<const PackedForm* const> packed_forms() const override {
-    static constexpr std::array kForms{&kPanel16};
+    static constexpr std::array kForms{&kPanel16, &kPanel16x4};
     return kForms;
   }
   std::unique_ptr<Lane> make_lane(const LaneOptions& options) const override {

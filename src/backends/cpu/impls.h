@@ -27,9 +27,9 @@ constexpr Impl variant_of(const char* id) {
 }
 
 // The implementations; each is in the file named by its op.
-extern const Impl kLinearPanel16;
+extern const Impl kLinearPanel16, kQuantizedLinearPanel16x4;
 extern const std::array<Impl, 1> kLinearVariants;
-extern const Impl kConv2dPanel16, kConv2dGroups;
+extern const Impl kConv2dPanel16, kConv2dGroups, kQuantizedConvPanel16x4;
 extern const std::array<Impl, 1> kConv2dVariants;
 extern const Impl kDepthwiseConv2dDirect;
 extern const Impl kMlpBanded, kMlpPhased;

@@ -3,6 +3,7 @@
 #include "backends/cpu/operands.h"
 #include "backends/cpu/parallel_gemm.h"
 #include "backends/host_lane.h"
+#include "ir/op_info.h"
 
 namespace vitro::cpu {
 namespace {
@@ -12,18 +13,19 @@ std::optional<Refusal> can_run(const OpContext& op) {
   return needs_panels(op, 1);
 }
 
+/// Linear and QuantizedLinear.
 class LinearKernel final : public Kernel {
  public:
   explicit LinearKernel(const OpContext& op, const Variant& variant = {})
       : table_(product_kernels(op.threads, variant)),
         threads_(op.threads),
-        weight_(op, 1),
-        epilogue_(3) {
+        operands_(op, 1, 3),
+        epilogue_(op_info(op.node.kind).max_inputs) {
     args_.m = num_rows(op.input(0));
     args_.n = op.output().dims.back();
     args_.k = args_.lda = op.input(0).dims.back();
     args_.ldc = args_.ldr = args_.n;
-    args_.b = weight_.matrix();
+    operands_.describe(args_);
   }
   int in_place_operand() const override { return epilogue_.residual_operand(); }
   bool absorb(const OpContext& next, size_t operand) override {
@@ -35,7 +37,7 @@ class LinearKernel final : public Kernel {
   void run(const KernelArgs& args) const override {
     GemmArgs gemm = args_;
     gemm.a = args.in<float>(0);
-    gemm.bias = args.in<float>(2);
+    operands_.bind(gemm, args);
     gemm.residual = epilogue_.residual(args);
     gemm.activation = epilogue_.activation();
     gemm.c = args.out<float>();
@@ -45,13 +47,15 @@ class LinearKernel final : public Kernel {
  private:
   const KernelTable& table_;
   int threads_;
-  PanelWeight weight_;
+  ProductOperands operands_;
   Epilogue epilogue_;
   GemmArgs args_;
 };
 
 }  // namespace
 
+const Impl kQuantizedLinearPanel16x4{"cpu:quantized_linear_panel16x4", can_run,
+                                     make_kernel<LinearKernel>};
 const Impl kLinearPanel16{"cpu:linear_panel16", can_run, make_kernel<LinearKernel>};
 const std::array<Impl, 1> kLinearVariants{
     variant_of<LinearKernel, can_run, Variant{.vector_product = true}>(

@@ -40,8 +40,8 @@ class LocalMixerPhased final : public Kernel {
       : table_(product_kernels(op.threads, variant)),
         threads_(op.threads),
         images_(op.input(0).dims[0]),
-        weight1_(op, 3),
-        weight2_(op, 6) {
+        operands1_(op, 3, 8),
+        operands2_(op, 6, 11) {
     const Dims& x = op.input(0).dims;
     width_ = x[2];
     channels_ = x[3];
@@ -51,10 +51,10 @@ class LocalMixerPhased final : public Kernel {
     image_size_ = x[1] * width_ * channels_;
     conv1_.n = conv1_.ldc = channels_;
     conv1_.k = conv1_.lda = channels_;
-    conv1_.b = weight1_.matrix();
     conv2_ = conv1_;
     conv2_.ldr = channels_;
-    conv2_.b = weight2_.matrix();
+    operands1_.describe(conv1_);
+    operands2_.describe(conv2_);
   }
   std::vector<Section> sections() const override {
     const auto elements = static_cast<double>(images_ * image_size_);
@@ -63,9 +63,9 @@ class LocalMixerPhased final : public Kernel {
       return 2 * elements * static_cast<double>(args.kernel_h * args.kernel_w);
     };
     return {{"pos_embed", depthwise(position_), {0, 1, 2}},
-            {"conv1", product, {3, 4}, true},
+            {"conv1", product, operands1_.indices(), true},
             {"attn", depthwise(spatial_), {5}},
-            {"conv2", product, {6, 7}, true}};
+            {"conv2", product, operands2_.indices(), true}};
   }
   size_t scratch_bytes() const override {
     return (2 * aligned_floats(image_size_) + thread_size() * static_cast<size_t>(threads_)) *
@@ -119,7 +119,7 @@ class LocalMixerPhased final : public Kernel {
     const int64_t offset = bands_.begin(band) * width_ * channels_;
     GemmArgs conv1 = over_band(conv1_, band, scratch);
     conv1.a = x1 + offset;
-    conv1.bias = args.in<float>(4);
+    operands1_.bind(conv1, args);
     conv1.c = mixed + offset;
     team_of(args).mark(thread, kConv1);
     table_.gemm_tile(conv1, 0, conv1.m, 0, num_panels(conv1.n));
@@ -138,7 +138,7 @@ class LocalMixerPhased final : public Kernel {
     table_.depthwise(spatial, bands_.begin(band), bands_.begin(band + 1));
     GemmArgs conv2 = over_band(conv2_, band, scratch);
     conv2.a = scratch;
-    conv2.bias = args.in<float>(7);
+    operands2_.bind(conv2, args);
     conv2.residual = x1 + offset;
     conv2.c = y + offset;
     team_of(args).mark(thread, kConv2);
@@ -148,7 +148,7 @@ class LocalMixerPhased final : public Kernel {
   const KernelTable& table_;
   int threads_;
   int64_t images_, width_ = 0, channels_ = 0, image_size_ = 0;
-  PanelWeight weight1_, weight2_;
+  ProductOperands operands1_, operands2_;
   DepthwiseArgs position_, spatial_;
   Bands bands_;
   GemmArgs conv1_, conv2_;

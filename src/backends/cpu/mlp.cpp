@@ -48,24 +48,27 @@ class MlpKernel : public Kernel {
       : table_(product_kernels(op.threads, variant)),
         threads_(op.threads),
         rows_(num_rows(op.input(0))),
-        weight1_(op, 1),
-        weight2_(op, 3) {
+        operands1_(op, 1, 5),
+        operands2_(op, 3, 8) {
     const auto& attrs = op.node.as<MlpAttrs>();
     const int64_t channels = op.input(0).dims.back(), hidden = op.input(1).dims[0];
     fc1_.n = fc1_.ldc = hidden;
     fc1_.k = fc1_.lda = channels;
-    fc1_.b = weight1_.matrix();
+    operands1_.describe(fc1_);
     fc1_.activation.kind = Activation::Kind::Gelu;
     fc1_.layer_norm = attrs.layer_norm;
     fc1_.eps = attrs.eps;
     fc2_.n = fc2_.ldc = fc2_.ldr = channels;
     fc2_.k = fc2_.lda = hidden;
-    fc2_.b = weight2_.matrix();
+    operands2_.describe(fc2_);
+    if (hands_codes()) fc1_.ldc = fc2_.lda = code_stride(hidden);
   }
   int in_place_operand() const override { return 0; }
   std::vector<Section> sections() const override {
     const double flops = 2.0 * static_cast<double>(rows_ * fc1_.n * fc1_.k);
-    return {{"fc1", flops, {0, 1, 2}, true}, {"fc2", flops, {3, 4}, true}};
+    std::vector<size_t> first = operands1_.indices();
+    first.insert(first.begin(), 0);
+    return {{"fc1", flops, first, true}, {"fc2", flops, operands2_.indices(), true}};
   }
 
  protected:
@@ -75,13 +78,27 @@ class MlpKernel : public Kernel {
     GemmArgs fc1 = fc1_, fc2 = fc2_;
     fc1.m = fc2.m = count;
     fc1.a = fc2.residual = args.in<float>(0) + row * fc1.k;
-    fc1.bias = args.in<float>(2);
-    fc1.c = hidden;
-    fc2.a = hidden;
-    fc2.bias = args.in<float>(4);
+    operands1_.bind(fc1, args);
+    operands2_.bind(fc2, args);
+    if (hands_codes()) {
+      auto* codes = reinterpret_cast<uint8_t*>(hidden);
+      fc1.result_codes = codes;
+      fc1.result = operands2_.rows(args);
+      fc2.codes = codes;
+    } else {
+      fc1.c = hidden;
+      fc2.a = hidden;
+    }
     fc2.c = args.out<float>() + row * fc2.n;
     return {fc1, fc2};
   }
+
+  /// Whether what is between the products is the codes that fc2 multiplies: never as floats in
+  /// memory.
+  bool hands_codes() const { return operands1_.quantized() && operands2_.quantized(); }
+  /// Bytes of a hidden row.
+  int64_t hidden_bytes() const { return fc1_.ldc * (hands_codes() ? 1 : 4); }
+  size_t hidden_size(int64_t rows) const { return aligned_floats(rows * hidden_bytes() / 4); }
 
   size_t product_scratch() const {
     return std::max(table_.gemm_scratch_size(fc1_), table_.gemm_scratch_size(fc2_));
@@ -90,7 +107,7 @@ class MlpKernel : public Kernel {
   const KernelTable& table_;
   int threads_;
   int64_t rows_;
-  PanelWeight weight1_, weight2_;
+  ProductOperands operands1_, operands2_;
   GemmArgs fc1_, fc2_;
 };
 
@@ -98,12 +115,12 @@ class MlpKernel : public Kernel {
 class MlpBanded final : public MlpKernel {
  public:
   explicit MlpBanded(const OpContext& op, const Variant& variant = {}) : MlpKernel(op, variant) {
-    const int64_t fitting = kHiddenBytes / (fc1_.n * 4) / kTileRows * kTileRows;
+    const int64_t fitting = kHiddenBytes / hidden_bytes() / kTileRows * kTileRows;
     bands_ = variant.rows > 0
                  ? make_bands(rows_, kVariantRows, variant.rows, threads_)
                  : make_bands(rows_, kTileRows, std::clamp(fitting, kMinBandRows, kMaxBandRows),
                               threads_);
-    hidden_size_ = aligned_floats(bands_.max_size() * fc1_.n);
+    hidden_size_ = hidden_size(bands_.max_size());
     thread_size_ = hidden_size_ + product_scratch();
   }
   size_t scratch_bytes() const override {
@@ -131,7 +148,7 @@ class MlpBanded final : public MlpKernel {
 class MlpPhased final : public MlpKernel {
  public:
   explicit MlpPhased(const OpContext& op, const Variant& variant = {})
-      : MlpKernel(op, variant), hidden_size_(aligned_floats(rows_ * fc1_.n)) {}
+      : MlpKernel(op, variant), hidden_size_(hidden_size(rows_)) {}
   size_t scratch_bytes() const override {
     return (hidden_size_ + product_scratch() * static_cast<size_t>(threads_)) * sizeof(float);
   }

@@ -24,8 +24,9 @@ std::optional<Refusal> needs_panels(const OpContext& op, size_t index) {
   const Constant* constant = op.constant(index);
   if (!constant) return Refusal{fmt::format("operand {} is computed, not a weight", index)};
   const DType dtype = constant->type.dtype;
-  if (dtype == DType::Float32 || dtype == DType::BFloat16) return std::nullopt;
-  return Refusal{fmt::format("operand {} is {}, not F32 or BF16", index, dtype_name(dtype))};
+  if (dtype == DType::Float32 || dtype == DType::BFloat16 || dtype == DType::Int8)
+    return std::nullopt;
+  return Refusal{fmt::format("operand {} is {}, not F32, BF16 or I8", index, dtype_name(dtype))};
 }
 
 namespace {
@@ -58,11 +59,53 @@ const PackedForm kPanel16{"cpu:panel16", panel_dims,
                           repack<pack_panel16<float>, pack_panel16<uint16_t>>,
                           repack<unpack_panel16<float>, unpack_panel16<uint16_t>>};
 
-PanelMatrix PanelWeight::matrix() const {
-  const int64_t k = depth(constant_.type);
-  if (constant_.type.dtype == DType::Float32)
-    return panel16_matrix(reinterpret_cast<const float*>(constant_.bytes.data()), k);
-  return panel16_matrix(reinterpret_cast<const uint16_t*>(constant_.bytes.data()), k);
+const PackedForm kPanel16x4{
+    "cpu:panel16x4",
+    [](const TensorType& type) {
+      check(type.dims.size() >= 2 && type.dtype == DType::Int8, ErrorCode::CorruptFile,
+            "a constant of {} {} is no matrix of I8, as {} needs", dtype_name(type.dtype),
+            to_string(type.dims), "cpu:panel16x4");
+      return Dims{num_panels(type.dims[0]), (depth(type) + 3) / 4, kPanelWidth, 4};
+    },
+    [](const TensorType& type, const std::byte* src, std::byte* dst) {
+      pack_panel16x4(reinterpret_cast<const int8_t*>(src), type.dims[0], depth(type),
+                     reinterpret_cast<int8_t*>(dst));
+    },
+    [](const TensorType& type, const std::byte* src, std::byte* dst) {
+      unpack_panel16x4(reinterpret_cast<const int8_t*>(src), type.dims[0], depth(type),
+                       reinterpret_cast<int8_t*>(dst));
+    }};
+
+ProductOperands::ProductOperands(const OpContext& op, size_t weight, size_t quantization)
+    : weight_(op.packed(weight,
+                        op.constant(weight)->type.dtype == DType::Int8 ? kPanel16x4 : kPanel16)),
+      index_(weight),
+      quantization_(quantization) {}
+
+void ProductOperands::describe(GemmArgs& gemm) const {
+  const int64_t k = depth(weight_.type);
+  const std::byte* data = weight_.bytes.data();
+  if (quantized())
+    gemm.quantized.data = reinterpret_cast<const int8_t*>(data);
+  else if (weight_.type.dtype == DType::Float32)
+    gemm.b = panel16_matrix(reinterpret_cast<const float*>(data), k);
+  else
+    gemm.b = panel16_matrix(reinterpret_cast<const uint16_t*>(data), k);
+}
+
+void ProductOperands::bind(GemmArgs& gemm, const KernelArgs& args) const {
+  gemm.bias = args.in<float>(index_ + 1);
+  if (!quantized()) return;
+  gemm.quantized.scale = args.in<float>(quantization_);
+  gemm.quantized.rows = rows(args);
+}
+
+Quantizer ProductOperands::rows(const KernelArgs& args) const {
+  return {args.in<float>(quantization_ + 1), args.in<float>(quantization_ + 2)};
+}
+
+std::vector<size_t> ProductOperands::indices() const {
+  return {index_, index_ + 1, quantization_, quantization_ + 1, quantization_ + 2};
 }
 
 }  // namespace vitro::cpu

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <optional>
+#include <vector>
 
 #include "backends/cpu/kernels/gemm.h"
 #include "backends/cpu/kernels/panel16.h"
@@ -18,19 +19,31 @@ std::optional<Refusal> needs_float32(const OpContext& op);
 /// Matrices [n, ...] in panels of 16 columns of the transposed, of float32 or bfloat16: what
 /// products read, on every instruction set. All extents but the first are the rows' k.
 extern const PackedForm kPanel16;
+/// The same of int8, in groups of four values of k: what products of codes read.
+extern const PackedForm kPanel16x4;
 /// Refuses operand `index` unless it is a constant that can be packed in panels.
 std::optional<Refusal> needs_panels(const OpContext& op, size_t index);
 
-/// A weight of a product.
-class PanelWeight {
+/// What a product has on its right: a weight, the bias behind it and, where the weight is of int8,
+/// three operands that say what its products mean (ir/infer_quantized.cpp).
+class ProductOperands {
  public:
-  PanelWeight() = default;
-  /// Operand `index`, packed when nobody did so before.
-  PanelWeight(const OpContext& op, size_t index) : constant_(op.packed(index, kPanel16)) {}
-  PanelMatrix matrix() const;
+  /// The weight is operand `weight`, packed when nobody did so before; its scale, if it has one,
+  /// operand `quantization`, and what makes codes of rows the next two.
+  ProductOperands(const OpContext& op, size_t weight, size_t quantization);
+  bool quantized() const { return weight_.type.dtype == DType::Int8; }
+  /// What is known before a run: that of which scratch depends.
+  void describe(GemmArgs& gemm) const;
+  /// The operands of a run.
+  void bind(GemmArgs& gemm, const KernelArgs& args) const;
+  /// How rows become codes.
+  Quantizer rows(const KernelArgs& args) const;
+  /// The operands of the node that this reads.
+  std::vector<size_t> indices() const;
 
  private:
-  Constant constant_;
+  Constant weight_;
+  size_t index_, quantization_;
 };
 
 }  // namespace vitro::cpu
