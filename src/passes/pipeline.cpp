@@ -44,9 +44,9 @@ constexpr Pass kPasses[] = {
     {"fuse_attention", fuse_attention},
     {"fold_attention_scale", fold_attention_scale},
     // The blocks come last: their operands are the finished weights.
-    {"fuse_attention_block", fuse_attention_block},
-    {"fuse_mlp", fuse_mlp},
-    {"fuse_local_mixer", fuse_local_mixer},
+    {"fuse_attention_block", fuse_attention_block, true},
+    {"fuse_mlp", fuse_mlp, true},
+    {"fuse_local_mixer", fuse_local_mixer, true},
 };
 
 void dump(const Graph& graph, const PassOptions& options, size_t number, const char* name) {
@@ -112,7 +112,9 @@ std::span<const Pass> pass_list() { return kPasses; }
 void run_passes(Graph& graph, const PassOptions& options) {
   create_dump_dir(options.dump_dir);
   dump(graph, options, 0, "input");
-  std::vector<Pass> passes(std::begin(kPasses), std::end(kPasses));
+  std::vector<Pass> passes;
+  for (const Pass& pass : kPasses)
+    if (options.fuse_blocks || !pass.fuses_blocks) passes.push_back(pass);
   if (options.weights == DType::BFloat16) passes.push_back({"round_weights", round_weights});
   for (size_t i = 0; i < passes.size(); ++i) {
     const size_t before = graph.nodes.size();
