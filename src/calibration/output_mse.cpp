@@ -90,7 +90,8 @@ class OutputSearch {
   InputQuantization codes(const Range& range, const std::vector<double>& scale) const {
     InputQuantization codes = affine_codes(range, scale.size(), sample_.exact_zero);
     for (size_t c = 0; c < scale.size(); ++c)
-      codes.factor[c] = static_cast<float>(static_cast<double>(codes.factor[c]) / scale[c]);
+      codes.factor[c] = static_cast<float>(
+          std::clamp(static_cast<double>(codes.factor[c]) / scale[c], 1e-37, 1e37));
     return codes;
   }
 
@@ -163,6 +164,16 @@ class OutputSearch {
 };
 
 }  // namespace
+
+double clipped_share(std::span<const float> rows, const InputQuantization& codes) {
+  size_t clipped = 0;
+  for (size_t i = 0; i < rows.size(); ++i) {
+    const size_t c = i % codes.factor.size();
+    const float code = rows[i] * codes.factor[c] + codes.offset[c];
+    clipped += code < -0.5f || code > 255.5f ? 1 : 0;
+  }
+  return rows.empty() ? 0 : static_cast<double>(clipped) / static_cast<double>(rows.size());
+}
 
 std::vector<float> rounded_weights(std::span<const float> weights, size_t depth,
                                    std::span<const float> factors) {

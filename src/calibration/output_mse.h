@@ -35,6 +35,9 @@ OutputChoice choose_by_output(const ProductSample& sample,
                               std::span<const TensorStatistics::Channel> channels,
                               const Range& other, const MultiplyRows& multiply);
 
+/// The share of the values of a sample that codes clip.
+double clipped_share(std::span<const float> rows, const InputQuantization& codes);
+
 /// The weights that multiply codes, [n, k], as 8 bits per output give them: rounded to 127 steps on
 /// either side of zero, after columns were divided by the factors of their channels.
 std::vector<float> rounded_weights(std::span<const float> weights, size_t depth,
