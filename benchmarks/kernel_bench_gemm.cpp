@@ -14,11 +14,16 @@ struct GemmCase {
   bool gelu = false;
   bool layer_norm = false;
   bool residual = false;
+  bool quantized = false;  ///< the product of codes
+  bool codes = false;      ///< rows of A are codes already
+  bool result_codes = false;
 };
 
 /// The arguments of one product with everything they point at.
 struct GemmProblem {
-  Tensor a, weights, bias, c, scratch;
+  Tensor a, weights, bias, c, scratch, ones;
+  std::vector<int8_t, LineAllocator<int8_t>> quantized_weights;
+  std::vector<uint8_t, LineAllocator<uint8_t>> codes, result_codes;
   cpu::GemmArgs args;
   int64_t copies;  // of the weights, one after the other
 
@@ -46,25 +51,51 @@ struct GemmProblem {
     args.eps = 1e-6f;
     args.residual = s.residual ? c.data() : nullptr;
     args.ldr = s.n;
+    if (s.quantized) quantize(s, w);
     scratch.resize(table.gemm_scratch_size(args));
     args.scratch = scratch.data();
   }
+  void quantize(const GemmCase& s, const Tensor& w) {
+    std::vector<int8_t> rounded;
+    for (float x : w) rounded.push_back(static_cast<int8_t>(127 * x));
+    quantized_weights.resize(cpu::panel16x4_size(s.n, s.k) * static_cast<size_t>(copies));
+    for (int64_t i = 0; i < copies; ++i)
+      cpu::pack_panel16x4(
+          rounded.data(), s.n, s.k,
+          quantized_weights.data() + static_cast<size_t>(i) * cpu::panel16x4_size(s.n, s.k));
+    ones.assign(static_cast<size_t>(std::max(s.n, s.k)), 1.0f);
+    args.quantized = {quantized_weights.data(), ones.data(), {ones.data(), ones.data()}};
+    codes.assign(static_cast<size_t>(s.m * cpu::code_stride(s.k)), 100);
+    if (s.codes) {
+      args.codes = codes.data();
+      args.lda = cpu::code_stride(s.k);
+    }
+    result_codes.resize(static_cast<size_t>(s.m * cpu::code_stride(s.n)));
+    if (s.result_codes) {
+      args.result_codes = result_codes.data();
+      args.ldc = cpu::code_stride(s.n);
+      args.result = {ones.data(), ones.data()};
+    }
+  }
   void select_copy(int64_t i) {
-    args.b.data =
-        weights.data() + static_cast<size_t>(i % copies) * cpu::panel16_size(args.n, args.k);
+    const auto copy = static_cast<size_t>(i % copies);
+    args.b.data = weights.data() + copy * cpu::panel16_size(args.n, args.k);
+    if (args.quantized.data)
+      args.quantized.data = quantized_weights.data() + copy * cpu::panel16x4_size(args.n, args.k);
   }
 };
 
 std::string gemm_name(const GemmCase& s) {
-  return fmt::format("gemm {}x{}x{}{}{}{}", s.m, s.k, s.n, s.layer_norm ? " +norm" : "",
-                     s.gelu ? " +gelu" : "", s.residual ? " +residual" : "");
+  return fmt::format("gemm {}x{}x{}{}{}{}{}{}{}", s.m, s.k, s.n, s.quantized ? " int8" : "",
+                     s.codes ? " +codes" : "", s.layer_norm ? " +norm" : "", s.gelu ? " +gelu" : "",
+                     s.residual ? " +residual" : "", s.result_codes ? " +requantize" : "");
 }
 
 void run_gemm(Context& context, const GemmCase& s) {
   const std::string name = gemm_name(s);
   if (!context.wants(name)) return;
   // Cold: enough copies of the weights that each call finds them in memory, as in a whole network.
-  const int64_t bytes = s.n * s.k * 4;
+  const int64_t bytes = s.n * s.k * (s.quantized ? 1 : 4);
   const int64_t copies = context.options.cold ? 1 + (int64_t{128} << 20) / bytes : 1;
   GemmProblem p(*context.table, s, copies);
   const int64_t panels = (s.n + 15) / 16;
@@ -75,12 +106,16 @@ void run_gemm(Context& context, const GemmCase& s) {
         context.table->gemm_tile(p.args, 0, s.m, 0, panels);
       },
       context.options.seconds);
-  report(context, {.op = "linear",
-                   .name = name,
-                   .timing = t,
-                   .flops = 2.0 * static_cast<double>(s.m * s.n * s.k),
-                   .peer = peer_best(context, peer_matmul(s.m, s.n, s.k, s.gelu, false)),
-                   .peer_packed = peer_best(context, peer_matmul(s.m, s.n, s.k, s.gelu, true))});
+  report(
+      context,
+      {.op = "linear",
+       .name = name,
+       .timing = t,
+       .flops = 2.0 * static_cast<double>(s.m * s.n * s.k),
+       .peer = s.quantized ? std::nan("")
+                           : peer_best(context, peer_matmul(s.m, s.n, s.k, s.gelu, false)),
+       .peer_packed = s.quantized ? std::nan("")
+                                  : peer_best(context, peer_matmul(s.m, s.n, s.k, s.gelu, true))});
 }
 
 void run_gemm_threads(Context& context, const GemmCase& s) {
@@ -88,7 +123,8 @@ void run_gemm_threads(Context& context, const GemmCase& s) {
   const std::string name = gemm_name(s) + fmt::format(" x{}", threads);
   if (threads < 2 || !context.wants(name)) return;
   GemmProblem p(*context.table, s, 1);
-  const cpu::GemmGrid grid = cpu::gemm_grid(s.m, s.n, s.k, threads);
+  const cpu::GemmGrid grid =
+      cpu::gemm_grid(s.m, s.n, s.k, threads, context.table->gemm_for(p.args).costs);
   const size_t scratch_size = context.table->gemm_scratch_size(p.args);
   Tensor scratch(scratch_size * static_cast<size_t>(threads));
   const int64_t panels = (s.n + 15) / 16;
@@ -139,8 +175,36 @@ void bench_gemm_threads(Context& context) {
                             {784, 128, 512},
                             {196, 320, 1280},
                             {196, 1280, 320},
-                            {49, 512, 2048}})
+                            {49, 512, 2048},
+                            {49, 2048, 512}}) {
     run_gemm_threads(context, s);
+    GemmCase quantized = s;
+    quantized.quantized = true;
+    run_gemm_threads(context, quantized);
+  }
+}
+
+void bench_quantized_gemm(Context& context) {
+  for (GemmCase s : {GemmCase{3136, 64, 256},
+                     {3136, 256, 64},
+                     {784, 128, 512},
+                     {784, 512, 128},
+                     {196, 320, 1280},
+                     {196, 1280, 320},
+                     {49, 512, 2048},
+                     {49, 2048, 512},
+                     {3136, 48, 64},
+                     {1, 512, 1000}}) {
+    s.quantized = true;
+    run_gemm(context, s);
+    s.codes = true;
+    run_gemm(context, s);
+    s.codes = false;
+    s.layer_norm = s.gelu = true;
+    run_gemm(context, s);
+    s.result_codes = true;
+    run_gemm(context, s);
+  }
 }
 
 }  // namespace vitro::bench

@@ -109,7 +109,7 @@ class GroupedConvKernel final : public Kernel {
     args_.k = w[1] * w[2] * patches_.channels;
     args_.ldc = args_.ldr = w[0];
     pack(with_dtype(op.cache.rows(op.take(1)), DType::Float32));
-    const int64_t unit = table_.gemm_costs.rows, wanted = products_ % threads_ == 0 ? 1 : threads_;
+    const int64_t unit = table_.gemm.costs.rows, wanted = products_ % threads_ == 0 ? 1 : threads_;
     bands_ = {args_.m, unit, std::min(wanted, (args_.m + unit - 1) / unit)};
   }
   bool absorb(const OpContext& next, size_t operand) override {

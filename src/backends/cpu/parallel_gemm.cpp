@@ -8,7 +8,8 @@ namespace vitro::cpu {
 
 void parallel_gemm(const KernelTable& table, const GemmArgs& args, ThreadTeam& team,
                    float* scratch) {
-  const GemmGrid grid = gemm_grid(args.m, args.n, args.k, team.size(), table.gemm_costs);
+  const GemmGrid grid =
+      gemm_grid(args.m, args.n, args.k, team.size(), table.gemm_for(args).costs);
   const size_t scratch_size = table.gemm_scratch_size(args);
   const int64_t panels = num_panels(args.n);
   team.parallel_for(grid.count(), [&](int64_t i, int thread) {

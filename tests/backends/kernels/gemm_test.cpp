@@ -270,7 +270,7 @@ TEST(GemmGrid, CoversTheProductOnce) {
     for (int64_t m : {1, 13, 49, 196, 3136})
       for (int64_t n : {1, 16, 100, 1280}) {
         for (Isa isa : available_isas()) {
-          const GemmGrid grid = gemm_grid(m, n, 320, threads, kernels(isa).gemm_costs);
+          const GemmGrid grid = gemm_grid(m, n, 320, threads, kernels(isa).gemm.costs);
           const int64_t panels = (n + 15) / 16;
           EXPECT_LE(grid.count(), threads);
           EXPECT_GE(grid.row_tiles * grid.rows, m);

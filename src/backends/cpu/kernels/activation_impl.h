@@ -115,29 +115,35 @@ template <class V, class F>
   }
 }
 
+/// Calls body with the type of the function's object.
+template <class V, class Body>
+void with_activation(Activation::Kind kind, Body body) {
+  using Kind = Activation::Kind;
+  switch (kind) {
+    case Kind::None:
+      return body.template operator()<NoActivation<V>>();
+    case Kind::Clamp:
+      return body.template operator()<Clamp<V>>();
+    case Kind::Sigmoid:
+      return body.template operator()<Sigmoid<V>>();
+    case Kind::Silu:
+      return body.template operator()<Silu<V>>();
+    case Kind::Tanh:
+      return body.template operator()<Tanh<V>>();
+    case Kind::HardSigmoid:
+      return body.template operator()<HardSigmoid<V>>();
+    case Kind::HardSwish:
+      return body.template operator()<HardSwish<V>>();
+    case Kind::Gelu:
+      return body.template operator()<ErfGelu<V>>();
+    case Kind::GeluTanh:
+      return body.template operator()<GeluTanh<V>>();
+  }
+}
+
 template <class V>
 void activate(const Activation& activation, const ActivationRows& rows) {
-  using Kind = Activation::Kind;
-  switch (activation.kind) {
-    case Kind::None:
-      return activate_with<V, NoActivation<V>>(activation, rows);
-    case Kind::Clamp:
-      return activate_with<V, Clamp<V>>(activation, rows);
-    case Kind::Sigmoid:
-      return activate_with<V, Sigmoid<V>>(activation, rows);
-    case Kind::Silu:
-      return activate_with<V, Silu<V>>(activation, rows);
-    case Kind::Tanh:
-      return activate_with<V, Tanh<V>>(activation, rows);
-    case Kind::HardSigmoid:
-      return activate_with<V, HardSigmoid<V>>(activation, rows);
-    case Kind::HardSwish:
-      return activate_with<V, HardSwish<V>>(activation, rows);
-    case Kind::Gelu:
-      return activate_with<V, ErfGelu<V>>(activation, rows);
-    case Kind::GeluTanh:
-      return activate_with<V, GeluTanh<V>>(activation, rows);
-  }
+  with_activation<V>(activation.kind, [&]<class F>() { activate_with<V, F>(activation, rows); });
 }
 
 }  // namespace

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "backends/cpu/kernels/amx_config.h"
 #include "backends/cpu/kernels/gemm.h"
 #include "backends/cpu/kernels/vec_avx512.h"
 
@@ -11,7 +12,6 @@ namespace {
 
 using V = VecAvx512;
 
-constexpr int64_t kTileRows = 16;
 constexpr int64_t kTileDepth = 32;    // k's that one tile instruction multiplies
 constexpr int64_t kTileBytes = 1024;  // 16 rows of 16 pairs of bf16
 constexpr int64_t kParts = 3;

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "backends/cpu/kernels/activation_impl.h"
+#include "backends/cpu/kernels/amx_config.h"
 #include "backends/cpu/kernels/amx_operands_impl.h"
 
 // Tile instructions, and what is done between them.
@@ -53,23 +54,6 @@ class Finisher {
   Activation activation_;
   int columns_ = 0;
   V::Mask masks_[kGroupPanels] = {};
-};
-
-/// The shapes of the tile registers 0 to 7, as LDTILECFG reads them.
-struct alignas(64) TileConfig {
-  uint8_t palette = 1;
-  uint8_t start_row = 0;
-  uint8_t reserved[14] = {};
-  uint16_t row_bytes[16] = {};
-  uint8_t rows[16] = {};
-
-  /// Registers 0 to 3 hold C, 4 and 5 hold A, all `height` rows high; 6 and 7 hold B.
-  explicit TileConfig(int64_t height) {
-    for (int i = 0; i < 8; ++i) {
-      row_bytes[i] = 64;
-      rows[i] = static_cast<uint8_t>(i < 6 ? height : kTileRows);
-    }
-  }
 };
 
 template <class W>

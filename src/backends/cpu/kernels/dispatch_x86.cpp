@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include "backends/cpu/kernels/gemm_amx.h"
+#include "backends/cpu/kernels/quantized_products.h"
 #include "backends/cpu/kernels/tables.h"
 #include "core/check.h"
 
@@ -20,12 +21,33 @@ bool request_amx() {
   return syscall(SYS_arch_prctl, kRequestPermission, kTileData) == 0;
 }
 
-KernelTable make_amx_table() {
+bool has_avx_vnni() {
+  unsigned a = 0, b = 0, c = 0, d = 0;
+  return __get_cpuid_count(7, 1, &a, &b, &c, &d) && (a & 1u << 4);
+}
+
+bool has_amx_int8() {
+  unsigned a = 0, b = 0, c = 0, d = 0;
+  return __get_cpuid_count(7, 0, &a, &b, &c, &d) && (d & 1u << 25);
+}
+
+KernelTable make_avx2_table() {
+  KernelTable table = kAvx2Table;
+  if (has_avx_vnni()) table.quantized_gemm = kQuantizedAvxVnni;
+  return table;
+}
+
+KernelTable make_avx512_table() {
   KernelTable table = kAvx512Table;
+  if (__builtin_cpu_supports("avx512vnni")) table.quantized_gemm = kQuantizedAvx512Vnni;
+  return table;
+}
+
+KernelTable make_amx_table() {
+  KernelTable table = make_avx512_table();
   table.isa = Isa::Amx;
-  table.gemm_tile = gemm_tile_amx;
-  table.gemm_scratch_size = gemm_scratch_size_amx;
-  table.gemm_costs = kGemmCostsAmx;
+  table.gemm = {gemm_tile_amx, gemm_scratch_size_amx, kGemmCostsAmx};
+  if (has_amx_int8()) table.quantized_gemm = kQuantizedAmx;
   table.product_probe = product_probe_amx;
   table.product_probe_multiply_adds = kProductProbeMultiplyAddsAmx;
   return table;
@@ -48,10 +70,12 @@ const KernelTable& kernels(Isa isa) {
   check(isa <= detect_isa(), ErrorCode::InvalidArgument,
         "kernels: this processor lacks '{}', its best is '{}'", isa_name(isa),
         isa_name(detect_isa()));
+  static const KernelTable avx2_table = make_avx2_table();
+  static const KernelTable avx512_table = make_avx512_table();
   static const KernelTable amx_table = make_amx_table();
   if (isa == Isa::Amx) return amx_table;
-  if (isa == Isa::Avx512) return kAvx512Table;
-  if (isa == Isa::Avx2) return kAvx2Table;
+  if (isa == Isa::Avx512) return avx512_table;
+  if (isa == Isa::Avx2) return avx2_table;
   return kScalarTable;
 }
 

@@ -10,7 +10,9 @@ namespace {
 constexpr int64_t kMaxTileRows = 16;  // no micro-kernel is higher
 constexpr int64_t kBlockBytes = 448 * 1024;
 constexpr int64_t kMaxBlockRows = 224;
-constexpr int64_t kMaxTilePanels = 4;  // no micro-kernel is wider
+constexpr int64_t kMaxTilePanels = 4;       // no micro-kernel is wider
+constexpr int64_t kMinCodeRows = 32;  // two tiles of AMX
+constexpr int64_t kQuantizedFloats = 4096;  // stay in the first-level cache
 constexpr int64_t kExpandedBytes = 256 * 1024;
 constexpr int64_t kMaxPatchDepth = 1536;  // four panels of so many rows take 384 KB
 
@@ -48,6 +50,26 @@ int64_t gemm_expanded_panels(int64_t k, int64_t panels) {
 size_t gemm_scratch_size(const GemmArgs& args) {
   const int64_t panels = args.b.bfloat16 ? gemm_expanded_panels(args.k, kMaxTilePanels) : 0;
   return gemm_rows_size(args) + static_cast<size_t>(panels * 16 * args.k);
+}
+
+int64_t quantized_row_block(int64_t k) {
+  return std::clamp(kBlockBytes / code_stride(k), kMinCodeRows, kMaxBlockRows);
+}
+
+size_t quantized_codes_size(int64_t k) {
+  return static_cast<size_t>(quantized_row_block(k) * code_stride(k)) / sizeof(float);
+}
+
+int64_t quantized_floats_rows(int64_t k) {
+  return std::clamp<int64_t>(kQuantizedFloats / std::max<int64_t>(k, 1), 1, kMaxTileRows);
+}
+
+int64_t quantized_floats_stride(int64_t k) { return (k + 15) / 16 * 16; }
+
+size_t quantized_scratch_size(const GemmArgs& args) {
+  if (args.codes) return 0;
+  const int64_t floats = quantized_floats_rows(args.k) * quantized_floats_stride(args.k);
+  return quantized_codes_size(args.k) + (gemm_copies_rows(args) ? static_cast<size_t>(floats) : 0);
 }
 
 GemmGrid gemm_grid(int64_t m, int64_t n, int64_t k, int threads, const GemmCosts& costs) {

@@ -27,6 +27,26 @@ inline PanelMatrix panel16_matrix(const uint16_t* packed, int64_t k) {
 /// A plain row-major matrix; columns past n are never read.
 inline PanelMatrix row_major_matrix(const float* data, int64_t ld) { return {data, 16, ld}; }
 
+/// How numbers become codes: clamp(round(fma(x, factor[i], offset[i])), 0, 255), halves to even;
+/// NaN becomes 0.
+struct Quantizer {
+  const float* factor = nullptr;
+  const float* offset = nullptr;
+};
+
+/// A right-hand matrix [n, k] of int8, by which codes are multiplied: exactly, in int32. The
+/// product is fma(float(sum), scale[n], bias[n]).
+struct QuantizedMatrix {
+  const int8_t* data = nullptr;  ///< packed with pack_panel16x4
+  const float* scale = nullptr;  ///< [n]
+  Quantizer rows;                ///< [k], of the rows of A
+};
+/// No greater k is taken: the sum of so many products of 255 and 127 is below 2^31.
+inline constexpr int64_t kMaxQuantizedDepth = 66311;
+/// From one row of k codes to the next. Products read whole blocks of 64, whatever lies behind the
+/// k codes; an odd number of cache lines spreads rows over all cache sets.
+inline int64_t code_stride(int64_t k) { return ((k + 63) / 64 | 1) * 64; }
+
 /// Images whose kernel_h x kernel_w patches are the rows of A, in row-major order of (image, out_y,
 /// out_x), zeros outside of an image. k = kernel_h * kernel_w * channels, ordered (kernel_y,
 /// kernel_x, channel).
@@ -48,7 +68,9 @@ struct PatchSource {
   int64_t dilation_w = 1;
 };
 
-/// C[m, n] = activation(normalise(A)[m, k] * B[k, n] + bias + residual), each step optional.
+/// C[m, n] = activation(normalise(A)[m, k] * B[k, n] + bias + residual), each step optional. With
+/// `quantized` in the place of b, rows of A become codes, or are codes already, and C may be made
+/// of the codes that the next product reads.
 struct GemmArgs {
   int64_t m = 0;
   int64_t n = 0;
@@ -57,16 +79,20 @@ struct GemmArgs {
   int64_t lda = 0;
   const PatchSource* patches = nullptr;  ///< gathers A on the fly; excludes layer_norm
   PanelMatrix b;
-  const float* bias = nullptr;  ///< [n] or null
+  QuantizedMatrix quantized;       ///< instead of b where its data is set
+  const uint8_t* codes = nullptr;  ///< [m, lda] instead of a; lda = code_stride(k)
+  const float* bias = nullptr;     ///< [n] or null
   /// [m, ldr] or null; may be c itself, but with patches, and never partly overlap it.
   const float* residual = nullptr;
   int64_t ldr = 0;
   float* c = nullptr;  ///< [m, ldc]
   int64_t ldc = 0;
+  uint8_t* result_codes = nullptr;  ///< [m, ldc] of a quantized product, instead of c
+  Quantizer result;                 ///< [n], with result_codes
   Activation activation;
   bool layer_norm = false;  ///< rows of A become (x - mean) / sqrt(var + eps)
   float eps = 0;
-  float* scratch = nullptr;  ///< KernelTable::gemm_scratch_size floats, private to the thread
+  float* scratch = nullptr;  ///< GemmKernel::scratch_size floats, private to the thread
 };
 
 /// Computes rows [m_begin, m_end) of panels [panel_begin, panel_end), a panel being 16 columns.
@@ -74,8 +100,8 @@ struct GemmArgs {
 using GemmTile = void (*)(const GemmArgs& args, int64_t m_begin, int64_t m_end, int64_t panel_begin,
                           int64_t panel_end);
 
-/// Floats of scratch that one call of gemm_tile may need, whatever the range: a multiple of 16.
-/// Depends on k, layer_norm, the extents of patches and whether b is bfloat16 only.
+/// Floats of scratch that one call of GemmTile may need, whatever the range: a multiple of 16.
+/// Depends on k, layer_norm, the extents of patches and the kinds of a and b only.
 using GemmScratchSize = size_t (*)(const GemmArgs& args);
 
 /// What the parts of a product cost, for cutting it between threads: in calls of the micro-kernel,
@@ -85,6 +111,13 @@ struct GemmCosts {
   int64_t panels = 4;
   double per_rows = 0.05;   ///< reading (and normalising) `rows` rows
   double per_panels = 0.1;  ///< reading `panels` panels
+};
+
+/// A product on one instruction set.
+struct GemmKernel {
+  GemmTile tile = nullptr;
+  GemmScratchSize scratch_size = nullptr;
+  GemmCosts costs;
 };
 
 /// How to cut a product between threads: call (i, j) computes rows [i * rows, min(m, (i + 1) *

@@ -45,7 +45,7 @@ class RowBlock {
         tiles_(even_tiles(rows)),
         height_((rows + tiles_ - 1) / tiles_),
         tile_stride_(depth_blocks(g.k) * kBlockBytes) {
-    const TileConfig config(height_);
+    const TileConfig config(height_, height_);
     _tile_loadconfig(&config);
     for (int64_t i = 0; i < rows; ++i) {
       const float* src = g.a + (row + i) * g.lda;
@@ -155,7 +155,7 @@ float product_probe_amx(int64_t iterations) {
   alignas(64) uint16_t ones[kTileRows * kTileDepth];
   std::fill_n(ones, kTileRows * kTileDepth, uint16_t{0x3f80});  // as bf16
   alignas(64) float sums[kTileRows * 16];
-  const TileConfig config(kTileRows);
+  const TileConfig config(kTileRows, kTileRows);
   _tile_loadconfig(&config);
   _tile_zero(0);
   _tile_zero(1);

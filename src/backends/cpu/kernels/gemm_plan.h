@@ -25,4 +25,14 @@ int64_t gemm_expanded_panels(int64_t k, int64_t panels);
 /// GemmScratchSize of the vector kernels: the copy of A, then the expanded panels.
 size_t gemm_scratch_size(const GemmArgs& args);
 
+/// Rows of codes of a quantized product that are used against every panel before the next rows.
+int64_t quantized_row_block(int64_t k);
+/// Scratch of a quantized product: the codes of a block of rows, in floats of memory; behind them,
+/// where rows are normalised or gathered, some rows of floats that become codes together.
+size_t quantized_codes_size(int64_t k);
+int64_t quantized_floats_rows(int64_t k);
+int64_t quantized_floats_stride(int64_t k);
+/// GemmScratchSize of quantized products.
+size_t quantized_scratch_size(const GemmArgs& args);
+
 }  // namespace vitro::cpu

@@ -27,12 +27,20 @@ Isa detect_isa();
 Isa select_isa();
 
 /// The kernels of one instruction set. All are single-threaded, allocate nothing, are reentrant,
-/// and give the same bits however their range is cut. All tensors are float32.
+/// and give the same bits however their range is cut. All tensors are float32, but codes and
+/// quantized weights.
 struct KernelTable {
   Isa isa;
-  GemmTile gemm_tile;
-  GemmScratchSize gemm_scratch_size;
-  GemmCosts gemm_costs;
+  GemmKernel gemm;
+  GemmKernel quantized_gemm;  ///< the same bits on every instruction set, up to its end
+  const GemmKernel& gemm_for(const GemmArgs& args) const {
+    return args.quantized.data ? quantized_gemm : gemm;
+  }
+  size_t gemm_scratch_size(const GemmArgs& args) const { return gemm_for(args).scratch_size(args); }
+  void gemm_tile(const GemmArgs& args, int64_t m_begin, int64_t m_end, int64_t panel_begin,
+                 int64_t panel_end) const {
+    gemm_for(args).tile(args, m_begin, m_end, panel_begin, panel_end);
+  }
   Depthwise depthwise;
   Attention attention;
   LayerNormRows layer_norm;
@@ -50,7 +58,7 @@ struct KernelTable {
   /// Multiply-adds in registers only, probe_multiply_adds per iteration: the peak to compare with.
   float (*fma_probe)(int64_t iterations);
   int probe_multiply_adds;
-  /// The same of the units that gemm_tile multiplies on.
+  /// The same of the units that gemm multiplies on.
   float (*product_probe)(int64_t iterations);
   double product_probe_multiply_adds;
 };

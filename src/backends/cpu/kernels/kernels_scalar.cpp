@@ -1,9 +1,9 @@
+#include "backends/cpu/kernels/dot_scalar.h"
 #include "backends/cpu/kernels/table_impl.h"
 #include "backends/cpu/kernels/tables.h"
-#include "backends/cpu/kernels/vec_scalar.h"
 
 namespace vitro::cpu {
 
-const KernelTable kScalarTable = make_table<VecScalar>(Isa::Scalar);
+const KernelTable kScalarTable = make_table<VecScalar, DotScalar>(Isa::Scalar);
 
 }  // namespace vitro::cpu

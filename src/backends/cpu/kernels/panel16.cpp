@@ -17,6 +17,21 @@ void unpack_panel16(const T* panels, int64_t n, int64_t k, T* w) {
   }
 }
 
+void pack_panel16x4(const int8_t* w, int64_t n, int64_t k, int8_t* dst) {
+  for (int64_t base = 0; base < n; base += kPanelWidth)
+    for (int64_t i = 0; i < k; i += 4)
+      for (int64_t row = base; row < base + kPanelWidth; ++row)
+        for (int64_t j = i; j < i + 4; ++j) *dst++ = row < n && j < k ? w[row * k + j] : int8_t{0};
+}
+
+void unpack_panel16x4(const int8_t* panels, int64_t n, int64_t k, int8_t* w) {
+  const int64_t panel_size = (k + 3) / 4 * 4 * kPanelWidth;
+  for (int64_t row = 0; row < n; ++row) {
+    const int8_t* panel = panels + row / kPanelWidth * panel_size + row % kPanelWidth * 4;
+    for (int64_t i = 0; i < k; ++i) w[row * k + i] = panel[i / 4 * 4 * kPanelWidth + i % 4];
+  }
+}
+
 template void pack_panel16(const float*, int64_t, int64_t, float*);
 template void pack_panel16(const uint16_t*, int64_t, int64_t, uint16_t*);
 template void unpack_panel16(const float*, int64_t, int64_t, float*);

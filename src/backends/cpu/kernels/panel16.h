@@ -22,4 +22,14 @@ void pack_panel16(const T* w, int64_t n, int64_t k, T* dst);
 template <typename T>
 void unpack_panel16(const T* panels, int64_t n, int64_t k, T* w);
 
+/// Of a product of codes: [n, k] becomes [ceil(n / 16)][ceil(k / 4)][16][4], zeros where there is
+/// nothing. Four values of k lie together because that is what one instruction multiplies and adds.
+inline size_t panel16x4_size(int64_t n, int64_t k) {
+  return static_cast<size_t>(num_panels(n) * ((k + 3) / 4) * 4 * kPanelWidth);
+}
+/// w [n, k] row-major -> dst [panel16x4_size(n, k)].
+void pack_panel16x4(const int8_t* w, int64_t n, int64_t k, int8_t* dst);
+/// The inverse: panels -> w [n, k] row-major.
+void unpack_panel16x4(const int8_t* panels, int64_t n, int64_t k, int8_t* w);
+
 }  // namespace vitro::cpu

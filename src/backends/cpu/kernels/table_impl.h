@@ -8,6 +8,7 @@
 #include "backends/cpu/kernels/kernels.h"
 #include "backends/cpu/kernels/pool_impl.h"
 #include "backends/cpu/kernels/probe_impl.h"
+#include "backends/cpu/kernels/quantized_gemm_impl.h"
 #include "backends/cpu/kernels/rows_impl.h"
 
 namespace vitro::cpu {
@@ -18,12 +19,13 @@ constexpr void fill_binary(KernelTable& table, std::index_sequence<kKinds...>) {
   ((table.binary[kKinds] = binary_range<V, static_cast<BinaryKind>(kKinds)>), ...);
 }
 
-template <class V>
+/// Of the vectors V, and the products D of codes and weights.
+template <class V, class D>
 constexpr KernelTable make_table(Isa isa) {
   KernelTable table{};
   table.isa = isa;
-  table.gemm_tile = gemm_tile<V>;
-  table.gemm_scratch_size = gemm_scratch_size;
+  table.gemm = {gemm_tile<V>, gemm_scratch_size, {}};
+  table.quantized_gemm = quantized_kernel<D>();
   table.depthwise = depthwise<V>;
   table.attention = attention<V>;
   table.layer_norm = layer_norm_rows<V>;

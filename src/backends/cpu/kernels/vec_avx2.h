@@ -4,6 +4,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
 
 #include "backends/cpu/kernels/transpose_x86.h"
 
@@ -49,6 +50,7 @@ struct VecAvx2 : VecX86 {
   static Reg mul(Reg a, Reg b) { return _mm256_mul_ps(a, b); }
   static Reg div(Reg a, Reg b) { return _mm256_div_ps(a, b); }
   static Reg fma(Reg a, Reg b, Reg c) { return _mm256_fmadd_ps(a, b, c); }
+  static Reg fma_once(Reg a, Reg b, Reg c) { return fma(a, b, c); }
   static Reg fnma(Reg a, Reg b, Reg c) { return _mm256_fnmadd_ps(a, b, c); }
   static Reg max(Reg a, Reg b) { return _mm256_max_ps(a, b); }
   static Reg min(Reg a, Reg b) { return _mm256_min_ps(a, b); }
@@ -64,6 +66,24 @@ struct VecAvx2 : VecX86 {
     const __m256i whole = _mm256_cvtps_epi32(n);
     const __m256i half = _mm256_srai_epi32(whole, 1);
     return _mm256_mul_ps(_mm256_mul_ps(a, pow2(half)), pow2(_mm256_sub_epi32(whole, half)));
+  }
+  /// 32 codes, clamp(round(y), 0, 255). The conversion makes NaN and what is too small the least
+  /// integer, and packing saturates.
+  static constexpr int kCodeRegs = 4;
+  static void store_codes(uint8_t* p, const Reg (&y)[kCodeRegs]) {
+    __m256i q[kCodeRegs];
+#pragma GCC unroll 4
+    for (int i = 0; i < kCodeRegs; ++i) q[i] = _mm256_cvtps_epi32(min(set1(255.0f), y[i]));
+    const __m256i packed =
+        _mm256_packus_epi16(_mm256_packus_epi32(q[0], q[1]), _mm256_packus_epi32(q[2], q[3]));
+    const __m256i order = _mm256_setr_epi32(0, 4, 1, 5, 2, 6, 3, 7);
+    _mm256_storeu_si256(reinterpret_cast<__m256i*>(p), _mm256_permutevar8x32_epi32(packed, order));
+  }
+  /// The first n of them.
+  static void store_codes_tail(uint8_t* p, const Reg (&y)[kCodeRegs], int n) {
+    uint8_t codes[kCodeRegs * kWidth];
+    store_codes(codes, y);
+    std::memcpy(p, codes, static_cast<size_t>(n));
   }
   static float sum(Reg a) {
     const __m128 four = _mm_add_ps(_mm256_castps256_ps128(a), _mm256_extractf128_ps(a, 1));

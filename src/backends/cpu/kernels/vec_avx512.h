@@ -57,6 +57,7 @@ struct VecAvx512 : VecX86 {
   static Reg mul(Reg a, Reg b) { return _mm512_mul_ps(a, b); }
   static Reg div(Reg a, Reg b) { return _mm512_div_ps(a, b); }
   static Reg fma(Reg a, Reg b, Reg c) { return _mm512_fmadd_ps(a, b, c); }
+  static Reg fma_once(Reg a, Reg b, Reg c) { return fma(a, b, c); }
   static Reg fms(Reg a, Reg b, Reg c) { return _mm512_fmsub_ps(a, b, c); }
   static Reg fnma(Reg a, Reg b, Reg c) { return _mm512_fnmadd_ps(a, b, c); }
   /// b when either is NaN.
@@ -72,6 +73,25 @@ struct VecAvx512 : VecX86 {
   }
   /// a * 2^n for an integral n; gradual underflow, overflow to infinity.
   static Reg scale_pow2(Reg a, Reg n) { return _mm512_scalef_ps(a, n); }
+  /// 64 codes, clamp(round(y), 0, 255). The conversion makes NaN and what is too small the least
+  /// integer, and packing saturates.
+  static constexpr int kCodeRegs = 4;
+  static void store_codes(uint8_t* p, const Reg (&y)[kCodeRegs]) {
+    _mm512_storeu_si512(p, codes(y));
+  }
+  /// The first n of them.
+  static void store_codes_tail(uint8_t* p, const Reg (&y)[kCodeRegs], int n) {
+    _mm512_mask_storeu_epi8(p, (uint64_t{1} << n) - 1, codes(y));
+  }
+  static __m512i codes(const Reg (&y)[kCodeRegs]) {
+    __m512i q[kCodeRegs];
+#pragma GCC unroll 4
+    for (int i = 0; i < kCodeRegs; ++i) q[i] = _mm512_cvtps_epi32(min(set1(255.0f), y[i]));
+    const __m512i packed =
+        _mm512_packus_epi16(_mm512_packus_epi32(q[0], q[1]), _mm512_packus_epi32(q[2], q[3]));
+    const __m512i order = _mm512_setr_epi32(0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15);
+    return _mm512_permutexvar_epi32(order, packed);
+  }
   static float sum(Reg a) { return _mm512_reduce_add_ps(a); }
   static float highest(Reg a) { return _mm512_reduce_max_ps(a); }
 };

@@ -53,6 +53,11 @@ struct VecScalar {
   static Reg mul(Reg a, Reg b) { return a * b; }
   static Reg div(Reg a, Reg b) { return a / b; }
   static Reg fma(Reg a, Reg b, Reg c) { return a * b + c; }
+  /// Rounded once, as the other instruction sets do it.
+  static Reg fma_once(Reg a, Reg b, Reg c) {
+    for (int i = 0; i < kWidth; ++i) a[i] = __builtin_fmaf(a[i], b[i], c[i]);
+    return a;
+  }
   static Reg fnma(Reg a, Reg b, Reg c) { return c - a * b; }
   /// b when either is NaN.
   static Reg max(Reg a, Reg b) { return a > b ? a : b; }
@@ -60,6 +65,19 @@ struct VecScalar {
   static Reg abs(Reg a) { return reinterpret_cast<Reg>(reinterpret_cast<Int>(a) & 0x7fffffff); }
   /// For |a| < 2^22: adding 1.5 * 2^23 leaves no bits for a fraction.
   static Reg round(Reg a) { return (a + 12582912.0f) - 12582912.0f; }
+  /// Four codes, clamp(round(y), 0, 255); NaN is 0.
+  static constexpr int kCodeRegs = 1;
+  static void store_codes(uint8_t* p, const Reg (&y)[kCodeRegs]) {
+    const Reg clamped = max(min(set1(255.0f), y[0]), zero());
+    const Int codes = __builtin_convertvector(round(clamped), Int);
+    for (int i = 0; i < kWidth; ++i) p[i] = static_cast<uint8_t>(codes[i]);
+  }
+  /// The first n of them.
+  static void store_codes_tail(uint8_t* p, const Reg (&y)[kCodeRegs], int n) {
+    uint8_t codes[kCodeRegs * kWidth];
+    store_codes(codes, y);
+    std::memcpy(p, codes, static_cast<size_t>(n));
+  }
   static Reg pow2(Int n) { return reinterpret_cast<Reg>((n + 127) << 23); }
   /// a * 2^n for an integral n; in two halves, because the exponent field alone cannot express
   /// 2^128 or a denormal.
