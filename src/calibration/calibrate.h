@@ -32,10 +32,10 @@ std::optional<Calibration> calibrate(const std::filesystem::path& model, const B
 /// which must be of that model, a cache of TensorRT (whose codes are what they are), or pictures,
 /// with which it is calibrated now; nothing when that was stopped. What is to be said is appended
 /// to `notes`. Throws what calibrate() and the readers of these files throw.
-std::optional<InputQuantizations> quantizations_for(const std::filesystem::path& model,
-                                                    const BuildOptions& build,
-                                                    const std::filesystem::path& calibration,
-                                                    const CalibrateOptions& options,
-                                                    std::vector<std::string>& notes);
+std::optional<Quantization> quantizations_for(const std::filesystem::path& model,
+                                              const BuildOptions& build,
+                                              const std::filesystem::path& calibration,
+                                              const CalibrateOptions& options,
+                                              std::vector<std::string>& notes);
 
 }  // namespace vitro

@@ -57,8 +57,8 @@ std::string preprocessing_id(const Preprocessing& p) {
                      fmt::join(p.mean, ","), fmt::join(p.std, ","));
 }
 
-InputQuantizations quantizations_of(const Calibration& calibration, CalibrationMethod method) {
-  InputQuantizations result;
+Quantization quantizations_of(const Calibration& calibration, CalibrationMethod method) {
+  Quantization result;
   for (const CalibratedInput& input : calibration.inputs) {
     const ChosenRange* range = input.find(method);
     if (range == nullptr) {
@@ -71,6 +71,7 @@ InputQuantizations quantizations_of(const Calibration& calibration, CalibrationM
                 input.product, others.empty() ? "none" : others);
     }
     result[input.product] = range->codes;
+    result[input.product].mean = input.means;
   }
   return result;
 }

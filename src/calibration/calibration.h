@@ -66,12 +66,9 @@ std::string model_hash(const PlanInfo& info, std::span<const WeightRecord> weigh
 /// "224x224 crop 0.875 center bicubic mean 0.485,0.456,0.406 std 0.229,0.224,0.225"
 std::string preprocessing_id(const Preprocessing& preprocessing);
 
-/// By the names of products.
-using InputQuantizations = std::map<std::string, InputQuantization>;
-
 /// What a method chose. Throws NotFound when the calibration does not have it, and says which it
 /// has.
-InputQuantizations quantizations_of(const Calibration& calibration, CalibrationMethod method);
+Quantization quantizations_of(const Calibration& calibration, CalibrationMethod method);
 
 /// Throws InvalidArgument when it is that of another model.
 void check_model(const Calibration& calibration, const PlanInfo& info,

@@ -11,8 +11,8 @@
 namespace vitro {
 namespace {
 
-InputQuantizations from_tensorrt(const PlanData& plan, std::string_view text,
-                                 std::vector<std::string>& notes) {
+Quantization from_tensorrt(const PlanData& plan, std::string_view text,
+                           std::vector<std::string>& notes) {
   std::vector<CalibratedInput> inputs;
   for (CalibratedProduct& product : find_products(plan.graph).products) {
     inputs.emplace_back();
@@ -21,7 +21,7 @@ InputQuantizations from_tensorrt(const PlanData& plan, std::string_view text,
     inputs.back().channels = product.channels;
   }
   std::vector<std::string> missing;
-  InputQuantizations result = quantizations_of(parse_tensorrt_cache(text), inputs, &missing);
+  Quantization result = quantizations_of(parse_tensorrt_cache(text), inputs, &missing);
   if (!missing.empty())
     notes.push_back(
         fmt::format("the cache has no scale for the inputs of {} of {} products, such "
@@ -30,8 +30,8 @@ InputQuantizations from_tensorrt(const PlanData& plan, std::string_view text,
   return result;
 }
 
-InputQuantizations from_file(const PlanData& plan, const std::filesystem::path& file,
-                             CalibrationMethod method, std::vector<std::string>& notes) {
+Quantization from_file(const PlanData& plan, const std::filesystem::path& file,
+                       CalibrationMethod method, std::vector<std::string>& notes) {
   const Calibration calibration = load_calibration(file);
   check_model(calibration, plan.info, plan.weights, file.string());
   if (plan.info.classifier)
@@ -44,11 +44,11 @@ InputQuantizations from_file(const PlanData& plan, const std::filesystem::path& 
 
 }  // namespace
 
-std::optional<InputQuantizations> quantizations_for(const std::filesystem::path& model,
-                                                    const BuildOptions& build,
-                                                    const std::filesystem::path& calibration,
-                                                    const CalibrateOptions& options,
-                                                    std::vector<std::string>& notes) {
+std::optional<Quantization> quantizations_for(const std::filesystem::path& model,
+                                              const BuildOptions& build,
+                                              const std::filesystem::path& calibration,
+                                              const CalibrateOptions& options,
+                                              std::vector<std::string>& notes) {
   check(!options.methods.empty(), ErrorCode::InvalidArgument, "no calibration method");
   std::error_code ignored;
   std::vector<std::byte> bytes;

@@ -186,13 +186,15 @@ InputQuantization affine_codes(Range range, size_t channels, bool exact_zero) {
   double offset = -range.low * factor;
   if (exact_zero) offset = std::nearbyint(offset);
   return {std::vector<float>(channels, static_cast<float>(factor)),
-          std::vector<float>(channels, static_cast<float>(offset))};
+          std::vector<float>(channels, static_cast<float>(offset)),
+          {}};
 }
 
 InputQuantization symmetric_codes(double threshold, size_t channels) {
   if (!(threshold > 1e-30)) threshold = 1;
   return {std::vector<float>(channels, static_cast<float>(kLargestCode / threshold)),
-          std::vector<float>(channels, static_cast<float>(kZeroCode))};
+          std::vector<float>(channels, static_cast<float>(kZeroCode)),
+          {}};
 }
 
 }  // namespace vitro

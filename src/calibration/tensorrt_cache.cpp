@@ -70,10 +70,9 @@ std::string tensorrt_cache_text(const TensorRtCache& cache) {
   return text;
 }
 
-InputQuantizations quantizations_of(const TensorRtCache& cache,
-                                    std::span<const CalibratedInput> inputs,
-                                    std::vector<std::string>* missing) {
-  InputQuantizations result;
+Quantization quantizations_of(const TensorRtCache& cache, std::span<const CalibratedInput> inputs,
+                              std::vector<std::string>* missing) {
+  Quantization result;
   for (const CalibratedInput& input : inputs) {
     std::vector<std::string> names = input.input_names;
     names.push_back(input.product);

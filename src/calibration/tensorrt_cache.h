@@ -27,9 +27,8 @@ std::string tensorrt_cache_text(const TensorRtCache& cache);
 /// Codes for the inputs that the cache has a scale for, by the name of the product or of its input:
 /// symmetric ones. Names of `missing` products are those that it has nothing for. Throws NotFound
 /// when it has nothing for any.
-InputQuantizations quantizations_of(const TensorRtCache& cache,
-                                    std::span<const CalibratedInput> inputs,
-                                    std::vector<std::string>* missing = nullptr);
+Quantization quantizations_of(const TensorRtCache& cache, std::span<const CalibratedInput> inputs,
+                              std::vector<std::string>* missing = nullptr);
 
 /// What TensorRT would store for the same statistics, by the first name of each input. `method` is
 /// Entropy or MinMax; throws NotFound when it was not asked for.
