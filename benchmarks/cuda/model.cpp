@@ -8,7 +8,6 @@
 #include <nlohmann/json.hpp>
 
 #include "backends/cuda/cuda_backend.h"
-#include "backends/cuda/cuda_program.h"
 #include "measure/statistics.h"
 #include "measure/synthetic_input.h"
 #include "models/models.h"
@@ -39,13 +38,14 @@ Plan open(const std::string& model) {
   return load_or_build(model, {});
 }
 
-nlohmann::ordered_json measure_steps(const Executable& executable, Context& context) {
+nlohmann::ordered_json measure_steps(const Executable& executable, DeviceTimer& timer) {
   nlohmann::ordered_json rows = nlohmann::ordered_json::array();
-  const std::vector<double> us = cuda::step_microseconds(context, 200);
-  for (size_t s = 0; s < us.size(); ++s) {
+  const std::vector<double> ms = timer.steps(200);
+  for (size_t s = 0; s < executable.steps().size(); ++s) {
     const StepInfo& info = executable.steps()[s];
-    fmt::print("  {:8.2f} us  {:<32} {}\n", us[s], info.impl, info.source);
-    rows.push_back({{"source", info.source}, {"impl", info.impl}, {"us", us[s]}});
+    const double us = 1000 * ms[s + 1];
+    fmt::print("  {:8.2f} us  {:<32} {}\n", us, info.impl, info.source);
+    rows.push_back({{"source", info.source}, {"impl", info.impl}, {"us", us}});
   }
   return rows;
 }
@@ -85,7 +85,7 @@ nlohmann::ordered_json measure_case(const Plan& plan, int64_t batch, const std::
       {"call_us", median(call_us)},
       {"steps", executable->steps().size()},
       {"arena_bytes", executable->memory().arena}};
-  if (steps) row["step_us"] = measure_steps(*executable, *context);
+  if (steps) row["step_us"] = measure_steps(*executable, *timer);
   return row;
 }
 

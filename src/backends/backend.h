@@ -155,9 +155,8 @@ class Backend {
   virtual Precision precision(Precision asked) const;
   /// Devices that lanes and programs may be for, numbered from 0.
   virtual int num_devices() const { return 1; }
-  /// Measures what its instruction set can do on so many threads, in half a second and in buffers
-  /// of at most `max_buffer_bytes`.
-  virtual Peaks peaks(int threads, size_t max_buffer_bytes) const = 0;
+  /// Measures what its instruction set can do, in half a second.
+  virtual Peaks peaks(const PeakRequest& request) const = 0;
   /// Whether the number of threads of a lane matters to its programs.
   virtual bool uses_threads() const { return true; }
   /// What measured choices hold for: processor and instruction set in force. Empty: nothing to

@@ -3,6 +3,7 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <vector>
 
 #include "vitro/tensor.h"
 
@@ -26,6 +27,9 @@ class DeviceTimer {
   virtual double back_to_back(int count) = 0;
   /// Milliseconds of one computation right after the caches of the device have been flushed.
   virtual double cold() = 0;
+  /// Milliseconds of a computation of no step, then what each step adds to one of those before it;
+  /// each as back_to_back().
+  virtual std::vector<double> steps(int count) = 0;
 };
 
 /// What a device says of itself at a moment; what it does not say is empty.

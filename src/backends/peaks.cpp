@@ -42,7 +42,8 @@ double measure_flops(ThreadTeam& team, const PeakLoops::Flops& loop) {
 
 }  // namespace
 
-Peaks measure_peaks(const PeakLoops& loops, int threads, size_t max_buffer_bytes) {
+Peaks measure_peaks(const PeakLoops& loops, const PeakRequest& request) {
+  const int threads = request.threads;
   ThreadTeam team(threads);
   Peaks peaks{.threads = threads};
   peaks.flops_per_s = measure_flops(team, loops.flops);
@@ -50,7 +51,7 @@ Peaks measure_peaks(const PeakLoops& loops, int threads, size_t max_buffer_bytes
                                   ? peaks.flops_per_s
                                   : measure_flops(team, loops.product_flops);
 
-  const size_t bytes = std::min(kMaxBufferBytes, max_buffer_bytes);
+  const size_t bytes = std::min(kMaxBufferBytes, request.max_buffer_bytes);
   const auto chunks = std::max<int64_t>(
       threads, static_cast<int64_t>(bytes / (3 * sizeof(float) * size_t{kChunkFloats})));
   const int64_t count = chunks * kChunkFloats;

@@ -3,7 +3,17 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "vitro/precision.h"
+
 namespace vitro {
+
+/// What a session uses that peaks are measured for.
+struct PeakRequest {
+  int threads = 1;
+  size_t max_buffer_bytes = SIZE_MAX;
+  Precision precision = Precision::Default;  ///< of products
+  int device = 0;                            ///< of the backend
+};
 
 /// The most a machine can do with a number of threads, measured.
 struct Peaks {
@@ -27,7 +37,7 @@ struct PeakLoops {
 };
 
 /// Runs each loop on all threads at once; the best of several tries within about half a second.
-/// The buffers take at most `max_buffer_bytes`, 256 MB when that is more.
-Peaks measure_peaks(const PeakLoops& loops, int threads, size_t max_buffer_bytes);
+/// The buffers take 256 MB when that is below the most that was asked for.
+Peaks measure_peaks(const PeakLoops& loops, const PeakRequest& request);
 
 }  // namespace vitro

@@ -72,7 +72,9 @@ StepInfo step_info(const ChosenKernels& chosen, size_t index, const Kernel& kern
   for (const Section& section : kernel.sections())
     info.sections.push_back(section_info(chosen, node, section, precision));
   if (info.sections.empty()) {
-    const bool product = op_info(node.kind).has(Product), layout = op_info(node.kind).has(Moves);
+    // A fused op that tells no phases apart is the products that it is made of.
+    const bool product = op_info(node.kind).has(Product) || !op_info(node.kind).matrices.empty();
+    const bool layout = op_info(node.kind).has(Moves);
     const size_t bytes = info.weight_bytes + info.input_bytes;
     info.sections.push_back({node.source, "", info.flops, bytes, product, layout});
   }

@@ -8,6 +8,7 @@
 #include "cli/options.h"
 #include "cli/output.h"
 #include "cli/preprocessing_options.h"
+#include "cli/quantization_options.h"
 #include "cli/shapes.h"
 #include "cli/table.h"
 #include "cli/tuning.h"
@@ -26,10 +27,12 @@ struct Options : CommonOptions {
   std::string export_layers;
   ShapesByName shapes;  ///< the only ones of inputs
   TuningOptions tuning;
+  QuantizationOptions quantization;
 };
 
-/// A plan needs no more than tactics for another machine; all else is built.
-Plan built(const Options& options) {
+/// A plan needs no more than tactics for another machine; all else is built. Nothing when that was
+/// interrupted.
+std::optional<Plan> built(const Options& options) {
   if ((options.tuning.tune || !options.tuning.file.empty()) && is_plan_file(options.model)) {
     check(options.build.height == 0 && options.dump_ir.empty(), ErrorCode::InvalidArgument,
           "'{}' is a plan: --size and --dump-ir need the checkpoint", options.model);
@@ -37,8 +40,12 @@ Plan built(const Options& options) {
   }
   BuildOptions build_options = options.build;
   build_options.dump_ir = options.dump_ir;
-  Plan plan = build(options.model, build_options);
-  for (const std::string& note : plan_notes(plan)) log_warning("{}", printable(note));
+  std::optional<Plan> plan =
+      options.quantization.int8
+          ? quantized(options.model, build_options, options.quantization, options.quiet)
+          : build(options.model, build_options);
+  if (!plan) return std::nullopt;
+  for (const std::string& note : plan_notes(*plan)) log_warning("{}", printable(note));
   return plan;
 }
 
@@ -58,7 +65,13 @@ int run_build(const Options& options) {
     layers.emplace(options.export_layers);
   }
   apply_log_options(options);
-  const std::optional<Plan> tuned_plan = tuned(built(options), options.tuning, options.quiet);
+  const std::optional<Plan> built_plan = built(options);
+  if (!built_plan) {
+    report_error("calibration was interrupted; nothing was written",
+                 "'vitro calibrate' keeps what it measures for builds to come", kInterruptedCode);
+    return kInterrupted;
+  }
+  const std::optional<Plan> tuned_plan = tuned(*built_plan, options.tuning, options.quiet);
   if (!tuned_plan) {
     report_error("tuning was interrupted; nothing was written",
                  "--keep-partial keeps what was confirmed, --time-budget SECONDS ends earlier",
@@ -114,6 +127,7 @@ Action add_build(CLI::App& verb) {
                   "Write the ops and what runs them here, as trtexec --exportLayerInfo")
       ->option_text("FILE")
       ->group(kOutputGroup);
+  add_quantization_options(verb, options->quantization);
   add_tuning_options(verb, options->tuning);
   add_verbose_option(verb, *options);
   add_output_options(verb, *options);

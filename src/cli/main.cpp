@@ -21,7 +21,7 @@ struct Verb {
   Action (*add)(CLI::App&);
 };
 
-constexpr std::array<Verb, 11> kVerbs{{
+constexpr std::array<Verb, 12> kVerbs{{
     {"classify", "Say what is in images",
      "vitro classify model.plan photo.jpg other.png\n  curl -s URL | vitro classify model.plan -",
      add_classify},
@@ -29,6 +29,10 @@ constexpr std::array<Verb, 11> kVerbs{{
      "vitro build model.safetensors -o model.plan\n  "
      "vitro build model.plan -o tuned.plan --tune --tactics tactics.json",
      add_build},
+    {"calibrate", "Measure on pictures what 8 bits of a model must hold",
+     "vitro calibrate --sample 1000 train/ --eval val/ -o images.txt\n"
+     "  vitro calibrate model.safetensors images.txt -o model.calib",
+     add_calibrate},
     {"run", "Run a model on a raw tensor",
      "vitro run model.plan --input images.npy --output logits.npy", add_run},
     {"bench", "Measure latency and throughput",

@@ -164,7 +164,8 @@ Json plan_json(const Plan& plan) {
 }
 
 const char* weights_name(const Plan& plan) {
-  return weights_dtype(Internals::data(plan).graph) == DType::BFloat16 ? "bf16" : "fp32";
+  const DType dtype = weights_dtype(Internals::data(plan).graph);
+  return dtype == DType::Int8 ? "int8" : dtype == DType::BFloat16 ? "bf16" : "fp32";
 }
 
 int64_t weight_bytes(const Plan& plan) {

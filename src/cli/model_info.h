@@ -18,7 +18,7 @@ std::vector<std::string> plan_notes(const Plan& plan);
 /// The object "preprocessing" of docs/cli.md.
 Json preprocessing_json(const Preprocessing& preprocessing);
 
-/// How the matrices of a plan are stored: "fp32" or "bf16", as --weights has it.
+/// How the matrices of a plan are stored: "fp32" or "bf16", as --weights has it, or "int8".
 const char* weights_name(const Plan& plan);
 
 /// Bytes of all constants of the plan's graph.

@@ -9,6 +9,7 @@
 
 #include "backends/backend.h"
 #include "core/check.h"
+#include "core/file_io.h"
 #include "core/log.h"
 #include "core/thread_team.h"
 #include "models/models.h"
@@ -242,6 +243,13 @@ void check_output(const std::string& output, const std::vector<std::string>& inp
           "output '{}' may be one of the files of the input '{}', expected another file", output,
           input);
   }
+}
+
+void check_writable(const std::string& output, const std::vector<std::string>& inputs) {
+  check_output(output, inputs);
+  std::error_code ignored;
+  if (std::filesystem::is_other(output, ignored)) return;  // closing would end a pipe
+  const AtomicFile probe(output);
 }
 
 void apply_log_options(const CommonOptions& options) {

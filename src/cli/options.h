@@ -83,6 +83,10 @@ CLI::Validator size_text();
 /// destroy.
 void check_output(const std::string& output, const std::vector<std::string>& inputs);
 
+/// The same, and throws DeviceError when the output cannot be written: a bad path must not cost the
+/// whole run. The file is closed again, so that an interrupted run leaves nothing behind.
+void check_writable(const std::string& output, const std::vector<std::string>& inputs);
+
 /// Puts --quiet and --verbose into effect.
 void apply_log_options(const CommonOptions& options);
 

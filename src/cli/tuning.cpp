@@ -3,10 +3,10 @@
 #include "runtime/internals.h"
 
 #include <CLI/CLI.hpp>
-#include <csignal>
 #include <filesystem>
 #include <optional>
 
+#include "cli/interrupt.h"
 #include "cli/output.h"
 #include "cli/progress.h"
 #include "core/check.h"
@@ -17,25 +17,6 @@
 
 namespace vitro::cli {
 namespace {
-
-volatile std::sig_atomic_t interrupted = 0;
-
-/// While it lives, the first Ctrl-C only sets `interrupted`; the second one ends the program.
-class InterruptGuard {
- public:
-  InterruptGuard() {
-    struct sigaction action {};
-    action.sa_handler = [](int) { interrupted = 1; };
-    action.sa_flags = static_cast<int>(SA_RESETHAND);
-    sigaction(SIGINT, &action, &before_);
-  }
-  ~InterruptGuard() { sigaction(SIGINT, &before_, nullptr); }
-  InterruptGuard(const InterruptGuard&) = delete;
-  InterruptGuard& operator=(const InterruptGuard&) = delete;
-
- private:
-  struct sigaction before_ {};
-};
 
 /// Nothing after an interruption, unless that is to be kept.
 std::optional<Tactics> measured(const Plan& plan, const TuningOptions& options, bool quiet) {
@@ -55,12 +36,13 @@ std::optional<Tactics> measured(const Plan& plan, const TuningOptions& options, 
   tune_options.threads = options.threads;
   tune_options.batches = options.batches;
   tune_options.seconds = options.seconds;
-  tune_options.stop = [] { return interrupted != 0; };
+  tune_options.stop = was_interrupted;
   tune_options.progress = [&](int64_t done, int64_t total) { progress.update(done, total); };
   Tactics tactics = tune(plan, tune_options);
   progress.clear();
-  if (interrupted && !options.keep_partial) return std::nullopt;
-  if (interrupted) log_warning("tuning was interrupted: what was not confirmed runs as usual");
+  if (was_interrupted() && !options.keep_partial) return std::nullopt;
+  if (was_interrupted())
+    log_warning("tuning was interrupted: what was not confirmed runs as usual");
   return tactics;
 }
 

@@ -24,6 +24,7 @@ using Action = std::function<int()>;
 /// Each declares the options of its verb on `verb` and returns its action, which owns their values.
 Action add_bench(CLI::App& verb);
 Action add_build(CLI::App& verb);
+Action add_calibrate(CLI::App& verb);
 Action add_classify(CLI::App& verb);
 Action add_compare(CLI::App& verb);
 Action add_doctor(CLI::App& verb);

@@ -36,7 +36,8 @@ constexpr ForeignOption kForeign[]{
     {"trtexec", "best",
      "not there: '--tune' of 'vitro build' measures kernels, and --fp16 of what runs it halves the "
      "data"},
-    {"trtexec", "int8", "not there yet: fp32, tf32, fp16 and bf16 are"},
+    {"trtexec", "int8", "an option of 'vitro build', with --calib"},
+    {"trtexec", "calib", "an option of 'vitro build'"},
     {"trtexec", "fp8", "not there yet: fp32, tf32, fp16 and bf16 are"},
     {"trtexec", "noTF32", "--fp32"},
     {"trtexec", "stronglyTyped", "--fp32, --tf32, --fp16 or --bf16"},

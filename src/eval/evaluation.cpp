@@ -7,6 +7,7 @@
 #include "core/error_norms.h"
 #include "core/thread_team.h"
 #include "eval/prediction.h"
+#include "image/batch_reader.h"
 #include "measure/statistics.h"
 
 namespace vitro {
@@ -29,66 +30,6 @@ struct LogitErrors {
   }
 
   Agreement agreement() const { return {same_class, norms.nmse(), norms.max_error()}; }
-};
-
-/// Fills batches with the images that can be decoded, so that only the last batch is smaller.
-class BatchReader {
- public:
-  BatchReader(const Preprocessing& preprocessing, std::span<const LabelledImage> images,
-              int threads, const EvaluationHooks& hooks)
-      : preprocessing_(preprocessing), images_(images), team_(threads), hooks_(hooks) {}
-
-  int64_t failed() const { return failed_; }
-  size_t next() const { return next_; }
-
-  /// Preprocesses up to `capacity` images into `pixels` and returns their indices.
-  std::vector<size_t> read(std::span<float> pixels, size_t capacity) {
-    const size_t image_floats = pixels.size() / capacity;
-    std::vector<size_t> indices;
-    while (indices.size() < capacity && next_ < images_.size()) {
-      const size_t count = std::min(capacity - indices.size(), images_.size() - next_);
-      const std::span<float> free = pixels.subspan(indices.size() * image_floats);
-      const std::vector<std::string> errors = decode(free, image_floats, count);
-      size_t kept = 0;
-      for (size_t i = 0; i < count; ++i) {
-        if (!errors[i].empty()) {
-          ++failed_;
-          hooks_.on_failure(errors[i]);
-          continue;
-        }
-        if (kept != i)
-          std::copy_n(free.begin() + static_cast<std::ptrdiff_t>(i * image_floats), image_floats,
-                      free.begin() + static_cast<std::ptrdiff_t>(kept * image_floats));
-        ++kept;
-        indices.push_back(next_ + i);
-      }
-      next_ += count;
-    }
-    return indices;
-  }
-
- private:
-  /// One message per image, empty where it went well.
-  std::vector<std::string> decode(std::span<float> pixels, size_t image_floats, size_t count) {
-    std::vector<std::string> errors(count);
-    team_.parallel_for(static_cast<int64_t>(count), [&](int64_t i, int) {
-      const auto slot = static_cast<size_t>(i);
-      try {
-        preprocess(load_image(images_[next_ + slot].path, hooks_.limits), preprocessing_,
-                   pixels.subspan(slot * image_floats, image_floats));
-      } catch (const std::exception& error) {
-        errors[slot] = error.what();
-      }
-    });
-    return errors;
-  }
-
-  Preprocessing preprocessing_;
-  std::span<const LabelledImage> images_;
-  ThreadTeam team_;
-  const EvaluationHooks& hooks_;
-  size_t next_ = 0;
-  int64_t failed_ = 0;
 };
 
 void count_image(Evaluation& evaluation, size_t image, int label, std::span<const float> logits) {
@@ -133,7 +74,8 @@ Evaluation evaluate(const Session& session, const Session* reference,
   batch = std::min(batch, static_cast<int64_t>(images.size()));
   const Preprocessing& preprocessing = session.plan().classifier().preprocessing;
   Tensor input({batch, 3, preprocessing.height, preprocessing.width});
-  BatchReader reader(preprocessing, images, session.threads(), hooks);
+  ThreadTeam team(session.threads());
+  BatchReader reader(preprocessing, images, team, {hooks.limits, hooks.on_failure});
   while (true) {
     const auto start = Clock::now();
     const std::vector<size_t> indices = reader.read(input.as<float>(), static_cast<size_t>(batch));

@@ -98,10 +98,6 @@ void fuse_mlp(Graph& graph);
 /// x' + linear(depthwise_conv2d(linear(x'))) with x' = depthwise_conv2d(x) -> local_mixer(x).
 void fuse_local_mixer(Graph& graph);
 
-/// Names (Node::source) of the products that can be in 8 bits and that a model should have so:
-/// linears and convs with weights, in execution order, but those whose result is one of the graph.
-std::vector<std::string> quantizable_products(Graph& graph);
-
 /// linear, conv -> quantized_linear, quantized_conv, for those that are named. Not exact. Runs
 /// before the blocks are fused. Throws InvalidArgument when a name belongs to no product that has
 /// weights, when its channels are not those of the product, or a factor is not positive.

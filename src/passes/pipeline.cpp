@@ -30,8 +30,7 @@ const std::vector<Pass>& passes_of_ops() {
       {"fold_bias_add", fold_bias_add},
       {"fold_norm_weights", fold_norm_weights},
       // Leaves the depthwise_conv2d as the only reader of the value before it: a batch_norm in
-      // front
-      // of the pair then has one reader, and later patterns see no residual.
+      // front of the pair then has one reader, and later patterns see no residual.
       {"fold_depthwise_residual", fold_depthwise_residual},
       // Before the norms: a factor between a linear and a batch_norm would hide them from each
       // other.

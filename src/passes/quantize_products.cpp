@@ -123,15 +123,6 @@ void quantize(Graph& graph, Node& node, const InputQuantization& input) {
 
 }  // namespace
 
-std::vector<std::string> quantizable_products(Graph& graph) {
-  const Matcher matcher(graph);
-  std::vector<std::string> names;
-  for (const Node& node : graph.nodes)
-    if (is_quantizable(matcher, node) && !is_result(matcher, node.output()))
-      names.push_back(node.source);
-  return names;
-}
-
 void quantize_products(Graph& graph, const Quantization& inputs) {
   std::set<std::string> unknown;
   for (const auto& [name, input] : inputs) unknown.insert(name);
@@ -140,7 +131,7 @@ void quantize_products(Graph& graph, const Quantization& inputs) {
   for (Node& node : graph.nodes) {
     if (!inputs.contains(node.source) || !is_quantizable(matcher, node)) continue;
     unknown.erase(node.source);
-    found.push_back(&node);
+    if (!is_result(matcher, node.output())) found.push_back(&node);
   }
   check(unknown.empty(), ErrorCode::InvalidArgument,
         "the model has no product '{}' that could be quantized",

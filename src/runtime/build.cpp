@@ -57,19 +57,35 @@ ImportedModel import_model(const std::filesystem::path& path, const BuildOptions
   return model;
 }
 
-Plan build(const std::filesystem::path& checkpoint, const BuildOptions& options) {
+namespace {
+
+Plan build_with(const std::filesystem::path& path, const BuildOptions& options,
+                const Quantization* quantization) {
   check(options.weights == DType::Float32 || options.weights == DType::BFloat16,
         ErrorCode::InvalidArgument, "build: weights as {}, expected F32 or BF16",
         dtype_name(options.weights));
-  ImportedModel model = import_model(checkpoint, options);
+  ImportedModel model = import_model(path, options);
   auto plan = std::make_shared<PlanData>();
   plan->info = std::move(model.info);
   plan->info.vitro_version = version();
   plan->weights = std::move(model.ledger);
   plan->graph = std::move(model.graph);
-  run_passes(plan->graph, {options.dump_ir, options.weights});
+  run_passes(
+      plan->graph,
+      {.dump_dir = options.dump_ir, .weights = options.weights, .quantization = quantization});
   pack_weights(*plan);
   return Internals::plan(std::move(plan));
+}
+
+}  // namespace
+
+Plan build(const std::filesystem::path& checkpoint, const BuildOptions& options) {
+  return build_with(checkpoint, options, nullptr);
+}
+
+Plan build_quantized(const std::filesystem::path& model, const BuildOptions& options,
+                     const Quantization& inputs) {
+  return build_with(model, options, &inputs);
 }
 
 OpenedModel open_plan(const std::filesystem::path& model, const BuildOptions& options) {

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "frontend/imported_model.h"
+#include "passes/quantization.h"
 #include "vitro/build.h"
 
 namespace vitro {
@@ -18,6 +19,10 @@ struct OpenedModel {
 
 /// What build() reads, before any pass: of a checkpoint or an ONNX model.
 ImportedModel import_model(const std::filesystem::path& path, const BuildOptions& options);
+
+/// build() with the products that are named in 8 bits, see quantize_products().
+Plan build_quantized(const std::filesystem::path& model, const BuildOptions& options,
+                     const Quantization& inputs);
 
 /// load_or_build(), with notes.
 OpenedModel open_plan(const std::filesystem::path& model, const BuildOptions& options);

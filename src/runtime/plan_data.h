@@ -27,7 +27,7 @@ struct PlanData {
 /// Stores weights in the forms that backends read, instead of rows, where rows can be had again.
 void pack_weights(PlanData& plan);
 
-/// How its matrices are stored: BFloat16 when any is, else Float32.
+/// How its matrices are stored: Int8 when any is, else BFloat16 when any is, else Float32.
 DType weights_dtype(const Graph& graph);
 
 /// True when the file starts like a plan: a cheap look at its header, which may still be corrupt.

@@ -1,21 +1,16 @@
 #include "runtime/profile.h"
 
 #include <algorithm>
-#include <cmath>
-#include <numeric>
 
 #include "core/check.h"
-#include "measure/statistics.h"
 #include "runtime/internals.h"
+#include "runtime/profile_collector.h"
+#include "runtime/profile_device.h"
 
 namespace vitro {
 namespace {
 
-constexpr int64_t kDefaultRuns = 50, kFewestRuns = 5;
-constexpr double kDefaultSeconds = 10;
 constexpr int kWarmUpRuns = 3;
-// Traces are kept until the median run is known; more than these would fill the memory.
-constexpr size_t kMaxTraces = 101;
 
 /// Notes when steps begin and end; the team does the rest.
 class Recorder final : public RunObserver {
@@ -117,84 +112,6 @@ std::vector<Event> merge_marks(const RunTrace& trace) {
   return events;
 }
 
-/// Collects the runs of one shape.
-class Collector {
- public:
-  explicit Collector(std::shared_ptr<const Executable> program) : program_(std::move(program)) {}
-
-  void add(RunTrace trace, double plain_ms) {
-    profiled_ms_.push_back(trace.ms());
-    plain_ms_.push_back(plain_ms);
-    times_.push_back(attribute(trace, program_->steps()));
-    if (traces_.size() < kMaxTraces) traces_.push_back(std::move(trace));
-  }
-
-  Profile profile() {
-    Profile result;
-    result.program = program_;
-    result.runs = static_cast<int64_t>(times_.size());
-    result.median_ms = median(plain_ms_);
-    result.min_ms = *std::min_element(plain_ms_.begin(), plain_ms_.end());
-    average_typical(result);
-    measure_overhead(result);
-    const double middle = median(profiled_ms_);
-    result.trace = *std::min_element(traces_.begin(), traces_.end(),
-                                     [&](const RunTrace& a, const RunTrace& b) {
-                                       return std::abs(a.ms() - middle) < std::abs(b.ms() - middle);
-                                     });
-    return result;
-  }
-
- private:
-  void average_typical(Profile& result) const {
-    std::vector<size_t> order(times_.size());
-    std::iota(order.begin(), order.end(), size_t{0});
-    std::sort(order.begin(), order.end(),
-              [&](size_t a, size_t b) { return profiled_ms_[a] < profiled_ms_[b]; });
-    const size_t outside = order.size() / 4;
-    const std::span typical(order.data() + outside, order.size() - 2 * outside);
-    const double weight = 1.0 / static_cast<double>(typical.size());
-    for (size_t run : typical) result.ms += profiled_ms_[run] * weight;
-    result.between_ms = result.ms;
-    const auto steps = program_->steps();
-    for (size_t s = 0; s < steps.size(); ++s) {
-      for (size_t i = 0; i < steps[s].sections.size(); ++i) {
-        SectionProfile section{s, i, {}, 0};
-        for (size_t run : typical) {
-          section.time.ms += times_[run][s][i].ms * weight;
-          section.time.waiting_ms += times_[run][s][i].waiting_ms * weight;
-        }
-        std::vector<double> all;
-        for (const auto& run : times_) all.push_back(run[s][i].ms);
-        section.median_ms = median(std::move(all));
-        result.between_ms -= section.time.ms;
-        result.sections.push_back(section);
-      }
-    }
-  }
-
-  /// The interval of a median lies between order statistics: the binomial of n pairs at one half.
-  void measure_overhead(Profile& result) const {
-    std::vector<double> costs;
-    for (size_t i = 0; i < plain_ms_.size(); ++i)
-      costs.push_back(profiled_ms_[i] / plain_ms_[i] - 1);
-    std::sort(costs.begin(), costs.end());
-    const auto count = static_cast<double>(costs.size());
-    const double half_width = 1.96 * std::sqrt(count) / 2;
-    const auto at = [&](double rank) {
-      return costs[static_cast<size_t>(std::clamp(rank, 0.0, count - 1))];
-    };
-    result.overhead = median(costs);
-    result.overhead_low = at(std::floor(count / 2 - half_width));
-    result.overhead_high = at(std::ceil(count / 2 + half_width));
-  }
-
-  std::shared_ptr<const Executable> program_;
-  std::vector<double> profiled_ms_, plain_ms_;                // by run
-  std::vector<std::vector<std::vector<SectionTime>>> times_;  // by run, step and section
-  std::vector<RunTrace> traces_;
-};
-
 std::vector<TensorView> views_of(std::span<const Tensor> tensors) {
   std::vector<TensorView> views;
   for (const Tensor& tensor : tensors) views.push_back(tensor.view());
@@ -227,12 +144,6 @@ class Runner {
   std::vector<TensorView> inputs_, outputs_;
 };
 
-int64_t affordable_runs(const ProfileOptions& options, double run_ms) {
-  if (options.runs > 0) return options.runs;
-  const double pairs = 1000 * kDefaultSeconds / (2 * run_ms);
-  return std::clamp(static_cast<int64_t>(pairs), kFewestRuns, kDefaultRuns);
-}
-
 }  // namespace
 
 std::vector<std::vector<SectionTime>> attribute(const RunTrace& trace,
@@ -263,6 +174,8 @@ std::vector<std::vector<SectionTime>> attribute(const RunTrace& trace,
 
 Profile profile(const Session& session, std::span<const Tensor> inputs,
                 const ProfileOptions& options) {
+  if (auto result = profile_on_device(session, views_of(inputs), options))
+    return *std::move(result);
   const auto program = Internals::engine(session).program(views_of(inputs));
   Runner runner(session, inputs, *program);
   double run_ms = 0;
@@ -272,8 +185,8 @@ Profile profile(const Session& session, std::span<const Tensor> inputs,
   runner.run(&counter);
   Recorder recorder(program->steps().size(), program->threads(), counter.timeline()->lost());
 
-  Collector collector(program);
-  const int64_t total = affordable_runs(options, run_ms);
+  ProfileCollector collector(program);
+  const int64_t total = affordable_runs(options, 2 * run_ms);
   for (int64_t i = 0; i < total; ++i) {
     recorder.timeline()->clear();
     // In turns, and in turns first: what the analysis below left in the caches disturbs both alike.

@@ -55,6 +55,9 @@ struct Profile {
   /// plain run in turns, with its 95 % interval.
   double overhead = 0, overhead_low = 0, overhead_high = 0;
   RunTrace trace;  ///< of the median run
+  /// By the clock of a device, whose runs are replayed back to back: without copies from and to the
+  /// host. The one thread of the trace is the device.
+  bool on_device = false;
 
   const StepInfo& step(const SectionProfile& section) const {
     return program->steps()[section.step];
@@ -70,7 +73,7 @@ struct ProfileOptions {
 };
 
 /// Runs the session on inputs, in the order of Session::inputs(), with and without profiling in
-/// turns.
+/// turns. Where a device computes, it is timed by its own clock (profile_device.h).
 Profile profile(const Session& session, std::span<const Tensor> inputs,
                 const ProfileOptions& options);
 

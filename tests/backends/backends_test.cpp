@@ -16,7 +16,7 @@ class NoDevice final : public Backend {
   std::string describe() const override { return "of a test"; }
   std::optional<Refusal> available() const override { return Refusal{"no device"}; }
   std::string instruction_set() const override { return "none"; }
-  Peaks peaks(int, size_t) const override { return {}; }
+  Peaks peaks(const PeakRequest&) const override { return {}; }
   std::unique_ptr<Lane> make_lane(const LaneOptions&) const override { return nullptr; }
   std::optional<Refusal> can_run(const OpContext&) const override { return Refusal{"no device"}; }
   std::unique_ptr<Executable> compile(const CompileRequest&) const override { return nullptr; }
@@ -54,7 +54,7 @@ TEST(Backends, NameTheirInstructionSetAndMeasureItsPeaks) {
     SCOPED_TRACE(row.name);
     const auto known = row.backend->instruction_sets();
     EXPECT_EQ(std::count(known.begin(), known.end(), row.backend->instruction_set()), 1);
-    const Peaks peaks = row.backend->peaks(1, 1 << 20);
+    const Peaks peaks = row.backend->peaks({1, 1 << 20});
     EXPECT_EQ(peaks.threads, 1);
     EXPECT_GT(peaks.flops_per_s, 1e7);
     EXPECT_GE(peaks.product_flops_per_s, 0.5 * peaks.flops_per_s);

@@ -45,6 +45,22 @@ TEST(Pipeline, WritesTheGraphAfterEachPass) {
             static_cast<std::ptrdiff_t>(pass_list().size()) + 1);
 }
 
+TEST(Pipeline, ProductsStayNodesWhereBlocksAreNotFused) {
+  const auto kinds = [](bool fuse_blocks) {
+    GraphMaker m;
+    const ValueId x = m.input({1, 4, 3});
+    const ValueId hidden = m.gelu(m.linear(x, "fc1", 6));
+    Graph graph = m.finish({m.add(x, m.linear(hidden, "fc2", 3))});
+    run_passes(graph, {.fuse_blocks = fuse_blocks});
+    std::vector<OpKind> found;
+    for (const Node& node : graph.nodes) found.push_back(node.kind);
+    return found;
+  };
+  EXPECT_EQ(kinds(true), std::vector{OpKind::Mlp});
+  EXPECT_EQ(kinds(false),
+            (std::vector{OpKind::Linear, OpKind::Unary, OpKind::Linear, OpKind::Binary}));
+}
+
 /// x [n, t, c] + position [1, t, c], whose types are the same at n = 1.
 Graph sum_that_broadcasts() {
   GraphMaker m;

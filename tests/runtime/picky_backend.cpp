@@ -21,7 +21,7 @@ class Picky final : public Backend {
   const char* name() const override { return "picky"; }
   std::string describe() const override { return name(); }
   std::string instruction_set() const override { return "scalar"; }
-  Peaks peaks(int, size_t) const override { return {}; }
+  Peaks peaks(const PeakRequest&) const override { return {}; }
   bool reaches(Device, int) const override { return true; }
   std::unique_ptr<Lane> make_lane(const LaneOptions& options) const override {
     return std::make_unique<HostLane>(options);

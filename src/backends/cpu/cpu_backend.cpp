@@ -90,12 +90,12 @@ class CpuBackend final : public Backend {
     for (Isa isa : available_isas()) names.emplace_back(isa_name(isa));
     return names;
   }
-  Peaks peaks(int threads, size_t max_buffer_bytes) const override {
-    const KernelTable& table = product_kernels(threads, {});
+  Peaks peaks(const PeakRequest& request) const override {
+    const KernelTable& table = product_kernels(request.threads, {});
     return measure_peaks({{table.fma_probe, static_cast<double>(table.probe_multiply_adds)},
                           {table.product_probe, table.product_probe_multiply_adds},
                           add_streams},
-                         threads, max_buffer_bytes);
+                         request);
   }
   std::string machine() const override { return cpu_model() + ", " + instruction_set(); }
   std::span<const PackedForm* const> packed_forms() const override {

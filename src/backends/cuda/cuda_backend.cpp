@@ -73,8 +73,10 @@ class CudaBackend final : public Backend {
     return asked == Precision::Default ? Precision::Float16 : asked;
   }
   int num_devices() const override { return device_count(); }
-  Peaks peaks(int, size_t max_buffer_bytes) const override {
-    return measure_peaks(0, max_buffer_bytes);
+  Peaks peaks(const PeakRequest& request) const override {
+    PeakRequest in_precision = request;
+    in_precision.precision = precision(request.precision);
+    return measure_peaks(in_precision);
   }
   bool reaches(Device memory, int device) const override {
     return memory.type != DeviceType::Cuda || memory.index == device;

@@ -71,31 +71,28 @@ class CudaContext final : public Context {
     if (!replays) graph_ = graph_of([this] { launch_all(); });
   }
 
-  std::vector<double> step_microseconds(int replays) {
-    const DeviceScope scope(program_.device);
-    std::vector<double> marginal;
-    double before = 0;
-    for (size_t steps = 1; steps <= program_.steps->sequence.size(); ++steps) {
-      const Graph graph = graph_of([&] { launch_first(steps); });
-      const auto timer = make_cuda_timer(lane_, {{}, [&] { graph.launch(lane_.stream()); }, {}});
-      timer->back_to_back(2);
-      const double all = 1000 * timer->back_to_back(replays);
-      marginal.push_back(all - std::exchange(before, all));
-    }
-    return marginal;
+  std::unique_ptr<DeviceTimer> timer() override {
+    return make_cuda_timer(
+        lane_, {[this](auto inputs) { bring(inputs); }, [this] { compute(true); },
+                [this](auto outputs) { take(outputs); }, program_.steps->sequence.size(),
+                [this](size_t steps) { replay_first(steps); }});
   }
 
-  std::unique_ptr<DeviceTimer> timer() override {
-    return make_cuda_timer(lane_,
-                           {[this](auto inputs) { bring(inputs); }, [this] { compute(true); },
-                            [this](auto outputs) { take(outputs); }});
+  /// A replay of so many steps alone, as a graph that is kept.
+  void replay_first(size_t steps) {
+    first_.resize(program_.steps->sequence.size() + 1);
+    if (!first_[steps]) first_[steps] = graph_of([&] { launch_first(steps); });
+    first_[steps].launch(lane_.stream());
   }
 
   /// Finds the workspace, and whether there is a graph that works in it: it moves when the lane
   /// grows for another program.
   bool has_graph() {
     std::byte* const base = lane_.workspace(layout_.bytes);
-    if (base != std::exchange(base_, base)) graph_ = {};
+    if (base != std::exchange(base_, base)) {
+      graph_ = {};
+      first_.clear();
+    }
     return static_cast<bool>(graph_);
   }
 
@@ -220,6 +217,7 @@ class CudaContext final : public Context {
   Layout layout_;
   std::byte* base_ = nullptr;  // of the workspace
   Graph graph_;
+  std::vector<Graph> first_;  // of the first steps alone, by their number
   std::vector<const std::byte*> operands_;
   std::vector<std::byte*> results_;
   DeviceMemory observed_;
@@ -257,10 +255,6 @@ class CudaExecutable final : public Executable {
 std::unique_ptr<Executable> make_cuda_executable(CudaProgram program) {
   program.steps->memory.staging = Layout(program).staging_bytes();
   return std::make_unique<CudaExecutable>(std::move(program));
-}
-
-std::vector<double> step_microseconds(Context& context, int replays) {
-  return static_cast<CudaContext&>(context).step_microseconds(replays);
 }
 
 }  // namespace vitro::cuda

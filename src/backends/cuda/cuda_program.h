@@ -18,8 +18,4 @@ struct CudaProgram {
 /// them; later runs replay it.
 std::unique_ptr<Executable> make_cuda_executable(CudaProgram program);
 
-/// Microseconds of what each step adds to a graph of the steps before it, that many replays back to
-/// back. The context is one of an executable of this backend, has run, and nobody uses it.
-std::vector<double> step_microseconds(Context& context, int replays);
-
 }  // namespace vitro::cuda

@@ -1,6 +1,7 @@
 #include "backends/cuda/cuda_timer.h"
 
 #include <chrono>
+#include <utility>
 
 namespace vitro::cuda {
 namespace {
@@ -54,14 +55,7 @@ class CudaTimer final : public DeviceTimer {
             computed_.milliseconds_since(brought_), end_.milliseconds_since(computed_)};
   }
 
-  double back_to_back(int count) override {
-    const DeviceScope scope(lane_.device());
-    begin_.record(lane_.stream());
-    for (int i = 0; i < count; ++i) phases_.compute();
-    end_.record(lane_.stream());
-    lane_.wait();
-    return end_.milliseconds_since(begin_) / count;
-  }
+  double back_to_back(int count) override { return repeated(count, phases_.compute); }
 
   double cold() override {
     const DeviceScope scope(lane_.device());
@@ -72,7 +66,27 @@ class CudaTimer final : public DeviceTimer {
     return back_to_back(1);
   }
 
+  std::vector<double> steps(int count) override {
+    std::vector<double> added;
+    double before = 0;
+    for (size_t steps = 0; steps <= phases_.num_steps; ++steps) {
+      const double all = repeated(count, [&] { phases_.compute_first(steps); });
+      added.push_back(all - std::exchange(before, all));
+    }
+    return added;
+  }
+
  private:
+  template <typename Compute>
+  double repeated(int count, const Compute& compute) {
+    const DeviceScope scope(lane_.device());
+    begin_.record(lane_.stream());
+    for (int i = 0; i < count; ++i) compute();
+    end_.record(lane_.stream());
+    lane_.wait();
+    return end_.milliseconds_since(begin_) / count;
+  }
+
   CudaLane& lane_;
   const RunPhases phases_;
   const Event begin_, brought_, computed_, end_;

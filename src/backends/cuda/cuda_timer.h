@@ -13,6 +13,8 @@ struct RunPhases {
   std::function<void(std::span<const TensorView> inputs)> bring;
   std::function<void()> compute;
   std::function<void(std::span<const TensorView> outputs)> take;
+  size_t num_steps = 0;
+  std::function<void(size_t steps)> compute_first;  ///< that many steps alone
 };
 
 /// Times them with events. The lane and what the phases need must outlive it.

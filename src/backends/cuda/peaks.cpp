@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "backends/cuda/cuda_lane.h"
+#include "backends/cuda/device_weights.h"
 #include "backends/cuda/kernels/elementwise.h"
 #include "backends/cuda/kernels/linear.h"
 
@@ -36,12 +37,13 @@ double fastest_seconds(CudaLane& lane, const Enqueue& enqueue) {
 
 }  // namespace
 
-Peaks measure_peaks(int device, size_t max_buffer_bytes) {
+Peaks measure_peaks(const PeakRequest& request) {
+  const int device = request.device;
   const DeviceScope scope(device);
   const DeviceInfo& info = device_info(device);
   CudaLane lane({.device = device});
   Peaks peaks;
-  peaks.buffer_bytes = std::min(max_buffer_bytes, kBufferBytes) / 48 * 48;
+  peaks.buffer_bytes = std::min(request.max_buffer_bytes, kBufferBytes) / 48 * 48;
   constexpr size_t kMatrixBytes = size_t{kSide} * kSide * sizeof(float);
   std::byte* memory = lane.workspace(std::max(peaks.buffer_bytes, 3 * kMatrixBytes));
   check_cuda(
@@ -61,7 +63,8 @@ Peaks measure_peaks(int device, size_t max_buffer_bytes) {
   };
   product.element = Element::Float32;
   peaks.flops_per_s = flops_per_s();
-  product.element = Element::Float16;
+  product.element = element_of(request.precision);
+  product.tf32 = request.precision == Precision::TensorFloat32;
   peaks.product_flops_per_s = flops_per_s();
 
   BinaryArgs add;

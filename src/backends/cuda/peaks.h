@@ -4,8 +4,8 @@
 
 namespace vitro::cuda {
 
-/// What own kernels reach on large operands: products of float32 on FFMA, of float16 on the tensor
-/// cores, and sums from and to memory.
-Peaks measure_peaks(int device, size_t max_buffer_bytes);
+/// What own kernels reach on large operands: products of float32 on FFMA and of the precision asked
+/// for, which is not Default, and sums from and to memory.
+Peaks measure_peaks(const PeakRequest& request);
 
 }  // namespace vitro::cuda

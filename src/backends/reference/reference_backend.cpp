@@ -97,9 +97,9 @@ class ReferenceBackend final : public Backend {
     return "portable C++: sums in float64; the definition of every op";
   }
   std::string instruction_set() const override { return "scalar"; }
-  Peaks peaks(int threads, size_t max_buffer_bytes) const override {
+  Peaks peaks(const PeakRequest& request) const override {
     constexpr PeakLoops::Flops kFlops{portable_multiply_adds, kProbeChains};
-    return measure_peaks({kFlops, kFlops, portable_add}, threads, max_buffer_bytes);
+    return measure_peaks({kFlops, kFlops, portable_add}, request);
   }
   std::unique_ptr<Lane> make_lane(const LaneOptions& options) const override {
     return std::make_unique<HostLane>(options);

@@ -1,5 +1,4 @@
 #include <CLI/CLI.hpp>
-#include <filesystem>
 #include <nlohmann/json.hpp>
 
 #include "backends/backend.h"
@@ -12,7 +11,6 @@
 #include "cli/progress.h"
 #include "cli/verbs.h"
 #include "core/check.h"
-#include "core/file_io.h"
 #include "core/log.h"
 #include "eval/evaluation.h"
 
@@ -42,17 +40,6 @@ std::optional<Session> open_reference(const EvalOptions& options, const Plan& pl
   build.height = build.width = 0;  // it gets tensors, of whatever size
   build.preprocessing = {};
   return Session(open_model(options.reference, build), session);
-}
-
-/// A bad path must not cost the whole run. The file is closed again, so that an interrupted run
-/// leaves nothing behind.
-void check_writable(const EvalOptions& options) {
-  if (options.predictions.empty()) return;
-  check_output(options.predictions,
-               {options.model, options.classes, options.ground_truth, options.reference});
-  std::error_code ignored;
-  if (std::filesystem::is_other(options.predictions, ignored)) return;  // closing would end a pipe
-  const AtomicFile probe(options.predictions);
 }
 
 int conclude(const EvalReport& report) {
@@ -90,7 +77,9 @@ int run_eval(EvalOptions options) {
   EvalImages images = read_images(options, plan);
   for (const std::string& warning : images.warnings) log_warning("{}", printable_line(warning));
   keep_evenly(images.folder.images, options.limit);
-  check_writable(options);
+  if (!options.predictions.empty())
+    check_writable(options.predictions,
+                   {options.model, options.classes, options.ground_truth, options.reference});
 
   const Session session(plan, options.session);
   const auto total = static_cast<int64_t>(images.folder.images.size());

@@ -101,8 +101,10 @@ Json chrome_trace(const ProfileReport& report) {
   Json events = Json::array({metadata("process_name", 0, report.model)});
   for (size_t thread = 0; thread < profile.trace.marks.size(); ++thread) {
     const int id = static_cast<int>(thread);
-    events.push_back(metadata("thread_name", id,
-                              thread == 0 ? "thread 0 (caller)" : fmt::format("thread {}", id)));
+    const std::string name = profile.on_device ? "device"
+                             : thread == 0     ? "thread 0 (caller)"
+                                               : fmt::format("thread {}", id);
+    events.push_back(metadata("thread_name", id, name));
     for (const Work& work : work_of(profile.trace, thread)) {
       const StepInfo& step = steps[work.step];
       const SectionInfo& section = step.sections[work.section];

@@ -76,8 +76,13 @@ void print_header(const ProfileReport& report) {
                   to_string(report.dims), report.backend, threads_text(report.threads));
   write_stdout(wrapped(what, output_width()) + "\n");
   std::vector<std::pair<std::string, std::string>> fields{
-      {"run time", fmt::format("{:.2f} ms, median of {}; fastest {:.2f} ms", profile.median_ms,
-                               profile.runs, profile.min_ms)},
+      {"run time",
+       profile.on_device
+           ? fmt::format("{:.3f} ms by the clock of the device, back to back, without copies; "
+                         "median of {}",
+                         profile.median_ms, profile.runs)
+           : fmt::format("{:.2f} ms, median of {}; fastest {:.2f} ms", profile.median_ms,
+                         profile.runs, profile.min_ms)},
       {"profiling costs",
        fmt::format("{:.1f} % (95 % interval {:.1f} to {:.1f} %)", 100 * profile.overhead,
                    100 * profile.overhead_low, 100 * profile.overhead_high)},

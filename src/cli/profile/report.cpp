@@ -200,6 +200,7 @@ Json profile_json(const ProfileReport& report, ProfileGroup group) {
           {"notes", profile_notes(report)},
           {"fallback", fallback_json(report.fallback)},
           {"iterations", profile.runs},
+          {"clock", profile.on_device ? "device" : "host"},
           {"median_ms", profile.median_ms},
           {"min_ms", profile.min_ms},
           {"profiled_ms", profile.ms},

@@ -8,6 +8,7 @@
 #include "cli/table.h"
 #include "measure/machine_load.h"
 #include "measure/system_info.h"
+#include "runtime/internals.h"
 
 namespace vitro::cli {
 
@@ -32,7 +33,8 @@ ProfileReport measured_profile(const std::string& model, const Session& session,
   report.profile = profile(session, synthetic_inputs(session, dims), {iterations, show});
   report.busy_elsewhere = load.busy_elsewhere();
   const auto available = static_cast<size_t>(available_memory());
-  report.peaks = backend.peaks(session.threads(), available > 0 ? available / 4 : SIZE_MAX);
+  report.peaks = backend.peaks({session.threads(), available > 0 ? available / 4 : SIZE_MAX,
+                                session.precision(), Internals::engine(session).device()});
   return report;
 }
 

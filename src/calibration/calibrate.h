@@ -1,0 +1,41 @@
+#pragma once
+
+#include <functional>
+
+#include "calibration/calibration.h"
+#include "vitro/build.h"
+
+namespace vitro {
+
+struct CalibrateOptions {
+  std::vector<CalibrationMethod> methods{CalibrationMethod::OutputMse};
+  int64_t max_images = 1024;  ///< at equal distances, where there are more
+  int64_t batch = 8;
+  int threads = 0;                   ///< 0: one for each available core
+  std::filesystem::path evaluation;  ///< whose pictures should be others; empty: not compared
+  DecodeLimits limits = {};          ///< of one picture
+  std::function<void(int64_t done, int64_t total)> on_progress = [](int64_t, int64_t) {};
+  std::function<void(const std::string& message)> on_failure = [](const std::string&) {};
+  std::function<bool()> stop = [] { return false; };  ///< asked between batches and products
+};
+
+/// Runs a checkpoint or an ONNX model on pictures (a folder, or a list: find_images()) with its own
+/// preprocessing on the cpu backend and gathers what its products read, in one pass over bounded
+/// memory. Nothing when it was stopped. Throws what building throws, InvalidArgument for a plan,
+/// Unsupported for a model that is no classifier of pictures or has no products, and what
+/// find_images() throws; CorruptFile when no picture could be read.
+std::optional<Calibration> calibrate(const std::filesystem::path& model, const BuildOptions& build,
+                                     const std::filesystem::path& images,
+                                     const CalibrateOptions& options);
+
+/// The codes for a build of `model` by the first method of `options`, from a file of calibrate(),
+/// which must be of that model, a cache of TensorRT (whose codes are what they are), or pictures,
+/// with which it is calibrated now; nothing when that was stopped. What is to be said is appended
+/// to `notes`. Throws what calibrate() and the readers of these files throw.
+std::optional<Quantization> quantizations_for(const std::filesystem::path& model,
+                                              const BuildOptions& build,
+                                              const std::filesystem::path& calibration,
+                                              const CalibrateOptions& options,
+                                              std::vector<std::string>& notes);
+
+}  // namespace vitro

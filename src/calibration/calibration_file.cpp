@@ -1,0 +1,287 @@
+#include "calibration/calibration_file.h"
+
+#include <algorithm>
+#include <charconv>
+#include <cmath>
+#include <nlohmann/json.hpp>
+#include <set>
+
+#include "core/byte_reader.h"
+#include "core/expect.h"
+#include "core/file_io.h"
+#include "core/json.h"
+
+namespace vitro {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+constexpr const char* kFormat = "vitro-calibration";
+constexpr int kVersion = 1;
+constexpr size_t kMaxText = 4096, kMaxInputs = 1 << 16, kMaxNotes = 1024, kMaxNames = 16,
+                 kMaxBins = 4096;
+constexpr int64_t kMaxChannels = 1 << 20;
+
+constexpr Expect expect{"calibration"};
+
+/// The shortest digits that are this float32 again.
+Json number(float value) {
+  const std::string digits = fmt::format("{}", value);
+  double result = 0;
+  std::from_chars(digits.data(), digits.data() + digits.size(), result);
+  return result;
+}
+
+/// One number where all are equal.
+Json numbers(const std::vector<float>& values) {
+  if (std::all_of(values.begin(), values.end(), [&](float v) { return v == values.front(); }))
+    return number(values.front());
+  Json list = Json::array();
+  for (float value : values) list.push_back(number(value));
+  return list;
+}
+
+Json range_to_json(const ChosenRange& range) {
+  Json json{{"factor", numbers(range.codes.factor)},
+            {"offset", numbers(range.codes.offset)},
+            {"clipped", range.clipped}};
+  if (range.alpha) json["alpha"] = *range.alpha;
+  if (range.nmse) json["nmse"] = *range.nmse;
+  return json;
+}
+
+Json input_to_json(const CalibratedInput& input) {
+  Json methods = Json::object();
+  for (const ChosenRange& range : input.ranges)
+    methods[to_string(range.method)] = range_to_json(range);
+  return {{"product", input.product},
+          {"input_names", input.input_names},
+          {"channels", input.channels},
+          {"rows", input.rows},
+          {"not_finite", input.not_finite},
+          {"min", number(input.min)},
+          {"max", number(input.max)},
+          {"methods", methods},
+          {"histogram",
+           {{"low", input.histogram.low},
+            {"high", input.histogram.high},
+            {"counts", input.histogram.counts}}},
+          {"means", numbers(input.means)}};
+}
+
+/// Reads the parts of an object, naming where they stand in errors.
+class Reader {
+ public:
+  Reader(const Json& json, std::string where) : json_(json), where_(std::move(where)) {
+    expect(json.is_object(), "{} is {}, expected an object", where_, json.type_name());
+  }
+
+  const Json& at(const char* name) const {
+    const auto found = json_.find(name);
+    expect(found != json_.end(), "{}: '{}' is missing", where_, name);
+    return *found;
+  }
+  bool has(const char* name) const { return json_.contains(name); }
+
+  std::string text(const char* name, size_t least = 1) const { return text(at(name), name, least); }
+  std::string text(const Json& value, const char* name, size_t least) const {
+    expect(value.is_string(), "{}: '{}' is {}, expected a text", where_, name, value.type_name());
+    const auto& text = value.get_ref<const std::string&>();
+    expect(text.size() >= least && text.size() <= kMaxText,
+           "{}: '{}' has {} bytes, expected {} to {}", where_, name, text.size(), least, kMaxText);
+    return text;
+  }
+  std::string hash(const char* name) const {
+    const std::string digits = text(name);
+    expect(digits.size() == 16 && digits.find_first_not_of("0123456789abcdef") == std::string::npos,
+           "{}: '{}' is '{}', expected 16 hexadecimal digits", where_, name, digits);
+    return digits;
+  }
+  std::vector<std::string> texts(const char* name, size_t most) const {
+    std::vector<std::string> result;
+    for (const Json& entry : list(name, most)) result.push_back(text(entry, name, 0));
+    return result;
+  }
+  const Json& list(const char* name, size_t most) const {
+    const Json& value = at(name);
+    expect(value.is_array() && value.size() <= most,
+           "{}: '{}' is {} of {}, expected a list of at most {}", where_, name, value.type_name(),
+           value.size(), most);
+    return value;
+  }
+  int64_t count(const char* name, int64_t least, int64_t most) const {
+    const auto value = json_integer<int64_t>(at(name));
+    expect(value && *value >= least && *value <= most, "{}: '{}' is {}, expected {} to {}", where_,
+           name, at(name).dump().substr(0, 40), least, most);
+    return *value;
+  }
+  double number(const char* name, double least, double most) const {
+    return number(at(name), name, least, most);
+  }
+  double number(const Json& value, const char* name, double least, double most) const {
+    expect(value.is_number(), "{}: '{}' is {}, expected a number", where_, name, value.type_name());
+    const auto result = value.get<double>();
+    expect(result >= least && result <= most, "{}: '{}' is {}, expected {} to {}", where_, name,
+           result, least, most);
+    return result;
+  }
+  /// One number for all channels, or one for each.
+  std::vector<float> numbers(const char* name, int64_t channels, double least, double most) const {
+    const Json& value = at(name);
+    const auto size = static_cast<size_t>(channels);
+    if (!value.is_array())
+      return std::vector<float>(size, static_cast<float>(number(value, name, least, most)));
+    expect(value.size() == size, "{}: '{}' has {} numbers, expected one or {}, its channels",
+           where_, name, value.size(), size);
+    std::vector<float> result;
+    for (const Json& entry : value)
+      result.push_back(static_cast<float>(number(entry, name, least, most)));
+    return result;
+  }
+  const std::string& where() const { return where_; }
+
+ private:
+  const Json& json_;
+  std::string where_;
+};
+
+constexpr double kLargest = 3.4028235e38, kLeastFactor = 1.1754944e-38;
+constexpr int64_t kMaxCount = int64_t{1} << 53;
+
+ChosenRange range_from_json(const Reader& json, CalibrationMethod method, int64_t channels) {
+  ChosenRange range;
+  range.method = method;
+  range.codes.factor = json.numbers("factor", channels, kLeastFactor, kLargest);
+  range.codes.offset = json.numbers("offset", channels, -kLargest, kLargest);
+  range.clipped = json.number("clipped", 0, 1);
+  if (json.has("alpha")) range.alpha = json.number("alpha", 0, 1);
+  if (json.has("nmse")) range.nmse = json.number("nmse", 0, 1e300);
+  return range;
+}
+
+HistogramSummary summary_from_json(const Reader& json) {
+  HistogramSummary summary;
+  summary.low = json.number("low", -kLargest, kLargest);
+  summary.high = json.number("high", summary.low, kLargest);
+  for (const Json& entry : json.list("counts", kMaxBins)) {
+    const auto count = json_integer<uint64_t>(entry);
+    expect(count.has_value(), "{}: 'counts' has {}, expected counts", json.where(),
+           entry.dump().substr(0, 40));
+    summary.counts.push_back(*count);
+  }
+  return summary;
+}
+
+CalibratedInput input_from_json(const Json& entry, size_t index) {
+  const Reader unnamed(entry, fmt::format("input {}", index));
+  CalibratedInput input;
+  input.product = unnamed.text("product");
+  const Reader json(entry, fmt::format("'{}'", input.product));
+  input.input_names = json.texts("input_names", kMaxNames);
+  input.channels = json.count("channels", 1, kMaxChannels);
+  input.rows = json.count("rows", 0, kMaxCount);
+  input.not_finite = json.count("not_finite", 0, kMaxCount);
+  input.min = static_cast<float>(json.number("min", -kLargest, kLargest));
+  input.max = static_cast<float>(json.number("max", static_cast<double>(input.min), kLargest));
+  input.means = json.numbers("means", input.channels, -kLargest, kLargest);
+  input.histogram = summary_from_json({json.at("histogram"), json.where() + " 'histogram'"});
+  const Json& methods = json.at("methods");
+  expect(methods.is_object() && !methods.empty(), "{}: 'methods' is {} of {}, expected some",
+         json.where(), methods.type_name(), methods.size());
+  for (const auto& [name, range] : methods.items()) {
+    const auto known = std::find_if(
+        std::begin(kCalibrationMethods), std::end(kCalibrationMethods),
+        [&, &text = name](CalibrationMethod method) { return text == to_string(method); });
+    expect(known != std::end(kCalibrationMethods), "{}: method '{}' is not known", json.where(),
+           name);
+    expect(input.find(*known) == nullptr, "{}: method '{}' is there twice", json.where(), name);
+    input.ranges.push_back(range_from_json({range, fmt::format("{} '{}'", json.where(), name)},
+                                           *known, input.channels));
+  }
+  return input;
+}
+
+Calibration parse(const Json& parsed) {
+  expect(parsed.is_object() && parsed.contains("format") && parsed["format"] == kFormat,
+         "its 'format' is not '{}'", kFormat);
+  const Reader json(parsed, "the file");
+  expect(json.at("version") == kVersion, "version {}, this Vitro reads version {}",
+         json.at("version").dump().substr(0, 40), kVersion);
+  Calibration calibration;
+  const Reader model(json.at("model"), "'model'"), images(json.at("images"), "'images'");
+  calibration.source = model.text("source", 0);
+  calibration.model_hash = model.hash("hash");
+  calibration.images = images.count("count", 1, kMaxCount);
+  calibration.image_hash = images.hash("hash");
+  calibration.preprocessing = json.text("preprocessing");
+  calibration.notes = json.texts("notes", kMaxNotes);
+  std::set<std::string> names;
+  for (const Json& entry : json.list("inputs", kMaxInputs)) {
+    calibration.inputs.push_back(input_from_json(entry, calibration.inputs.size()));
+    const std::string& name = calibration.inputs.back().product;
+    expect(names.insert(name).second, "product '{}' is there twice", name);
+  }
+  return calibration;
+}
+
+/// nlohmann's objects keep the last of equal keys, or the first: either would be a guess.
+Json parse_strictly(std::string_view text) {
+  std::vector<std::set<std::string>> keys;
+  return Json::parse(text, [&](int, Json::parse_event_t event, Json& value) {
+    if (event == Json::parse_event_t::object_start) keys.emplace_back();
+    if (event == Json::parse_event_t::object_end) keys.pop_back();
+    if (event == Json::parse_event_t::key)
+      expect(keys.back().insert(value.get<std::string>()).second, "'{}' is there twice",
+             value.get<std::string>().substr(0, 80));
+    return true;
+  });
+}
+
+}  // namespace
+
+std::string calibration_to_json(const Calibration& calibration) {
+  const Json head{{"format", kFormat},
+                  {"version", kVersion},
+                  {"model", {{"source", calibration.source}, {"hash", calibration.model_hash}}},
+                  {"images", {{"count", calibration.images}, {"hash", calibration.image_hash}}},
+                  {"preprocessing", calibration.preprocessing},
+                  {"notes", calibration.notes}};
+  const auto line = [](const Json& json) {
+    return json.dump(-1, ' ', false, Json::error_handler_t::replace);
+  };
+  std::string text = "{\n";
+  for (const auto& [name, value] : head.items())
+    text += fmt::format("\"{}\": {},\n", name, line(value));
+  text += "\"inputs\": [";
+  for (size_t i = 0; i < calibration.inputs.size(); ++i)
+    text += (i == 0 ? "\n" : ",\n") + line(input_to_json(calibration.inputs[i]));
+  return text + "\n]\n}\n";
+}
+
+Calibration calibration_from_json(std::string_view text) try {
+  expect(text.size() <= kMaxJsonBytes, "{} bytes, at most {} are read", text.size(), kMaxJsonBytes);
+  return parse(parse_strictly(text));
+} catch (const nlohmann::json::exception& error) {
+  fail(ErrorCode::CorruptFile, "calibration: {}", json_problem(error.what()));
+}
+
+Calibration load_calibration(const std::filesystem::path& path) {
+  const std::vector<std::byte> bytes = read_file(path, kMaxJsonBytes);
+  try {
+    return calibration_from_json(as_text(bytes));
+  } catch (const Error& error) {
+    fail_hint(error.code(),
+              fmt::format("write it again: vitro calibrate MODEL IMAGES -o {}", path.string()),
+              "'{}': {}", path.string(), error.what());
+  }
+}
+
+void save_calibration(const Calibration& calibration, const std::filesystem::path& path) {
+  const std::string text = calibration_to_json(calibration);
+  check(text.size() <= kMaxJsonBytes, ErrorCode::Unsupported,
+        "the calibration of {} products has {} bytes, at most {} are read back",
+        calibration.inputs.size(), text.size(), kMaxJsonBytes);
+  write_file_atomic(path, as_byte_span(text));
+}
+
+}  // namespace vitro

@@ -1,0 +1,222 @@
+#include "calibration/output_mse.h"
+
+#include <algorithm>
+#include <cmath>
+
+namespace vitro {
+namespace {
+
+constexpr double kAlphas[] = {0, 0.15, 0.3, 0.5, 0.7, 0.85};
+/// A smoothing is kept when the error is at most this part of that without.
+constexpr double kWorthwhile = 0.95;
+constexpr float kLargestWeight = 127;
+
+/// Half to even, for |x| < 2^22; in a loop four at a time, which std::nearbyint is not.
+float rounded(float x) {
+  constexpr float kShift = 12582912.0f;  // 1.5 * 2^23
+  return (x + kShift) - kShift;
+}
+
+/// What a row becomes when it is read back from its codes.
+void read_back(std::span<const float> row, const InputQuantization& codes, std::span<float> to) {
+  const size_t channels = codes.factor.size();
+  const float *factor = codes.factor.data(), *offset = codes.offset.data();
+  for (size_t begin = 0; begin < row.size(); begin += channels) {
+    const float* x = row.data() + begin;
+    float* y = to.data() + begin;
+    for (size_t c = 0; c < channels; ++c) {
+      const float code = std::min(std::max(x[c] * factor[c] + offset[c], 0.0f), 255.0f);
+      y[c] = (rounded(code) - offset[c]) / factor[c];
+    }
+  }
+}
+
+class OutputSearch {
+ public:
+  OutputSearch(const ProductSample& sample, std::span<const TensorStatistics::Channel> channels,
+               const MultiplyRows& multiply)
+      : sample_(sample), channels_(channels), multiply_(multiply), depth_(sample.depth) {
+    const size_t rows = sample.rows.size() / depth_, outputs = sample.weights.size() / depth_;
+    largest_weight_.resize(channels.size());
+    column_squares_.resize(depth_);
+    for (size_t o = 0; o < outputs; ++o)
+      for (size_t k = 0; k < depth_; ++k) {
+        const float w = sample.weights[o * depth_ + k];
+        float& largest = largest_weight_[k % channels.size()];
+        largest = std::max(largest, std::fabs(w));
+        column_squares_[k] += w * w;
+      }
+    expected_.resize(rows * outputs);
+    multiply(sample.rows, sample.weights, depth_, expected_);
+    for (float y : expected_) norm_ += static_cast<double>(y) * static_cast<double>(y);
+    read_.resize(sample.rows.size());
+    results_.resize(expected_.size());
+  }
+
+  /// By channel, of geometric mean 1; small channels count as a hundred thousandth of the largest.
+  std::vector<double> smoothing(double alpha) const {
+    std::vector<double> scale(channels_.size(), 1);
+    if (alpha == 0) return scale;
+    double largest_x = 0, largest_w = 0;
+    for (size_t c = 0; c < scale.size(); ++c) {
+      largest_x = std::max(largest_x, magnitude(c));
+      largest_w = std::max(largest_w, static_cast<double>(largest_weight_[c]));
+    }
+    if (largest_x == 0 || largest_w == 0) return scale;
+    double logs = 0;
+    for (size_t c = 0; c < scale.size(); ++c) {
+      const double x = std::max(magnitude(c), 1e-5 * largest_x);
+      const double w = std::max(static_cast<double>(largest_weight_[c]), 1e-5 * largest_w);
+      scale[c] = std::pow(x, alpha) / std::pow(w, 1 - alpha);
+      logs += std::log(scale[c]);
+    }
+    const double mean = std::exp(logs / static_cast<double>(scale.size()));
+    for (double& s : scale) s /= mean;
+    return scale;
+  }
+
+  /// Of the channels after smoothing.
+  Range whole_range(const std::vector<double>& scale) const {
+    Range range;
+    for (size_t c = 0; c < scale.size(); ++c) {
+      const double low = static_cast<double>(channels_[c].min) / scale[c];
+      const double high = static_cast<double>(channels_[c].max) / scale[c];
+      range =
+          c == 0 ? Range{low, high} : Range{std::min(range.low, low), std::max(range.high, high)};
+    }
+    return range;
+  }
+
+  InputQuantization codes(const Range& range, const std::vector<double>& scale) const {
+    InputQuantization codes = affine_codes(range, scale.size(), sample_.exact_zero);
+    for (size_t c = 0; c < scale.size(); ++c)
+      codes.factor[c] = static_cast<float>(
+          std::clamp(static_cast<double>(codes.factor[c]) / scale[c], 1e-37, 1e37));
+    return codes;
+  }
+
+  /// Clips one end, then the other, as far as the weighted error of the sample falls.
+  Range clipped(const std::vector<double>& scale) {
+    const Range whole = whole_range(scale);
+    Range best = whole;
+    double least = input_error(codes(best, scale));
+    for (int end : {0, 1})
+      for (int percent = 95; percent >= 40; percent -= 5) {
+        Range range = best;
+        (end == 0 ? range.high : range.low) = (end == 0 ? whole.high : whole.low) * percent / 100;
+        if (range.high <= range.low) continue;
+        const double error = input_error(codes(range, scale));
+        if (error >= least) continue;
+        least = error;
+        best = range;
+      }
+    return best;
+  }
+
+  double nmse(const InputQuantization& codes) {
+    for (size_t begin = 0; begin < sample_.rows.size(); begin += depth_)
+      read_back(sample_.rows.subspan(begin, depth_), codes,
+                std::span(read_).subspan(begin, depth_));
+    // Codes and weights that were divided by the factors, both multiplied back: the same product.
+    std::vector<float> weights = rounded_weights(sample_.weights, depth_, codes.factor);
+    for (size_t i = 0; i < weights.size(); ++i)
+      weights[i] *= codes.factor[i % depth_ % codes.factor.size()];
+    multiply_(read_, weights, depth_, results_);
+    double error = 0;
+    for (size_t i = 0; i < results_.size(); ++i) {
+      const double difference =
+          static_cast<double>(results_[i]) - static_cast<double>(expected_[i]);
+      error += difference * difference;
+    }
+    return norm_ > 0 ? error / norm_ : error;
+  }
+
+ private:
+  double magnitude(size_t c) const {
+    return static_cast<double>(std::max(-channels_[c].min, channels_[c].max));
+  }
+
+  double input_error(const InputQuantization& codes) {
+    std::span<float> row = std::span(read_).first(depth_);
+    double error = 0;
+    for (size_t begin = 0; begin < sample_.rows.size(); begin += depth_) {
+      const float* x = sample_.rows.data() + begin;
+      read_back({x, depth_}, codes, row);
+      float sum = 0;
+      for (size_t k = 0; k < depth_; ++k) {
+        const float difference = row[k] - x[k];
+        row[k] = difference * difference * column_squares_[k];
+      }
+      for (size_t k = 0; k < depth_; ++k) sum += row[k];
+      error += static_cast<double>(sum);
+    }
+    return error;
+  }
+
+  const ProductSample& sample_;
+  std::span<const TensorStatistics::Channel> channels_;
+  const MultiplyRows& multiply_;
+  size_t depth_;
+  std::vector<float> largest_weight_;  ///< by channel
+  std::vector<float> column_squares_;  ///< sums over the outputs
+  std::vector<float> expected_, results_, read_;
+  double norm_ = 0;
+};
+
+}  // namespace
+
+double clipped_share(std::span<const float> rows, const InputQuantization& codes) {
+  size_t clipped = 0;
+  for (size_t i = 0; i < rows.size(); ++i) {
+    const size_t c = i % codes.factor.size();
+    const float code = rows[i] * codes.factor[c] + codes.offset[c];
+    clipped += code < -0.5f || code > 255.5f ? 1 : 0;
+  }
+  return rows.empty() ? 0 : static_cast<double>(clipped) / static_cast<double>(rows.size());
+}
+
+std::vector<float> rounded_weights(std::span<const float> weights, size_t depth,
+                                   std::span<const float> factors) {
+  std::vector<float> rounded_to(weights.size());
+  for (size_t begin = 0; begin < weights.size(); begin += depth) {
+    float* row = rounded_to.data() + begin;
+    float largest = 0;
+    for (size_t k = 0; k < depth; ++k) {
+      row[k] = weights[begin + k] / factors[k % factors.size()];
+      largest = std::max(largest, std::fabs(row[k]));
+    }
+    if (largest == 0) continue;
+    const float scale = largest / kLargestWeight;
+    for (size_t k = 0; k < depth; ++k) row[k] = rounded(row[k] / scale) * scale;
+  }
+  return rounded_to;
+}
+
+OutputChoice choose_by_output(const ProductSample& sample,
+                              std::span<const TensorStatistics::Channel> channels,
+                              const Range& other, const MultiplyRows& multiply) {
+  OutputSearch search(sample, channels, multiply);
+  const std::vector<double> plain = search.smoothing(0);
+  OutputChoice best{search.codes(search.whole_range(plain), plain), 0, 0, 0};
+  best.nmse = best.minmax_nmse = search.nmse(best.codes);
+  double without = best.nmse;  // the least error without smoothing
+  const auto offer = [&](const Range& range, const std::vector<double>& scale, double alpha) {
+    InputQuantization codes = search.codes(range, scale);
+    const double nmse = search.nmse(codes);
+    if (alpha == 0) without = std::min(without, nmse);
+    if (!(nmse < best.nmse) || (alpha > 0 && nmse > kWorthwhile * without)) return;
+    best.codes = std::move(codes);
+    best.alpha = alpha;
+    best.nmse = nmse;
+  };
+  offer(other, plain, 0);
+  for (double alpha : kAlphas) {
+    const std::vector<double> scale = search.smoothing(alpha);
+    const Range clipped = search.clipped(scale), whole = search.whole_range(scale);
+    offer(clipped, scale, alpha);
+    if (alpha > 0 && clipped != whole) offer(whole, scale, alpha);
+  }
+  return best;
+}
+
+}  // namespace vitro

@@ -1,0 +1,127 @@
+#include "calibration/products.h"
+
+#include <algorithm>
+#include <map>
+
+#include "core/check.h"
+#include "ir/op_info.h"
+
+namespace vitro {
+namespace {
+
+bool has_product(const Graph& graph, const Node& node) {
+  if (node.kind != OpKind::Linear && node.kind != OpKind::Conv) return false;
+  if (node.kind == OpKind::Conv && node.as<ConvAttrs>().groups != 1) return false;
+  const auto& weight = graph.value(node.inputs[1]).constant;
+  return weight && weight->storage.empty() && !graph.is_constant(node.inputs[0]) &&
+         graph.value(node.inputs[0]).type.dtype == DType::Float32;
+}
+
+ValueId memory_of(const Graph& graph, const std::vector<int>& makers, ValueId value) {
+  for (int maker; (maker = makers[static_cast<size_t>(value)]) >= 0;) {
+    const Node& node = graph.nodes[static_cast<size_t>(maker)];
+    if (!op_info(node.kind).has(View)) break;
+    value = node.inputs[0];
+  }
+  return value;
+}
+
+std::vector<std::string> names_of(const Graph& graph, const std::vector<int>& makers,
+                                  ValueId value) {
+  for (const Port& port : graph.inputs)
+    if (port.value == value) return {port.name};
+  const std::string& source =
+      graph.nodes[static_cast<size_t>(makers[static_cast<size_t>(value)])].source;
+  // As PyTorch's exporters name the results of a node.
+  return {source + "_output_0", source};
+}
+
+bool pads(const Node& node) {
+  if (node.kind != OpKind::Conv) return false;
+  const auto& attrs = node.as<ConvAttrs>();
+  const auto positive = [](int64_t pad) { return pad > 0; };
+  return std::any_of(attrs.pad_begin.begin(), attrs.pad_begin.end(), positive) ||
+         std::any_of(attrs.pad_end.begin(), attrs.pad_end.end(), positive);
+}
+
+int64_t entry(const Ints& list, size_t i, int64_t otherwise) {
+  return i < list.size() ? list[i] : otherwise;
+}
+
+}  // namespace
+
+FoundProducts find_products(const Graph& graph) {
+  FoundProducts found;
+  const std::vector<int> makers = producers(graph);
+  std::map<std::string, int> uses;
+  for (const Node& node : graph.nodes)
+    if (has_product(graph, node)) ++uses[node.source];
+  for (size_t i = 0; i < graph.nodes.size(); ++i) {
+    const Node& node = graph.nodes[i];
+    if (!has_product(graph, node)) continue;
+    const int same = uses[node.source];
+    if (node.source.empty() || same > 1) {
+      if (same > 0)
+        found.left_out.push_back(
+            node.source.empty()
+                ? fmt::format("{} products have no name", same)
+                : fmt::format("'{}': {} products have this name", node.source, same));
+      uses[node.source] = 0;
+      continue;
+    }
+    const Dims& weight = graph.value(node.inputs[1]).type.dims;
+    CalibratedProduct product;
+    product.name = node.source;
+    product.node = i;
+    product.memory = memory_of(graph, makers, node.inputs[0]);
+    if (graph.is_constant(product.memory)) continue;
+    product.input_names = names_of(graph, makers, product.memory);
+    product.channels = weight.back();
+    product.outputs = weight.front();
+    product.depth = num_elements(weight) / product.outputs;
+    product.padded = pads(node);
+    found.products.push_back(std::move(product));
+  }
+  return found;
+}
+
+std::vector<float> weights_of(const Graph& graph, const CalibratedProduct& product) {
+  const Constant weight =
+      with_dtype(*graph.value(graph.nodes[product.node].inputs[1]).constant, DType::Float32);
+  return {weight.floats().begin(), weight.floats().end()};
+}
+
+void copy_row(const Graph& graph, const CalibratedProduct& product, std::span<const float> input,
+              const Dims& dims, const Dims& output, int64_t row, std::span<float> to) {
+  const auto channels = static_cast<size_t>(product.channels);
+  const Node& node = graph.nodes[product.node];
+  if (node.kind == OpKind::Linear) {
+    std::copy_n(input.data() + static_cast<size_t>(row) * channels, channels, to.data());
+    return;
+  }
+  const auto& attrs = node.as<ConvAttrs>();
+  const Dims& weight = graph.value(node.inputs[1]).type.dims;
+  const size_t axes = dims.size() - 2;
+  Dims at(axes);  // of the result
+  for (size_t a = axes; a-- > 0; row /= output[a + 1]) at[a] = row % output[a + 1];
+  const int64_t taps = product.depth / product.channels;
+  for (int64_t tap = 0; tap < taps; ++tap) {
+    int64_t rest = tap, position = 0, stride = 1;
+    bool inside = true;
+    for (size_t a = axes; a-- > 0; rest /= weight[a + 1]) {
+      const int64_t x = at[a] * entry(attrs.stride, a, 1) - entry(attrs.pad_begin, a, 0) +
+                        rest % weight[a + 1] * entry(attrs.dilation, a, 1);
+      inside = inside && x >= 0 && x < dims[a + 1];
+      position += x * stride;
+      stride *= dims[a + 1];
+    }
+    float* columns = to.data() + static_cast<size_t>(tap) * channels;
+    if (inside)
+      std::copy_n(input.data() + static_cast<size_t>(row * stride + position) * channels, channels,
+                  columns);
+    else
+      std::fill_n(columns, channels, 0.0f);
+  }
+}
+
+}  // namespace vitro
