@@ -45,6 +45,14 @@ const std::vector<Product>& products() {
        {54, 3, 3, 4},
        54,
        true},
+      {"quantized_linear", OpKind::QuantizedLinear, {}, {2, 35, 17}, {83, 17}, 83, true},
+      {"quantized_conv",
+       OpKind::QuantizedConv,
+       ConvAttrs{{2, 2}, {}, {1, 1}, {1, 1}},
+       {2, 9, 7, 17},
+       {83, 3, 3, 17},
+       83,
+       true},
       {"depthwise",
        OpKind::DepthwiseConv2d,
        Conv2dAttrs{{1, 1}, {1, 1, 1, 1}},
@@ -81,10 +89,14 @@ Built build(const Product& p, const Behind& behind) {
   GraphBuilder builder;
   Random random(p.name);
   const ValueId x = builder.input("x", p.input);
+  const bool quantized = p.kind == OpKind::QuantizedLinear || p.kind == OpKind::QuantizedConv;
   const int64_t fan_in = p.takes_residual ? num_elements(p.weight) / p.out : 9;
-  const ValueId product = builder.op(
-      p.kind, p.attrs, {x, weight(builder, random, p.weight, fan_in), bias(builder, random, p.out)},
-      "product");
+  std::vector<ValueId> operands{x, quantized ? int8_weight(builder, random, p.weight)
+                                             : weight(builder, random, p.weight, fan_in)};
+  const auto more = quantized ? quantization(builder, random, p.weight)
+                              : std::vector<ValueId>{bias(builder, random, p.out)};
+  operands.insert(operands.end(), more.begin(), more.end());
+  const ValueId product = builder.op(p.kind, p.attrs, operands, "product");
   const ValueId out = behind(builder, random, product);
   Built built{builder.finish({out}), {}};
   for (const Port& port : built.graph.inputs)

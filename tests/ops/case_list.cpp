@@ -35,6 +35,19 @@ ValueId vector(GraphBuilder& builder, Random& random, int64_t count, float low, 
   return builder.constant("vector", random.constant({count}, low, high));
 }
 
+ValueId int8_weight(GraphBuilder& builder, Random& random, const Dims& dims) {
+  std::vector<int64_t> values(static_cast<size_t>(num_elements(dims)));
+  for (int64_t& value : values) value = random.integer(-127, 127);
+  return builder.constant("weight", make_constant(dims, values, DType::Int8));
+}
+
+std::vector<ValueId> quantization(GraphBuilder& builder, Random& random, const Dims& weight) {
+  const int64_t out = weight.front(), in = weight.back(), terms = num_elements(weight) / out;
+  const float scale = 1.0f / (127 * 127 * std::sqrt(static_cast<float>(terms) / 9));
+  return {bias(builder, random, out), vector(builder, random, out, scale / 2, scale),
+          vector(builder, random, in, 80, 140), vector(builder, random, in, 100, 156)};
+}
+
 Constant scalar(float value) { return make_constant({}, std::vector<float>{value}); }
 
 ValueId bias(GraphBuilder& builder, Random& random, int64_t count) {

@@ -39,6 +39,12 @@ ValueId vector(GraphBuilder& builder, Random& random, int64_t count, float low, 
 /// `count` values in [-0.5, 0.5].
 ValueId bias(GraphBuilder& builder, Random& random, int64_t count);
 
+/// Of the products in 8 bits.
+ValueId int8_weight(GraphBuilder& builder, Random& random, const Dims& dims);
+/// Bias, scale, factor and offset for inputs in [-1, 1], a few of which are clamped, and results of
+/// about that size.
+std::vector<ValueId> quantization(GraphBuilder& builder, Random& random, const Dims& weight);
+
 /// The constant of one element, without axes.
 Constant scalar(float value);
 

@@ -1,26 +1,9 @@
 #include <fmt/format.h>
 
-#include <cmath>
-
 #include "ops/case_list.h"
 
 namespace vitro {
 namespace {
-
-ValueId int8_weight(GraphBuilder& builder, Random& random, const Dims& dims) {
-  std::vector<int64_t> values(static_cast<size_t>(num_elements(dims)));
-  for (int64_t& value : values) value = random.integer(-127, 127);
-  return builder.constant("weight", make_constant(dims, values, DType::Int8));
-}
-
-/// Bias, scale, factor and offset for inputs in [-1, 1], a few of which are clamped, and results of
-/// about that size.
-std::vector<ValueId> quantization(GraphBuilder& builder, Random& random, const Dims& weight) {
-  const int64_t out = weight.front(), in = weight.back(), terms = num_elements(weight) / out;
-  const float scale = 1.0f / (127 * 127 * std::sqrt(static_cast<float>(terms) / 9));
-  return {bias(builder, random, out), vector(builder, random, out, scale / 2, scale),
-          vector(builder, random, in, 80, 140), vector(builder, random, in, 100, 156)};
-}
 
 void add_linears(CaseList& cases) {
   for (const int64_t in : {1, 3, 17, 64, 128, 320, 1283})
