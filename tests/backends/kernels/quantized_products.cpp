@@ -32,6 +32,7 @@ std::vector<QuantizedProduct> find_products() {
   if (best >= Isa::Avx2 && has_feature(1, 4)) add("avx_vnni", kAvx2Table, kQuantizedAvxVnni);
   if (best >= Isa::Avx512) add("avx512", kAvx512Table, kAvx512Table.quantized_gemm);
   if (vnni) add("avx512_vnni", kAvx512Table, kQuantizedAvx512Vnni);
+  if (best >= Isa::Avx512) add("emulated_amx", kAvx512Table, kQuantizedEmulatedAmx);
   if (best >= Isa::Amx && has_feature(0, 25)) add("amx", kAvx512Table, kQuantizedAmx);
 #endif
   return products;

@@ -20,5 +20,7 @@ const std::vector<QuantizedProduct>& quantized_products();
 /// What AVX-VNNI runs, by the same instruction as AVX-512 has it: a processor with AVX-512 and no
 /// AVX-VNNI can test it.
 extern const GemmKernel kQuantizedVnni256;
+/// What AMX runs, with its instructions emulated on AVX-512.
+extern const GemmKernel kQuantizedEmulatedAmx;
 
 }  // namespace vitro::cpu

@@ -1,121 +1,45 @@
-#include <algorithm>
-
-#include "backends/cpu/kernels/amx_config.h"
-#include "backends/cpu/kernels/quantized_gemm_impl.h"
+#include "backends/cpu/kernels/quantized_amx_impl.h"
 #include "backends/cpu/kernels/quantized_products.h"
-#include "backends/cpu/kernels/vec_avx512.h"
 
 namespace vitro::cpu {
 namespace {
 
-using V = VecAvx512;
-
-constexpr int64_t kDepth = 64;        // codes of a row that one tile instruction multiplies
-constexpr int64_t kTileBytes = 1024;  // a panel of so many: the packed form has the order of tiles
-constexpr int64_t kTilePanels = 2;
-constexpr int64_t kColumns = 16 * kTilePanels;
-
-/// One or two tiles of rows against the panels of a range.
-class TileRows {
- public:
-  TileRows(const GemmArgs& g, int64_t row, int64_t first, int64_t second, const uint8_t* a,
-           int64_t lda)
-      : g_(g), row_(row), first_(first), second_(second), a_(a), lda_(lda) {
-    const TileConfig config(first, std::max<int64_t>(second, 1));
-    _tile_loadconfig(&config);
-  }
-
-  void multiply(int64_t panel_begin, int64_t panel_end) const {
-    for (int64_t panel = panel_begin; panel < panel_end; panel += kTilePanels) {
-      const PanelRange range(g_, panel, std::min(panel_end - panel, kTilePanels));
-      alignas(64) int32_t sums[2 * kTileRows * kColumns];
-      if (second_ > 0)
-        range.panels > 1 ? sum<2, 2>(range, sums) : sum<2, 1>(range, sums);
-      else
-        range.panels > 1 ? sum<1, 2>(range, sums) : sum<1, 1>(range, sums);
-      finish(range, sums);
-    }
-  }
-
- private:
-  template <int kTiles, int kPanels>
-  void sum(const PanelRange& range, int32_t* sums) const {
-    const int64_t panel_stride = (g_.k + 3) / 4 * 64;
-    const int8_t* b = g_.quantized.data + range.panel * panel_stride;
+/// GCC's intrinsics are macros that want the number of a register spelt out.
+struct AmxTiles {
+  static void configure(const TileConfig& config) { _tile_loadconfig(&config); }
+  static void release() { _tile_release(); }
+  static void zero_sums() {
     _tile_zero(0);
     _tile_zero(1);
     _tile_zero(2);
     _tile_zero(3);
-    int64_t k = 0;
-    for (; k + kDepth <= g_.k; k += kDepth, b += kTileBytes)
-      multiply_block<kTiles, kPanels>(k, b, panel_stride);
-    if (k < g_.k) {  // weights beyond k are the next panel's
-      alignas(64) int8_t rest[kPanels * kTileBytes] = {};
-      for (int64_t p = 0; p < kPanels; ++p)
-        std::copy_n(b + p * panel_stride, (g_.k - k + 3) / 4 * 64, rest + p * kTileBytes);
-      multiply_block<kTiles, kPanels>(k, rest, kTileBytes);
-    }
-    constexpr int64_t kStride = kColumns * sizeof(int32_t);
-    _tile_stored(0, sums, kStride);
-    if constexpr (kPanels > 1) _tile_stored(1, sums + 16, kStride);
-    if constexpr (kTiles > 1) _tile_stored(2, sums + first_ * kColumns, kStride);
-    if constexpr (kTiles > 1 && kPanels > 1)
-      _tile_stored(3, sums + first_ * kColumns + 16, kStride);
   }
-
-  template <int kTiles, int kPanels>
-  void multiply_block(int64_t k, const int8_t* b, int64_t panel_stride) const {
-    _tile_loadd(4, a_ + k, lda_);
-    if constexpr (kTiles > 1) _tile_loadd(5, a_ + first_ * lda_ + k, lda_);
-    _tile_loadd(6, b, 64);
-    if constexpr (kPanels > 1) _tile_loadd(7, b + panel_stride, 64);
-    _tile_dpbusd(0, 4, 6);
-    if constexpr (kPanels > 1) _tile_dpbusd(1, 4, 7);
-    if constexpr (kTiles > 1) _tile_dpbusd(2, 5, 6);
-    if constexpr (kTiles > 1 && kPanels > 1) _tile_dpbusd(3, 5, 7);
+  template <int tile>
+  static void load(const void* from, int64_t stride) {
+    if constexpr (tile == 4) _tile_loadd(4, from, stride);
+    if constexpr (tile == 5) _tile_loadd(5, from, stride);
+    if constexpr (tile == 6) _tile_loadd(6, from, stride);
+    if constexpr (tile == 7) _tile_loadd(7, from, stride);
   }
-
-  void finish(const PanelRange& range, const int32_t* sums) const {
-    alignas(64) float y[2 * kTileRows * kColumns];
-    for (int64_t p = 0; p < range.panels; ++p) {
-      const int64_t column = (range.panel + p) * 16;
-      const auto mask = V::tail(static_cast<int>(std::min<int64_t>(g_.n - column, 16)));
-      const auto scale = V::load_tail(g_.quantized.scale + column, mask);
-      const auto bias = g_.bias ? V::load_tail(g_.bias + column, mask) : V::zero();
-      for (int64_t at = p * 16; at < (first_ + second_) * kColumns; at += kColumns)
-        V::store(y + at, V::fma(_mm512_cvtepi32_ps(_mm512_load_si512(sums + at)), scale, bias));
-    }
-    finish_quantized<V>(g_, range, row_, first_ + second_, y, kColumns);
+  template <int tile>
+  static void store(void* to, int64_t stride) {
+    if constexpr (tile == 0) _tile_stored(0, to, stride);
+    if constexpr (tile == 1) _tile_stored(1, to, stride);
+    if constexpr (tile == 2) _tile_stored(2, to, stride);
+    if constexpr (tile == 3) _tile_stored(3, to, stride);
   }
-
-  const GemmArgs& g_;
-  int64_t row_, first_, second_;
-  const uint8_t* a_;
-  int64_t lda_;
+  /// Sums += codes of tile 4 or 5 times weights of tile 6 or 7, see TileConfig.
+  template <int sums>
+  static void multiply() {
+    if constexpr (sums == 0) _tile_dpbusd(0, 4, 6);
+    if constexpr (sums == 1) _tile_dpbusd(1, 4, 7);
+    if constexpr (sums == 2) _tile_dpbusd(2, 5, 6);
+    if constexpr (sums == 3) _tile_dpbusd(3, 5, 7);
+  }
 };
-
-void quantized_tile_amx(const GemmArgs& g, int64_t m_begin, int64_t m_end, int64_t panel_begin,
-                        int64_t panel_end) {
-  if (m_begin >= m_end || panel_begin >= panel_end) return;
-  const int64_t lda = g.codes ? g.lda : code_stride(g.k);
-  auto* copy = reinterpret_cast<uint8_t*>(g.scratch);
-  const RowTiles tiles(m_begin, m_end, kTileRows);
-  const int64_t step = std::max<int64_t>(2, quantized_row_block(g.k) / kTileRows / 2 * 2);
-  for (int64_t first = 0; first < tiles.count; first += step) {
-    const int64_t last = std::min(first + step, tiles.count), row = tiles.start(first);
-    if (!g.codes) quantize_rows<V>(g, row, tiles.start(last), copy, lda);
-    const uint8_t* a = g.codes ? g.codes + row * lda : copy;
-    for (int64_t i = first; i < last; i += 2) {
-      const int64_t second = i + 1 < last ? tiles.rows(i + 1) : 0;
-      TileRows(g, tiles.start(i), tiles.rows(i), second, a + (tiles.start(i) - row) * lda, lda)
-          .multiply(panel_begin, panel_end);
-    }
-  }
-  _tile_release();
-}
 
 }  // namespace
 
-const GemmKernel kQuantizedAmx = {quantized_tile_amx, quantized_scratch_size, {32, 2, 0.6, 0.1}};
+const GemmKernel kQuantizedAmx = quantized_kernel_amx<AmxTiles>();
 
 }  // namespace vitro::cpu
