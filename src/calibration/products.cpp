@@ -17,17 +17,25 @@ bool has_product(const Graph& graph, const Node& node) {
          graph.value(node.inputs[0]).type.dtype == DType::Float32;
 }
 
-ValueId memory_of(const Graph& graph, const std::vector<int>& makers, ValueId value) {
+/// The value behind ops that `passes_by` is true of.
+template <typename Condition>
+ValueId behind(const Graph& graph, const std::vector<int>& makers, ValueId value,
+               const Condition& passes_by) {
   for (int maker; (maker = makers[static_cast<size_t>(value)]) >= 0;) {
     const Node& node = graph.nodes[static_cast<size_t>(maker)];
-    if (!op_info(node.kind).has(View)) break;
+    if (!passes_by(node)) break;
     value = node.inputs[0];
   }
   return value;
 }
 
+bool is_view(const Node& node) { return op_info(node.kind).has(View); }
+
+bool keeps_elements(const Node& node) { return is_view(node) || node.kind == OpKind::Transpose; }
+
 std::vector<std::string> names_of(const Graph& graph, const std::vector<int>& makers,
                                   ValueId value) {
+  value = behind(graph, makers, value, keeps_elements);
   for (const Port& port : graph.inputs)
     if (port.value == value) return {port.name};
   const std::string& source =
@@ -73,7 +81,7 @@ FoundProducts find_products(const Graph& graph) {
     CalibratedProduct product;
     product.name = node.source;
     product.node = i;
-    product.memory = memory_of(graph, makers, node.inputs[0]);
+    product.memory = behind(graph, makers, node.inputs[0], is_view);
     if (graph.is_constant(product.memory)) continue;
     product.input_names = names_of(graph, makers, product.memory);
     product.channels = weight.back();
