@@ -151,6 +151,8 @@ int run_calibrate(Options& options) {
   if (!options.tensorrt_cache.empty()) {
     tensorrt_method(calibrate_options.methods);
     check_writable(options.tensorrt_cache, inputs);
+    check(options.tensorrt_cache != options.output, ErrorCode::InvalidArgument,
+          "'{}' is both the calibration and TensorRT's cache", options.output);
   }
   int64_t failures = 0;
   Progress progress("calibrate", "images", 1, options.quiet);
