@@ -58,9 +58,10 @@ TEST_F(Calibrating, GivesCodesForEveryProductAndMethod) {
   const ChosenRange& padded = *calibration.inputs[0].find(CalibrationMethod::OutputMse);
   EXPECT_EQ(padded.codes.offset[0], std::nearbyint(padded.codes.offset[0]));
   EXPECT_LT(*padded.nmse, 1e-3);
-  EXPECT_TRUE(std::any_of(calibration.notes.begin(), calibration.notes.end(), [](const auto& note) {
-    return note.find("15 pictures are few") != std::string::npos;
-  }));
+  for (const char* part : {"15 pictures are few", "crop_pct"})
+    EXPECT_TRUE(std::any_of(calibration.notes.begin(), calibration.notes.end(),
+                            [&](const std::string& note) { return note.find(part) != note.npos; }))
+        << part;
 }
 
 TEST_F(Calibrating, ThreadsAndTheOrderOfRunsDoNotMatter) {

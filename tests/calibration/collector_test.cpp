@@ -63,10 +63,22 @@ TEST(Collector, SeesThroughTheBlocksOfAUniFormer) {
   auto plan = std::make_shared<PlanData>();
   plan->graph = small_unfused_graph();
   const std::vector<CalibratedProduct> products = find_products(plan->graph).products;
-  std::vector<std::string> names;
-  for (const CalibratedProduct& product : products) names.push_back(product.name);
   EXPECT_EQ(products.size(), 8u) << "embed, two of each block, head";
   expect_alike(plan, products, random_images({2, 3, 16, 8}));
+}
+
+TEST(FindProducts, LeavesOutWhatHasNoNameOfItsOwn) {
+  Graph graph = small_unfused_graph();
+  const std::vector<CalibratedProduct> all = find_products(graph).products;
+  graph.nodes[all[1].node].source = graph.nodes[all[2].node].source;
+  graph.nodes[all[3].node].source = "";
+  graph.nodes[all[4].node].source = std::string(5000, 'x');
+  const FoundProducts found = find_products(graph);
+  EXPECT_EQ(found.products.size(), all.size() - 4);
+  ASSERT_EQ(found.left_out.size(), 3u);
+  EXPECT_NE(found.left_out[0].find("2 products have this name"), std::string::npos);
+  EXPECT_EQ(found.left_out[1], "a product without a name");
+  EXPECT_NE(found.left_out[2].find("a name of 5000 bytes"), std::string::npos);
 }
 
 TEST(Collector, RowsOfConvolutionsAreWhatKernelsCover) {
