@@ -11,6 +11,7 @@
 #include "core/byte_reader.h"
 #include "core/check.h"
 #include "core/checksum.h"
+#include "frontend/checkpoint/settings.h"
 #include "image/batch_reader.h"
 #include "runtime/engine.h"
 #include "runtime/internals.h"
@@ -192,6 +193,8 @@ std::optional<Calibration> calibrate(const std::filesystem::path& model, const B
   const Classifier& classifier = Internals::plan(plan).classifier();  // throws when there is none
   const FoundProducts found = products_of(*plan);
   Calibration result;
+  result.notes = plan->info.notes;
+  if (const auto guess = guess_note(classifier)) result.notes.push_back(*guess);
   CalibrationImages pictures = find_images(images);
   if (static_cast<int64_t>(pictures.images.size()) > options.max_images) {
     result.notes.push_back(fmt::format("{} of {} pictures were taken, evenly spread",

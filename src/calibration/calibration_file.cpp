@@ -6,6 +6,7 @@
 #include <nlohmann/json.hpp>
 #include <set>
 
+#include "calibration/products.h"
 #include "core/byte_reader.h"
 #include "core/expect.h"
 #include "core/file_io.h"
@@ -18,9 +19,8 @@ using Json = nlohmann::ordered_json;
 
 constexpr const char* kFormat = "vitro-calibration";
 constexpr int kVersion = 1;
-constexpr size_t kMaxText = 4096, kMaxInputs = 1 << 16, kMaxNotes = 1024, kMaxNames = 16,
+constexpr size_t kMaxText = kMaxProductName, kMaxInputs = 1 << 16, kMaxNotes = 1024, kMaxNames = 16,
                  kMaxBins = 4096;
-constexpr int64_t kMaxChannels = 1 << 20;
 
 constexpr Expect expect{"calibration"};
 
@@ -39,6 +39,13 @@ Json numbers(const std::vector<float>& values) {
   Json list = Json::array();
   for (float value : values) list.push_back(number(value));
   return list;
+}
+
+/// Notes that can be read back.
+std::vector<std::string> shortened(std::vector<std::string> notes) {
+  notes.resize(std::min(notes.size(), kMaxNotes));
+  for (std::string& note : notes) note.resize(std::min(note.size(), kMaxText / 4));
+  return notes;
 }
 
 Json range_to_json(const ChosenRange& range) {
@@ -178,7 +185,7 @@ CalibratedInput input_from_json(const Json& entry, size_t index) {
   input.product = unnamed.text("product");
   const Reader json(entry, fmt::format("'{}'", input.product));
   input.input_names = json.texts("input_names", kMaxNames);
-  input.channels = json.count("channels", 1, kMaxChannels);
+  input.channels = json.count("channels", 1, kMaxProductChannels);
   input.rows = json.count("rows", 0, kMaxCount);
   input.not_finite = json.count("not_finite", 0, kMaxCount);
   input.min = static_cast<float>(json.number("min", -kLargest, kLargest));
@@ -245,7 +252,7 @@ std::string calibration_to_json(const Calibration& calibration) {
                   {"model", {{"source", calibration.source}, {"hash", calibration.model_hash}}},
                   {"images", {{"count", calibration.images}, {"hash", calibration.image_hash}}},
                   {"preprocessing", calibration.preprocessing},
-                  {"notes", calibration.notes}};
+                  {"notes", shortened(calibration.notes)}};
   const auto line = [](const Json& json) {
     return json.dump(-1, ' ', false, Json::error_handler_t::replace);
   };

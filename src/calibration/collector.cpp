@@ -5,14 +5,28 @@
 #include "core/check.h"
 
 namespace vitro {
+namespace {
+
+/// Floats of all samples together: 128 MB.
+constexpr size_t kSampleFloats = size_t{32} << 20;
+constexpr size_t kFewestRows = 16;
+
+/// Fewer where products are many or deep: memory is bounded, whatever the model.
+size_t rows_to_keep(std::span<const CalibratedProduct> products) {
+  size_t depth = 1;
+  for (const CalibratedProduct& product : products) depth += static_cast<size_t>(product.depth);
+  return std::clamp(kSampleFloats / depth, kFewestRows, RowReservoir::kCapacity);
+}
+
+}  // namespace
 
 Collector::Collector(const Graph& graph, std::span<const CalibratedProduct> products,
                      ThreadTeam& team)
     : graph_(graph), products_(products), team_(team), readers_(graph.values.size()) {
   for (size_t p = 0; p < products.size(); ++p) {
-    inputs_.push_back(
-        {TensorStatistics(products[p].channels),
-         RowReservoir(static_cast<size_t>(products[p].depth), static_cast<uint32_t>(p))});
+    inputs_.push_back({TensorStatistics(products[p].channels),
+                       RowReservoir(static_cast<size_t>(products[p].depth),
+                                    static_cast<uint32_t>(p), rows_to_keep(products))});
     readers_[static_cast<size_t>(products[p].memory)].push_back(p);
   }
 }

@@ -4,8 +4,6 @@
 #include <span>
 #include <vector>
 
-#include "core/thread_team.h"
-
 namespace vitro {
 
 /// How often values of a tensor fell where: bins of one width from zero on, for both signs. The
@@ -17,8 +15,28 @@ class Histogram {
   /// Beyond, two bins become one: a first batch that is nearly zero must not cost the memory.
   static constexpr size_t kMaxBins = 16384;
 
-  /// Counts a batch of finite values of at most `largest` in magnitude.
-  void add(std::span<const float> values, double largest, ThreadTeam& team);
+  /// Counts of a part of a batch, for one thread.
+  class Counts {
+   public:
+    explicit Counts(const Histogram& histogram);
+    /// Finite values of at most the reach() of the histogram.
+    void add(std::span<const float> values);
+
+   private:
+    friend class Histogram;
+    size_t bins_;
+    float per_width_;
+    std::vector<uint32_t> even_, odd_;  ///< of every other value: neighbours often share a bin
+  };
+
+  /// Makes values of this magnitude fit, and the next batch one that appends bins.
+  void extend(double largest);
+  /// The largest magnitude that fits; 0 until a value other than zero was seen.
+  double reach() const { return width_ * static_cast<double>(num_bins()); }
+  /// Takes in counts that were begun with the bins of now.
+  void merge(const Counts& counts);
+  /// Counts finite values that extend() was called for.
+  void add(std::span<const float> values);
 
   /// Of a bin; 0 until a value other than zero was seen.
   double width() const { return width_; }
@@ -34,7 +52,6 @@ class Histogram {
   static Histogram of(double width, std::vector<uint64_t> positive, std::vector<uint64_t> negative);
 
  private:
-  void reach(double largest);
   void merge_pairs();
 
   double width_ = 0;

@@ -34,7 +34,8 @@ struct SampleOptions {
   int64_t count = 0;      ///< pictures; 0: per_class of each class
   int64_t per_class = 0;  ///< at most; 0: as many as `count` takes
   uint64_t seed = 0;
-  std::filesystem::path evaluation;  ///< pictures of these contents are passed over; may be empty
+  std::filesystem::path evaluation =
+      {};  ///< pictures of these contents are passed over; may be empty
 };
 
 struct ImageSample {

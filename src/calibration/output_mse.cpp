@@ -17,19 +17,29 @@ float rounded(float x) {
   return (x + kShift) - kShift;
 }
 
-/// What a row becomes when it is read back from its codes.
-void read_back(std::span<const float> row, const InputQuantization& codes, std::span<float> to) {
-  const size_t channels = codes.factor.size();
-  const float *factor = codes.factor.data(), *offset = codes.offset.data();
-  for (size_t begin = 0; begin < row.size(); begin += channels) {
-    const float* x = row.data() + begin;
-    float* y = to.data() + begin;
-    for (size_t c = 0; c < channels; ++c) {
-      const float code = std::min(std::max(x[c] * factor[c] + offset[c], 0.0f), 255.0f);
-      y[c] = (rounded(code) - offset[c]) / factor[c];
+/// Codes and what they stand for; a division for each value would take most of the time.
+struct ReadBack {
+  const InputQuantization& codes;
+  std::vector<float> step;  ///< 1 / factor
+
+  explicit ReadBack(const InputQuantization& of) : codes(of) {
+    for (float factor : of.factor) step.push_back(1 / factor);
+  }
+
+  /// What a row becomes when it is read back from its codes.
+  void operator()(std::span<const float> row, std::span<float> to) const {
+    const size_t channels = step.size();
+    const float *factor = codes.factor.data(), *offset = codes.offset.data();
+    for (size_t begin = 0; begin < row.size(); begin += channels) {
+      const float* x = row.data() + begin;
+      float* y = to.data() + begin;
+      for (size_t c = 0; c < channels; ++c) {
+        const float code = std::min(std::max(x[c] * factor[c] + offset[c], 0.0f), 255.0f);
+        y[c] = (rounded(code) - offset[c]) * step[c];
+      }
     }
   }
-}
+};
 
 class OutputSearch {
  public:
@@ -114,13 +124,14 @@ class OutputSearch {
   }
 
   double nmse(const InputQuantization& codes) {
+    const ReadBack read_back(codes);
     for (size_t begin = 0; begin < sample_.rows.size(); begin += depth_)
-      read_back(sample_.rows.subspan(begin, depth_), codes,
-                std::span(read_).subspan(begin, depth_));
+      read_back(sample_.rows.subspan(begin, depth_), std::span(read_).subspan(begin, depth_));
     // Codes and weights that were divided by the factors, both multiplied back: the same product.
     std::vector<float> weights = rounded_weights(sample_.weights, depth_, codes.factor);
-    for (size_t i = 0; i < weights.size(); ++i)
-      weights[i] *= codes.factor[i % depth_ % codes.factor.size()];
+    const size_t channels = codes.factor.size();
+    for (size_t begin = 0; begin < weights.size(); begin += channels)
+      for (size_t c = 0; c < channels; ++c) weights[begin + c] *= codes.factor[c];
     multiply_(read_, weights, depth_, results_);
     double error = 0;
     for (size_t i = 0; i < results_.size(); ++i) {
@@ -136,12 +147,14 @@ class OutputSearch {
     return static_cast<double>(std::max(-channels_[c].min, channels_[c].max));
   }
 
+  /// Over every fourth row: ends of ranges need no more.
   double input_error(const InputQuantization& codes) {
+    const ReadBack read_back(codes);
     std::span<float> row = std::span(read_).first(depth_);
     double error = 0;
-    for (size_t begin = 0; begin < sample_.rows.size(); begin += depth_) {
+    for (size_t begin = 0; begin < sample_.rows.size(); begin += 4 * depth_) {
       const float* x = sample_.rows.data() + begin;
-      read_back({x, depth_}, codes, row);
+      read_back({x, depth_}, row);
       float sum = 0;
       for (size_t k = 0; k < depth_; ++k) {
         const float difference = row[k] - x[k];
@@ -178,16 +191,23 @@ double clipped_share(std::span<const float> rows, const InputQuantization& codes
 std::vector<float> rounded_weights(std::span<const float> weights, size_t depth,
                                    std::span<const float> factors) {
   std::vector<float> rounded_to(weights.size());
+  const size_t channels = factors.size();
+  std::vector<float> inverse(channels);
+  for (size_t c = 0; c < channels; ++c) inverse[c] = 1 / factors[c];
   for (size_t begin = 0; begin < weights.size(); begin += depth) {
     float* row = rounded_to.data() + begin;
     float largest = 0;
-    for (size_t k = 0; k < depth; ++k) {
-      row[k] = weights[begin + k] / factors[k % factors.size()];
-      largest = std::max(largest, std::fabs(row[k]));
+    for (size_t tap = 0; tap < depth; tap += channels)
+      for (size_t c = 0; c < channels; ++c) {
+        row[tap + c] = weights[begin + tap + c] * inverse[c];
+        largest = std::max(largest, std::fabs(row[tap + c]));
+      }
+    if (!(largest > 1e-30f)) {  // 1 / scale must be a float
+      std::fill_n(row, depth, 0.0f);
+      continue;
     }
-    if (largest == 0) continue;
-    const float scale = largest / kLargestWeight;
-    for (size_t k = 0; k < depth; ++k) row[k] = rounded(row[k] / scale) * scale;
+    const float scale = largest / kLargestWeight, per_scale = kLargestWeight / largest;
+    for (size_t k = 0; k < depth; ++k) row[k] = rounded(row[k] * per_scale) * scale;
   }
   return rounded_to;
 }

@@ -17,17 +17,25 @@ bool has_product(const Graph& graph, const Node& node) {
          graph.value(node.inputs[0]).type.dtype == DType::Float32;
 }
 
-ValueId memory_of(const Graph& graph, const std::vector<int>& makers, ValueId value) {
+/// The value behind ops that `passes_by` is true of.
+template <typename Condition>
+ValueId behind(const Graph& graph, const std::vector<int>& makers, ValueId value,
+               const Condition& passes_by) {
   for (int maker; (maker = makers[static_cast<size_t>(value)]) >= 0;) {
     const Node& node = graph.nodes[static_cast<size_t>(maker)];
-    if (!op_info(node.kind).has(View)) break;
+    if (!passes_by(node)) break;
     value = node.inputs[0];
   }
   return value;
 }
 
+bool is_view(const Node& node) { return op_info(node.kind).has(View); }
+
+bool keeps_elements(const Node& node) { return is_view(node) || node.kind == OpKind::Transpose; }
+
 std::vector<std::string> names_of(const Graph& graph, const std::vector<int>& makers,
                                   ValueId value) {
+  value = behind(graph, makers, value, keeps_elements);
   for (const Port& port : graph.inputs)
     if (port.value == value) return {port.name};
   const std::string& source =
@@ -48,6 +56,19 @@ int64_t entry(const Ints& list, size_t i, int64_t otherwise) {
   return i < list.size() ? list[i] : otherwise;
 }
 
+/// Why a product with weights of these extents cannot be calibrated by its name, which `uses`
+/// products have.
+std::string why_left_out(const Node& node, const Dims& weight, int uses) {
+  if (node.source.empty()) return "a product without a name";
+  if (node.source.size() > kMaxProductName)
+    return fmt::format("'{}...': a name of {} bytes", node.source.substr(0, 40),
+                       node.source.size());
+  if (uses > 1) return fmt::format("'{}': {} products have this name", node.source, uses);
+  if (weight.back() > kMaxProductChannels)
+    return fmt::format("'{}': an input of {} channels", node.source, weight.back());
+  return {};
+}
+
 }  // namespace
 
 FoundProducts find_products(const Graph& graph) {
@@ -59,23 +80,20 @@ FoundProducts find_products(const Graph& graph) {
   for (size_t i = 0; i < graph.nodes.size(); ++i) {
     const Node& node = graph.nodes[i];
     if (!has_product(graph, node)) continue;
-    const int same = uses[node.source];
-    if (node.source.empty() || same > 1) {
-      if (same > 0)
-        found.left_out.push_back(
-            node.source.empty()
-                ? fmt::format("{} products have no name", same)
-                : fmt::format("'{}': {} products have this name", node.source, same));
-      uses[node.source] = 0;
+    const Dims& weight = graph.value(node.inputs[1]).type.dims;
+    if (std::string why = why_left_out(node, weight, uses[node.source]); !why.empty()) {
+      if (found.left_out.empty() || found.left_out.back() != why)
+        found.left_out.push_back(std::move(why));
       continue;
     }
-    const Dims& weight = graph.value(node.inputs[1]).type.dims;
     CalibratedProduct product;
     product.name = node.source;
     product.node = i;
-    product.memory = memory_of(graph, makers, node.inputs[0]);
+    product.memory = behind(graph, makers, node.inputs[0], is_view);
     if (graph.is_constant(product.memory)) continue;
     product.input_names = names_of(graph, makers, product.memory);
+    std::erase_if(product.input_names,
+                  [](const std::string& name) { return name.size() > kMaxProductName; });
     product.channels = weight.back();
     product.outputs = weight.front();
     product.depth = num_elements(weight) / product.outputs;

@@ -24,8 +24,12 @@ struct CalibratedProduct {
 
 struct FoundProducts {
   std::vector<CalibratedProduct> products;
-  std::vector<std::string> left_out;  ///< "'name': why", of those that cannot be told apart
+  std::vector<std::string> left_out;  ///< "'name': why", of those that cannot be
 };
+
+/// The longest name and the widest input that are taken: what a calibration file may hold.
+inline constexpr size_t kMaxProductName = 4096;
+inline constexpr int64_t kMaxProductChannels = int64_t{1} << 20;
 
 /// The products of a graph whose blocks are not fused.
 FoundProducts find_products(const Graph& graph);

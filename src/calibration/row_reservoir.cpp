@@ -7,13 +7,14 @@ namespace vitro {
 
 // Li's algorithm L: how many rows pass by until the next one is kept follows from two random
 // numbers, so that most rows cost nothing.
-RowReservoir::RowReservoir(size_t width, uint32_t seed) : width_(width), random_(seed) {}
+RowReservoir::RowReservoir(size_t width, uint32_t seed, size_t capacity)
+    : width_(width), capacity_(capacity), random_(seed) {}
 
 /// In (0, 1). The distributions of the standard library differ between implementations.
 double RowReservoir::uniform() { return (static_cast<double>(random_()) + 0.5) / 4294967296.0; }
 
 void RowReservoir::skip() {
-  threshold_ *= std::exp(std::log(uniform()) / static_cast<double>(kCapacity));
+  threshold_ *= std::exp(std::log(uniform()) / static_cast<double>(capacity_));
   const double rows = std::floor(std::log(uniform()) / std::log1p(-threshold_));
   next_ += 1 + static_cast<int64_t>(std::min(rows, 1e15));
 }
@@ -31,15 +32,15 @@ void RowReservoir::add(int64_t rows,
   const int64_t end = seen_ + rows;
   while (next_ < end) {
     const int64_t row = next_ - seen_;
-    if (num_rows() < kCapacity) {
+    if (num_rows() < capacity_) {
       rows_.resize(rows_.size() + width_);
       keep(num_rows() - 1, row, copy);
-      if (num_rows() < kCapacity)
+      if (num_rows() < capacity_)
         ++next_;
       else
         skip();
     } else {
-      keep(static_cast<size_t>(uniform() * static_cast<double>(kCapacity)), row, copy);
+      keep(static_cast<size_t>(uniform() * static_cast<double>(capacity_)), row, copy);
       skip();
     }
   }

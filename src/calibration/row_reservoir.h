@@ -14,14 +14,15 @@ class RowReservoir {
  public:
   static constexpr size_t kCapacity = 256;
 
-  RowReservoir(size_t width, uint32_t seed);
+  /// Keeps at most `capacity` rows of `width` floats.
+  RowReservoir(size_t width, uint32_t seed, size_t capacity = kCapacity);
 
   /// Offers the next `rows` rows; `copy` writes one of them, `width` floats, where it is kept. One
   /// that is not finite is kept as zeros.
   void add(int64_t rows, const std::function<void(int64_t row, std::span<float> to)>& copy);
 
   size_t width() const { return width_; }
-  /// [rows, width]: all of them, or kCapacity.
+  /// [rows, width]: all of them, or as many as it keeps.
   std::span<const float> rows() const { return rows_; }
   size_t num_rows() const { return rows_.size() / width_; }
 
@@ -31,7 +32,7 @@ class RowReservoir {
   void keep(size_t slot, int64_t row,
             const std::function<void(int64_t row, std::span<float> to)>& copy);
 
-  size_t width_;
+  size_t width_, capacity_;
   std::mt19937 random_;
   std::vector<float> rows_;
   double threshold_ = 1;

@@ -14,13 +14,18 @@ namespace {
 constexpr size_t kPieces = 8;
 /// Rows whose sums are float32.
 constexpr size_t kBlockRows = 16;
+/// Values that are read twice, for the sums and for the histogram, while they are in the cache.
+constexpr size_t kBlockValues = 8192;
 
-bool is_finite(const float* values, size_t count) {
+/// The largest magnitude as bits, which order like it; not below those of infinity where a value is
+/// not finite.
+uint32_t largest_bits(std::span<const float> values) {
   uint32_t largest = 0;
-  for (size_t i = 0; i < count; ++i)
-    largest = std::max(largest, std::bit_cast<uint32_t>(values[i]) & 0x7fffffffu);
-  return largest < 0x7f800000u;
+  for (float value : values) largest = std::max(largest, std::bit_cast<uint32_t>(value) << 1 >> 1);
+  return largest;
 }
+
+constexpr uint32_t kInfinityBits = 0x7f800000u;
 
 /// Sums over the rows of a piece, by channel.
 struct Sums {
@@ -36,11 +41,11 @@ struct Sums {
     missing.resize(channels);
   }
 
-  void add(std::span<const float> values) {
+  void add(std::span<const float> values, bool finite) {
     const size_t channels = min.size(), rows = values.size() / channels;
     for (size_t row = 0; row < rows; ++row) {
       const float* x = values.data() + row * channels;
-      if (is_finite(x, channels))
+      if (finite)
         add_row(x);
       else
         add_finite_of(x);
@@ -83,6 +88,13 @@ struct Sums {
   }
 };
 
+std::vector<float> finite_of(std::span<const float> values) {
+  std::vector<float> finite;
+  std::copy_if(values.begin(), values.end(), std::back_inserter(finite),
+               [](float value) { return std::isfinite(value); });
+  return finite;
+}
+
 }  // namespace
 
 TensorStatistics::TensorStatistics(int64_t channels) {
@@ -99,14 +111,30 @@ void TensorStatistics::add(std::span<const float> values, ThreadTeam& team) {
   const size_t channels = num_channels(), rows = values.size() / channels;
   check(rows * channels == values.size(), ErrorCode::Internal, "{} values in rows of {}",
         values.size(), channels);
+  const size_t block_rows = std::max<size_t>(1, kBlockValues / channels);
+  const size_t blocks = (rows + block_rows - 1) / block_rows;
+  const auto block = [&](size_t b) {
+    const size_t begin = b * block_rows, end = std::min(rows, begin + block_rows);
+    return values.subspan(begin * channels, (end - begin) * channels);
+  };
+  // Blocks that the histogram has no room for yet wait; so does what is not finite.
+  std::vector<uint8_t> waiting(blocks);
   std::vector<Sums> pieces(kPieces, Sums(channels));
-  team.parallel_for(kPieces, [&](int64_t piece, int) {
+  std::vector<Histogram::Counts> counts(static_cast<size_t>(team.size()),
+                                        Histogram::Counts(histogram_));
+  const auto reach = std::bit_cast<uint32_t>(static_cast<float>(histogram_.reach()));
+  team.parallel_for(kPieces, [&](int64_t piece, int thread) {
     const auto p = static_cast<size_t>(piece);
-    const size_t begin = rows * p / kPieces, end = rows * (p + 1) / kPieces;
-    pieces[p].add(values.subspan(begin * channels, (end - begin) * channels));
+    for (size_t b = blocks * p / kPieces; b < blocks * (p + 1) / kPieces; ++b) {
+      const uint32_t bits = largest_bits(block(b));
+      pieces[p].add(block(b), bits < kInfinityBits);
+      waiting[b] = bits > reach || reach == 0;
+      if (waiting[b] == 0) counts[static_cast<size_t>(thread)].add(block(b));
+    }
   });
+  if (reach > 0)
+    for (const Histogram::Counts& part : counts) histogram_.merge(part);
   float largest = 0;
-  int64_t missing = 0;
   for (const Sums& piece : pieces)
     for (size_t c = 0; c < channels; ++c) {
       min_[c] = std::min(min_[c], piece.min[c]);
@@ -114,16 +142,13 @@ void TensorStatistics::add(std::span<const float> values, ThreadTeam& team) {
       sum_[c] += piece.sum[c];
       squares_[c] += piece.squares[c];
       missing_[c] += piece.missing[c];
-      missing += piece.missing[c];
+      not_finite_ += piece.missing[c];
       if (piece.min[c] <= piece.max[c]) largest = std::max({largest, -piece.min[c], piece.max[c]});
     }
   rows_ += static_cast<int64_t>(rows);
-  not_finite_ += missing;
-  if (missing == 0) return histogram_.add(values, static_cast<double>(largest), team);
-  std::vector<float> finite;
-  std::copy_if(values.begin(), values.end(), std::back_inserter(finite),
-               [](float value) { return std::isfinite(value); });
-  histogram_.add(finite, static_cast<double>(largest), team);
+  histogram_.extend(static_cast<double>(largest));
+  for (size_t b = 0; b < blocks; ++b)
+    if (waiting[b] != 0) histogram_.add(finite_of(block(b)));
 }
 
 std::vector<TensorStatistics::Channel> TensorStatistics::channels() const {

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "calibration/histogram.h"
+#include "core/thread_team.h"
 
 namespace vitro {
 

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <chrono>
+#include <cmath>
+#include <limits>
 
 #include "core/check.h"
 #include "core/error_norms.h"
@@ -19,17 +21,48 @@ double seconds_since(Clock::time_point start) {
   return std::chrono::duration<double>(Clock::now() - start).count();
 }
 
-/// What all logits seen so far show.
-struct LogitErrors {
-  int64_t same_class = 0;
-  ErrorNorms norms;
+double kl_divergence(std::span<const float> logits, std::span<const float> expected) {
+  if (!all_finite(logits) || !all_finite(expected)) return std::numeric_limits<double>::infinity();
+  const std::vector<double> q = softmax(logits), p = softmax(expected);
+  double sum = 0;
+  // A probability of the model that is rounded to 0 would be an infinite surprise.
+  constexpr double kLeast = std::numeric_limits<double>::min();
+  for (size_t i = 0; i < p.size(); ++i)
+    if (p[i] > 0) sum += p[i] * std::log(p[i] / std::max(q[i], kLeast));
+  return std::max(sum, 0.0);
+}
 
-  void add(std::span<const float> logits, std::span<const float> expected) {
-    norms.add(logits, expected);
-    if (top_indices(logits, 1) == top_indices(expected, 1)) ++same_class;
+bool is_right(std::span<const float> logits, int label) {
+  return all_finite(logits) && top_indices(logits, 1).front() == label;
+}
+
+/// What all logits seen so far show.
+class LogitErrors {
+ public:
+  void add(std::span<const float> logits, std::span<const float> expected, int label) {
+    ++images_;
+    norms_.add(logits, expected);
+    divergence_ += kl_divergence(logits, expected);
+    if (top_indices(logits, 1) == top_indices(expected, 1)) ++seen_.same_class;
+    const bool right = is_right(logits, label), reference_right = is_right(expected, label);
+    seen_.reference_top1 += reference_right;
+    seen_.only_model += right && !reference_right;
+    seen_.only_reference += reference_right && !right;
   }
 
-  Agreement agreement() const { return {same_class, norms.nmse(), norms.max_error()}; }
+  Agreement agreement() const {
+    Agreement result = seen_;
+    result.nmse = norms_.nmse();
+    result.max_error = norms_.max_error();
+    result.kl_divergence = divergence_ / static_cast<double>(images_);
+    return result;
+  }
+
+ private:
+  Agreement seen_;
+  ErrorNorms norms_;
+  double divergence_ = 0;
+  int64_t images_ = 0;
 };
 
 void count_image(Evaluation& evaluation, size_t image, int label, std::span<const float> logits) {
@@ -94,7 +127,9 @@ Evaluation evaluate(const Session& session, const Session* reference,
     for (size_t i = 0; i < indices.size(); ++i) {
       const std::span row = logits.as<float>().subspan(i * classes, classes);
       count_image(evaluation, indices[i], images[indices[i]].label, row);
-      if (reference) errors.add(row, expected.as<float>().subspan(i * classes, classes));
+      if (reference)
+        errors.add(row, expected.as<float>().subspan(i * classes, classes),
+                   images[indices[i]].label);
     }
     hooks.on_progress(static_cast<int64_t>(reader.next()));
   }

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cmath>
 #include <cstdint>
 #include <functional>
 #include <optional>
@@ -25,6 +26,15 @@ struct Agreement {
   int64_t same_class = 0;  ///< images with the same first class
   double nmse = 0;         ///< |x - ref|^2 / |ref|^2 over all logits
   double max_error = 0;    ///< max |x - ref| / rms(ref)
+  /// Mean over the images of sum(p log(p / q)), p being the reference's probabilities; infinite
+  /// when logits are not.
+  double kl_divergence = 0;
+  int64_t reference_top1 = 0;  ///< images that the reference gets right
+  int64_t only_model = 0;      ///< images that the model alone gets right
+  int64_t only_reference = 0;
+
+  /// Of the logits, in dB: 10 log10(|ref|^2 / |x - ref|^2).
+  double sqnr_db() const { return -10 * std::log10(nmse); }
 };
 
 struct Evaluation {

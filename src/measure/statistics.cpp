@@ -44,6 +44,16 @@ Interval wilson_interval(int64_t successes, int64_t total) {
   return {std::max(0.0, centre - half), std::min(1.0, centre + half)};
 }
 
+PairedDifference paired_difference(int64_t only_a, int64_t only_b, int64_t total) {
+  if (total == 0) return {0, {-1, 1}};
+  const auto n = static_cast<double>(total);
+  const double a = static_cast<double>(only_a) + 0.5, b = static_cast<double>(only_b) + 0.5;
+  const double centre = (a - b) / (n + 2), variance = (a + b - (a - b) * (a - b) / (n + 2));
+  const double half_width = 1.96 * std::sqrt(variance) / (n + 2);
+  return {static_cast<double>(only_a - only_b) / n,
+          {std::max(-1.0, centre - half_width), std::min(1.0, centre + half_width)}};
+}
+
 Interval median_ratio_interval(std::span<const double> a, std::span<const double> b) {
   constexpr size_t kResamples = 2000;
   std::mt19937_64 random(1);

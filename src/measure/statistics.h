@@ -29,6 +29,17 @@ struct Interval {
 /// Wilson, "Probable inference, the law of succession, and statistical inference", JASA 1927.
 Interval wilson_interval(int64_t successes, int64_t total);
 
+/// A difference and its 95 % interval.
+struct PairedDifference {
+  double value = 0;
+  Interval interval;
+};
+/// Of two proportions of the same `total` cases: `only_a` of them are successes of a alone,
+/// `only_b` of b alone; value is that of a less that of b. Wald's interval of matched pairs, with
+/// half a case of each kind more (Agresti & Min, 2005), so that it is never empty. 0 in (-1, 1)
+/// when total is 0.
+PairedDifference paired_difference(int64_t only_a, int64_t only_b, int64_t total);
+
 /// 95 % percentile-bootstrap interval of median(a) / median(b). The i-th numbers were measured
 /// together and are drawn together; there are equally many, at least one. Equal data gives equal
 /// bits.

@@ -5,6 +5,7 @@
 #include <iterator>
 #include <set>
 
+#include "backends/float_products.h"
 #include "backends/guarded_run.h"
 #include "backends/numbers.h"
 #include "ir/op_info.h"
@@ -29,12 +30,20 @@ struct Target {
   }
 };
 
+/// Whether a product is in 8 bits, which a backend may do without.
+bool has_float_products(const Graph& graph) {
+  PlanCache cache;
+  return with_float_products(graph, cache).has_value();
+}
+
 /// Every case on one backend.
 class Ops : public ::testing::TestWithParam<std::tuple<Target, const OpCase*>> {
  protected:
   void SetUp() override {
     if (const auto refusal = why_unavailable(row())) GTEST_SKIP() << refusal->reason;
     if (row().name != std::string("cuda")) return;
+    if (has_float_products(op_case().build()))
+      GTEST_SKIP() << "it multiplies floats in place of codes: float_products_test";
     // It has the ops of its models, not all; what the models are fused into it never refuses.
     try {
       const Graph graph = op_case().build();

@@ -71,6 +71,21 @@ TEST(CliEval, AgreesWithTheReferenceBackend) {
   EXPECT_EQ(reference["agreement"], 100.0);
   EXPECT_TRUE(reference["nmse"].is_number());
   EXPECT_TRUE(reference["max_error"].is_number());
+  EXPECT_GE(reference["kl_divergence"], 0.0);
+  EXPECT_GT(reference["sqnr_db"], 60.0);
+  EXPECT_EQ(reference["drop"], 0.0);
+  EXPECT_LT(reference["drop_interval"][0], 0.0);
+  EXPECT_GT(reference["drop_interval"][1], 0.0);
+}
+
+TEST(CliEval, AGateOfTheDropBelowTheReference) {
+  const ProcessResult result =
+      evaluate(small_plan(), {"--limit", "5", "--reference", plan(), "--max-drop", "0.3"});
+  EXPECT_EQ(result.exit_code, 0) << result.err;
+  EXPECT_TRUE(contains(result.out, "--max-drop 0.3 passed")) << result.out;
+  const ProcessResult alone = evaluate(small_plan(), {"--limit", "5", "--max-drop", "0.3"});
+  EXPECT_EQ(alone.exit_code, 2);
+  EXPECT_TRUE(contains(alone.err, "--reference")) << alone.err;
 }
 
 TEST(CliEval, ComparesWithAnotherModel) {

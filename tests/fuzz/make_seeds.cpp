@@ -5,6 +5,7 @@
 #include <fstream>
 #include <set>
 
+#include "calibration/calibration_file.h"
 #include "core/byte_reader.h"
 #include "formats/npy.h"
 #include "formats/safetensors.h"
@@ -146,6 +147,26 @@ void write_calls(const Folder& folder) {
   write("run_refused", {3, 4, 1, 3, 8, 9, 0, 0, 0, 2, 1, 5, 3, 0, 0});
 }
 
+Calibration calibration() {
+  CalibratedInput input;
+  input.product = "fc1";
+  input.input_names = {"norm_output_0", "norm"};
+  input.channels = 2;
+  input.rows = 9;
+  input.max = 1.5f;
+  input.means = {0.5f, 0.25f};
+  input.histogram = {0, 1.5, {7, 2}};
+  input.ranges = {{CalibrationMethod::MinMax, {{170, 170}, {0, 0}}, 0},
+                  {CalibrationMethod::OutputMse, {{150, 190}, {1, 1}}, 0.01, 0.5, 1e-4}};
+  return {"small.safetensors",
+          "0123456789abcdef",
+          "fedcba9876543210",
+          9,
+          preprocessing_id({}),
+          {"9 pictures are few"},
+          {input}};
+}
+
 }  // namespace
 }  // namespace vitro::fuzz
 
@@ -158,4 +179,6 @@ int main(int argc, char** argv) {
   vitro::fuzz::write_checkpoint(folder);
   vitro::fuzz::write_calls(folder);
   folder.write("fuzz_tactics", "tactics.json", vitro::tactics_to_json(vitro::fuzz::tactics()));
+  folder.write("fuzz_calibration", "x.calib",
+               vitro::calibration_to_json(vitro::fuzz::calibration()));
 }

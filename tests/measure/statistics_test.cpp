@@ -24,6 +24,18 @@ TEST(Statistics, OneMeasurementHasNoSpread) {
   EXPECT_DOUBLE_EQ(summary.stddev, 0);
 }
 
+TEST(PairedDifference, IsThatOfMatchedPairs) {
+  const PairedDifference some = paired_difference(12, 5, 200);
+  EXPECT_DOUBLE_EQ(some.value, 0.035);
+  // (12.5 - 5.5) / 202 -+ 1.96 sqrt(18 - 7^2 / 202) / 202
+  EXPECT_NEAR(some.interval.low, -0.006235, 1e-6);
+  EXPECT_NEAR(some.interval.high, 0.075541, 1e-6);
+  const PairedDifference none = paired_difference(0, 0, 2000);
+  EXPECT_EQ(none.value, 0);
+  EXPECT_LT(none.interval.low, 0) << "2,000 equal images do not prove that all are";
+  EXPECT_EQ(paired_difference(0, 0, 0).interval.high, 1);
+}
+
 // The expected digits are those of statsmodels' proportion_confint(..., method="wilson").
 TEST(Statistics, WilsonInterval) {
   const Interval middle = wilson_interval(142, 200);

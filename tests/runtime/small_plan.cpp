@@ -77,6 +77,13 @@ Plan small_plan(DType weights) {
   return Internals::plan(std::move(plan));
 }
 
+Graph small_unfused_graph() {
+  Graph graph = SmallNetwork().build();
+  for (size_t i = graph.nodes.size(); i-- > 0;)
+    if (graph.nodes[i].body) inline_body(graph, i);
+  return graph;
+}
+
 Tensor random_images(const Dims& dims) {
   const Constant values = RandomWeights(3).take("input", dims, "test");
   Tensor images(dims);

@@ -8,6 +8,7 @@
 #include "backends/cuda/impls.h"
 #include "backends/cuda/merge_steps.h"
 #include "backends/cuda/peaks.h"
+#include "backends/float_products.h"
 #include "core/check.h"
 
 namespace vitro {
@@ -88,13 +89,21 @@ class CudaBackend final : public Backend {
     return std::make_unique<CudaLane>(options);
   }
   std::optional<Refusal> can_run(const OpContext& op) const override {
+    if (has_float_product(op.graph, op.node)) return std::nullopt;
     return refusal_of(op, impls);
   }
 
   std::unique_ptr<Executable> compile(const CompileRequest& asked) const override {
-    CompileRequest request = asked;
-    request.threads = 1;  // of the host
-    request.precision = precision(asked.precision);
+    // There are no kernels for 8 bits: those of floats are as fast on Hopper until batches are
+    // large.
+    const std::optional<Graph> floats = with_float_products(asked.graph, asked.cache);
+    const CompileRequest request{.graph = floats ? *floats : asked.graph,
+                                 .inputs = asked.inputs,
+                                 .cache = asked.cache,
+                                 .threads = 1,  // of the host
+                                 .tactics = asked.tactics,
+                                 .precision = precision(asked.precision),
+                                 .device = asked.device};
     for (const TensorType& type : request.inputs)
       check(type.dtype == DType::Float32, ErrorCode::Unsupported,
             "backend 'cuda' takes inputs of F32, not of {}", dtype_name(type.dtype));

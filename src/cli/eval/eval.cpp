@@ -50,11 +50,9 @@ int conclude(const EvalReport& report) {
                  {}, error_code_name(ErrorCode::CorruptFile));
     return kRuntimeError;
   }
-  if (!report.options.min_top1 || report.passes()) return kSuccess;
-  report_error(fmt::format("top-1 is {:.2f} %, below the {:.2f} % of --min-top1",
-                           report.top1_percent(), *report.options.min_top1),
-               {}, kGateCode);
-  return kGateFailed;
+  const std::vector<std::string> failed = report.failed_gates();
+  for (const std::string& gate : failed) report_error(printable_line(gate), {}, kGateCode);
+  return failed.empty() ? kSuccess : kGateFailed;
 }
 
 void warn_of_results(const Evaluation& evaluation, const Classifier& classifier,
@@ -165,15 +163,21 @@ Action add_eval(CLI::App& verb) {
       ->check(positive_integer())
       ->group(kExecutionGroup);
   add_execution_options(verb, *options);
-  verb.add_option("--reference", options->reference,
-                  "Backend or model to compare with: argmax agreement and logit error")
-      ->option_text("BACKEND|MODEL")
-      ->group(kOutputGroup);
+  CLI::Option* reference =
+      verb.add_option("--reference", options->reference,
+                      "Backend or model to compare with: agreement, drop of top-1 and logit error");
+  reference->option_text("BACKEND|MODEL")->group(kOutputGroup);
   verb.add_option_function<std::string>(
           "--min-top1", [options](const std::string& text) { options->min_top1 = std::stod(text); },
           "Exit with 3 when top-1 is below this percentage, e.g. 65 or 65%")
       ->option_text("PERCENT")
       ->check(percentage())
+      ->group(kOutputGroup);
+  verb.add_option("--max-drop", options->max_drop,
+                  "Exit with 3 when top-1 is more than so many points below that of --reference")
+      ->option_text("POINTS")
+      ->check(number_between(0, 100))
+      ->needs(reference)
       ->group(kOutputGroup);
   verb.add_option("--predictions", options->predictions,
                   "CSV to write: path,label,prediction,probability")

@@ -17,6 +17,7 @@ struct EvalOptions : CommonOptions {
   std::string reference;
   std::string predictions;
   std::optional<double> min_top1;  ///< percent
+  std::optional<double> max_drop;  ///< points below the top-1 of the reference
   int64_t limit = 0;               ///< 0: all
   int64_t batch = 8;
 };

@@ -54,7 +54,27 @@ double EvalReport::top1_percent() const {
   return Share(evaluation.top1, evaluation.images).percent;
 }
 
-bool EvalReport::passes() const { return top1_percent() >= *options.min_top1; }
+PairedDifference EvalReport::drop() const {
+  const Agreement& agreement = *evaluation.agreement;
+  const PairedDifference drop =
+      paired_difference(agreement.only_reference, agreement.only_model, evaluation.images);
+  return {100 * drop.value, {100 * drop.interval.low, 100 * drop.interval.high}};
+}
+
+std::vector<std::string> EvalReport::failed_gates() const {
+  std::vector<std::string> failed;
+  if (options.min_top1 && top1_percent() < *options.min_top1)
+    failed.push_back(fmt::format("top-1 is {:.2f} %, below the {:.2f} % of --min-top1",
+                                 top1_percent(), *options.min_top1));
+  // Counts of images are exact, points are not: 0.3 of 2,000 images are 6.
+  constexpr double kRounding = 1e-9;
+  if (options.max_drop && drop().value > *options.max_drop + kRounding)
+    failed.push_back(
+        fmt::format("top-1 is {:.2f} points below that of '{}', more than the {:g} of "
+                    "--max-drop",
+                    drop().value, options.reference, *options.max_drop));
+  return failed;
+}
 
 std::string report_text(const EvalReport& report) {
   const auto& [options, session, images, evaluation] = report;
@@ -74,12 +94,24 @@ std::string report_text(const EvalReport& report) {
   if (const auto& agreement = evaluation.agreement) {
     fields.emplace_back("reference", options.reference);
     fields.emplace_back("agreement", Share(agreement->same_class, evaluation.images).text());
-    fields.emplace_back("logit error", fmt::format("nmse {:.3g}, max |x-ref|/rms(ref) {:.3g}",
-                                                   agreement->nmse, agreement->max_error));
+    const PairedDifference drop = report.drop();
+    fields.emplace_back("drop of top-1",
+                        fmt::format("{:6.2f} points  (95 % interval {:.2f} to {:.2f}, paired)",
+                                    drop.value, drop.interval.low, drop.interval.high));
+    fields.emplace_back(
+        "logit error",
+        fmt::format("nmse {:.3g} ({:.1f} dB), max |x-ref|/rms(ref) {:.3g}, KL {:.3g}",
+                    agreement->nmse, agreement->sqnr_db(), agreement->max_error,
+                    agreement->kl_divergence));
   }
   if (options.min_top1)
-    fields.emplace_back("gate", fmt::format("--min-top1 {:.2f} % {}", *options.min_top1,
-                                            report.passes() ? "passed" : "failed"));
+    fields.emplace_back(
+        "gate", fmt::format("--min-top1 {:.2f} % {}", *options.min_top1,
+                            report.top1_percent() >= *options.min_top1 ? "passed" : "failed"));
+  if (options.max_drop)
+    fields.emplace_back(
+        "gate", fmt::format("--max-drop {:g} {}", *options.max_drop,
+                            report.drop().value <= *options.max_drop ? "passed" : "failed"));
   return fields_text(fields);
 }
 
@@ -108,18 +140,28 @@ Json report_json(const EvalReport& report) {
              1000 * evaluation.inference_seconds / static_cast<double>(evaluation.images)}};
   if (const auto& agreement = evaluation.agreement) {
     const Share same(agreement->same_class, evaluation.images);
-    json["reference"] = {{"name", options.reference},
-                         {"agreement", same.percent},
-                         {"agreement_interval", same.interval()},
-                         {"nmse", agreement->nmse},
-                         {"max_error", agreement->max_error}};
+    json["reference"] = {
+        {"name", options.reference},
+        {"agreement", same.percent},
+        {"agreement_interval", same.interval()},
+        {"nmse", agreement->nmse},
+        {"sqnr_db", agreement->sqnr_db()},
+        {"max_error", agreement->max_error},
+        {"kl_divergence", agreement->kl_divergence},
+        {"top1", Share(agreement->reference_top1, evaluation.images).percent},
+        {"drop", report.drop().value},
+        {"drop_interval", {report.drop().interval.low, report.drop().interval.high}}};
   }
   json.update({{"preprocessing", preprocessing_json(info.classifier->preprocessing)},
                {"origins", info.classifier->origins},
                {"notes", plan_notes(session.plan())},
                {"warnings", images.warnings}});
-  if (options.min_top1)
-    json["gate"] = {{"min_top1", *options.min_top1}, {"passed", report.passes()}};
+  if (options.min_top1 || options.max_drop) {
+    Json& gate = json["gate"];
+    if (options.min_top1) gate["min_top1"] = *options.min_top1;
+    if (options.max_drop) gate["max_drop"] = *options.max_drop;
+    gate["passed"] = report.failed_gates().empty();
+  }
   return json;
 }
 

@@ -3,6 +3,7 @@
 #include "cli/eval/images.h"
 #include "cli/output.h"
 #include "eval/evaluation.h"
+#include "measure/statistics.h"
 
 namespace vitro::cli {
 
@@ -14,8 +15,10 @@ struct EvalReport {
   const Evaluation& evaluation;
 
   double top1_percent() const;
-  /// Whether --min-top1, which is there, is reached.
-  bool passes() const;
+  /// By how many points top-1 is below that of the reference, which is there.
+  PairedDifference drop() const;
+  /// The gates that were asked for and are not passed, each with its figures.
+  std::vector<std::string> failed_gates() const;
 };
 
 std::string report_text(const EvalReport& report);

@@ -1,0 +1,81 @@
+// Products of floats in place of those in 8 bits.
+#include "backends/float_products.h"
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+
+#include "backends/guarded_run.h"
+#include "ir/builder.h"
+#include "metric.h"
+#include "ops/cases.h"
+
+namespace vitro {
+namespace {
+
+const Backend& reference() { return find_backend("reference"); }
+
+std::vector<OpCase> quantized_cases() {
+  std::vector<OpCase> result;
+  PlanCache cache;
+  for (const OpCase& op_case : op_cases())
+    if (with_float_products(op_case.build(), cache)) result.push_back(op_case);
+  return result;
+}
+
+TEST(FloatProducts, HaveNoInt8LeftAndTheTypesOfBefore) {
+  const std::vector<OpCase> cases = quantized_cases();
+  EXPECT_GT(cases.size(), 40u);
+  for (const OpCase& op_case : cases) {
+    SCOPED_TRACE(op_case.name);
+    const Graph graph = op_case.build();
+    PlanCache cache;
+    const Graph floats = *with_float_products(graph, cache);
+    verify(floats);
+    for (const Node& node : floats.nodes)
+      for (ValueId id : node.inputs)
+        EXPECT_TRUE(id == kAbsent || floats.value(id).type.dtype == DType::Float32);
+    EXPECT_EQ(floats.value(floats.outputs[0].value).type, graph.value(graph.outputs[0].value).type);
+    EXPECT_FALSE(with_float_products(floats, cache)) << "nothing is left to be done";
+  }
+}
+
+TEST(FloatProducts, GiveTheSumsOfCodesThatNeedNoRounding) {
+  // x = (code - 100) / 2 with whole codes from 0 to 255: nothing is rounded or clamped.
+  GraphBuilder builder;
+  const auto vector = [&](const char* name, std::vector<float> values) {
+    return builder.constant(name, make_constant({static_cast<int64_t>(values.size())}, values));
+  };
+  const std::vector<int64_t> codes{5, -127, 64, 1, 127, -3};
+  const ValueId x = builder.input("x", {2, 3});
+  const ValueId weight = builder.constant("w", make_constant({2, 3}, codes, DType::Int8));
+  const ValueId y = builder.op(OpKind::QuantizedLinear, {},
+                               {x, weight, vector("b", {3, -7}), vector("s", {0.5f, 0.25f}),
+                                vector("f", {2, 2, 2}), vector("o", {100, 100, 100})},
+                               "y");
+  const Graph graph = builder.finish({y});
+  PlanCache cache;
+  const Graph floats = *with_float_products(graph, cache);
+  Tensor input({2, 3});
+  std::ranges::copy(std::vector<float>{-50, 77.5f, 0, 1, 2.5f, -3}, input.as<float>().begin());
+  const std::vector<Tensor> inputs{input};
+  const auto run = [&](const Graph& of) {
+    return GuardedRun(reference(), *compile_for(reference(), of, inputs, 1), inputs).run();
+  };
+  EXPECT_EQ(run(floats), run(graph));
+}
+
+TEST(FloatProducts, AreMadeOnceForAllShapes) {
+  const Graph graph = quantized_cases().front().build();
+  PlanCache cache;
+  const auto weight = [&] {
+    const Graph floats = *with_float_products(graph, cache);
+    return floats.value(floats.nodes[0].inputs[1]).constant->bytes.data();
+  };
+  EXPECT_EQ(weight(), weight());
+  ASSERT_EQ(cache.entries().size(), 1u);
+  EXPECT_EQ(cache.entries()[0].form, "float products");
+}
+
+}  // namespace
+}  // namespace vitro

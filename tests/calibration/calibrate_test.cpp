@@ -1,0 +1,150 @@
+#include "calibration/calibrate.h"
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <fstream>
+
+#include "calibration/calibration_file.h"
+#include "calibration/small_model.h"
+#include "calibration/tensorrt_cache.h"
+#include "core/temporary_directory.h"
+#include "vitro/vitro.h"
+
+namespace vitro::test {
+namespace {
+
+const BuildOptions kSmall = [] {
+  BuildOptions options;
+  options.height = options.width = 32;
+  return options;
+}();
+
+class Calibrating : public testing::Test {
+ protected:
+  Calibrating() {
+    write_small_model(model_);
+    write_pictures(pictures_, 3, 5);
+  }
+  Calibration run(const std::filesystem::path& pictures, CalibrateOptions options = all()) {
+    return *calibrate(model_, kSmall, pictures, options);
+  }
+  static CalibrateOptions all() {
+    CalibrateOptions options;
+    options.methods = {std::begin(kCalibrationMethods), std::end(kCalibrationMethods)};
+    options.threads = 2;
+    return options;
+  }
+
+  TemporaryDirectory directory_;
+  std::filesystem::path model_ = directory_ / "m.onnx", pictures_ = directory_ / "train";
+};
+
+TEST_F(Calibrating, GivesCodesForEveryProductAndMethod) {
+  const Calibration calibration = run(pictures_);
+  EXPECT_EQ(calibration.images, 15);
+  ASSERT_EQ(calibration.inputs.size(), 3u);
+  EXPECT_EQ(calibration.inputs[0].input_names[0], "x");
+  EXPECT_EQ(calibration.inputs[0].rows, 15 * 32 * 32);
+  EXPECT_EQ(calibration.inputs[1].rows, 15 * 16 * 16);
+  EXPECT_EQ(calibration.inputs[1].min, 0) << "behind a relu";
+  for (const CalibratedInput& input : calibration.inputs)
+    for (CalibrationMethod method : kCalibrationMethods) {
+      const ChosenRange* range = input.find(method);
+      ASSERT_NE(range, nullptr);
+      ASSERT_EQ(range->codes.factor.size(), static_cast<size_t>(input.channels));
+      for (float factor : range->codes.factor) EXPECT_TRUE(std::isnormal(factor) && factor > 0);
+    }
+  const ChosenRange& padded = *calibration.inputs[0].find(CalibrationMethod::OutputMse);
+  EXPECT_EQ(padded.codes.offset[0], std::nearbyint(padded.codes.offset[0]));
+  EXPECT_LT(*padded.nmse, 1e-3);
+  for (const char* part : {"15 pictures are few", "crop_pct"})
+    EXPECT_TRUE(std::any_of(calibration.notes.begin(), calibration.notes.end(),
+                            [&](const std::string& note) { return note.find(part) != note.npos; }))
+        << part;
+}
+
+TEST_F(Calibrating, ThreadsAndTheOrderOfRunsDoNotMatter) {
+  CalibrateOptions one = all();
+  one.threads = 1;
+  EXPECT_EQ(run(pictures_, one), run(pictures_));
+}
+
+TEST_F(Calibrating, OneImageAndConstantImagesGiveADefinedResult) {
+  std::filesystem::create_directories(directory_ / "one");
+  write_picture(directory_ / "one" / "x.bmp", 1);
+  std::filesystem::create_directories(directory_ / "constant");
+  write_picture(directory_ / "constant" / "x.bmp", 1, true);
+  for (const char* folder : {"one", "constant"}) {
+    const Calibration calibration = run(directory_ / folder);
+    EXPECT_EQ(calibration, calibration_from_json(calibration_to_json(calibration)));
+  }
+}
+
+TEST_F(Calibrating, ModelsOfNoNumbersGiveADefinedResult) {
+  write_small_model(model_, std::numeric_limits<float>::quiet_NaN());
+  const Calibration calibration = run(pictures_);
+  EXPECT_EQ(calibration.inputs[1].not_finite, 15 * 16 * 16 * 8);
+  EXPECT_EQ(calibration, calibration_from_json(calibration_to_json(calibration)));
+  write_small_model(model_, 1e36f);
+  const Calibration large = run(pictures_);
+  EXPECT_EQ(large, calibration_from_json(calibration_to_json(large)));
+}
+
+TEST_F(Calibrating, StopsAndTakesSome) {
+  CalibrateOptions options = all();
+  options.max_images = 4;
+  EXPECT_EQ(run(pictures_, options).images, 4);
+  options.stop = [] { return true; };
+  EXPECT_FALSE(calibrate(model_, kSmall, pictures_, options).has_value());
+}
+
+TEST_F(Calibrating, PassesOverWhatCannotBeRead) {
+  std::ofstream(pictures_ / "a" / "broken.png") << "no picture";
+  CalibrateOptions options = all();
+  int failures = 0;
+  options.on_failure = [&](const std::string&) { ++failures; };
+  EXPECT_EQ(run(pictures_, options).images, 15);
+  EXPECT_EQ(failures, 1);
+  std::filesystem::create_directories(directory_ / "broken");
+  std::ofstream(directory_ / "broken" / "x.png") << "no picture";
+  expect_error(ErrorCode::CorruptFile, "none of the pictures could be read",
+               [&] { run(directory_ / "broken"); });
+}
+
+TEST_F(Calibrating, RefusesPlans) {
+  save(build(model_, kSmall), directory_ / "m.plan");
+  expect_error(ErrorCode::InvalidArgument, "is a plan",
+               [&] { calibrate(directory_ / "m.plan", {}, pictures_, all()); });
+}
+
+TEST_F(Calibrating, BuildsTakePicturesFilesAndCaches) {
+  std::vector<std::string> notes;
+  const auto codes = [&](const std::filesystem::path& from) {
+    notes.clear();
+    CalibrateOptions options = all();
+    options.methods = {CalibrationMethod::Entropy};
+    return *quantizations_for(model_, kSmall, from, options, notes);
+  };
+  const Calibration calibration = run(pictures_);
+  save_calibration(calibration, directory_ / "x.calib");
+  std::ofstream(directory_ / "cache")
+      << tensorrt_cache_text(to_tensorrt_cache(calibration, CalibrationMethod::Entropy));
+  const InputQuantizations from_pictures = codes(pictures_);
+  EXPECT_FALSE(notes.empty());
+  EXPECT_EQ(codes(directory_ / "x.calib"), from_pictures);
+  EXPECT_TRUE(notes.empty());
+  const InputQuantizations from_cache = codes(directory_ / "cache");
+  ASSERT_EQ(from_cache.size(), 3u);
+  for (const auto& [name, expected] : from_pictures) {
+    EXPECT_NEAR(from_cache.at(name).factor[0], expected.factor[0], 1e-4f * expected.factor[0]);
+    EXPECT_EQ(from_cache.at(name).offset, expected.offset);
+  }
+
+  write_small_model(model_, 0.5f);
+  expect_error(ErrorCode::InvalidArgument, "is of another model",
+               [&] { codes(directory_ / "x.calib"); });
+}
+
+}  // namespace
+}  // namespace vitro::test
