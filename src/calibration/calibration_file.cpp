@@ -20,7 +20,7 @@ using Json = nlohmann::ordered_json;
 constexpr const char* kFormat = "vitro-calibration";
 constexpr int kVersion = 1;
 constexpr size_t kMaxText = kMaxProductName, kMaxInputs = 1 << 16, kMaxNotes = 1024, kMaxNames = 16,
-                 kMaxBins = 4096;
+                 kMaxBins = 4096, kMaxKeys = 64;
 
 constexpr Expect expect{"calibration"};
 
@@ -231,15 +231,18 @@ Calibration parse(const Json& parsed) {
   return calibration;
 }
 
-/// nlohmann's objects keep the last of equal keys, or the first: either would be a guess.
+/// Which of two equal keys counts would be a guess; and an ordered object looks through all of its
+/// keys for each new one.
 Json parse_strictly(std::string_view text) {
   std::vector<std::set<std::string>> keys;
   return Json::parse(text, [&](int, Json::parse_event_t event, Json& value) {
     if (event == Json::parse_event_t::object_start) keys.emplace_back();
     if (event == Json::parse_event_t::object_end) keys.pop_back();
-    if (event == Json::parse_event_t::key)
+    if (event == Json::parse_event_t::key) {
+      expect(keys.back().size() < kMaxKeys, "an object of more than {} parts", kMaxKeys);
       expect(keys.back().insert(value.get<std::string>()).second, "'{}' is there twice",
              value.get<std::string>().substr(0, 80));
+    }
     return true;
   });
 }

@@ -98,7 +98,7 @@ std::vector<std::string> notes_of_classes(const CalibrationImages& images, int64
   const auto most = std::max_element(sizes.begin(), sizes.end());
   std::vector<std::string> rare;
   for (size_t c = 0; c < sizes.size(); ++c)
-    if (sizes[c] * kImbalance < *most) rare.push_back(images.classes[c]);
+    if (*most >= kImbalance && sizes[c] * kImbalance < *most) rare.push_back(images.classes[c]);
   if (!rare.empty())
     notes.push_back(fmt::format(
         "classes are not balanced: '{}' has {} pictures, {} fewer than a third of that; "

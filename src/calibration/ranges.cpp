@@ -12,18 +12,25 @@ constexpr double kCodes = 255, kZeroCode = 128, kLargestCode = 127;
 
 /// Counts of the bins from the most negative one to the most positive one.
 struct SignedBins {
-  double low;  ///< where the first begins
+  Range whole;  ///< the first and the last bin with values reach beyond
+  double low;   ///< where the first begins
   double width;
   std::vector<uint64_t> counts;
 
-  explicit SignedBins(const Histogram& histogram)
-      : low(-histogram.width() * static_cast<double>(histogram.num_bins())),
-        width(histogram.width()),
-        counts(histogram.negative().rbegin(), histogram.negative().rend()) {
-    counts.insert(counts.end(), histogram.positive().begin(), histogram.positive().end());
+  explicit SignedBins(const TensorStatistics& statistics)
+      : whole(minmax_range(statistics)),
+        low(-statistics.histogram().reach()),
+        width(statistics.histogram().width()),
+        counts(statistics.histogram().negative().rbegin(),
+               statistics.histogram().negative().rend()) {
+    const std::vector<uint64_t>& positive = statistics.histogram().positive();
+    counts.insert(counts.end(), positive.begin(), positive.end());
   }
   double begin(size_t bin) const { return low + width * static_cast<double>(bin); }
-  double centre(size_t bin) const { return begin(bin) + width / 2; }
+  /// Of the part that values may be in: GELU has many right above its least value.
+  double centre(size_t bin) const {
+    return (std::max(begin(bin), whole.low) + std::min(begin(bin + 1), whole.high)) / 2;
+  }
 };
 
 /// Of values at the centres of their bins.
@@ -130,8 +137,8 @@ Range minmax_range(const TensorStatistics& statistics) {
 }
 
 Range percentile_range(const TensorStatistics& statistics, double kept) {
-  const Range whole = minmax_range(statistics);
-  const SignedBins bins(statistics.histogram());
+  const SignedBins bins(statistics);
+  const Range& whole = bins.whole;
   const auto outside = static_cast<double>(statistics.histogram().total()) * (1 - kept) / 2;
   size_t first = 0, last = bins.counts.size();
   double below = 0, above = 0;
@@ -146,7 +153,7 @@ Range percentile_range(const TensorStatistics& statistics, double kept) {
 Range mse_range(const TensorStatistics& statistics) {
   const Range whole = minmax_range(statistics);
   if (!is_usable(whole)) return whole;
-  const SignedBins bins(statistics.histogram());
+  const SignedBins bins(statistics);
   Range best = whole;
   double least = squared_error(bins, best);
   // One end after the other, twice: each may move while the other waits.
@@ -164,10 +171,7 @@ Range mse_range(const TensorStatistics& statistics) {
 }
 
 double clipped_share(const TensorStatistics& statistics, const Range& range) {
-  // The ends of the whole range may be the ends of bins.
-  const Range whole = minmax_range(statistics);
-  if (range.low <= whole.low && whole.high <= range.high) return 0;
-  const SignedBins bins(statistics.histogram());
+  const SignedBins bins(statistics);
   uint64_t outside = 0, total = 0;
   for (size_t i = 0; i < bins.counts.size(); ++i) {
     total += bins.counts[i];

@@ -1,9 +1,10 @@
 #include "calibration/calibration_file.h"
 
+#include <fmt/core.h>
 #include <gtest/gtest.h>
 
 #include <fstream>
-#include <limits>
+#include <random>
 
 #include "calibration/tensorrt_cache.h"
 #include "core/temporary_directory.h"
@@ -99,6 +100,26 @@ TEST(CalibrationFile, RefusesEveryTruncation) {
     expect_error(ErrorCode::CorruptFile,
                  "x.calib': calibration: ", [&] { load_calibration(directory / "x.calib"); });
   }
+}
+
+TEST(CalibrationFile, RefusesOrReadsAnyBytes) {
+  const std::string good = calibration_to_json(example());
+  std::mt19937 random(1);
+  for (int i = 0; i < 3000; ++i) {
+    std::string text = good;
+    for (size_t flips = random() % 4 + 1; flips > 0; --flips)
+      text[random() % text.size()] = static_cast<char>(random());
+    try {
+      const std::string again = calibration_to_json(calibration_from_json(text));
+      EXPECT_EQ(calibration_to_json(calibration_from_json(again)), again);
+    } catch (const Error& error) {
+      EXPECT_EQ(error.code(), ErrorCode::CorruptFile) << error.what();
+    }
+  }
+  std::string many = "{";
+  for (int i = 0; i < 100000; ++i) many += fmt::format("\"{}\": 1, ", i);
+  expect_refused(many + "\"x\": 1}", "an object of more than 64 parts");
+  expect_refused(std::string(1 << 20, '['), "not valid JSON");
 }
 
 TEST(Calibration, SaysWhichMethodsItHas) {

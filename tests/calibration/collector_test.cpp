@@ -5,6 +5,7 @@
 #include "calibration/small_model.h"
 #include "calibration/unfused.h"
 #include "core/temporary_directory.h"
+#include "ir/builder.h"
 #include "measure/synthetic_input.h"
 #include "runtime/engine.h"
 #include "runtime/internals.h"
@@ -65,6 +66,26 @@ TEST(Collector, SeesThroughTheBlocksOfAUniFormer) {
   const std::vector<CalibratedProduct> products = find_products(plan->graph).products;
   EXPECT_EQ(products.size(), 8u) << "embed, two of each block, head";
   expect_alike(plan, products, random_images({2, 3, 16, 8}));
+}
+
+TEST(Collector, LooksThroughViewsOfTheInputOfTheGraph) {
+  GraphBuilder builder;
+  const ValueId x = builder.input("tokens", {2, 3, 4});
+  const ValueId rows = builder.op(OpKind::Reshape, ReshapeAttrs{{6, 4}}, {x}, "rows");
+  const std::vector<float> weights(8, 0.5f);
+  const ValueId y =
+      builder.op(OpKind::Linear, {},
+                 {rows, builder.constant("w", make_constant({2, 4}, weights)), kAbsent}, "fc");
+  auto plan = std::make_shared<PlanData>();
+  plan->graph = builder.finish({y});
+  const std::vector<CalibratedProduct> products = find_products(plan->graph).products;
+  ASSERT_EQ(products.size(), 1u);
+  EXPECT_EQ(products[0].input_names, std::vector<std::string>{"tokens"});
+  Tensor input({2, 3, 4});
+  for (size_t i = 0; i < 24; ++i) input.as<float>()[i] = static_cast<float>(i);
+  const TensorStatistics statistics = statistics_of(plan, products, "cpu", input)[0];
+  EXPECT_EQ(statistics.rows(), 6);
+  EXPECT_EQ(statistics.channels()[3], (TensorStatistics::Channel{3, 23, 13, 1294.0 / 6}));
 }
 
 TEST(FindProducts, LeavesOutWhatHasNoNameOfItsOwn) {

@@ -116,6 +116,8 @@ TEST(Doctor, TellsOfClasses) {
   EXPECT_TRUE(notes_of_classes(balanced, 2).empty());
   balanced.images.resize(50);
   EXPECT_TRUE(has(notes_of_classes(balanced, 2), "50 pictures are few, expected at least 100"));
+  balanced.images.resize(1);
+  EXPECT_FALSE(has(notes_of_classes(balanced, 2), "balanced")) << "one or none is no imbalance";
 }
 
 TEST(Doctor, TellsOfCopiesAndOverlap) {

@@ -133,6 +133,16 @@ TEST(Ranges, MseGivesUpOutliersForFinerSteps) {
   EXPECT_NEAR(even.high, 0.999, 0.011);
 }
 
+TEST(Ranges, ValuesAtTheEndOfTheRangeAreNotClipped) {
+  std::vector<float> values(1000, -0.1701f);  // within a bin, which reaches below
+  values.push_back(3);
+  const TensorStatistics statistics = statistics_of(values);
+  const Range range = percentile_range(statistics);
+  EXPECT_EQ(range.low, static_cast<double>(-0.1701f));
+  EXPECT_EQ(clipped_share(statistics, range), 0);
+  EXPECT_NEAR(clipped_share(statistics, {-0.16, 3}), 1000.0 / 1001, 1e-9);
+}
+
 void expect_usable(const InputQuantization& codes) {
   for (size_t c = 0; c < codes.factor.size(); ++c) {
     EXPECT_TRUE(std::isnormal(codes.factor[c]) && codes.factor[c] > 0) << codes.factor[c];

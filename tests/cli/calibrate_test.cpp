@@ -87,6 +87,13 @@ TEST(CliCalibrate, DrawsASampleThatItReads) {
   EXPECT_EQ(used.json()["images"], 6);
 }
 
+TEST(CliCalibrate, HelpHasAllOptions) {
+  const std::string help = run_vitro({"calibrate", "--help"}).out;
+  for (const char* option : {"--sample N", "--per-class K", "--seed S", "--calib-method METHOD",
+                             "--max-images N", "--eval IMAGES", "--tensorrt-cache FILE"})
+    EXPECT_TRUE(contains(help, option)) << option;
+}
+
 TEST(CliCalibrate, OnePictureThatCannotBeReadIsAnErrorOfItsOwn) {
   const auto folder = scratch() / "some";
   std::filesystem::create_directories(folder);

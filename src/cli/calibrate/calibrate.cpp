@@ -91,22 +91,21 @@ int run_calibrate(CalibrateVerbOptions& options) {
 }
 
 void add_sample_options(CLI::App& verb, SampleOptions& sample) {
-  constexpr const char* kGroup = "Sample";
   verb.add_option("--sample", sample.count,
                   "Draw N pictures of TRAIN_DIR/CLASS/, evenly of its classes, and write a list of "
                   "them instead")
       ->option_text("N")
       ->check(positive_integer())
-      ->group(kGroup);
+      ->group(kSampleGroup);
   verb.add_option("--per-class", sample.per_class,
                   "At most K pictures of each class; alone: K of each class")
       ->option_text("K")
       ->check(positive_integer())
-      ->group(kGroup);
+      ->group(kSampleGroup);
   verb.add_option("--seed", sample.seed, "Another draw; default: 0")
       ->option_text("S")
       ->check(integer_between(0, INT64_MAX))
-      ->group(kGroup);
+      ->group(kSampleGroup);
 }
 
 void add_calibrate_options(CLI::App& verb, CalibrateVerbOptions& options) {
