@@ -10,6 +10,8 @@ A table stands between `<!-- begin: NAME -->` and `<!-- end: NAME -->`. NAME is 
     gpu_peers    GPU/peers_*.json, of scripts/gpu-bench peers
     gpu_models   GPU/bench_*.json, of scripts/gpu-bench models
     gpu_onnx     GPU/onnx_*.json, of scripts/gpu-bench onnx
+    int8_accuracy  int8/eval_*.json, of `vitro eval PLAN IMAGES --reference F32_PLAN --json`
+    int8_peers   int8/peers_*.json, of benchmarks/peers/int8.py
 
     python3 benchmarks/tables.py            rewrite the tables
     python3 benchmarks/tables.py --check    exit 3 if a table is not what the files say
@@ -24,7 +26,7 @@ import re
 import sys
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
-DOCUMENTS = ("README.md", "docs/performance.md")
+DOCUMENTS = ("README.md", "docs/performance.md", "docs/quantization.md")
 MODELS = {"uniformer_small": "UniFormer-S", "uniformer_base": "UniFormer-B"}
 ENGINES = {"vitro": "Vitro", "openvino": "OpenVINO", "onnxruntime": "ONNX Runtime"}
 PEERS = ("openvino", "onnxruntime")
@@ -272,7 +274,43 @@ def gpu_models_table(results, link):
             or ["No results yet; `scripts/gpu-bench models` makes them."])
 
 
-TABLES = {"peers": peers_table, "peers_short": peers_short_table, "ops": ops_table,
+def int8_accuracy_table(results, link):
+    """How much each way to calibrate costs."""
+    rows = []
+    loaded = load(results, "int8/eval_*.json")
+    for path, result in sorted(loaded, key=lambda item: -item[1]["reference"]["agreement"]):
+        reference = result["reference"]
+        rows.append(row(f"`{result['calibration']['method']}`", f"{result['top1']:.2f} %",
+                        f"{result['top5']:.2f} %", f"{reference['agreement']:.2f} %",
+                        f"{reference['nmse']:.1e}", f"[json]({link(path)})"))
+    return table(["method", "top-1", "top-5", "agreement with float32", "nmse of logits", "raw"],
+                 rows)
+
+
+INT8_ENGINES = {"vitro fp32": "Vitro float32", "nncf default": "OpenVINO int8, NNCF",
+                "nncf transformer": "the same, its preset for transformers",
+                "openvino fp32": "OpenVINO float32"}
+
+
+def int8_peers_table(results, link):
+    rows, captions = [], []
+    for path, result in load(results, "int8/peers_*.json"):
+        latency, ratio = result["latency"], result["ratio"]
+        cells = [f"{milliseconds(latency[name]['median_ms'])} **{ratio[name]['median']:.2f}**"
+                 if name in latency else "" for name in INT8_ENGINES]
+        rows.append(row(f"batch {result['batch']}, {plural(result['threads'], 'thread')}",
+                        milliseconds(latency["vitro"]["median_ms"]), *cells,
+                        f"[json]({link(path)})"))
+        machine, versions = result["machine"], result["versions"]
+        captions.append(f"UniFormer-S, {machine['cpu']} ({', '.join(machine['isa'])}), OpenVINO "
+                        f"{versions['openvino']}, NNCF {versions['nncf']}; bold: times as long as "
+                        "Vitro int8, median over the rounds.")
+    return [*dict.fromkeys(captions), "",
+            *table(["", "Vitro int8", *INT8_ENGINES.values(), "raw"], rows)]
+
+
+TABLES = {"peers": peers_table, "int8_accuracy": int8_accuracy_table,
+          "int8_peers": int8_peers_table, "peers_short": peers_short_table, "ops": ops_table,
           "kernels": kernels_table, "gpu_peers": gpu_peers_table,
           "gpu_models": gpu_models_table, "gpu_onnx": gpu_onnx_table}
 

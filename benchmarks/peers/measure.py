@@ -92,7 +92,8 @@ def machine():
     field = {key.strip(): value.strip() for key, _, value in
              (line.partition(":") for line in info) if value}
     flags = field.get("flags", "").split()
-    interesting = ("avx2", "avx512f", "avx512_bf16", "avx512_fp16", "amx_bf16")
+    interesting = ("avx2", "avx_vnni", "avx512f", "avx512_vnni", "avx512_bf16", "avx512_fp16",
+                   "amx_bf16", "amx_int8")
     return {"cpu": field.get("model name", platform.processor()),
             "logical_cpus": os.cpu_count(), "usable_cpus": len(os.sched_getaffinity(0)),
             "isa": [flag for flag in interesting if flag in flags],
