@@ -283,6 +283,8 @@ def int8_accuracy_table(results, link):
         rows.append(row(f"`{result['calibration']['method']}`", f"{result['top1']:.2f} %",
                         f"{result['top5']:.2f} %", f"{reference['agreement']:.2f} %",
                         f"{reference['nmse']:.1e}", f"[json]({link(path)})"))
+    if not rows:
+        return ["No results yet; `vitro eval` of a plan in 8 bits makes them."]
     return table(["method", "top-1", "top-5", "agreement with float32", "nmse of logits", "raw"],
                  rows)
 
@@ -305,6 +307,8 @@ def int8_peers_table(results, link):
         captions.append(f"UniFormer-S, {machine['cpu']} ({', '.join(machine['isa'])}), OpenVINO "
                         f"{versions['openvino']}, NNCF {versions['nncf']}; bold: times as long as "
                         "Vitro int8, median over the rounds.")
+    if not rows:
+        return ["No results yet; `benchmarks/peers/int8.py` makes them."]
     return [*dict.fromkeys(captions), "",
             *table(["", "Vitro int8", *INT8_ENGINES.values(), "raw"], rows)]
 
