@@ -42,8 +42,9 @@ struct SectionInfo {
   std::string name;    ///< "fc1"; empty for a step of one section
   double flops;
   size_t bytes;
-  bool product;  ///< a matrix product
-  bool layout;   ///< only moves data into another order
+  bool product;            ///< a matrix product
+  bool layout;             ///< only moves data into another order
+  bool quantized = false;  ///< a product in 8 bits
 };
 
 /// StepInfo::node of a step that belongs to no node: a copy between two backends.

@@ -47,9 +47,11 @@ Peaks measure_peaks(const PeakLoops& loops, const PeakRequest& request) {
   ThreadTeam team(threads);
   Peaks peaks{.threads = threads};
   peaks.flops_per_s = measure_flops(team, loops.flops);
-  peaks.product_flops_per_s = loops.product_flops.run == loops.flops.run
-                                  ? peaks.flops_per_s
-                                  : measure_flops(team, loops.product_flops);
+  const auto of_products = [&](const PeakLoops::Flops& loop) {
+    return loop.run == loops.flops.run ? peaks.flops_per_s : measure_flops(team, loop);
+  };
+  peaks.product_flops_per_s = of_products(loops.product_flops);
+  peaks.quantized_flops_per_s = of_products(loops.quantized_flops);
 
   const size_t bytes = std::min(kMaxBufferBytes, request.max_buffer_bytes);
   const auto chunks = std::max<int64_t>(

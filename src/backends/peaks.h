@@ -18,10 +18,11 @@ struct PeakRequest {
 /// The most a machine can do with a number of threads, measured.
 struct Peaks {
   int threads = 1;
-  double flops_per_s = 0;          ///< multiply-adds in vector registers, counted as two
-  double product_flops_per_s = 0;  ///< the same of matrix products, which may have faster units
-  double bytes_per_s = 0;          ///< c[i] = a[i] + b[i]: two streams read and one written
-  size_t buffer_bytes = 0;         ///< of a, b and c together; larger caches hold all of it
+  double flops_per_s = 0;            ///< multiply-adds in vector registers, counted as two
+  double product_flops_per_s = 0;    ///< the same of matrix products, which may have faster units
+  double quantized_flops_per_s = 0;  ///< and of products in 8 bits; 0: not measured
+  double bytes_per_s = 0;            ///< c[i] = a[i] + b[i]: two streams read and one written
+  size_t buffer_bytes = 0;           ///< of a, b and c together; larger caches hold all of it
 };
 
 /// The loops that are timed; each runs on one thread.
@@ -32,7 +33,8 @@ struct PeakLoops {
     double multiply_adds;
   };
   Flops flops;
-  Flops product_flops;  ///< of the units that multiply matrices; they may be the same
+  Flops product_flops;    ///< of the units that multiply matrices; they may be the same
+  Flops quantized_flops;  ///< of those that multiply matrices in 8 bits
   void (*add)(const float* a, const float* b, int64_t count, float* c);
 };
 

@@ -19,14 +19,20 @@ size_t operand_bytes(const ChosenKernels& chosen, const Node& node, size_t opera
   return is_matrix_operand(node.kind, operand) ? std::min(given, stored) : given;
 }
 
+bool is_int8_weight(const ChosenKernels& chosen, const Node& node, size_t operand) {
+  return is_matrix_operand(node.kind, operand) && node.has_input(operand) &&
+         chosen.type(node.inputs[operand]).dtype == DType::Int8;
+}
+
 SectionInfo section_info(const ChosenKernels& chosen, const Node& node, const Section& section,
                          Precision precision) {
   constexpr std::string_view kWeight = ".weight";
-  SectionInfo info{"", section.name, section.flops, 0, section.product, false};
+  SectionInfo info{"", section.name, section.flops, 0, section.product, false, false};
   for (size_t operand : section.operands) {
     if (!node.has_input(operand)) continue;
     const ValueId id = node.inputs[operand];
     info.bytes += operand_bytes(chosen, node, operand, precision);
+    info.quantized |= is_int8_weight(chosen, node, operand);
     const std::string& name = chosen.graph.value(id).name;
     if (info.source.empty() && chosen.graph.is_constant(id) && name.ends_with(kWeight))
       info.source = name.substr(0, name.size() - kWeight.size());
@@ -76,7 +82,8 @@ StepInfo step_info(const ChosenKernels& chosen, size_t index, const Kernel& kern
     const bool product = op_info(node.kind).has(Product) || !op_info(node.kind).matrices.empty();
     const bool layout = op_info(node.kind).has(Moves);
     const size_t bytes = info.weight_bytes + info.input_bytes;
-    info.sections.push_back({node.source, "", info.flops, bytes, product, layout});
+    info.sections.push_back({node.source, "", info.flops, bytes, product, layout,
+                             product && is_int8_weight(chosen, node, 1)});
   }
   info.sections.back().bytes += info.output_bytes;
   return info;

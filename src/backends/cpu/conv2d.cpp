@@ -197,6 +197,9 @@ class GroupedConvKernel final : public Kernel {
 const Impl kConv2dGroups{"cpu:conv2d_groups", can_group, make_kernel<GroupedConvKernel>};
 const Impl kQuantizedConvPanel16x4{"cpu:quantized_conv_panel16x4", can_quantize,
                                    make_kernel<ConvKernel>};
+const std::array<Impl, 1> kQuantizedConvVariants{
+    variant_of<ConvKernel, can_quantize, Variant{.vector_product = true}>(
+        "cpu:quantized_conv_panel16x4/avx512")};
 const Impl kConv2dPanel16{"cpu:conv2d_panel16", can_run, make_kernel<ConvKernel>};
 const std::array<Impl, 1> kConv2dVariants{
     variant_of<ConvKernel, can_run, Variant{.vector_product = true}>("cpu:conv2d_panel16/avx512")};

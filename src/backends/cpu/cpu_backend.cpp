@@ -28,8 +28,8 @@ std::vector<Row> own_rows() {
       {OpKind::Conv, {kConv2dPanel16, kConv2dGroups}, kConv2dVariants},
       {OpKind::DepthwiseConv2d, {kDepthwiseConv2dDirect}, {}},
       {OpKind::Linear, {kLinearPanel16}, kLinearVariants},
-      {OpKind::QuantizedConv, {kQuantizedConvPanel16x4}, {}},
-      {OpKind::QuantizedLinear, {kQuantizedLinearPanel16x4}, {}},
+      {OpKind::QuantizedConv, {kQuantizedConvPanel16x4}, kQuantizedConvVariants},
+      {OpKind::QuantizedLinear, {kQuantizedLinearPanel16x4}, kQuantizedLinearVariants},
       {OpKind::BatchNorm, {kBatchNormRows}, {}},
       {OpKind::GroupNorm, {kGroupNormMaps}, {}},
       {OpKind::LayerNorm, {kLayerNormRows}, {}},
@@ -93,7 +93,8 @@ class CpuBackend final : public Backend {
   Peaks peaks(const PeakRequest& request) const override {
     const KernelTable& table = product_kernels(request.threads, {});
     return measure_peaks({{table.fma_probe, static_cast<double>(table.probe_multiply_adds)},
-                          {table.product_probe, table.product_probe_multiply_adds},
+                          {table.gemm.probe, table.gemm.probe_multiply_adds},
+                          {table.quantized_gemm.probe, table.quantized_gemm.probe_multiply_adds},
                           add_streams},
                          request);
   }

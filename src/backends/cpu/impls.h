@@ -28,9 +28,9 @@ constexpr Impl variant_of(const char* id) {
 
 // The implementations; each is in the file named by its op.
 extern const Impl kLinearPanel16, kQuantizedLinearPanel16x4;
-extern const std::array<Impl, 1> kLinearVariants;
+extern const std::array<Impl, 1> kLinearVariants, kQuantizedLinearVariants;
 extern const Impl kConv2dPanel16, kConv2dGroups, kQuantizedConvPanel16x4;
-extern const std::array<Impl, 1> kConv2dVariants;
+extern const std::array<Impl, 1> kConv2dVariants, kQuantizedConvVariants;
 extern const Impl kDepthwiseConv2dDirect;
 extern const Impl kMlpBanded, kMlpPhased;
 extern const std::array<Impl, 6> kMlpVariants;

@@ -56,6 +56,9 @@ class LinearKernel final : public Kernel {
 
 const Impl kQuantizedLinearPanel16x4{"cpu:quantized_linear_panel16x4", can_run,
                                      make_kernel<LinearKernel>};
+const std::array<Impl, 1> kQuantizedLinearVariants{
+    variant_of<LinearKernel, can_run, Variant{.vector_product = true}>(
+        "cpu:quantized_linear_panel16x4/avx512")};
 const Impl kLinearPanel16{"cpu:linear_panel16", can_run, make_kernel<LinearKernel>};
 const std::array<Impl, 1> kLinearVariants{
     variant_of<LinearKernel, can_run, Variant{.vector_product = true}>(

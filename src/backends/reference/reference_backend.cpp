@@ -99,7 +99,7 @@ class ReferenceBackend final : public Backend {
   std::string instruction_set() const override { return "scalar"; }
   Peaks peaks(const PeakRequest& request) const override {
     constexpr PeakLoops::Flops kFlops{portable_multiply_adds, kProbeChains};
-    return measure_peaks({kFlops, kFlops, portable_add}, request);
+    return measure_peaks({kFlops, kFlops, kFlops, portable_add}, request);
   }
   std::unique_ptr<Lane> make_lane(const LaneOptions& options) const override {
     return std::make_unique<HostLane>(options);

@@ -1,4 +1,5 @@
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <nlohmann/json.hpp>
 #include <set>
 
@@ -61,10 +62,16 @@ class Export {
   std::unique_ptr<AtomicFile> file_;
 };
 
-std::string peaks_text(const Peaks& peaks) {
+std::string peaks_text(const ProfileReport& report) {
+  const Peaks& peaks = report.peaks;
   std::string text = fmt::format("{:.1f} GFLOP/s of float32", peaks.flops_per_s * 1e-9);
   if (peaks.product_flops_per_s != peaks.flops_per_s)
     text += fmt::format(", {:.1f} in products", peaks.product_flops_per_s * 1e-9);
+  const auto& sections = report.profile.sections;
+  if (std::any_of(sections.begin(), sections.end(), [&](const SectionProfile& section) {
+        return report.profile.info(section).quantized;
+      }))
+    text += fmt::format(", {:.1f} in products in 8 bits", peaks.quantized_flops_per_s * 1e-9);
   return text + fmt::format("; {:.1f} GB/s ({} streamed)", peaks.bytes_per_s * 1e-9,
                             bytes_text(static_cast<double>(peaks.buffer_bytes)));
 }
@@ -86,7 +93,7 @@ void print_header(const ProfileReport& report) {
       {"profiling costs",
        fmt::format("{:.1f} % (95 % interval {:.1f} to {:.1f} %)", 100 * profile.overhead,
                    100 * profile.overhead_low, 100 * profile.overhead_high)},
-      {"measured peaks", peaks_text(report.peaks)}};
+      {"measured peaks", peaks_text(report)}};
   if (const auto& use = report.fallback)
     fields.insert(fields.begin() + 1, {"fallback", fallback_summary(*use)});
   write_stdout(fields_text(fields));

@@ -63,6 +63,7 @@ Json sections_json(const ProfileReport& report) {
                     {"bytes", info.bytes},
                     {"compute_ms", compute_ms(info, report.peaks)},
                     {"product", info.product},
+                    {"quantized", info.quantized},
                     {"layout", info.layout}});
   }
   return json;
@@ -116,7 +117,9 @@ std::string stage_of(std::string_view source) {
 }
 
 double compute_ms(const SectionInfo& section, const Peaks& peaks) {
-  return 1000 * section.flops / (section.product ? peaks.product_flops_per_s : peaks.flops_per_s);
+  double peak = section.product ? peaks.product_flops_per_s : peaks.flops_per_s;
+  if (section.quantized && peaks.quantized_flops_per_s > 0) peak = peaks.quantized_flops_per_s;
+  return 1000 * section.flops / peak;
 }
 
 double roofline_ms(const SectionInfo& section, const Peaks& peaks) {
@@ -209,6 +212,7 @@ Json profile_json(const ProfileReport& report, ProfileGroup group) {
           {"peaks",
            {{"gflops_per_s", peaks.flops_per_s * 1e-9},
             {"product_gflops_per_s", peaks.product_flops_per_s * 1e-9},
+            {"quantized_gflops_per_s", peaks.quantized_flops_per_s * 1e-9},
             {"gbytes_per_s", peaks.bytes_per_s * 1e-9},
             {"buffer_bytes", peaks.buffer_bytes}}},
           {"total", total},

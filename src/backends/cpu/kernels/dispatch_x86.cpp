@@ -46,10 +46,9 @@ KernelTable make_avx512_table() {
 KernelTable make_amx_table() {
   KernelTable table = make_avx512_table();
   table.isa = Isa::Amx;
-  table.gemm = {gemm_tile_amx, gemm_scratch_size_amx, kGemmCostsAmx};
+  table.gemm = {gemm_tile_amx, gemm_scratch_size_amx, kGemmCostsAmx, product_probe_amx,
+                kProductProbeMultiplyAddsAmx};
   if (has_amx_int8()) table.quantized_gemm = kQuantizedAmx;
-  table.product_probe = product_probe_amx;
-  table.product_probe_multiply_adds = kProductProbeMultiplyAddsAmx;
   return table;
 }
 

@@ -118,6 +118,9 @@ struct GemmKernel {
   GemmTile tile = nullptr;
   GemmScratchSize scratch_size = nullptr;
   GemmCosts costs;
+  /// Multiply-adds in registers only, probe_multiply_adds per iteration: what tile cannot exceed.
+  float (*probe)(int64_t iterations) = nullptr;
+  double probe_multiply_adds = 0;
 };
 
 /// How to cut a product between threads: call (i, j) computes rows [i * rows, min(m, (i + 1) *

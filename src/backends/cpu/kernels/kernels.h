@@ -58,9 +58,6 @@ struct KernelTable {
   /// Multiply-adds in registers only, probe_multiply_adds per iteration: the peak to compare with.
   float (*fma_probe)(int64_t iterations);
   int probe_multiply_adds;
-  /// The same of the units that gemm multiplies on.
-  float (*product_probe)(int64_t iterations);
-  double product_probe_multiply_adds;
 };
 
 /// Throws InvalidArgument when `isa` is not available.

@@ -75,16 +75,28 @@ class TileRows {
   }
 
   void finish(const PanelRange& range, const int32_t* sums) const {
-    alignas(64) float y[2 * kTileRows * kColumns];
+    alignas(64) float buffer[2 * kTileRows * kColumns];
+    const bool buffered = g_.result_codes || g_.activation.is_costly();
+    const bool clamp = g_.activation.kind == Activation::Kind::Clamp;
+    const auto low = V::set1(g_.activation.alpha), high = V::set1(g_.activation.beta);
     for (int64_t p = 0; p < range.panels; ++p) {
       const int64_t column = (range.panel + p) * 16;
       const auto mask = V::tail(static_cast<int>(std::min<int64_t>(g_.n - column, 16)));
       const auto scale = V::load_tail(g_.quantized.scale + column, mask);
       const auto bias = g_.bias ? V::load_tail(g_.bias + column, mask) : V::zero();
-      for (int64_t at = p * 16; at < (first_ + second_) * kColumns; at += kColumns)
-        V::store(y + at, V::fma(_mm512_cvtepi32_ps(_mm512_load_si512(sums + at)), scale, bias));
+      for (int64_t r = 0; r < first_ + second_; ++r) {
+        const int64_t at = r * kColumns + p * 16, row = row_ + r;
+        auto y = V::fma(_mm512_cvtepi32_ps(_mm512_load_si512(sums + at)), scale, bias);
+        if (buffered) {
+          V::store(buffer + at, y);
+          continue;
+        }
+        if (g_.residual) y = V::add(y, V::load_tail(g_.residual + row * g_.ldr + column, mask));
+        if (clamp) y = V::min(high, V::max(low, y));
+        V::store_tail(g_.c + row * g_.ldc + column, y, mask);
+      }
     }
-    finish_quantized<V>(g_, range, row_, first_ + second_, y, kColumns);
+    if (buffered) finish_quantized<V>(g_, range, row_, first_ + second_, buffer, kColumns);
   }
 
   const GemmArgs& g_;
@@ -114,10 +126,36 @@ void quantized_tile_amx(const GemmArgs& g, int64_t m_begin, int64_t m_end, int64
   T::release();
 }
 
+/// Tile products in registers only, four independent chains.
+template <class T>
+float quantized_probe_amx(int64_t iterations) {
+  alignas(64) const int8_t zeros[kTileBytes] = {};
+  alignas(64) int32_t sums[kTileRows * 16];
+  T::configure(TileConfig(kTileRows, kTileRows));
+  T::zero_sums();
+  T::template load<4>(zeros, 64);
+  T::template load<5>(zeros, 64);
+  T::template load<6>(zeros, 64);
+  T::template load<7>(zeros, 64);
+  for (int64_t n = 0; n < iterations; ++n) {
+    T::template multiply<0>();
+    T::template multiply<1>();
+    T::template multiply<2>();
+    T::template multiply<3>();
+  }
+  T::template store<0>(sums, 64);
+  T::release();
+  return static_cast<float>(sums[0]);
+}
+
 /// The costs as quantized_kernel() has them, of two tiles by two.
 template <class T>
 constexpr GemmKernel quantized_kernel_amx() {
-  return {quantized_tile_amx<T>, quantized_scratch_size, {32, 2, 0.6, 0.1}};
+  return {quantized_tile_amx<T>,
+          quantized_scratch_size,
+          {32, 2, 0.6, 0.1},
+          quantized_probe_amx<T>,
+          4.0 * 16 * 16 * 64};
 }
 
 }  // namespace

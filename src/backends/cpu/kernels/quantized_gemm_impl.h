@@ -1,6 +1,7 @@
 #pragma once
 
 #include "backends/cpu/kernels/activation_impl.h"
+#include "backends/cpu/kernels/probe_impl.h"
 #include "backends/cpu/kernels/quantize_impl.h"
 #include "backends/cpu/kernels/row_tiles.h"
 
@@ -268,7 +269,11 @@ void quantized_tile(const GemmArgs& g, int64_t m_begin, int64_t m_end, int64_t p
 /// Reading and quantizing rows weighs four times what reading them does beside a product of floats.
 template <class D>
 constexpr GemmKernel quantized_kernel() {
-  return {quantized_tile<D>, quantized_scratch_size, {D::kRows, D::kPanels, 0.2, 0.1}};
+  return {quantized_tile<D>,
+          quantized_scratch_size,
+          {D::kRows, D::kPanels, 0.2, 0.1},
+          quantized_probe<D>,
+          kQuantizedProbeMultiplyAdds<D>};
 }
 
 }  // namespace

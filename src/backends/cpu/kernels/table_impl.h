@@ -24,7 +24,7 @@ template <class V, class D>
 constexpr KernelTable make_table(Isa isa) {
   KernelTable table{};
   table.isa = isa;
-  table.gemm = {gemm_tile<V>, gemm_scratch_size, {}};
+  table.gemm = {gemm_tile<V>, gemm_scratch_size, {}, fma_probe<V>, kProbeMultiplyAdds<V>};
   table.quantized_gemm = quantized_kernel<D>();
   table.depthwise = depthwise<V>;
   table.attention = attention<V>;
@@ -41,8 +41,6 @@ constexpr KernelTable make_table(Isa isa) {
   table.max_tokens = max_tokens<V>;
   table.fma_probe = fma_probe<V>;
   table.probe_multiply_adds = kProbeMultiplyAdds<V>;
-  table.product_probe = table.fma_probe;
-  table.product_probe_multiply_adds = table.probe_multiply_adds;
   return table;
 }
 
