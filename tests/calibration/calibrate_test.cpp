@@ -130,11 +130,11 @@ TEST_F(Calibrating, BuildsTakePicturesFilesAndCaches) {
   save_calibration(calibration, directory_ / "x.calib");
   std::ofstream(directory_ / "cache")
       << tensorrt_cache_text(to_tensorrt_cache(calibration, CalibrationMethod::Entropy));
-  const Quantization from_pictures = codes(pictures_);
+  const auto from_pictures = codes(pictures_);
   EXPECT_FALSE(notes.empty());
   EXPECT_EQ(codes(directory_ / "x.calib"), from_pictures);
   EXPECT_TRUE(notes.empty());
-  const Quantization from_cache = codes(directory_ / "cache");
+  const auto from_cache = codes(directory_ / "cache");
   ASSERT_EQ(from_cache.size(), 3u);
   for (const auto& [name, expected] : from_pictures) {
     EXPECT_NEAR(from_cache.at(name).factor[0], expected.factor[0], 1e-4f * expected.factor[0]);

@@ -123,7 +123,7 @@ TEST(CalibrationFile, RefusesOrReadsAnyBytes) {
 }
 
 TEST(Calibration, SaysWhichMethodsItHas) {
-  const Quantization codes = quantizations_of(example(), CalibrationMethod::OutputMse);
+  const auto codes = quantizations_of(example(), CalibrationMethod::OutputMse);
   ASSERT_EQ(codes.size(), 2u);
   EXPECT_EQ(codes.at("blocks.0.fc1").offset[0], 1.5f);
   expect_error(ErrorCode::NotFound,
@@ -199,7 +199,7 @@ TEST(TensorRtCache, BecomesSymmetricCodesAndBack) {
   const TensorRtCache cache = to_tensorrt_cache(calibration, CalibrationMethod::Entropy);
   EXPECT_EQ(cache.scales.begin()->first, "/blocks.0/norm_output_0");
   EXPECT_NEAR(cache.scales.begin()->second, 2.5 / 127, 1e-8);
-  const Quantization codes = quantizations_of(cache, calibration.inputs);
+  const auto codes = quantizations_of(cache, calibration.inputs);
   EXPECT_NEAR(codes.at("blocks.0.fc1").factor[2], 127 / 2.5, 1e-4);
   EXPECT_EQ(codes.at("blocks.0.fc1").offset[2], 128);
   expect_error(ErrorCode::InvalidArgument, "expected entropy or minmax",

@@ -177,7 +177,8 @@ TEST(Ranges, CodesCoverTheRange) {
   EXPECT_EQ(affine_codes({2, 3}, 1, true).offset[0], 0) << "zero is in the range";
   EXPECT_EQ(affine_codes({7, 7}, 1, false), affine_codes({0, 7}, 1, false));
   EXPECT_EQ(affine_codes({0, 0}, 1, false), affine_codes({-1, 1}, 1, false));
-  EXPECT_EQ(symmetric_codes(2, 1), (InputQuantization{{63.5f}, {128}}));
+  EXPECT_EQ(symmetric_codes(2, 1).factor[0], 63.5f);
+  EXPECT_EQ(symmetric_codes(2, 1).offset[0], 128);
 }
 
 TEST(Ranges, MethodsHaveNames) {
