@@ -143,8 +143,9 @@ void write_value_info(WireWriter& out, const ValueInfo& info) {
 }
 
 void write_graph(WireWriter& out, const Graph& graph) {
-  check(graph.sparse_initializers.empty(), ErrorCode::InvalidArgument,
-        "initialiser '{:.200}' is sparse", graph.sparse_initializers.front());
+  if (!graph.sparse_initializers.empty())
+    fail(ErrorCode::InvalidArgument, "initialiser '{:.200}' is sparse",
+         graph.sparse_initializers.front());
   for (const Node& node : graph.nodes) out.message(1, [&] { write_node(out, node); });
   out.text(2, graph.name);
   for (const Tensor& tensor : graph.initializers)
