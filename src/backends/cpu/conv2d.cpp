@@ -66,7 +66,12 @@ class ConvKernel final : public Kernel {
     args_.n = args_.ldc = args_.ldr = w[0];
     args_.k = w[1] * w[2] * w[3];
     operands_.describe(args_);
-    if (operands_.quantized()) repeat_for_taps(op);
+    if (!operands_.quantized()) return;
+    repeat_for_taps(op);
+    image_rows_ = num_rows(op.input(0));
+    outside_.resize(static_cast<size_t>(patches_.channels));
+    const std::vector<float> zeros(outside_.size());
+    table_.quantize(zeros.data(), 1, patches_.channels, quantizer(), outside_.data());
   }
   bool absorb(const OpContext& next, size_t operand) override {
     return epilogue_.absorb(next, operand);
@@ -74,22 +79,49 @@ class ConvKernel final : public Kernel {
   size_t scratch_bytes() const override {
     GemmArgs gemm = args_;
     gemm.patches = &patches_;
-    return table_.gemm_scratch_size(gemm) * static_cast<size_t>(threads_) * sizeof(float);
+    return (image_size() + table_.gemm_scratch_size(gemm) * static_cast<size_t>(threads_)) *
+           sizeof(float);
   }
   void run(const KernelArgs& args) const override {
     PatchSource patches = patches_;
     patches.input = args.in<float>(0);
+    if (reads_codes()) {
+      auto* codes = reinterpret_cast<uint8_t*>(args.scratch);
+      quantize_image(patches.input, codes, team_of(args));
+      patches.codes = codes;
+      patches.outside = outside_.data();
+    }
     GemmArgs gemm = args_;
     gemm.patches = &patches;
     operands_.bind(gemm, args);
-    if (operands_.quantized()) gemm.quantized.rows = {factor_.data(), offset_.data()};
+    if (operands_.quantized()) gemm.quantized.rows = quantizer();
     gemm.residual = epilogue_.residual(args);
     gemm.activation = epilogue_.activation();
     gemm.c = args.out<float>();
-    parallel_gemm(table_, gemm, team_of(args), reinterpret_cast<float*>(args.scratch));
+    parallel_gemm(table_, gemm, team_of(args),
+                  reinterpret_cast<float*>(args.scratch) + image_size());
   }
 
  private:
+  /// Whether pixels become codes before they are gathered, since they are in several patches.
+  bool reads_codes() const {
+    return operands_.quantized() &&
+           patches_.kernel_h * patches_.kernel_w > patches_.stride_h * patches_.stride_w;
+  }
+  /// Floats of scratch for the codes of the images.
+  size_t image_size() const {
+    return reads_codes() ? aligned_floats((image_rows_ * patches_.channels + 3) / 4) : 0;
+  }
+  void quantize_image(const float* input, uint8_t* codes, ThreadTeam& team) const {
+    const Bands bands{image_rows_, 1, std::min<int64_t>(image_rows_, threads_)};
+    team.parallel_for(bands.count, [&](int64_t band, int) {
+      const int64_t at = bands.begin(band) * patches_.channels;
+      table_.quantize(input + at, bands.size(band), patches_.channels, quantizer(), codes + at);
+    });
+  }
+  /// How channels become codes; those of one tap are the first.
+  Quantizer quantizer() const { return {factor_.data(), offset_.data()}; }
+
   /// How channels become codes, for each tap of a row.
   void repeat_for_taps(const OpContext& op) {
     const std::span<const float> factor = op.take(4).floats(), offset = op.take(5).floats();
@@ -105,7 +137,10 @@ class ConvKernel final : public Kernel {
   PatchSource patches_;
   Epilogue epilogue_;
   GemmArgs args_;
+  // Of a quantized product.
   std::vector<float> factor_, offset_;  ///< [k]
+  std::vector<uint8_t> outside_;        ///< codes of 0, [channels]
+  int64_t image_rows_ = 0;              ///< pixels of the input
 };
 
 /// A product for each group, or for a few narrow ones together, whose weights then are zero outside

@@ -7,7 +7,11 @@
 namespace vitro::cpu {
 namespace {
 
-enum class Source { Floats, LayerNorm, Patches, Codes };
+enum class Source { Floats, LayerNorm, Patches, Codes, PatchesOfCodes };
+
+bool gathers(Source source) {
+  return source == Source::Patches || source == Source::PatchesOfCodes;
+}
 
 struct Case {
   int64_t m = 1, n = 1, k = 1;
@@ -59,8 +63,8 @@ Case draw_case(Dice& dice, int64_t number) {
   c.m = number % 7 == 0 ? 1 : dice.whole(1, 40);
   c.n = dice.whole(1, 150);
   c.k = number % 50 == 0 ? dice.whole(500, 2500) : dice.whole(1, 200);
-  c.source = static_cast<Source>(dice.whole(0, 3));
-  if (c.source == Source::Patches) {
+  c.source = static_cast<Source>(dice.whole(0, 4));
+  if (gathers(c.source)) {
     c.patches = draw_patches(dice);
     c.m = 2 * c.patches.out_h * c.patches.out_w;
     c.k = c.patches.kernel_h * c.patches.kernel_w * c.patches.channels;
@@ -70,7 +74,7 @@ Case draw_case(Dice& dice, int64_t number) {
   c.bias = dice.coin();
   c.codes = dice.coin();
   c.residual = dice.coin();
-  c.in_place = c.residual && !c.codes && c.source != Source::Patches && dice.coin();
+  c.in_place = c.residual && !c.codes && !gathers(c.source) && dice.coin();
   c.extreme = number % 3 == 0;
   return c;
 }
@@ -79,15 +83,17 @@ Case draw_case(Dice& dice, int64_t number) {
 class Problem {
  public:
   Problem(const Case& c, Dice& dice) : case_(c) {
-    const bool patches = c.source == Source::Patches;
+    const bool patches = gathers(c.source);
     const int64_t pixels = 2 * c.patches.in_h * c.patches.in_w * c.patches.pixel_stride;
     a_ = dice.values(patches ? pixels : c.m * lda());
     residual_ = dice.values(c.m * ldc());
     for (int64_t i = 0; i < c.n * c.k; ++i)
       weights_.push_back(static_cast<int8_t>(c.extreme ? (dice.next() < 0.9f ? 127 : -127)
                                                        : dice.whole(-127, 127)));
-    for (int64_t i = 0; i < c.m * code_stride(c.k); ++i)
+    for (int64_t i = 0; i < std::max(pixels, c.m * code_stride(c.k)); ++i)
       codes_.push_back(static_cast<uint8_t>(c.extreme ? 255 : dice.whole(0, 255)));
+    for (int64_t i = 0; i < c.patches.channels; ++i)
+      outside_.push_back(static_cast<uint8_t>(dice.whole(0, 255)));
     if (c.extreme && !a_.empty()) poison(dice);
     packed_.resize(panel16x4_size(c.n, c.k));
     pack_panel16x4(weights_.data(), c.n, c.k, packed_.data());
@@ -164,8 +170,12 @@ class Problem {
     g.lda = lda();
     g.eps = kEps;
     g.layer_norm = case_.source == Source::LayerNorm;
-    if (case_.source == Source::Patches) {
+    if (gathers(case_.source)) {
       case_.patches.input = a_.data();
+      if (case_.source == Source::PatchesOfCodes) {
+        case_.patches.codes = codes_.data();
+        case_.patches.outside = outside_.data();
+      }
       g.patches = &case_.patches;
     }
     if (case_.source == Source::Codes) {
@@ -180,26 +190,36 @@ class Problem {
     return g;
   }
 
-  float patch_element(int64_t row, int64_t i) const {
+  /// The element of an image that is element i of a row, or -1 where that is outside.
+  int64_t patch_index(int64_t row, int64_t i) const {
     const PatchSource& p = case_.patches;
     const int64_t tap = i / p.channels;
     const int64_t y =
         row / p.out_w % p.out_h * p.stride_h - p.pad_top + tap / p.kernel_w * p.dilation_h;
     const int64_t x = row % p.out_w * p.stride_w - p.pad_left + tap % p.kernel_w * p.dilation_w;
-    if (y < 0 || y >= p.in_h || x < 0 || x >= p.in_w) return 0;
+    if (y < 0 || y >= p.in_h || x < 0 || x >= p.in_w) return -1;
     const int64_t image = row / (p.out_w * p.out_h);
-    return a_[((image * p.in_h + y) * p.in_w + x) * p.pixel_stride + i % p.channels];
+    return ((image * p.in_h + y) * p.in_w + x) * p.pixel_stride + i % p.channels;
+  }
+
+  uint8_t patch_code(int64_t row, int64_t i) const {
+    const int64_t at = patch_index(row, i);
+    if (case_.source == Source::PatchesOfCodes)
+      return at < 0 ? outside_[i % case_.patches.channels] : codes_[at];
+    return code_of(at < 0 ? 0.0f : a_[at], factor_[i], offset_[i]);
   }
 
   std::vector<uint8_t> row_codes(const KernelTable& table, int64_t row) const {
     if (case_.source == Source::Codes)
       return {&codes_[row * code_stride(case_.k)], &codes_[row * code_stride(case_.k)] + case_.k};
-    std::vector<float> x(static_cast<size_t>(case_.k));
-    for (int64_t i = 0; i < case_.k; ++i)
-      x[i] = case_.source == Source::Patches ? patch_element(row, i) : a_[row * lda() + i];
+    std::vector<uint8_t> codes;
+    if (gathers(case_.source)) {
+      for (int64_t i = 0; i < case_.k; ++i) codes.push_back(patch_code(row, i));
+      return codes;
+    }
+    std::vector<float> x(&a_[row * lda()], &a_[row * lda()] + case_.k);
     if (case_.source == Source::LayerNorm)
       table.layer_norm({.x = x.data(), .dst = x.data(), .channels = case_.k, .eps = kEps}, 0, 1);
-    std::vector<uint8_t> codes;
     for (int64_t i = 0; i < case_.k; ++i) codes.push_back(code_of(x[i], factor_[i], offset_[i]));
     return codes;
   }
@@ -228,7 +248,7 @@ class Problem {
   Case case_;
   std::vector<float> a_, residual_, factor_, offset_, scale_, bias_, result_factor_, result_offset_;
   std::vector<int8_t> weights_, packed_;
-  std::vector<uint8_t> codes_;
+  std::vector<uint8_t> codes_, outside_;
 };
 
 class QuantizedGemm : public testing::TestWithParam<size_t> {

@@ -66,6 +66,9 @@ struct PatchSource {
   int64_t pad_left = 0;
   int64_t dilation_h = 1;
   int64_t dilation_w = 1;
+  /// Of a quantized product, instead of input: its codes, and [channels] those of 0.
+  const uint8_t* codes = nullptr;
+  const uint8_t* outside = nullptr;
 };
 
 /// C[m, n] = activation(normalise(A)[m, k] * B[k, n] + bias + residual), each step optional. With
@@ -94,6 +97,10 @@ struct GemmArgs {
   float eps = 0;
   float* scratch = nullptr;  ///< GemmKernel::scratch_size floats, private to the thread
 };
+
+/// Codes of x [rows, channels].
+using QuantizeRows = void (*)(const float* x, int64_t rows, int64_t channels, const Quantizer& q,
+                              uint8_t* dst);
 
 /// Computes rows [m_begin, m_end) of panels [panel_begin, panel_end), a panel being 16 columns.
 /// Results are the same bits however a product is cut into such calls.

@@ -41,6 +41,7 @@ struct KernelTable {
                  int64_t panel_end) const {
     gemm_for(args).tile(args, m_begin, m_end, panel_begin, panel_end);
   }
+  QuantizeRows quantize;
   Depthwise depthwise;
   Attention attention;
   LayerNormRows layer_norm;

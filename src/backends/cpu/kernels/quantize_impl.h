@@ -37,10 +37,20 @@ void quantize_floats(const float* x, int64_t count, const Quantizer& q, uint8_t*
   quantize_with<V>([](typename V::Reg v) { return v; }, x, count, q, dst);
 }
 
+template <class V>
+void quantize_matrix(const float* x, int64_t rows, int64_t channels, const Quantizer& q,
+                     uint8_t* dst) {
+  for (; rows > 0; --rows, x += channels, dst += channels) quantize_floats<V>(x, channels, q, dst);
+}
+
 /// Codes of rows [begin, end) of A, ld apart.
 template <class V>
 void quantize_rows(const GemmArgs& g, int64_t begin, int64_t end, uint8_t* dst, int64_t ld) {
   const Quantizer& q = g.quantized.rows;
+  if (g.patches && g.patches->codes) {
+    gather_patches(CodePixels{*g.patches}, begin, end, 0, g.k, dst, ld);
+    return;
+  }
   if (!gemm_copies_rows(g)) {
     for (int64_t row = begin; row < end; ++row, dst += ld)
       quantize_floats<V>(g.a + row * g.lda, g.k, q, dst);

@@ -26,6 +26,7 @@ constexpr KernelTable make_table(Isa isa) {
   table.isa = isa;
   table.gemm = {gemm_tile<V>, gemm_scratch_size, {}, fma_probe<V>, kProbeMultiplyAdds<V>};
   table.quantized_gemm = quantized_kernel<D>();
+  table.quantize = quantize_matrix<V>;
   table.depthwise = depthwise<V>;
   table.attention = attention<V>;
   table.layer_norm = layer_norm_rows<V>;
