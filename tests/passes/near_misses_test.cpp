@@ -51,7 +51,7 @@ TEST(NearMisses, ProductsOfCodesThatStayInFloats) {
     expect_miss(graph, "quantized_linear", "fc", reason);
   };
   miss(DType::Int8, 0.5f, "the rows of its weight are no multiples of integers from -128 to 127");
-  miss(DType::Int16, 0.5f, "the codes of its input are int16, expected uint8 or int8");
+  miss(DType::Int16, 0.5f, "the codes of its input are I16, expected uint8 or int8");
   miss(DType::Int8, -1.0f, "the scale of its input is -1, expected a positive one");
 }
 
