@@ -21,6 +21,7 @@ namespace {
 struct Options : CommonOptions {
   std::string output;
   int64_t opset = kLeastOnnxOpset;
+  bool qdq = false;
 };
 
 int64_t total(const std::map<std::string, int64_t>& nodes) {
@@ -89,7 +90,7 @@ int run_export(const Options& options) {
   check_output(options.output, {options.model});
   apply_log_options(options);
   const ExportReport report =
-      export_model(options.model, options.output, options.opset, options.build);
+      export_model(options.model, options.output, options.opset, options.build, options.qdq);
   for (const std::string& note : report.notes) log_warning("{}", printable(note));
   const double seconds =
       std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
@@ -146,6 +147,10 @@ Action add_optimize(CLI::App& verb) {
 
 Action add_export(CLI::App& verb) {
   const std::shared_ptr<Options> options = add_options(verb);
+  verb.add_flag("--qdq", options->qdq,
+                "Refuse a model without products in 8 bits; those of a plan are always written "
+                "between QuantizeLinear and DequantizeLinear")
+      ->group(kOutputGroup);
   add_model_options(verb, *options);
   return [options] { return run_export(*options); };
 }

@@ -71,7 +71,8 @@ Constant GraphWriter::constant_of(ValueId id) const {
   const Constant& constant = *graph_.value(id).constant;
   // Matrices may be stored narrower than what they are multiplied with.
   for (size_t i = 0; i < node_->inputs.size(); ++i)
-    if (node_->inputs[i] == id && is_matrix_operand(node_->kind, i))
+    if (node_->inputs[i] == id && is_matrix_operand(node_->kind, i) &&
+        constant.type.dtype == DType::BFloat16)
       return with_dtype(constant, DType::Float32);
   return constant;
 }
@@ -247,6 +248,8 @@ constexpr WriteRow kTable[] = {
     {OpKind::Conv, write_conv},
     {OpKind::DepthwiseConv2d, write_depthwise},
     {OpKind::Linear, write_linear},
+    {OpKind::QuantizedLinear, write_quantized_linear},
+    {OpKind::QuantizedConv, write_quantized_conv},
     {OpKind::MatMul, write_matmul},
     {OpKind::Unary, write_unary},
     {OpKind::Binary, write_binary},

@@ -2,6 +2,7 @@
 
 #include "core/check.h"
 #include "export/model_builder.h"
+#include "ir/infer.h"
 #include "passes/extents.h"
 
 namespace vitro::onnx {
@@ -47,6 +48,7 @@ class GraphWriter {
   const Dims& dims(size_t i) const { return dims_of(id(i)); }  ///< at the default shape
   size_t rank(size_t i) const { return dims(i).size(); }
   DType dtype(size_t i) const { return graph_.value(id(i)).type.dtype; }
+  const Constant& constant_operand(size_t i) const { return *graph_.value(id(i)).constant; }
   bool is_constant(size_t i) const { return graph_.is_constant(id(i)); }
   /// Of the first result that somebody reads.
   const Dims& result_dims() const { return dims_of(first_result()); }
@@ -138,6 +140,9 @@ void write_linear(GraphWriter& out);
 void write_matmul(GraphWriter& out);
 void write_pool(GraphWriter& out);
 void write_resize(GraphWriter& out);
+// write_quantized.cpp
+void write_quantized_conv(GraphWriter& out);
+void write_quantized_linear(GraphWriter& out);
 // write_normalization.cpp
 void write_batch_norm(GraphWriter& out);
 void write_layer_norm(GraphWriter& out);
@@ -166,6 +171,8 @@ void write_range(GraphWriter& out);
 void write_constant_of_shape(GraphWriter& out);
 
 // What they share.
+/// kernel_shape, strides, dilations and pads.
+Attributes window_attributes(const std::vector<WindowAxis>& axes);
 /// Where axis `axis` of a value lies in a tensor whose axes are in that order.
 int64_t place_of(int64_t axis, const Ints& perm);
 /// The order that is left of `perm` when some axes of the value go.

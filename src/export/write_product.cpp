@@ -3,8 +3,6 @@
 
 // Ops that ONNX has with channels first, and products of matrices.
 namespace vitro::onnx {
-namespace {
-
 Attributes window_attributes(const std::vector<WindowAxis>& axes) {
   Ints kernel, stride, dilation, pads;
   for (const WindowAxis& axis : axes) {
@@ -20,8 +18,6 @@ Attributes window_attributes(const std::vector<WindowAxis>& axes) {
                        .integers("dilations", dilation)
                        .integers("pads", pads));
 }
-
-}  // namespace
 
 void write_conv(GraphWriter& out) {
   const Ints order = channels_first(out.rank(0));

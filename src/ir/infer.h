@@ -124,6 +124,8 @@ TensorType infer_range(const Node& node, Operands in);
 TensorType infer_constant_of_shape(const Node& node, Operands in);
 void infer_foreign(const Node& node, Operands in, std::span<TensorType> results);
 // infer_quantized.cpp
+/// So many products of a code and a weight, at most 255 * 128, fit a sum of 32 bits.
+inline constexpr int64_t kMostQuantizedTerms = (int64_t{1} << 31) / (255 * 128);
 TensorType infer_quantized_linear(const Node& node, Operands in);
 TensorType infer_quantized_conv(const Node& node, Operands in);
 // infer_fused.cpp

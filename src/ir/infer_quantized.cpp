@@ -1,13 +1,6 @@
 #include "ir/infer.h"
 
 namespace vitro {
-namespace {
-
-/// So many products of a code and a weight, at most 255 * 128, fit a sum of 32 bits.
-constexpr int64_t kMostTerms = (int64_t{1} << 31) / (255 * 128);
-
-}  // namespace
-
 void expect_quantization(const Node& node, Operands in, size_t weight, size_t first) {
   const bool quantized = bool{in[first]};
   for (size_t i = first; i < first + kQuantizationOperands; ++i)
@@ -19,8 +12,8 @@ void expect_quantization(const Node& node, Operands in, size_t weight, size_t fi
   if (!quantized) return;
   const Dims& w = in[weight].dims();  // [out, ..., in]
   const int64_t terms = num_elements(Dims(w.begin() + 1, w.end()));
-  expect(terms <= kMostTerms, node, "operand {} is {}: sums of {} terms, at most {}", weight,
-         to_string(w), terms, kMostTerms);
+  expect(terms <= kMostQuantizedTerms, node, "operand {} is {}: sums of {} terms, at most {}",
+         weight, to_string(w), terms, kMostQuantizedTerms);
   const auto expect_vector = [&](size_t i, int64_t extent) {
     expect(in[i].dims() == Dims{extent}, node, "operand {} is {}, expected {}", i,
            to_string(in[i].dims()), extent);

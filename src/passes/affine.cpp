@@ -52,7 +52,26 @@ std::optional<ChannelAffine> batch_norm_affine(const Graph& graph, const Node& b
   return affine;
 }
 
+namespace {
+
+/// Into the factors and offsets of the codes: weights and bias are of codes.
+void fold_into_codes(Graph& graph, Node& linear, const ChannelAffine& affine) {
+  const auto factor = graph.value(linear.inputs[4]).constant->floats();
+  const auto offset = graph.value(linear.inputs[5]).constant->floats();
+  auto [factors, new_factor] = allocate_floats({static_cast<int64_t>(factor.size())});
+  auto [offsets, new_offset] = allocate_floats({static_cast<int64_t>(factor.size())});
+  for (size_t i = 0; i < factor.size(); ++i) {
+    new_factor[i] = static_cast<float>(factor[i] * affine.scale[i]);
+    new_offset[i] = static_cast<float>(offset[i] + factor[i] * affine.shift[i]);
+  }
+  set_weight(graph, linear, 4, std::move(factors));
+  set_weight(graph, linear, 5, std::move(offsets));
+}
+
+}  // namespace
+
 void fold_affine_before(Graph& graph, Node& linear, const ChannelAffine& affine) {
+  if (linear.kind != OpKind::Linear) return fold_into_codes(graph, linear, affine);
   const Constant weight = *graph.value(linear.inputs[1]).constant;  // [out, in]
   const size_t in = affine.scale.size();
   const auto src = weight.floats();

@@ -16,7 +16,8 @@ struct ChannelAffine {
 /// What a batch_norm computes; nullopt when its operands are no weights or its numbers not finite.
 std::optional<ChannelAffine> batch_norm_affine(const Graph& graph, const Node& batch_norm);
 
-/// Folds an affine map of the input channels of a linear into its weight and bias. All operands but
+/// Folds an affine map of the input channels of a linear into its weight and bias, of a
+/// quantized_linear or quantized_conv into its factors and offsets. All operands but
 /// the first are weights.
 void fold_affine_before(Graph& graph, Node& linear, const ChannelAffine& affine);
 

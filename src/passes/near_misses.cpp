@@ -3,6 +3,7 @@
 #include "ir/op_info.h"
 #include "passes/match_attention.h"
 #include "passes/near_miss.h"
+#include "passes/quantized_product.h"
 
 namespace vitro {
 namespace {
@@ -122,6 +123,16 @@ void find_norm_misses(const Matcher& matcher, std::vector<NearMiss>& misses) {
   }
 }
 
+/// Products of what the model itself quantizes that stay in floats.
+void find_explicit_misses(const Matcher& matcher, std::vector<NearMiss>& misses) {
+  for (Node& node : matcher.graph().nodes) {
+    std::string reason;
+    match_explicit_product(matcher, node, reason);
+    if (!reason.empty())
+      misses.push_back({fmt::format("quantized_{}", op_name(node)), node.source, reason});
+  }
+}
+
 }  // namespace
 
 std::vector<NearMiss> near_misses(const Graph& graph) {
@@ -133,6 +144,7 @@ std::vector<NearMiss> near_misses(const Graph& graph) {
   find_mlp_misses(matcher, misses);
   find_gelu_misses(matcher, misses);
   find_norm_misses(matcher, misses);
+  find_explicit_misses(matcher, misses);
   return misses;
 }
 

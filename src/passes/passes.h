@@ -98,6 +98,12 @@ void fuse_mlp(Graph& graph);
 /// x' + linear(depthwise_conv2d(linear(x'))) with x' = depthwise_conv2d(x) -> local_mixer(x).
 void fuse_local_mixer(Graph& graph);
 
+/// linear, conv of dequantize_linear(quantize_linear(x)) -> quantized_linear, quantized_conv of x,
+/// when the rows of the weight are multiples of integers of 8 bits; a factor or addend of each
+/// channel of x -> factors and offsets of its codes, where nothing is padded. A code may be another
+/// one where x lies half-way between two.
+void fuse_explicit_products(Graph& graph);
+
 /// linear, conv -> quantized_linear, quantized_conv, for those that are named. Not exact. Runs
 /// before the blocks are fused. Throws InvalidArgument when a name belongs to no product that has
 /// weights, when its channels are not those of the product, or a factor is not positive.

@@ -42,13 +42,16 @@ bool Matcher::same_types(ValueId a, ValueId b) const {
   });
 }
 
-Node* Matcher::sole_linear(ValueId id) const {
-  if (Node* node = sole_producer(id, OpKind::Linear))
-    return has_weights(graph_, *node) ? node : nullptr;
-  Node* node = sole_producer(id, OpKind::QuantizedLinear);
+bool Matcher::is_linear_with_weights(const Node& node) const {
+  if (node.kind == OpKind::Linear) return has_weights(graph_, node);
   const auto is_constant = [&](ValueId operand) { return graph_.is_constant(operand); };
-  return node && std::all_of(node->inputs.begin() + 1, node->inputs.end(), is_constant) ? node
-                                                                                        : nullptr;
+  return node.kind == OpKind::QuantizedLinear &&
+         std::all_of(node.inputs.begin() + 1, node.inputs.end(), is_constant);
+}
+
+Node* Matcher::sole_linear(ValueId id) const {
+  Node* node = num_uses(id) == 1 ? producer(id) : nullptr;
+  return node && is_linear_with_weights(*node) ? node : nullptr;
 }
 
 ValueId Matcher::before_views(ValueId id) const {
@@ -84,7 +87,7 @@ bool Matcher::collect_linears(ValueId id, std::vector<Node*>& linears) const {
     // Another operand than the input reads it, or the input and another one.
     if (std::count(node->inputs.begin(), node->inputs.end(), id) != 1 || node->inputs[0] != id)
       return false;
-    if (node->kind == OpKind::Linear && has_weights(graph_, *node)) {
+    if (is_linear_with_weights(*node)) {
       linears.push_back(node);
       continue;
     }

@@ -37,8 +37,8 @@ class Matcher {
   std::vector<Node*> readers(ValueId id) const;
   /// Operands that read a value, and graph outputs that are it.
   size_t num_uses(ValueId id) const { return uses_[static_cast<size_t>(id)]; }
-  /// The linears that take a value as their input, directly or through reshapes that keep the last
-  /// extent, when nothing else reads it; else empty. Their weights are all is_weight().
+  /// The linears and quantized_linears that take a value as their input, directly or through
+  /// reshapes that keep the last extent, when nothing else reads it; else empty. All have weights.
   std::vector<Node*> linear_readers(ValueId id) const;
   /// Whether two values have the same type at every input shape, as far as the corners of the
   /// ranges tell: at the default shape alone, an extent of 1 may be one that broadcasts.
@@ -52,6 +52,7 @@ class Matcher {
   ValueId before_views(ValueId id) const;
 
  private:
+  bool is_linear_with_weights(const Node& node) const;
   bool collect_linears(ValueId id, std::vector<Node*>& linears) const;
 
   Graph& graph_;

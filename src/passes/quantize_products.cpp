@@ -6,18 +6,12 @@
 #include "core/check.h"
 #include "ir/op_info.h"
 #include "passes/passes.h"
-#include "passes/pattern.h"
+#include "passes/quantized_product.h"
 
 namespace vitro {
 namespace {
 
 constexpr double kMostCode = 127;  // of a weight; -128 would make the range lopsided
-
-/// Rows [out, terms] of a weight as int8 with a scale for each.
-struct QuantizedRows {
-  std::vector<int64_t> codes;
-  std::vector<float> scales;
-};
 
 double squared_error(std::span<const double> row, double scale) {
   double sum = 0;
@@ -108,20 +102,25 @@ void quantize(Graph& graph, Node& node, const InputQuantization& input) {
     }
     dst[row] = static_cast<float>(sum);
   }
-  node.kind = node.kind == OpKind::Conv ? OpKind::QuantizedConv : OpKind::QuantizedLinear;
-  set_weight(graph, node, 1, make_constant(weight.type.dims, rows.codes, DType::Int8));
-  set_weight(graph, node, 2, std::move(bias));
-  const auto channels = static_cast<int64_t>(in);
-  const std::string& name = node.source;
-  node.inputs.push_back(add_constant(graph, name + ".weight_scale",
-                                     make_constant({static_cast<int64_t>(out)}, rows.scales)));
-  node.inputs.push_back(
-      add_constant(graph, name + ".input_factor", make_constant({channels}, input.factor)));
-  node.inputs.push_back(
-      add_constant(graph, name + ".input_offset", make_constant({channels}, input.offset)));
+  become_quantized(graph, node, rows, std::move(bias), input);
 }
 
 }  // namespace
+
+void become_quantized(Graph& graph, Node& node, const QuantizedRows& rows, Constant bias,
+                      const InputQuantization& input) {
+  const Dims dims = graph.value(node.inputs[1]).type.dims;
+  node.kind = node.kind == OpKind::Conv ? OpKind::QuantizedConv : OpKind::QuantizedLinear;
+  set_weight(graph, node, 1, make_constant(dims, rows.codes, DType::Int8));
+  set_weight(graph, node, 2, std::move(bias));
+  const std::string& name = node.source;
+  node.inputs.push_back(
+      add_constant(graph, name + ".weight_scale", make_constant({dims.front()}, rows.scales)));
+  node.inputs.push_back(
+      add_constant(graph, name + ".input_factor", make_constant({dims.back()}, input.factor)));
+  node.inputs.push_back(
+      add_constant(graph, name + ".input_offset", make_constant({dims.back()}, input.offset)));
+}
 
 void quantize_products(Graph& graph, const Quantization& inputs) {
   std::set<std::string> unknown;

@@ -99,6 +99,9 @@ bool Sinker::sink(Node& node) {
     case OpKind::Softmax:
     case OpKind::LogSoftmax:
       return sink_softmax(node, perm);
+    case OpKind::QuantizeLinear:
+    case OpKind::DequantizeLinear:
+      return is_first && sink_quantization(node, perm);
     case OpKind::Linear:
     case OpKind::BatchNorm:
     case OpKind::LayerNorm:
@@ -212,6 +215,18 @@ bool Sinker::sink_along(const Node& node, const Ints& perm) {
 bool Sinker::sink_softmax(const Node& node, const Ints& perm) {
   const SoftmaxAttrs attrs{moved_axis(node.as<SoftmaxAttrs>().axis, perm)};
   replace(node, 0, emit(node.kind, attrs, {untransposed(node.inputs[0])}, node), perm);
+  return true;
+}
+
+/// A scale for all, or for each position of an axis.
+bool Sinker::sink_quantization(const Node& node, const Ints& perm) {
+  Node moved = node;
+  auto attrs = node.as<QuantizeAttrs>();
+  if (num_elements(extents_.dims(0, node.inputs[1])) != 1)
+    attrs.axis = moved_axis(attrs.axis, perm);
+  moved.attrs = attrs;
+  moved.inputs[0] = untransposed(node.inputs[0]);
+  replace(node, 0, emit(std::move(moved))[0], perm);
   return true;
 }
 

@@ -30,6 +30,10 @@ bool Sinker::sink_view(const Node& node) {
     case OpKind::LayerNorm:
     case OpKind::Clip:
       return sink_channels(node);
+    case OpKind::QuantizeLinear:
+    case OpKind::DequantizeLinear:
+      // A scale for all; that of an axis would have to be another one's.
+      return num_elements(extents_.dims(0, node.inputs[1])) == 1 && sink_channels(node);
     case OpKind::Binary:
       return sink_sum(node);
     case OpKind::Reduce:

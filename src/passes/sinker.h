@@ -26,6 +26,7 @@ class Sinker {
   bool sink(Node& node);
   bool sink_elementwise(const Node& node, const Ints& perm);
   bool sink_softmax(const Node& node, const Ints& perm);
+  bool sink_quantization(const Node& node, const Ints& perm);
   bool sink_last_axis(const Node& node, const Ints& perm);
   bool sink_reduction(const Node& node, const Ints& perm);
   bool sink_along(const Node& node, const Ints& perm);

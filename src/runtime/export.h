@@ -20,13 +20,17 @@ struct ExportReport {
 /// another order, and weights that were folded in double.
 inline constexpr double kMostExportError = 1e-4;
 
+/// The same of products in 8 bits: where an input lies half-way between two codes, the other one.
+inline constexpr double kMostQuantizedExportError = 0.05;
+
 /// Reads a checkpoint, a plan or an ONNX model, optimises it as build() does and writes it as ONNX:
 /// the same inputs and outputs with the same open extents, ops of standard ONNX alone. What was
 /// written is read back and compared with the model as it was read before it is put in place of
-/// `file`. Throws what build() does, Unsupported for what the opset cannot say, Internal when the
-/// results differ by more than kMostExportError, and DeviceError when the file cannot be written.
+/// `file`. With `quantized`, throws InvalidArgument when no product is in 8
+/// bits. Throws what build() does, Unsupported for what the opset cannot say, Internal when the
+/// results differ by more than these bounds, and DeviceError when the file cannot be written.
 /// Nothing is written then.
 ExportReport export_model(const std::filesystem::path& model, const std::filesystem::path& file,
-                          int64_t opset, const BuildOptions& options = {});
+                          int64_t opset, const BuildOptions& options = {}, bool quantized = false);
 
 }  // namespace vitro

@@ -239,6 +239,31 @@ TEST(CliOnnx, ExportWritesACheckpointOrAPlan) {
   EXPECT_TRUE(contains(refused.err, "vitro export")) << refused.err;
 }
 
+TEST(CliOnnx, ExportWritesProductsInEightBits) {
+  OnnxGraph graph;
+  graph.inputs = {onnx_value("x", {-1, 4})};
+  graph.outputs = {onnx_value("y", {-1, 3})};
+  graph.initializers = {onnx_tensor("scale", {}, {0.05f}),
+                        onnx_tensor("w", {4, 3}, {1, 2, 3, -4, 5, 6, 7, 8, -9, 10, 127, 11})};
+  graph.nodes = {onnx_node("QuantizeLinear", {"x", "scale"}, {"q"}),
+                 onnx_node("DequantizeLinear", {"q", "scale"}, {"d"}),
+                 onnx_node("MatMul", {"d", "w"}, {"y"}, {}, "fc")};
+  const std::string model = write_scratch("codes.onnx", onnx_model(graph).text()),
+                    written = scratch_file("codes_written.onnx");
+  const ProcessResult result = run_vitro({"export", model, "--qdq", "-o", written, "--json"});
+  ASSERT_EQ(result.exit_code, 0) << result.err;
+  EXPECT_EQ(result.json()["nodes_after"]["QuantizeLinear"], 1);
+  EXPECT_EQ(result.json()["nodes_after"]["DequantizeLinear"], 2);
+  for (const std::string& file : {model, written}) {
+    const ProcessResult shown = run_vitro({"inspect", file, "--why"});
+    EXPECT_TRUE(contains(shown.out, "quantized_linear")) << shown.out;
+  }
+  const ProcessResult refused = run_vitro({"export", checkpoint(), "--qdq", "-o", written});
+  EXPECT_EQ(refused.exit_code, 1);
+  EXPECT_TRUE(contains(refused.err, "has no products in 8 bits")) << refused.err;
+  EXPECT_TRUE(contains(refused.err, "--calib")) << refused.err;
+}
+
 TEST(CliOnnx, IsRefusedWithTheNameOfTheFile) {
   const auto refused = [](const std::string& content, const std::string& text) {
     const std::string model = write_scratch("broken.onnx", content);

@@ -142,7 +142,7 @@ TEST(CliUsage, ErrorsExitWithTwoAndSayWhatToDo) {
       // Words of other tools.
       {{"run", "m", "--saveEngine=p"}, "'--saveEngine'", "trtexec's --saveEngine is -o of"},
       {{"run", "--onnx=m"}, "unknown option '--onnx'", "trtexec's --onnx is the argument MODEL"},
-      {{"bench", "--onnx=m", "--int8"}, "unknown option '--int8'", "not there yet"},
+      {{"bench", "--onnx=m", "--int8"}, "unknown option '--int8'", "vitro build"},
       {{"bench", "--onnx=m", "--best"}, "unknown option '--best'", "--fp16 of what runs it"},
       {{"build", "--onnx=m", "--iterations=9"}, "'--iterations'", "an option of 'vitro bench'"},
       {{"build", "--onnx=m", "--dumpProfile"}, "'--dumpProfile'", "an option of 'vitro bench'"},

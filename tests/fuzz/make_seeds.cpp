@@ -157,7 +157,7 @@ Calibration calibration() {
   input.means = {0.5f, 0.25f};
   input.histogram = {0, 1.5, {7, 2}};
   input.ranges = {{CalibrationMethod::MinMax, {{170, 170}, {0, 0}}, 0},
-                  {CalibrationMethod::OutputMse, {{150, 190}, {1, 1}}, 0.01, 0.5, 1e-4}};
+                  {CalibrationMethod::OutputMse, {{150, 190}, {1, 1}, {}}, 0.01, 0.5, 1e-4}};
   return {"small.safetensors",
           "0123456789abcdef",
           "fedcba9876543210",

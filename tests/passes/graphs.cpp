@@ -109,6 +109,32 @@ Graph matrices() {
   return m.finish({m.add(x, m.linear(m.gelu(hidden), "fc2", 4)), m.add(flat, shared)});
 }
 
+/// Channels first, with signed and unsigned codes; a head whose weight is no multiple of integers.
+Graph explicit_products() {
+  GraphMaker m;
+  const auto numbers = [&](const std::string& name, const Dims& dims, float scale) {
+    auto [constant, dst] = allocate_floats(dims);
+    for (size_t i = 0; i < dst.size(); ++i)
+      dst[i] = scale * static_cast<float>(static_cast<int>(i * 37 % 255) - 127);
+    return m.constant(name, constant);
+  };
+  const auto codes = [&](ValueId x, const std::string& name, DType dtype, int64_t zero) {
+    const ValueId scale = m.scalar(name + ".scale", 0.25f);
+    const ValueId zero_point =
+        m.constant(name + ".zero_point", make_constant({1}, std::vector<int64_t>{zero}, dtype));
+    const QuantizeAttrs attrs{0, dtype};
+    const ValueId q = m.op(OpKind::QuantizeLinear, attrs, {x, scale, zero_point}, name + ".q");
+    return m.op(OpKind::DequantizeLinear, attrs, {q, scale, zero_point}, name + ".dq");
+  };
+  ValueId x = codes(m.input({1, 3, 4, 4}), "a", DType::UInt8, 100);
+  x = m.op(OpKind::Transpose, TransposeAttrs{{0, 2, 3, 1}}, {x}, "conv");
+  x = m.op(OpKind::Conv, ConvAttrs{{1, 1}, {1, 1}, {1, 1}, {1, 1}, 1},
+           {x, numbers("conv.weight", {4, 3, 3, 3}, 0.5f), m.weight("conv.bias", {4})}, "conv");
+  x = codes(m.mul(x, m.weight("factor", {4}, 0.5f, 2.0f)), "b", DType::Int8, -3);
+  x = m.op(OpKind::Linear, {}, {x, numbers("fc.weight", {5, 4}, 0.125f)}, "fc");
+  return m.finish({m.linear(codes(x, "c", DType::UInt8, 0), "head", 2)});
+}
+
 constexpr PassCase kCases[] = {
     {"halves", widen_halves, halves},
     {"computed_shapes", fold_shapes, tokens_to_map},
@@ -147,6 +173,7 @@ constexpr PassCase kCases[] = {
     {"depthwise_bias", fold_depthwise_bias, depthwise_bias},
     {"attention", fuse_attention, attention},
     {"attention_scale", fold_attention_scale, attention_scale},
+    {"explicit_products", fuse_explicit_products, explicit_products},
     {"attention_block", fuse_attention_block, attention_block},
     {"mlp", fuse_mlp, mlp},
     {"local_mixer", fuse_local_mixer, local_mixer},

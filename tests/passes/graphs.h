@@ -30,6 +30,9 @@ class GraphMaker {
   ValueId scalar(const std::string& name, float value) {
     return builder_.constant(name, make_constant({1}, {&value, 1}));
   }
+  ValueId constant(const std::string& name, Constant constant) {
+    return builder_.constant(name, std::move(constant));
+  }
   /// A position, int64 [].
   ValueId index(int64_t value) {
     const std::vector<int64_t> values{value};

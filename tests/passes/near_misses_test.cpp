@@ -39,6 +39,22 @@ Graph attention(const Spelling& spelling, const Dims& bias = {}) {
   return m.finish({m.merge(m.op(OpKind::Softmax, {}, {scores}, "softmax"), v)});
 }
 
+TEST(NearMisses, ProductsOfCodesThatStayInFloats) {
+  const auto miss = [](DType dtype, float step, const std::string& reason) {
+    GraphMaker m;
+    const ValueId scale = m.scalar("scale", step);
+    const QuantizeAttrs attrs{0, dtype};
+    const ValueId q = m.op(OpKind::QuantizeLinear, attrs, {m.input({2, 3}), scale}, "q");
+    Graph graph =
+        m.finish({m.linear(m.op(OpKind::DequantizeLinear, attrs, {q, scale}, "dq"), "fc", 4)});
+    fuse_explicit_products(graph);
+    expect_miss(graph, "quantized_linear", "fc", reason);
+  };
+  miss(DType::Int8, 0.5f, "the rows of its weight are no multiples of integers from -128 to 127");
+  miss(DType::Int16, 0.5f, "the codes of its input are I16, expected uint8 or int8");
+  miss(DType::Int8, -1.0f, "the scale of its input is -1, expected a positive one");
+}
+
 TEST(NearMisses, AttentionWithABiasOfEachImage) {
   expect_miss(attention({true}, {2, 1, 2, 5, 5}), "attention", "softmax",
               "the bias of the scores is 'bias' of 2x1x2x5x5, another one for each of 2 images");

@@ -30,6 +30,8 @@ std::vector<Row> own_rows() {
       {OpKind::Linear, {kLinearPanel16}, kLinearVariants},
       {OpKind::QuantizedConv, {kQuantizedConvPanel16x4}, kQuantizedConvVariants},
       {OpKind::QuantizedLinear, {kQuantizedLinearPanel16x4}, kQuantizedLinearVariants},
+      {OpKind::QuantizeLinear, {kQuantizeLinearBytes}, {}},
+      {OpKind::DequantizeLinear, {kDequantizeLinearBytes}, {}},
       {OpKind::BatchNorm, {kBatchNormRows}, {}},
       {OpKind::GroupNorm, {kGroupNormMaps}, {}},
       {OpKind::LayerNorm, {kLayerNormRows}, {}},

@@ -42,6 +42,7 @@ extern const std::array<Impl, 3> kLocalMixerVariants;
 extern const Impl kUnaryRange, kClipRange, kBinaryRange;
 extern const Impl kLayerNormRows, kSoftmaxRows, kSoftmaxColumns, kReduceMeanTokens,
     kReduceMaxTokens;
+extern const Impl kQuantizeLinearBytes, kDequantizeLinearBytes;
 extern const Impl kBatchNormRows, kGroupNormMaps;
 extern const Impl kPoolWindows;
 extern const Impl kMatMulBatched;

@@ -12,17 +12,49 @@ ValueId scaled(Call& call, ValueId x, float factor) {
 
 }  // namespace
 
-Results import_matmul(Call& call) {
-  const int64_t rank_a = call.rank(0), rank_b = call.rank(1);
+namespace {
+
+/// a b, of which `transposed` is the second as a weight [out, in], if it is one.
+ValueId product(Call& call, ValueId a, ValueId b, ValueId transposed) {
+  if (transposed != kAbsent) return call.op(OpKind::Linear, {}, {a, transposed});
+  const size_t rank_a = call.dims_of(a).size(), rank_b = call.dims_of(b).size();
   if (rank_a == 0 || rank_b == 0) call.invalid("an operand is a scalar");
-  if (rank_b == 2 && rank_a >= 2 && call.is_known(1))
-    return {call.op(OpKind::Linear, {}, {call.in(0), call.permuted(1, {1, 0})})};
-  const ValueId a = rank_a == 1 ? call.unsqueeze(call.in(0), {0}) : call.in(0);
-  const ValueId b = rank_b == 1 ? call.unsqueeze(call.in(1), {1}) : call.in(1);
+  if (rank_a == 1) a = call.unsqueeze(a, {0});
+  if (rank_b == 1) b = call.unsqueeze(b, {1});
   ValueId y = call.op(OpKind::MatMul, MatMulAttrs{}, {a, b});
   if (rank_a == 1) y = call.squeeze(y, {-2});
   if (rank_b == 1) y = call.squeeze(y, {-1});
-  return {y};
+  return y;
+}
+
+bool is_linear(Call& call, size_t a, size_t b) {
+  return call.rank(b) == 2 && call.rank(a) >= 2 && call.is_known(b);
+}
+
+/// The same of codes, which are numbers beside their scales and zero points.
+ValueId product_of_codes(Call& call, ValueId a, ValueId b, size_t place_b) {
+  return product(call, a, b, is_linear(call, 0, place_b) ? call.transpose(b, {1, 0}) : kAbsent);
+}
+
+}  // namespace
+
+Results import_matmul(Call& call) {
+  if (is_linear(call, 0, 1)) return {product(call, call.in(0), kAbsent, call.permuted(1, {1, 0}))};
+  return {product(call, call.in(0), call.in(1), kAbsent)};
+}
+
+Results import_qlinear_matmul(Call& call) {
+  // Scales of the rows of a and of the columns of b.
+  const ValueId a = dequantized(call, call.in(0), call.in(1), call.in(2), -2),
+                b = dequantized(call, call.in(3), call.in(4), call.in(5), -1);
+  return {quantized(call, product_of_codes(call, a, b, 3), 6)};
+}
+
+Results import_matmul_integer(Call& call) {
+  const ValueId one = call.scalar(1, DType::Float32);
+  const ValueId a = dequantized(call, call.in(0), one, call.optional(2), -2),
+                b = dequantized(call, call.in(1), one, call.optional(3), -1);
+  return {call.cast(product_of_codes(call, a, b, 1), DType::Int32)};
 }
 
 Results import_gemm(Call& call) {

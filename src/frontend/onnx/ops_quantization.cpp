@@ -53,6 +53,28 @@ Results import_dequantize_linear(Call& call) {
   return {call.cast(y, *dtype_of(type))};
 }
 
+ValueId dequantized(Call& call, ValueId codes, ValueId scale, ValueId zero_point, int64_t axis) {
+  const DType dtype = call.dtype_of_value(codes);
+  expect_integers(call, dtype);
+  QuantizeAttrs attrs{axis, DType::UInt8};
+  const auto rank = static_cast<int64_t>(call.dims_of(codes).size());
+  const bool is_one = num_elements(call.dims_of(scale)) == 1;
+  if (zero_point != kAbsent && is_one && num_elements(call.dims_of(zero_point)) > 1) {
+    const Ints count{num_elements(call.dims_of(zero_point))};
+    scale = call.op(OpKind::Expand, DimsAttrs{count}, {scale});
+  } else if (is_one) {
+    attrs.axis = 0;
+  }
+  if (attrs.axis < -rank || attrs.axis >= rank) attrs.axis = 0;
+  return call.op(OpKind::DequantizeLinear, attrs, {codes, scale, zero_point});
+}
+
+ValueId quantized(Call& call, ValueId x, size_t i) {
+  if (num_elements(call.dims(i)) != 1) call.unsupported("with several scales of its result");
+  return call.op(OpKind::QuantizeLinear, QuantizeAttrs{0, DType::UInt8},
+                 {x, call.in(i), call.in(i + 1)});
+}
+
 Results import_dynamic_quantize_linear(Call& call) {
   const ValueId x = call.in(0), zero = call.scalar(0, DType::Float32);
   const auto extreme = [&](ReduceFunction function, BinaryFunction with_zero) {

@@ -1,5 +1,6 @@
 #include <array>
 #include <cmath>
+#include <functional>
 #include <numeric>
 
 #include "frontend/onnx/table.h"
@@ -89,22 +90,32 @@ Ints weight_perm(size_t rank) {
 
 }  // namespace
 
-Results import_conv(Call& call) {
-  const Dims weight = call.dims(1), spatial = spatial_dims(call);
+namespace {
+
+struct ConvOperands {
+  ValueId x;  ///< [n, c, spatial...]
+  Dims weight;
+  bool is_known;                                 ///< the weight
+  std::function<ValueId(const Ints&)> permuted;  ///< the weight with its axes in another order
+  ValueId bias;
+};
+
+/// Attributes are those of Conv.
+ValueId convolution(Call& call, const ConvOperands& given) {
+  const Dims &weight = given.weight, spatial = spatial_dims(call);
   const Ints kernel = kernel_of(call, weight, spatial);
   const Windows windows = windows_of(call, kernel, spatial);
   const int64_t groups = call.integer("group", 1), channels = call.dims(0)[1];
-  const ValueId x = call.channels_last(call.in(0)), bias = call.optional(2);
-  const bool is_known = call.is_known(1);
+  const ValueId x = call.channels_last(given.x), bias = given.bias;
   ValueId y;
-  if (is_known && groups == 1 && windows.is_pointwise()) {
+  if (given.is_known && groups == 1 && windows.is_pointwise()) {
     const ValueId matrix =
-        call.reshape(call.permuted(1, weight_perm(weight.size())), {weight[0], weight[1]});
+        call.reshape(given.permuted(weight_perm(weight.size())), {weight[0], weight[1]});
     y = call.op(OpKind::Linear, {}, {x, matrix, bias});
-  } else if (is_known && groups == channels && weight[0] == channels && weight[1] == 1 &&
+  } else if (given.is_known && groups == channels && weight[0] == channels && weight[1] == 1 &&
              kernel.size() == 2 && windows.has(windows.dilation, 1)) {
     const ValueId taps =
-        call.reshape(call.permuted(1, {2, 3, 0, 1}), {kernel[0], kernel[1], channels});
+        call.reshape(given.permuted({2, 3, 0, 1}), {kernel[0], kernel[1], channels});
     const Conv2dAttrs attrs{
         {windows.stride[0], windows.stride[1]},
         {windows.pad_begin[0], windows.pad_begin[1], windows.pad_end[0], windows.pad_end[1]}};
@@ -112,9 +123,40 @@ Results import_conv(Call& call) {
   } else {
     const ConvAttrs attrs{windows.stride, windows.dilation, windows.pad_begin, windows.pad_end,
                           groups};
-    y = call.op(OpKind::Conv, attrs, {x, call.permuted(1, weight_perm(weight.size())), bias});
+    y = call.op(OpKind::Conv, attrs, {x, given.permuted(weight_perm(weight.size())), bias});
   }
-  return {call.channels_first(y)};
+  return call.channels_first(y);
+}
+
+/// The same of codes x and w, which are numbers beside their scales and zero points.
+ValueId convolution_of_codes(Call& call, ValueId x, size_t w, ValueId weight, ValueId bias) {
+  return convolution(call, {x, call.dims(w), call.is_known(w),
+                            [&](const Ints& perm) { return call.transpose(weight, perm); }, bias});
+}
+
+}  // namespace
+
+Results import_conv(Call& call) {
+  return {convolution(
+      call, {call.in(0), call.dims(1), call.is_known(1),
+             [&](const Ints& perm) { return call.permuted(1, perm); }, call.optional(2)})};
+}
+
+Results import_qlinear_conv(Call& call) {
+  const ValueId bias =
+      call.has(8) ? dequantized(call, call.in(8),
+                                call.op(BinaryFunction::Mul, call.in(1), call.in(4)), kAbsent, 0)
+                  : kAbsent;
+  const ValueId x = dequantized(call, call.in(0), call.in(1), call.in(2), 1),
+                weight = dequantized(call, call.in(3), call.in(4), call.in(5), 0);
+  return {quantized(call, convolution_of_codes(call, x, 3, weight, bias), 6)};
+}
+
+Results import_conv_integer(Call& call) {
+  const ValueId one = call.scalar(1, DType::Float32);
+  const ValueId x = dequantized(call, call.in(0), one, call.optional(2), 1);
+  const ValueId weight = dequantized(call, call.in(1), one, call.optional(3), 0);
+  return {call.cast(convolution_of_codes(call, x, 1, weight, kAbsent), DType::Int32)};
 }
 
 namespace {

@@ -103,6 +103,8 @@ Results import_softmax(Call& call);
 Results import_attention(Call& call);
 Results import_gemm(Call& call);
 Results import_matmul(Call& call);
+Results import_matmul_integer(Call& call);
+Results import_qlinear_matmul(Call& call);
 // ops_quantization.cpp
 Results import_dequantize_linear(Call& call);
 Results import_dynamic_quantize_linear(Call& call);
@@ -116,10 +118,18 @@ Results import_reduce(Call& call);
 Results import_top_k(Call& call);
 // ops_window.cpp
 Results import_conv(Call& call);
+Results import_conv_integer(Call& call);
 Results import_conv_transpose(Call& call);
 Results import_pool(Call& call);
+Results import_qlinear_conv(Call& call);
 Results import_resize_10(Call& call);
 Results import_resize(Call& call);
 Results import_upsample(Call& call);
+
+// What they share.
+/// Codes as float32 numbers; a scale for each position of `axis`, or one for all.
+ValueId dequantized(Call& call, ValueId codes, ValueId scale, ValueId zero_point, int64_t axis);
+/// Numbers as codes; operand i is their scale, i + 1 their zero point.
+ValueId quantized(Call& call, ValueId x, size_t i);
 
 }  // namespace vitro::onnx

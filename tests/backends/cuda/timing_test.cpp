@@ -38,7 +38,7 @@ TEST_F(CudaTiming, ProfilesByTheClockOfTheGpu) {
   const Session session(test::small_plan(), {.backend = "cuda"});
   const std::vector<Tensor> images{test::random_images({4, 3, 64, 64})};
   const Tensor before = session.run(images[0]);
-  const Profile result = profile(session, images, {.runs = 5});
+  const Profile result = profile(session, images, {5, {}});
   EXPECT_TRUE(result.on_device);
   EXPECT_EQ(result.runs, 5);
   double sections = 0;
@@ -53,7 +53,7 @@ TEST_F(CudaTiming, ProfilesByTheClockOfTheGpu) {
   ASSERT_EQ(result.trace.marks.size(), 1u) << "the device";
   const Tensor after = session.run(images[0]);
   EXPECT_TRUE(std::ranges::equal(before.as<float>(), after.as<float>()));
-  EXPECT_FALSE(profile(Session(test::small_plan(), {"cpu", 1}), images, {.runs = 1}).on_device);
+  EXPECT_FALSE(profile(Session(test::small_plan(), {"cpu", 1}), images, {1, {}}).on_device);
 }
 
 }  // namespace

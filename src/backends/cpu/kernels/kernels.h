@@ -6,6 +6,7 @@
 
 #include "backends/cpu/kernels/activation.h"
 #include "backends/cpu/kernels/attention.h"
+#include "backends/cpu/kernels/codes.h"
 #include "backends/cpu/kernels/depthwise.h"
 #include "backends/cpu/kernels/gemm.h"
 #include "backends/cpu/kernels/pool.h"
@@ -52,6 +53,8 @@ struct KernelTable {
   TransposeMatrix transpose;
   Pool pool;
   ChannelNormRows channel_norm;
+  QuantizeRange quantize_uint8, quantize_int8;
+  DequantizeRange dequantize_uint8, dequantize_int8;
   ReduceTokens mean_tokens;
   SquareTokens square_tokens;  ///< their mean
   ReduceTokens max_tokens;

@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "backends/cpu/kernels/attention_impl.h"
+#include "backends/cpu/kernels/codes_impl.h"
 #include "backends/cpu/kernels/depthwise_impl.h"
 #include "backends/cpu/kernels/gemm_impl.h"
 #include "backends/cpu/kernels/kernels.h"
@@ -37,6 +38,10 @@ constexpr KernelTable make_table(Isa isa) {
   table.transpose = transpose_matrix<V>;
   table.pool = pool<V>;
   table.channel_norm = channel_norm_rows<V>;
+  table.quantize_uint8 = quantize_range<V, uint8_t>;
+  table.quantize_int8 = quantize_range<V, int8_t>;
+  table.dequantize_uint8 = dequantize_range<V, uint8_t>;
+  table.dequantize_int8 = dequantize_range<V, int8_t>;
   table.mean_tokens = mean_tokens<V>;
   table.square_tokens = square_tokens<V>;
   table.max_tokens = max_tokens<V>;

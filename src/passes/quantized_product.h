@@ -1,0 +1,39 @@
+#pragma once
+
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "passes/pattern.h"
+#include "passes/quantization.h"
+
+namespace vitro {
+
+/// Rows [out, terms] of a weight as integers, each with a scale.
+struct QuantizedRows {
+  std::vector<int64_t> codes;
+  std::vector<float> scales;
+};
+
+/// linear, conv -> quantized_linear, quantized_conv with these operands. `bias` is float32 [out]
+/// and holds what the offsets add. The input stays.
+void become_quantized(Graph& graph, Node& node, const QuantizedRows& rows, Constant bias,
+                      const InputQuantization& input);
+
+/// dequantize_linear(quantize_linear(x)) that a linear or conv reads, maybe through views and
+/// transposes: its weight is known in floats.
+struct ExplicitProduct {
+  ValueId x = kAbsent;
+  Node* reader = nullptr;  ///< of the result of dequantize_linear, on the way to the product
+  double scale = 0;        ///< of x
+  double offset = 0;       ///< its zero point among the codes 0 to 255
+  QuantizedRows rows;
+};
+
+/// The quantization that a model itself says of a product; nothing when it says none, or one that
+/// a quantized product cannot have: `reason` then says why.
+std::optional<ExplicitProduct> match_explicit_product(const Matcher& matcher, Node& product,
+                                                      std::string& reason);
+
+}  // namespace vitro
