@@ -21,7 +21,7 @@ std::optional<Refusal> is_of_bytes(const OpContext& op) {
     return Refusal{fmt::format("the codes are {}", dtype_name(codes.dtype))};
   const auto rank = static_cast<int64_t>(floats.dims.size());
   if (num_elements(op.input(1).dims) != 1 &&
-      axis_of(op.node, op.node.as<QuantizeAttrs>().axis, rank) != rank - 1)
+      axis_of(op.node, op.node.as<QuantizeAttrs>().axis, rank) + 1 != static_cast<size_t>(rank))
     return Refusal{"scales along another axis than the last one"};
   return std::nullopt;
 }

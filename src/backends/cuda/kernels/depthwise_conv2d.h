@@ -27,8 +27,9 @@ struct DepthwiseConv2dArgs {
 /// Parts of each pixel that it can leave sums of; 0: it leaves none.
 int depthwise_conv2d_result_parts(const DepthwiseConv2dArgs& args);
 
-/// Any extents. Fast for 3x3, 5x5 and 7x7 of stride 1 and 2 when 8 divides c and x and y are 16-byte aligned;
-/// otherwise one thread per element. Equal bits whichever runs for a given kernel shape and n.
+/// Any extents. Fast for 3x3, 5x5 and 7x7 of stride 1 and 2 when 8 divides c and x and y are
+/// 16-byte aligned; otherwise one thread per element. Equal bits whichever runs for a given kernel
+/// shape and n.
 void depthwise_conv2d(const DepthwiseConv2dArgs& args, const Launch& launch);
 
 }  // namespace vitro::cuda
