@@ -11,7 +11,7 @@ A table stands between `<!-- begin: NAME -->` and `<!-- end: NAME -->`. NAME is 
     gpu_models   GPU/bench_*.json, of scripts/gpu-bench models
     gpu_onnx     GPU/onnx_*.json, of scripts/gpu-bench onnx
     int8_accuracy  int8/eval_*.json, of `vitro eval PLAN IMAGES --reference F32_PLAN --json`
-    int8_peers   int8/peers_*.json, of benchmarks/peers/int8.py
+    int8_peers   int8/beside_nncf_*.json, of benchmarks/peers/int8.py
 
     python3 benchmarks/tables.py            rewrite the tables
     python3 benchmarks/tables.py --check    exit 3 if a table is not what the files say
@@ -296,7 +296,7 @@ INT8_ENGINES = {"vitro fp32": "Vitro float32", "nncf default": "OpenVINO int8, N
 
 def int8_peers_table(results, link):
     rows, captions = [], []
-    for path, result in load(results, "int8/peers_*.json"):
+    for path, result in load(results, "int8/beside_nncf_*.json"):
         latency, ratio = result["latency"], result["ratio"]
         cells = [f"{milliseconds(latency[name]['median_ms'])} **{ratio[name]['median']:.2f}**"
                  if name in latency else "" for name in INT8_ENGINES]

@@ -9,7 +9,7 @@ request at a time on the same input.
     build/peers-venv/bin/python benchmarks/peers/int8.py MODEL x.calib IMAGES --threads 2
 
 IMAGES is the folder that NNCF calibrates with. Prints a table and writes
-benchmarks/results/int8/peers_MODEL_bBATCH_tTHREADS.json.
+benchmarks/results/int8/beside_nncf_MODEL_bBATCH_tTHREADS.json.
 """
 import argparse
 import datetime
@@ -131,7 +131,7 @@ def main():
     arguments = parse_arguments()
     output = arguments.output or (
         ROOT / "benchmarks/results/int8"
-        / f"peers_{arguments.model.stem}_b{arguments.batch}_t{arguments.threads}.json")
+        / f"beside_nncf_{arguments.model.stem}_b{arguments.batch}_t{arguments.threads}.json")
     with tempfile.TemporaryDirectory(prefix="vitro_int8_") as folder:
         result = compare(arguments, pathlib.Path(folder))
     print("| engine | median | times as long as Vitro int8 (95 % interval) |\n|---|---|---|")

@@ -45,7 +45,7 @@ ProfileReport make_report(const std::vector<Measured>& measured) {
                        .precision = "fp32",
                        .dims = {1, 3, 8, 8},
                        .threads = 2,
-                       .peaks = {2, 100e9, 100e9, 10e9, 1000},
+                       .peaks = {2, 100e9, 100e9, 0, 10e9, 1000},
                        .profile = {},
                        .busy_elsewhere = {}};
   std::vector<StepInfo> steps;
