@@ -41,11 +41,6 @@ struct ReadBack {
   }
 };
 
-/// How channels are made alike before they share one range: (x - shift) / scale.
-struct Frame {
-  std::vector<double> scale, shift;
-};
-
 class OutputSearch {
  public:
   OutputSearch(const ProductSample& sample, std::span<const TensorStatistics::Channel> channels,
@@ -68,58 +63,59 @@ class OutputSearch {
     results_.resize(expected_.size());
   }
 
-  /// Scales of geometric mean 1; small channels count as a hundred thousandth of the largest. A
-  /// shift puts the middle of each channel at zero.
-  Frame frame(double alpha, bool shifted) const {
-    Frame frame{std::vector<double>(channels_.size(), 1), std::vector<double>(channels_.size(), 0)};
-    for (size_t c = 0; shifted && c < channels_.size(); ++c)
-      frame.shift[c] = (low(c) + high(c)) / 2;
-    if (alpha > 0) smooth(alpha, frame);
-    return frame;
+  /// By channel, of geometric mean 1; small channels count as a hundred thousandth of the largest.
+  std::vector<double> smoothing(double alpha) const {
+    std::vector<double> scale(channels_.size(), 1);
+    if (alpha == 0) return scale;
+    double largest_x = 0, largest_w = 0;
+    for (size_t c = 0; c < scale.size(); ++c) {
+      largest_x = std::max(largest_x, magnitude(c));
+      largest_w = std::max(largest_w, static_cast<double>(largest_weight_[c]));
+    }
+    if (largest_x == 0 || largest_w == 0) return scale;
+    double logs = 0;
+    for (size_t c = 0; c < scale.size(); ++c) {
+      const double x = std::max(magnitude(c), 1e-5 * largest_x);
+      const double w = std::max(static_cast<double>(largest_weight_[c]), 1e-5 * largest_w);
+      scale[c] = std::pow(x, alpha) / std::pow(w, 1 - alpha);
+      logs += std::log(scale[c]);
+    }
+    const double mean = std::exp(logs / static_cast<double>(scale.size()));
+    for (double& s : scale) s /= mean;
+    return scale;
   }
 
-  /// Whether offsets have the digits to hold the shift.
-  bool is_exact(const Frame& frame, const Range& range) const {
-    constexpr double kMostCodes = 1 << 16;  // a float32 has 1/256 of a code there
-    const double step = std::max(range.high - range.low, 1e-30) / 255;
-    for (size_t c = 0; c < channels_.size(); ++c)
-      if (std::fabs(frame.shift[c]) > kMostCodes * step * frame.scale[c]) return false;
-    return true;
-  }
-
-  /// Of the channels in a frame.
-  Range whole_range(const Frame& frame) const {
+  /// Of the channels after smoothing.
+  Range whole_range(const std::vector<double>& scale) const {
     Range range;
-    for (size_t c = 0; c < channels_.size(); ++c) {
-      const Range one{(low(c) - frame.shift[c]) / frame.scale[c],
-                      (high(c) - frame.shift[c]) / frame.scale[c]};
-      range = c == 0 ? one : Range{std::min(range.low, one.low), std::max(range.high, one.high)};
+    for (size_t c = 0; c < scale.size(); ++c) {
+      const double low = static_cast<double>(channels_[c].min) / scale[c];
+      const double high = static_cast<double>(channels_[c].max) / scale[c];
+      range =
+          c == 0 ? Range{low, high} : Range{std::min(range.low, low), std::max(range.high, high)};
     }
     return range;
   }
 
-  InputQuantization codes(const Range& range, const Frame& frame) const {
-    InputQuantization codes = affine_codes(range, channels_.size(), sample_.exact_zero);
-    for (size_t c = 0; c < channels_.size(); ++c) {
-      const double factor =
-          std::clamp(static_cast<double>(codes.factor[c]) / frame.scale[c], 1e-37, 1e37);
-      codes.factor[c] = static_cast<float>(factor);
-      codes.offset[c] -= static_cast<float>(factor * frame.shift[c]);
-    }
+  InputQuantization codes(const Range& range, const std::vector<double>& scale) const {
+    InputQuantization codes = affine_codes(range, scale.size(), sample_.exact_zero);
+    for (size_t c = 0; c < scale.size(); ++c)
+      codes.factor[c] = static_cast<float>(
+          std::clamp(static_cast<double>(codes.factor[c]) / scale[c], 1e-37, 1e37));
     return codes;
   }
 
   /// Clips one end, then the other, as far as the weighted error of the sample falls.
-  Range clipped(const Frame& frame) {
-    const Range whole = whole_range(frame);
+  Range clipped(const std::vector<double>& scale) {
+    const Range whole = whole_range(scale);
     Range best = whole;
-    double least = input_error(codes(best, frame));
+    double least = input_error(codes(best, scale));
     for (int end : {0, 1})
       for (int percent = 95; percent >= 40; percent -= 5) {
         Range range = best;
         (end == 0 ? range.high : range.low) = (end == 0 ? whole.high : whole.low) * percent / 100;
         if (range.high <= range.low) continue;
-        const double error = input_error(codes(range, frame));
+        const double error = input_error(codes(range, scale));
         if (error >= least) continue;
         least = error;
         best = range;
@@ -137,53 +133,18 @@ class OutputSearch {
     for (size_t begin = 0; begin < weights.size(); begin += channels)
       for (size_t c = 0; c < channels; ++c) weights[begin + c] *= codes.factor[c];
     multiply_(read_, weights, depth_, results_);
-    const std::vector<double> corrections = bias_corrections(weights);
     double error = 0;
     for (size_t i = 0; i < results_.size(); ++i) {
-      const double difference = static_cast<double>(results_[i]) +
-                                corrections[i % corrections.size()] -
-                                static_cast<double>(expected_[i]);
+      const double difference =
+          static_cast<double>(results_[i]) - static_cast<double>(expected_[i]);
       error += difference * difference;
     }
     return norm_ > 0 ? error / norm_ : error;
   }
 
  private:
-  /// What rounding the weights takes from each result for the mean input, which a bias can give
-  /// back.
-  std::vector<double> bias_corrections(std::span<const float> rounded_to) const {
-    std::vector<double> sums(rounded_to.size() / depth_);
-    for (size_t o = 0; o < sums.size(); ++o)
-      for (size_t tap = 0; tap < depth_; tap += channels_.size())
-        for (size_t c = 0; c < channels_.size(); ++c) {
-          const size_t i = o * depth_ + tap + c;
-          sums[o] += static_cast<double>(sample_.weights[i] - rounded_to[i]) * channels_[c].mean;
-        }
-    return sums;
-  }
-
-  double low(size_t c) const { return static_cast<double>(channels_[c].min); }
-  double high(size_t c) const { return static_cast<double>(channels_[c].max); }
-  double magnitude(size_t c, const Frame& frame) const {
-    return std::max(frame.shift[c] - low(c), high(c) - frame.shift[c]);
-  }
-
-  void smooth(double alpha, Frame& frame) const {
-    double largest_x = 0, largest_w = 0;
-    for (size_t c = 0; c < channels_.size(); ++c) {
-      largest_x = std::max(largest_x, magnitude(c, frame));
-      largest_w = std::max(largest_w, static_cast<double>(largest_weight_[c]));
-    }
-    if (largest_x == 0 || largest_w == 0) return;
-    double logs = 0;
-    for (size_t c = 0; c < channels_.size(); ++c) {
-      const double x = std::max(magnitude(c, frame), 1e-5 * largest_x);
-      const double w = std::max(static_cast<double>(largest_weight_[c]), 1e-5 * largest_w);
-      frame.scale[c] = std::pow(x, alpha) / std::pow(w, 1 - alpha);
-      logs += std::log(frame.scale[c]);
-    }
-    const double mean = std::exp(logs / static_cast<double>(channels_.size()));
-    for (double& s : frame.scale) s /= mean;
+  double magnitude(size_t c) const {
+    return static_cast<double>(std::max(-channels_[c].min, channels_[c].max));
   }
 
   /// Over every fourth row: ends of ranges need no more.
@@ -255,30 +216,26 @@ OutputChoice choose_by_output(const ProductSample& sample,
                               std::span<const TensorStatistics::Channel> channels,
                               const Range& other, const MultiplyRows& multiply) {
   OutputSearch search(sample, channels, multiply);
-  const Frame plain = search.frame(0, false);
+  const std::vector<double> plain = search.smoothing(0);
   OutputChoice best{search.codes(search.whole_range(plain), plain), 0, 0, 0};
   best.nmse = best.minmax_nmse = search.nmse(best.codes);
-  double without = best.nmse;  // the least error of one range as it is
-  const auto offer = [&](const Range& range, const Frame& frame, double alpha, bool shifted) {
-    if (!search.is_exact(frame, range)) return;
-    InputQuantization codes = search.codes(range, frame);
+  double without = best.nmse;  // the least error without smoothing
+  const auto offer = [&](const Range& range, const std::vector<double>& scale, double alpha) {
+    InputQuantization codes = search.codes(range, scale);
     const double nmse = search.nmse(codes);
-    const bool is_plain = alpha == 0 && !shifted;
-    if (is_plain) without = std::min(without, nmse);
-    if (!(nmse < best.nmse) || (!is_plain && nmse > kWorthwhile * without)) return;
+    if (alpha == 0) without = std::min(without, nmse);
+    if (!(nmse < best.nmse) || (alpha > 0 && nmse > kWorthwhile * without)) return;
     best.codes = std::move(codes);
     best.alpha = alpha;
     best.nmse = nmse;
   };
-  offer(other, plain, 0, false);
-  for (bool shifted : {false, true})
-    for (double alpha : kAlphas) {
-      if (shifted && sample.exact_zero) continue;
-      const Frame frame = search.frame(alpha, shifted);
-      const Range clipped = search.clipped(frame), whole = search.whole_range(frame);
-      offer(clipped, frame, alpha, shifted);
-      if (alpha > 0 && clipped != whole) offer(whole, frame, alpha, shifted);
-    }
+  offer(other, plain, 0);
+  for (double alpha : kAlphas) {
+    const std::vector<double> scale = search.smoothing(alpha);
+    const Range clipped = search.clipped(scale), whole = search.whole_range(scale);
+    offer(clipped, scale, alpha);
+    if (alpha > 0 && clipped != whole) offer(whole, scale, alpha);
+  }
   return best;
 }
 

@@ -27,12 +27,10 @@ struct OutputChoice {
 };
 
 /// Smoothing divides channel c by max|x_c|^alpha / max|w_c|^(1 - alpha), which its weights are
-/// multiplied by: channels of the input become alike for alpha towards 1. A shift puts the middle
-/// of each channel at zero before; not for padded convolutions. For each alpha of a list, with and
-/// without shift, the range is the whole one or the one with the least error of the input, weighted
-/// with the weights; of these and the range `other` that wins which has the least error of the
-/// results, whose mean error by the rounding of weights is taken to be in the bias. Smoothing and
-/// shift that save less than 5 % of the error are left out.
+/// multiplied by: channels of the input become alike for alpha towards 1. For each alpha of a list
+/// the range is the one with the least error of the input, weighted with the weights; of these, the
+/// range `other` and the whole one that wins which has the least error of the results. A smoothing
+/// that saves less than 5 % of the error is left out.
 OutputChoice choose_by_output(const ProductSample& sample,
                               std::span<const TensorStatistics::Channel> channels,
                               const Range& other, const MultiplyRows& multiply);

@@ -72,21 +72,6 @@ TEST(OutputMse, RareOutliersOfUnimportantChannelsAreClipped) {
   EXPECT_LT(choice.nmse, 0.5 * choice.minmax_nmse);
 }
 
-TEST(OutputMse, ChannelsWithOtherMiddlesAreShifted) {
-  Case sample(64, 0, 1, 6);
-  for (size_t i = 0; i < sample.rows.size(); ++i) sample.rows[i] += static_cast<float>(i % 64) / 8;
-  sample.measure();
-  const OutputChoice choice = sample.choose();
-  EXPECT_GT(choice.codes.offset[0], choice.codes.offset[63] + 255);
-  EXPECT_LT(choice.nmse, 0.4 * choice.minmax_nmse);
-  const OutputChoice padded = sample.choose(true);
-  EXPECT_EQ(padded.codes.offset[0], padded.codes.offset[63]);
-  // A shift that a float32 offset cannot hold is left out.
-  for (size_t i = 0; i < sample.rows.size(); i += 64) sample.rows[i] += 1e7f;
-  sample.measure();
-  for (float offset : sample.choose().codes.offset) EXPECT_LT(std::fabs(offset), 1 << 17);
-}
-
 TEST(OutputMse, DefinedForDegenerateProducts) {
   for (int kind = 0; kind < 5; ++kind) {
     Case sample(8, 0, 1, 4);
