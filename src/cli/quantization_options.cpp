@@ -5,6 +5,7 @@
 #include "cli/options.h"
 #include "cli/output.h"
 #include "cli/progress.h"
+#include "cli/validators.h"
 #include "core/log.h"
 #include "runtime/open.h"
 
@@ -25,6 +26,7 @@ void add_quantization_options(CLI::App& verb, QuantizationOptions& options) {
                   "How ranges are chosen: output-mse, mse, percentile, entropy or minmax; default: "
                   "output-mse")
       ->option_text("METHOD")
+      ->check(one_of({"output-mse", "mse", "percentile", "entropy", "minmax"}))
       ->needs(calibration)
       ->group(kGroup);
 }

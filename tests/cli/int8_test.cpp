@@ -1,0 +1,60 @@
+// vitro build --int8.
+#include <gtest/gtest.h>
+
+#include "cli/subprocess.h"
+
+namespace vitro::test {
+namespace {
+
+bool contains(const std::string& text, const std::string& part) {
+  return text.find(part) != std::string::npos;
+}
+
+ProcessResult build_int8(const std::string& output, const std::vector<std::string>& more) {
+  std::vector<std::string> arguments{"build", checkpoint(), "-o", output, "--size", "64", "--json"};
+  arguments.insert(arguments.end(), more.begin(), more.end());
+  return run_vitro(arguments);
+}
+
+TEST(CliInt8, BuildsFromPicturesAndFromAFileTheSamePlan) {
+  const std::string calibration = scratch_file("int8.calib"), plan = scratch_file("int8.plan"),
+                    again = scratch_file("again.plan");
+  const std::string pictures = model_file("photos");
+  const ProcessResult calibrated =
+      run_vitro({"calibrate", checkpoint(), pictures, "-o", calibration, "--size", "64"});
+  ASSERT_EQ(calibrated.exit_code, 0) << calibrated.err;
+  const ProcessResult from_file = build_int8(plan, {"--int8", "--calib=" + calibration});
+  ASSERT_EQ(from_file.exit_code, 0) << from_file.err;
+  EXPECT_EQ(from_file.json()["precision"], "int8");
+  EXPECT_LT(from_file.json()["bytes"], 25e6) << "the weights have a byte each";
+  const ProcessResult from_pictures = build_int8(again, {"--int8", "--calib=" + pictures});
+  ASSERT_EQ(from_pictures.exit_code, 0) << from_pictures.err;
+  EXPECT_EQ(read_text(plan), read_text(again));
+
+  const ProcessResult result =
+      run_vitro({"eval", plan, model_file("tiny200_val"), "--limit", "20", "--backend", "cpu",
+                 "--reference", "reference", "--json"});
+  ASSERT_EQ(result.exit_code, 0) << result.err;
+  EXPECT_EQ(result.json()["precision"], "fp32");
+  EXPECT_EQ(result.json()["reference"]["agreement"], 100.0) << "the definition's integers";
+  EXPECT_LT(result.json()["reference"]["nmse"], 1e-3);
+}
+
+TEST(CliInt8, RefusesWhatCannotBeBuilt) {
+  const std::string plan = scratch_file("refused.plan");
+  const ProcessResult without = build_int8(plan, {"--int8"});
+  EXPECT_EQ(without.exit_code, 2);
+  EXPECT_TRUE(contains(without.err, "--int8 requires --calib")) << without.err;
+  const ProcessResult method =
+      build_int8(plan, {"--int8", "--calib", model_file("photos"), "--calib-method", "best"});
+  EXPECT_EQ(method.exit_code, 2);
+  EXPECT_TRUE(contains(method.err, "output-mse")) << method.err;
+  const std::string cut = write_scratch("cut.calib", "{\"format\": \"vitro-calibration\", ");
+  const ProcessResult broken = build_int8(plan, {"--int8", "--calib", cut});
+  EXPECT_EQ(broken.exit_code, 1);
+  EXPECT_TRUE(contains(broken.err, "cut.calib")) << broken.err;
+  EXPECT_EQ(build_int8(plan, {"--int8", "--calib", scratch_file("nothing")}).exit_code, 1);
+}
+
+}  // namespace
+}  // namespace vitro::test
