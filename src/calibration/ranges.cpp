@@ -1,5 +1,7 @@
 #include "calibration/ranges.h"
 
+#include <fmt/ranges.h>
+
 #include <algorithm>
 #include <cmath>
 
@@ -73,13 +75,17 @@ const char* to_string(CalibrationMethod method) {
   return "";
 }
 
+std::vector<std::string> calibration_method_names() {
+  std::vector<std::string> names;
+  for (CalibrationMethod method : kCalibrationMethods) names.emplace_back(to_string(method));
+  return names;
+}
+
 CalibrationMethod calibration_method(std::string_view name) {
-  std::string names;
-  for (CalibrationMethod method : kCalibrationMethods) {
+  for (CalibrationMethod method : kCalibrationMethods)
     if (name == to_string(method)) return method;
-    names += fmt::format("{}{}", names.empty() ? "" : ", ", to_string(method));
-  }
-  fail(ErrorCode::InvalidArgument, "calibration method '{}', expected one of {}", name, names);
+  fail(ErrorCode::InvalidArgument, "calibration method '{}', expected one of {}", name,
+       fmt::join(calibration_method_names(), ", "));
 }
 
 // The reference distribution P is that of the first i bins with the tail in the last of them; Q

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <string>
 #include <string_view>
 
 #include "calibration/tensor_statistics.h"
@@ -28,6 +29,8 @@ inline constexpr CalibrationMethod kCalibrationMethods[] = {
     CalibrationMethod::Mse, CalibrationMethod::OutputMse};
 /// "output-mse"
 const char* to_string(CalibrationMethod method);
+/// Of all methods.
+std::vector<std::string> calibration_method_names();
 /// Throws InvalidArgument, listing the names.
 CalibrationMethod calibration_method(std::string_view name);
 

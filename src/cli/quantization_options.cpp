@@ -26,7 +26,7 @@ void add_quantization_options(CLI::App& verb, QuantizationOptions& options) {
                   "How ranges are chosen: output-mse, mse, percentile, entropy or minmax; default: "
                   "output-mse")
       ->option_text("METHOD")
-      ->check(one_of({"output-mse", "mse", "percentile", "entropy", "minmax"}))
+      ->check(one_of(calibration_method_names()))
       ->needs(calibration)
       ->group(kGroup);
 }

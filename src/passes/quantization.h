@@ -13,7 +13,7 @@ struct InputQuantization {
   std::vector<float> offset;  ///< [channels of the input]
   /// What the input is in the mean, for the bias to make up for the rounding of the weight; empty:
   /// not known.
-  std::vector<float> mean;
+  std::vector<float> mean = {};
 
   bool operator==(const InputQuantization&) const = default;
 };

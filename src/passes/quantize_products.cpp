@@ -4,6 +4,7 @@
 #include <tuple>
 
 #include "core/check.h"
+#include "ir/infer.h"
 #include "ir/op_info.h"
 #include "passes/passes.h"
 #include "passes/quantized_product.h"
@@ -54,6 +55,12 @@ bool is_quantizable(const Matcher& matcher, const Node& node) {
   if (node.kind != OpKind::Linear && node.kind != OpKind::Conv) return false;
   if (node.kind == OpKind::Conv && node.as<ConvAttrs>().groups != 1) return false;
   return !graph.is_constant(node.inputs[0]) && has_weights(graph, node);
+}
+
+/// So many terms that their sum of integers may not fit: in floats it does.
+bool is_too_deep(const Graph& graph, const Node& product) {
+  const Dims& weight = graph.value(product.inputs[1]).type.dims;
+  return num_elements(Dims(weight.begin() + 1, weight.end())) > kMostQuantizedTerms;
 }
 
 bool is_result(const Matcher& matcher, ValueId id) {
@@ -130,7 +137,7 @@ void quantize_products(Graph& graph, const Quantization& inputs) {
   for (Node& node : graph.nodes) {
     if (!inputs.contains(node.source) || !is_quantizable(matcher, node)) continue;
     unknown.erase(node.source);
-    if (!is_result(matcher, node.output())) found.push_back(&node);
+    if (!is_result(matcher, node.output()) && !is_too_deep(graph, node)) found.push_back(&node);
   }
   check(unknown.empty(), ErrorCode::InvalidArgument,
         "the model has no product '{}' that could be quantized",

@@ -51,9 +51,9 @@ std::optional<Profile> profile_on_device(const Session& session,
   for (const Tensor& result : results) outputs.push_back(result.view());
   std::optional<Profile> profile;
   engine.with_context(inputs, [&](Context& context) {
-    context.run(inputs, outputs, nullptr);
     const auto timer = context.timer();
     if (!timer) return;
+    context.run(inputs, outputs, nullptr);  // makes the graph
     const double once = timer->back_to_back(3);
     const int count =
         std::clamp(static_cast<int>(kMillisecondsAtOnce / std::max(once, 1e-3)), 1, kMostAtOnce);

@@ -40,6 +40,21 @@ TEST(CliInt8, BuildsFromPicturesAndFromAFileTheSamePlan) {
   EXPECT_LT(result.json()["reference"]["nmse"], 1e-3);
 }
 
+TEST(CliInt8, ADropBelowTheReferenceFailsAGate) {
+  // A scale of 1e-6 clips all that the first product reads to its sign.
+  const std::string cache =
+      write_scratch("clips.cache", "TRT-100000-EntropyCalibration2\npatch_embed1.proj: 358637bd\n");
+  const std::string plan = scratch_file("clips.plan");
+  const ProcessResult built = build_int8(plan, {"--int8", "--calib", cache});
+  ASSERT_EQ(built.exit_code, 0) << built.err;
+  const ProcessResult result =
+      run_vitro({"eval", plan, model_file("tiny200_val"), "--limit", "100", "--backend", "cpu",
+                 "--reference", checkpoint(), "--max-drop", "0.3"});
+  EXPECT_EQ(result.exit_code, 3) << result.out;
+  EXPECT_TRUE(contains(result.out, "--max-drop 0.3 failed")) << result.out;
+  EXPECT_TRUE(contains(result.err, "more than the 0.3 of --max-drop")) << result.err;
+}
+
 TEST(CliInt8, RefusesWhatCannotBeBuilt) {
   const std::string plan = scratch_file("refused.plan");
   const ProcessResult without = build_int8(plan, {"--int8"});

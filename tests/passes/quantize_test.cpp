@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "core/temporary_directory.h"
+#include "ir/infer.h"
 #include "models/models.h"
 #include "passes/graphs.h"
 #include "passes/passes.h"
@@ -76,6 +77,20 @@ TEST(QuantizeProducts, AWeightOfZerosAndOneOfOneElement) {
   verify(graph);
   EXPECT_EQ(weight_codes(graph), (std::vector<int>{0, 0, 0}));
   EXPECT_EQ(operand(graph, 2), (std::vector<float>{0, 0, 0}));
+}
+
+TEST(QuantizeProducts, SumsThatWouldNotFitStayFloats) {
+  for (const int64_t terms : {kMostQuantizedTerms, kMostQuantizedTerms + 1}) {
+    GraphMaker maker;
+    const ValueId x = maker.input({1, terms});
+    const ValueId y = maker.op(OpKind::Linear, {}, {x, maker.weight("a.weight", {1, terms})}, "a");
+    Graph graph = maker.finish({maker.op(UnaryFunction::Relu, y, "relu")});
+    const auto channels = static_cast<size_t>(terms);
+    quantize_products(
+        graph, {{"a", {std::vector<float>(channels, 1), std::vector<float>(channels, 128), {}}}});
+    verify(graph);
+    EXPECT_EQ(graph.nodes[0].kind == OpKind::QuantizedLinear, terms == kMostQuantizedTerms);
+  }
 }
 
 TEST(QuantizeProducts, RefusesWhatDoesNotFit) {

@@ -109,6 +109,8 @@ void add_sample_options(CLI::App& verb, SampleOptions& sample) {
 }
 
 void add_calibrate_options(CLI::App& verb, CalibrateVerbOptions& options) {
+  std::vector<std::string> methods = calibration_method_names();
+  methods.emplace_back("all");
   verb.add_option("-o,--output", options.output, "Calibration to write, or list (required)")
       ->option_text("FILE")
       ->required()
@@ -122,7 +124,7 @@ void add_calibrate_options(CLI::App& verb, CalibrateVerbOptions& options) {
                   "default: output-mse")
       ->option_text("METHOD,...")
       ->delimiter(',')
-      ->check(one_of({"output-mse", "mse", "percentile", "entropy", "minmax", "all"}))
+      ->check(one_of(methods))
       ->group(kExecutionGroup);
   verb.add_option("--max-images", options.calibrate.max_images,
                   "Take only N pictures, evenly spread; default: 1024")

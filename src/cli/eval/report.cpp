@@ -61,14 +61,20 @@ PairedDifference EvalReport::drop() const {
   return {100 * drop.value, {100 * drop.interval.low, 100 * drop.interval.high}};
 }
 
-std::vector<std::string> EvalReport::failed_gates() const {
-  std::vector<std::string> failed;
-  if (options.min_top1 && top1_percent() < *options.min_top1)
-    failed.push_back(fmt::format("top-1 is {:.2f} %, below the {:.2f} % of --min-top1",
-                                 top1_percent(), *options.min_top1));
+bool EvalReport::reaches_min_top1() const { return top1_percent() >= *options.min_top1; }
+
+bool EvalReport::keeps_max_drop() const {
   // Counts of images are exact, points are not: 0.3 of 2,000 images are 6.
   constexpr double kRounding = 1e-9;
-  if (options.max_drop && drop().value > *options.max_drop + kRounding)
+  return drop().value <= *options.max_drop + kRounding;
+}
+
+std::vector<std::string> EvalReport::failed_gates() const {
+  std::vector<std::string> failed;
+  if (options.min_top1 && !reaches_min_top1())
+    failed.push_back(fmt::format("top-1 is {:.2f} %, below the {:.2f} % of --min-top1",
+                                 top1_percent(), *options.min_top1));
+  if (options.max_drop && !keeps_max_drop())
     failed.push_back(
         fmt::format("top-1 is {:.2f} points below that of '{}', more than the {:g} of "
                     "--max-drop",
@@ -104,14 +110,13 @@ std::string report_text(const EvalReport& report) {
                     agreement->nmse, agreement->sqnr_db(), agreement->max_error,
                     agreement->kl_divergence));
   }
+  const auto verdict = [](bool passes) { return passes ? "passed" : "failed"; };
   if (options.min_top1)
-    fields.emplace_back(
-        "gate", fmt::format("--min-top1 {:.2f} % {}", *options.min_top1,
-                            report.top1_percent() >= *options.min_top1 ? "passed" : "failed"));
+    fields.emplace_back("gate", fmt::format("--min-top1 {:.2f} % {}", *options.min_top1,
+                                            verdict(report.reaches_min_top1())));
   if (options.max_drop)
-    fields.emplace_back(
-        "gate", fmt::format("--max-drop {:g} {}", *options.max_drop,
-                            report.drop().value <= *options.max_drop ? "passed" : "failed"));
+    fields.emplace_back("gate", fmt::format("--max-drop {:g} {}", *options.max_drop,
+                                            verdict(report.keeps_max_drop())));
   return fields_text(fields);
 }
 

@@ -17,7 +17,10 @@ struct EvalReport {
   double top1_percent() const;
   /// By how many points top-1 is below that of the reference, which is there.
   PairedDifference drop() const;
-  /// The gates that were asked for and are not passed, each with its figures.
+  /// Whether the gates are passed, which are there.
+  bool reaches_min_top1() const;
+  bool keeps_max_drop() const;
+  /// Of the gates that were asked for those that are not passed, each with its figures.
   std::vector<std::string> failed_gates() const;
 };
 
