@@ -93,5 +93,7 @@ inline constexpr Tolerance kCudaFloat16{4e-6, 2e-2};
 // Both operands are rounded to 11 bits.
 inline constexpr Tolerance kCudaTf32{4e-6, 2e-2};
 inline constexpr Tolerance kCudaBFloat16{2.5e-4, 0.15};
+// Codes of one byte that a GPU makes of float32: so far beyond half a step from the exact value.
+inline constexpr double kCudaCodes = 1e-3;
 
 }  // namespace vitro

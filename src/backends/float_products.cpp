@@ -98,13 +98,15 @@ bool has_float_product(const Graph& graph, const Node& node) {
   return plain && is_constant_slot(graph, node, quantized_slots(node)[0]);
 }
 
-std::optional<Graph> with_float_products(const Graph& graph, PlanCache& cache) {
+std::optional<Graph> with_float_products(
+    const Graph& graph, PlanCache& cache,
+    const std::function<bool(const Node& node, size_t weight)>& keep) {
   std::optional<Graph> result;
   std::shared_ptr<FloatProducts> products;
   for (size_t index = 0; index < graph.nodes.size(); ++index) {
     const Node& given = graph.nodes[index];
     for (const Slot& slot : quantized_slots(given)) {
-      if (!is_constant_slot(graph, given, slot)) continue;
+      if (!is_constant_slot(graph, given, slot) || (keep && keep(given, slot.weight))) continue;
       if (!result) {
         result = graph;
         products = std::static_pointer_cast<FloatProducts>(

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "backends/cuda/codes_product.h"
 #include "backends/cuda/cuda_lane.h"
 #include "backends/cuda/cuda_program.h"
 #include "backends/cuda/device_state.h"
@@ -26,6 +27,7 @@ std::vector<Row> own_rows() {
       {OpKind::Conv, {kConv2dWindows}},
       {OpKind::DepthwiseConv2d, {kDepthwiseConv2dDirect}},
       {OpKind::Linear, {kLinearTiles.begin(), kLinearTiles.end()}},
+      {OpKind::QuantizedLinear, {kLinearCodes}},
       {OpKind::BatchNorm, {kBatchNormAffine}},
       {OpKind::LayerNorm, {kLayerNormRows}},
       {OpKind::Unary, {kUnary}},
@@ -43,8 +45,8 @@ std::vector<Row> own_rows() {
       {OpKind::Pad, {kPadCopy}},
       {OpKind::Reduce, {kReduceMean, kReduceMax}},
       {OpKind::Attention, {kAttentionVariants.begin(), kAttentionVariants.end()}},
-      {OpKind::AttentionBlock, {kAttentionBlockLaunches}},
-      {OpKind::Mlp, {kMlpFused, kMlpProducts}},
+      {OpKind::AttentionBlock, {kAttentionBlockCodes, kAttentionBlockLaunches}},
+      {OpKind::Mlp, {kMlpCodes, kMlpFused, kMlpProducts}},
       {OpKind::LocalMixer, {kLocalMixerFused, kLocalMixerLaunches}},
   };
 }
@@ -94,9 +96,11 @@ class CudaBackend final : public Backend {
   }
 
   std::unique_ptr<Executable> compile(const CompileRequest& asked) const override {
-    // There are no kernels for 8 bits: those of floats are as fast on Hopper until batches are
-    // large.
-    const std::optional<Graph> floats = with_float_products(asked.graph, asked.cache);
+    const std::vector<TensorType> types = infer(asked.graph, asked.inputs).types;
+    const std::optional<Graph> floats =
+        with_float_products(asked.graph, asked.cache, [&](const Node& node, size_t weight) {
+          return prefers_codes(node, types, weight, precision(asked.precision), asked.device);
+        });
     const CompileRequest request{.graph = floats ? *floats : asked.graph,
                                  .inputs = asked.inputs,
                                  .cache = asked.cache,

@@ -11,6 +11,12 @@ Constant float_rows(PlanCache& cache, const Constant& constant) {
   return with_dtype(cache.rows(constant), DType::Float32);
 }
 
+void copy_to(DeviceMemory& memory, const void* from, size_t bytes) {
+  check_cuda(cudaMemcpy(memory.data(), from, bytes, cudaMemcpyHostToDevice), "weights to the GPU");
+  // What was little may still be on its way, and lanes do not wait for the stream it goes by.
+  check_cuda(cudaStreamSynchronize(nullptr), "weights to the GPU");
+}
+
 }  // namespace
 
 Element element_of(Precision precision) {
@@ -57,10 +63,7 @@ const std::byte* DeviceWeights::keep(const Constant& constant, const char* form,
 DeviceMemory DeviceWeights::upload(Element element, std::span<const float> values) const {
   const DeviceScope scope(device_);
   DeviceMemory floats(values.size_bytes());
-  check_cuda(cudaMemcpy(floats.data(), values.data(), values.size_bytes(), cudaMemcpyHostToDevice),
-             "weights to the GPU");
-  // What was little may still be on its way, and lanes do not wait for the stream it goes by.
-  check_cuda(cudaStreamSynchronize(nullptr), "weights to the GPU");
+  copy_to(floats, values.data(), values.size_bytes());
   if (element == Element::Float32) return floats;
   DeviceMemory stored(values.size() * element_size(element));
   cast({Element::Float32, element, floats.data(), stored.data(),
@@ -75,6 +78,16 @@ const void* DeviceWeights::elements(PlanCache& cache, const Constant& constant) 
   const std::lock_guard lock(mutex_);
   if (const auto* found = find(constant, "elements")) return found;
   return keep(constant, "elements", upload(element_, float_rows(cache, constant).floats()));
+}
+
+const void* DeviceWeights::bytes(PlanCache& cache, const Constant& constant) {
+  const std::lock_guard lock(mutex_);
+  if (const auto* found = find(constant, "bytes")) return found;
+  const Constant rows = cache.rows(constant);
+  const DeviceScope scope(device_);
+  DeviceMemory memory(rows.bytes.size());
+  copy_to(memory, rows.bytes.data(), rows.bytes.size());
+  return keep(constant, "bytes", std::move(memory));
 }
 
 const float* DeviceWeights::floats(PlanCache& cache, const Constant& constant) {

@@ -29,6 +29,8 @@ class DeviceWeights final : public PlanCache::Kept {
   const void* elements(PlanCache& cache, const Constant& constant);
   /// Its elements as float32.
   const float* floats(PlanCache& cache, const Constant& constant);
+  /// Its bytes as they are: a matrix of int8.
+  const void* bytes(PlanCache& cache, const Constant& constant);
   /// The sums of its rows as stored, float32.
   const float* row_sums(PlanCache& cache, const Constant& constant);
   /// [o, h, w, c] as [o, c, h, w], in the storage type; zeros fill each o up to a multiple of

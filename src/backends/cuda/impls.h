@@ -10,6 +10,7 @@ namespace vitro::cuda {
 extern const Impl kConv2dWindows;
 extern const Impl kDepthwiseConv2dDirect;
 extern const std::array<Impl, 5> kLinearTiles;
+extern const Impl kLinearCodes;
 extern const Impl kBatchNormAffine;
 extern const Impl kLayerNormRows;
 extern const Impl kUnary, kAdd, kMul;
@@ -20,8 +21,8 @@ extern const Impl kTransposeCopy, kSliceCopy, kExpandCopy, kConcatCopy, kSplitCo
     kPadCopy;
 extern const Impl kReduceMean, kReduceMax;
 extern const std::array<Impl, 4> kAttentionVariants;
-extern const Impl kAttentionBlockLaunches;
-extern const Impl kMlpFused, kMlpProducts;
+extern const Impl kAttentionBlockCodes, kAttentionBlockLaunches;
+extern const Impl kMlpFused, kMlpCodes, kMlpProducts;
 extern const Impl kLocalMixerFused, kLocalMixerLaunches;
 
 }  // namespace vitro::cuda

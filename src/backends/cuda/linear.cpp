@@ -1,6 +1,8 @@
 #include "backends/cuda/activation.h"
+#include "backends/cuda/codes_product.h"
 #include "backends/cuda/impls.h"
 #include "backends/cuda/product.h"
+#include "ir/infer.h"
 
 namespace vitro::cuda {
 namespace {
@@ -46,7 +48,36 @@ class LinearKernel final : public Kernel {
   Product product_;
 };
 
+/// Two launches: codes of the rows, then the product.
+class LinearCodesKernel final : public Kernel {
+ public:
+  explicit LinearCodesKernel(const OpContext& op)
+      : codes_(op, kQuantization), product_(op, 1, kQuantization, num_rows(op.input(0))) {}
+  size_t scratch_bytes() const override { return codes_.bytes(); }
+  bool absorb(const OpContext& next, size_t operand) override {
+    Activation activation = product_.activation();
+    if (!absorb_end(activation, residual_, next, operand)) return false;
+    product_.activate(activation);
+    return true;
+  }
+  void run(const KernelArgs& args) const override {
+    codes_.run(args.inputs[0], args.scratch, launch_of(args));
+    product_.run(args.scratch, residual_ ? args.inputs[kResidual] : nullptr, args.outputs[0],
+                 launch_of(args));
+  }
+
+ private:
+  // Behind x, weight and bias.
+  static constexpr size_t kQuantization = 3, kResidual = kQuantization + kQuantizationOperands;
+
+  bool residual_ = false;
+  RowCodes codes_;
+  CodesProduct product_;
+};
+
 }  // namespace
+
+const Impl kLinearCodes{"cuda:linear_codes", keeps_codes, make_kernel<LinearCodesKernel>};
 
 const std::array<Impl, 5> kLinearTiles{
     Impl{"cuda:linear_tma", is_fastest<LinearKind::Tma>, make_kernel<LinearKernel>},

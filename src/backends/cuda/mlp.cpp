@@ -1,8 +1,10 @@
 #include "backends/cuda/kernels/mlp.h"
 
+#include "backends/cuda/codes_product.h"
 #include "backends/cuda/impls.h"
 #include "backends/cuda/product.h"
 #include "backends/cuda/row_sums.h"
+#include "ir/infer.h"
 
 namespace vitro::cuda {
 namespace {
@@ -93,8 +95,45 @@ class MlpProducts final : public Kernel, public LeavesRowSums, public ReadsRowSu
   bool leaves_row_sums_ = false;
 };
 
+/// The same with both products in 8 bits: codes of the rows, of the hidden values, and their
+/// product.
+class MlpCodes final : public Kernel {
+ public:
+  enum Phase { kFc1, kFc2 };
+  explicit MlpCodes(const OpContext& op)
+      : codes_(op, kFirst),
+        fc1_(op, 1, kFirst, num_rows(op.input(0)), {UnaryOp::Gelu}),
+        fc2_(op, 3, kSecond, num_rows(op.input(0))) {
+    if (op.node.as<MlpAttrs>().layer_norm) codes_.normalize(op.node.as<MlpAttrs>().eps);
+    fc1_.make_codes(op, kSecond);
+  }
+  int in_place_operand() const override { return 0; }
+  size_t scratch_bytes() const override {
+    return aligned_bytes(codes_.bytes()) + fc1_.result_bytes();
+  }
+  std::vector<Section> sections() const override {
+    return {{"fc1", fc1_.flops(), {0, 1, 2}, true}, {"fc2", fc2_.flops(), {3, 4}, true}};
+  }
+  void run(const KernelArgs& args) const override {
+    std::byte* const hidden = args.scratch + aligned_bytes(codes_.bytes());
+    lane_of(args).begin_section(kFc1);
+    codes_.run(args.inputs[0], args.scratch, launch_of(args));
+    fc1_.run(args.scratch, nullptr, hidden, launch_of(args));
+    lane_of(args).begin_section(kFc2);
+    fc2_.run(hidden, args.inputs[0], args.outputs[0], launch_of(args));
+  }
+
+ private:
+  // Behind x and both products' weights and biases.
+  static constexpr size_t kFirst = 5, kSecond = kFirst + kQuantizationOperands;
+
+  RowCodes codes_;
+  CodesProduct fc1_, fc2_;
+};
+
 }  // namespace
 
+const Impl kMlpCodes{"cuda:mlp_codes", keeps_codes, make_kernel<MlpCodes>};
 const Impl kMlpFused{"cuda:mlp_fused", can_fuse, make_kernel<MlpFused>};
 const Impl kMlpProducts{"cuda:mlp_products", needs_weights, make_kernel<MlpProducts>};
 

@@ -163,7 +163,7 @@ __global__ void __launch_bounds__(kThreads, 3)
 CUtensorMap rows_of(const AttentionArgs& a, int rows) {
   const uint64_t token = 3ull * static_cast<uint64_t>(a.heads) * static_cast<uint64_t>(a.head_dim),
                  t = static_cast<uint64_t>(a.t);
-  return tensor_map<3>(a.element, a.qkv,
+  return tensor_map<3>(map_type(a.element), a.qkv,
                        {{token, t, static_cast<uint64_t>(a.n)},
                         {token, t * token},
                         {kBoxBytes / 2, static_cast<uint32_t>(rows), 1}});

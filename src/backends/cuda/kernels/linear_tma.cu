@@ -15,7 +15,7 @@ int group_of(int slabs) {
 CUtensorMap slabs_of(Element element, const void* data, int rows, int block, const TmaArgs& p) {
   const uint64_t columns = kSlabColumns<__half>;
   return tensor_map<3>(
-      element, data,
+      map_type(element), data,
       {{columns, static_cast<uint64_t>(rows), static_cast<uint64_t>(p.slabs)},
        {columns * static_cast<uint64_t>(p.slabs), columns},
        {kSlabColumns<__half>, static_cast<uint32_t>(block), static_cast<uint32_t>(p.group)}});

@@ -9,14 +9,14 @@ uint64_t wide(int extent) { return static_cast<uint64_t>(extent); }
 
 CUtensorMap matrix(Element element, const void* data, int rows, int k, int box_rows) {
   return tensor_map<2>(
-      element, data,
+      map_type(element), data,
       {{wide(k), wide(rows)}, {wide(k)}, {kWgmmaColumns, static_cast<uint32_t>(box_rows)}});
 }
 
 /// [o][ky, kx][c]
 CUtensorMap taps(Element element, const void* weight, const Windows& v, int rows, int box_rows) {
   const int count = v.kernel_h * v.kernel_w;
-  return tensor_map<3>(element, weight,
+  return tensor_map<3>(map_type(element), weight,
                        {{wide(v.c), wide(count), wide(rows)},
                         {wide(v.c), wide(v.c) * wide(count)},
                         {kWgmmaColumns, 1, static_cast<uint32_t>(box_rows)}});
@@ -41,9 +41,9 @@ void linear_wgmma(const LinearArgs& a, int tile, const Launch& launch, const Win
   p.y = matrix(a.element, a.y, a.m, a.n, kWgmmaRows);
   p.has_residual = a.residual != nullptr;
   if (p.has_residual) p.residual = matrix(a.element, a.residual, a.m, a.n, kWgmmaRows);
-  p.bias = a.bias;
+  p.vectors[0] = a.bias;
   if (a.layer_norm)
-    p.weight_sums = a.weight_sums, p.row_sums = a.row_sums, p.row_parts = a.row_parts;
+    p.vectors[1] = a.weight_sums, p.row_sums = a.row_sums, p.row_parts = a.row_parts;
   p.result_sums = a.result_sums;
   p.m = a.m, p.n = a.n;
   p.scale_k = 1.0f / static_cast<float>(a.k);

@@ -11,10 +11,9 @@ namespace vitro::cuda {
 /// The blocks of a launch where weights stay, or 0 where they do not: they must leave room for a
 /// ring, be used more than once, and cost no more than a twelfth in tiles that are dealt out less
 /// evenly.
-template <int kBlockN>
+template <class Layout>
 int resident_blocks(const WgmmaArgs& p, int room) {
   constexpr int kFewestStages = 3;
-  using Layout = WgmmaLayout<kBlockN>;
   const int needed = p.slabs * Layout::weight_bytes + kFewestStages * Layout::box_bytes;
   const int per_column = multiprocessors() / p.columns;
   if (needed > room || per_column == 0) return 0;
@@ -24,13 +23,12 @@ int resident_blocks(const WgmmaArgs& p, int room) {
   return resident > 1 && 12 * resident <= 13 * other ? per_column * p.columns : 0;
 }
 
-template <typename T, int kBlockN>
+template <typename T, class Layout>
 void launch_wgmma(WgmmaArgs p, const Launch& launch) {
-  using Layout = WgmmaLayout<kBlockN>;
   constexpr int kRoom = 227 * 1024 - Layout::fixed_bytes;
-  p.columns = (p.n + kBlockN - 1) / kBlockN;
+  p.columns = (p.n + Layout::block_n - 1) / Layout::block_n;
   p.tiles = p.columns * ((p.m + kWgmmaRows - 1) / kWgmmaRows);
-  const int resident = resident_blocks<kBlockN>(p, kRoom);
+  const int resident = resident_blocks<Layout>(p, kRoom);
   p.resident = resident > 0;
   const int blocks = p.resident ? resident : std::min(p.tiles, multiprocessors());
   const int stay = p.resident ? p.slabs * Layout::weight_bytes : 0,
@@ -40,7 +38,7 @@ void launch_wgmma(WgmmaArgs p, const Launch& launch) {
   const size_t bytes = static_cast<size_t>(Layout::fixed_bytes + stay + p.stages * slot);
   const Residency residency = residency_of(blocks, bytes);
   p.next_early = residency.next_early;
-  launch_kernel("linear_wgmma", linear_wgmma_kernel<T, kBlockN>, blocks, kWgmmaThreads,
+  launch_kernel("linear_wgmma", linear_wgmma_kernel<T, Layout>, blocks, kWgmmaThreads,
                 residency.shared_bytes, launch, p);
 }
 
@@ -48,10 +46,23 @@ void launch_wgmma(WgmmaArgs p, const Launch& launch) {
 template <typename T>
 void launch_wgmma_of(int tile, const WgmmaArgs& args, const Launch& launch) {
   static_assert(kWgmmaTileCount == 2);
-  if (tile == 0) return launch_wgmma<T, kWgmmaTiles[0].block_n>(args, launch);
-  launch_wgmma<T, kWgmmaTiles[1].block_n>(args, launch);
+  if (tile == 0) return launch_wgmma<T, WgmmaLayout<kWgmmaTiles[0].block_n>>(args, launch);
+  launch_wgmma<T, WgmmaLayout<kWgmmaTiles[1].block_n>>(args, launch);
+}
+/// Of codes. Tile 0 makes elements alone.
+template <typename T>
+void launch_wgmma_codes_of(int tile, bool makes_codes, const WgmmaArgs& args,
+                           const Launch& launch) {
+  using enum WgmmaForm;
+  constexpr int kNarrow = kWgmmaTiles[0].block_n, kWide = kWgmmaTiles[1].block_n;
+  if (makes_codes) return launch_wgmma<T, WgmmaLayout<kWide, CodesToCodes>>(args, launch);
+  if (tile == 0) return launch_wgmma<T, WgmmaLayout<kNarrow, CodesToFloats>>(args, launch);
+  launch_wgmma<T, WgmmaLayout<kWide, CodesToFloats>>(args, launch);
 }
 extern template void launch_wgmma_of<__half>(int, const WgmmaArgs&, const Launch&);
 extern template void launch_wgmma_of<__nv_bfloat16>(int, const WgmmaArgs&, const Launch&);
+extern template void launch_wgmma_codes_of<__half>(int, bool, const WgmmaArgs&, const Launch&);
+extern template void launch_wgmma_codes_of<__nv_bfloat16>(int, bool, const WgmmaArgs&,
+                                                          const Launch&);
 
 }  // namespace vitro::cuda

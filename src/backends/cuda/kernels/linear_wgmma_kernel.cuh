@@ -1,6 +1,9 @@
 #pragma once
 
+#include <type_traits>
+
 #include "backends/cuda/kernels/activation.cuh"
+#include "backends/cuda/kernels/codes.cuh"
 #include "backends/cuda/kernels/element.cuh"
 #include "backends/cuda/kernels/linear_wgmma_producer.cuh"
 #include "backends/cuda/kernels/ptx.cuh"
@@ -16,9 +19,10 @@ namespace vitro::cuda {
 #if defined(__CUDA_ARCH_FEAT_SM90_ALL) || !defined(__CUDA_ARCH__)
 
 /// Eight warps, which take every second tile.
-template <typename T, int kBlockN>
+template <typename T, class Layout>
 struct WgmmaTeam {
-  using Layout = WgmmaLayout<kBlockN>;
+  static constexpr int kBlockN = Layout::block_n;
+  using Sum = std::conditional_t<Layout::codes_in, int, float>;
   const WgmmaArgs& p;
   const Layout& at;
   const WgmmaTiles& tiles;
@@ -45,7 +49,7 @@ struct WgmmaTeam {
   __device__ __forceinline__ void leave(int slot) const {
     if (threadIdx.x % 32 == 0) barrier_arrive(at.empty + slot * 8);
   }
-  __device__ __forceinline__ void multiply(float (&sums)[kBlockN / 2], RingPlace& place) const {
+  __device__ __forceinline__ void multiply(Sum (&sums)[kBlockN / 2], RingPlace& place) const {
     const uint32_t group = uniform(threadIdx.x / 128) % 2 * 64 * 128;
     int last = place.slot;
     for (int s = 0; s < p.slabs; ++s) {
@@ -56,8 +60,12 @@ struct WgmmaTeam {
                      b = wgmma_operand(at.weights + (p.resident ? s : place.slot) * at.weight_step);
       wgmma_fence();
 #pragma unroll
-      for (int k = 0; k < 4; ++k)
-        wgmma_64x16<T, kBlockN>(sums, a + k * 2, b + k * 2, k > 0 ? 1 : s);
+      for (int k = 0; k < 4; ++k) {
+        if constexpr (Layout::codes_in)
+          wgmma_64x32_codes<kBlockN>(sums, a + k * 2, b + k * 2, k > 0 ? 1 : s);
+        else
+          wgmma_64x16<T, kBlockN>(sums, a + k * 2, b + k * 2, k > 0 ? 1 : s);
+      }
       wgmma_commit();
       wgmma_wait<1>();
       if (s > 0) leave(last);
@@ -67,17 +75,26 @@ struct WgmmaTeam {
     wgmma_wait<0>();
     leave(last);
   }
+  /// One, before residual and activation; `scale` is the sum of a weight's row where rows are
+  /// normalised.
+  __device__ __forceinline__ static float result(Sum sum, float2 norm, float scale, float bias) {
+    if constexpr (Layout::codes_in)
+      return fmaf(static_cast<float>(sum), scale, bias);
+    else
+      return fmaf(sum, norm.x, fmaf(norm.y, scale, bias));
+  }
   /// From sums to results: norm, bias, residual, activation, and the sums of the results' rows. A
   /// thread has row `local` of the tile and the one 8 below it. Results stand where their residuals
   /// stood, in rows of 128 bytes swizzled by 128 bytes. Without kMore there are neither residuals
   /// nor sums.
   template <bool kMore, class Act>
-  __device__ __forceinline__ void finish(const float (&sums)[kBlockN / 2], int local, char* results,
+  __device__ __forceinline__ void finish(const Sum (&sums)[kBlockN / 2], int local, char* results,
                                          const float* vectors, float2 (&row_sums)[2],
                                          Act act) const {
-    const auto* norms = reinterpret_cast<const float2*>(vectors + 2 * kBlockN);
+    const auto* norms = reinterpret_cast<const float2*>(vectors + Layout::norms_at / 4);
     const int lane = threadIdx.x % 32, quad = lane % 4;
-    const float2 norm[2] = {norms[local], norms[local + 8]};
+    float2 norm[2]{};
+    if constexpr (!Layout::codes_in) norm[0] = norms[local], norm[1] = norms[local + 8];
     // A lane names a row of one of the four matrices that are stored at a time.
     char* const row = results + (local - lane / 4 + lane % 16) * 128;
     const int swizzle = (lane / 16 ^ lane % 8) << 4;
@@ -99,10 +116,10 @@ struct WgmmaTeam {
 #pragma unroll
       for (int i = 0; i < 4; ++i) {
         const int half = i % 2;
-        const float* sum = sums + column / 2 + i * 2;
+        const Sum* sum = sums + column / 2 + i * 2;
         const float2 b = bias[i / 2], t = total[i / 2];
-        float first = fmaf(sum[0], norm[half].x, fmaf(norm[half].y, t.x, b.x)),
-              second = fmaf(sum[1], norm[half].x, fmaf(norm[half].y, t.y, b.y));
+        float first = result(sum[0], norm[half], t.x, b.x),
+              second = result(sum[1], norm[half], t.y, b.y);
         if (kMore) {
           const float2 r = p.has_residual ? unpack_2<T>(words[i]) : float2{};
           first += r.x, second += r.y;
@@ -118,8 +135,36 @@ struct WgmmaTeam {
       stmatrix_x4(place, words);
     }
   }
-  __device__ __forceinline__ void finish(const float (&sums)[kBlockN / 2], int local, char* results,
+  /// The same to codes, which have neither residuals nor sums.
+  template <class Act>
+  __device__ __forceinline__ void finish_codes(const Sum (&sums)[kBlockN / 2], int local,
+                                               char* results, const float* vectors,
+                                               Act act) const {
+    const int quad = threadIdx.x % 4, swizzle = local % 8 << 4;
+    char* const row = results + local * 128 + quad * 2;
+#pragma unroll
+    for (int column = 0; column < kBlockN; column += 8) {
+      float2 v[4];  // bias, scale, factor, offset
+#pragma unroll
+      for (int i = 0; i < 4; ++i)
+        v[i] = *reinterpret_cast<const float2*>(vectors + i * kBlockN + column + quad * 2);
+#pragma unroll
+      for (int half = 0; half < 2; ++half) {
+        const Sum* sum = sums + column / 2 + half * 2;
+        const float first = act.template apply<T>(result(sum[0], {}, v[1].x, v[0].x)),
+                    second = act.template apply<T>(result(sum[1], {}, v[1].y, v[0].y));
+        *reinterpret_cast<uint16_t*>(row + half * 8 * 128 + (column / 16 * 16 ^ swizzle) +
+                                     column % 16) = static_cast<uint16_t>(
+            pack_codes(code_of(first, v[2].x, v[3].x), code_of(second, v[2].y, v[3].y)));
+      }
+    }
+  }
+  __device__ __forceinline__ void finish(const Sum (&sums)[kBlockN / 2], int local, char* results,
                                          const float* vectors, float2 (&row_sums)[2]) const {
+    if constexpr (Layout::codes_out)
+      return with_activation(p.activation, [&](auto activation) {
+        finish_codes(sums, local, results, vectors, activation);
+      });
     const bool more = p.has_residual || p.result_sums != nullptr;
     with_activation(p.activation, [&](auto activation) {
       more ? finish<true>(sums, local, results, vectors, row_sums, activation)
@@ -140,7 +185,7 @@ struct WgmmaTeam {
   __device__ __forceinline__ void store(const WgmmaTiles& tile) const {
 #pragma unroll
     for (int box = 0; box < Layout::boxes; ++box)
-      store_box(&p.y, tile.column * kBlockN + box * 64, tile.row * kWgmmaRows,
+      store_box(&p.y, tile.column * kBlockN + box * Layout::box_columns, tile.row * kWgmmaRows,
                 at.results + team * Layout::result_bytes + box * Layout::box_bytes);
     store_commit();
   }
@@ -161,13 +206,13 @@ struct WgmmaTeam {
       place.skip(p.slabs, p.stages);
     }
     wait_for_previous();
-    if (team < tiles.count)
+    if (!Layout::codes_in && team < tiles.count)
       load_norms<kWgmmaRows, kTeamThreads>(
           p.row_sums, p.row_parts, tile.row * kWgmmaRows, p.m, p.scale_k, p.eps, thread,
-          reinterpret_cast<float2*>(vectors_at({team, 0}) + 2 * kBlockN));
+          reinterpret_cast<float2*>(vectors_at({team, 0}) + Layout::norms_at / 4));
     for (int i = team, turn = 0; i < tiles.count; i += kTeams, ++turn) {
       if (turn > 0 && thread == 0) wait_stored();
-      float sums[kBlockN / 2];
+      Sum sums[kBlockN / 2];
       wait_turn(i);
       multiply(sums, place);
       float2 row_sums[2] = {};
@@ -193,13 +238,13 @@ struct WgmmaTeam {
   }
 };
 
-template <typename T, int kBlockN>
+template <typename T, class Layout>
 __global__ void __launch_bounds__(kWgmmaThreads, 1)
     linear_wgmma_kernel(const __grid_constant__ WgmmaArgs p) {
   extern __shared__ char unaligned[];
   char* const shared = unaligned + (-shared_address(unaligned) & 1023);
   const uint32_t base = shared_address(shared);
-  const WgmmaLayout<kBlockN> at(base, p);
+  const Layout at(base, p);
   const WgmmaTiles tiles(p);
   if (threadIdx.x == 0) {
     prefetch_tensor_map(&p.weight);
@@ -226,25 +271,25 @@ __global__ void __launch_bounds__(kWgmmaThreads, 1)
     release_registers<kProducerRegisters>();
     const int warp = uniform(threadIdx.x / 32) % 4;
     if (warp == 0 && threadIdx.x % 32 == 0) {
-      if (p.has_windows)
-        WgmmaProducer<kBlockN, true>{p, at, tiles}.work();
+      if (!Layout::codes_in && p.has_windows)
+        WgmmaProducer<Layout, true>{p, at, tiles}.work();
       else
-        WgmmaProducer<kBlockN, false>{p, at, tiles}.work();
+        WgmmaProducer<Layout, false>{p, at, tiles}.work();
     }
     if (warp == 1 && threadIdx.x % 32 == 0 && p.has_residual)
-      WgmmaResiduals<kBlockN>{p, at, tiles}.work();
+      WgmmaResiduals<Layout>{p, at, tiles}.work();
     if (warp >= 2)
-      WgmmaVectors<kBlockN>{p, at, shared + (at.vectors - base), static_cast<int>(threadIdx.x % 64)}
+      WgmmaVectors<Layout>{p, at, shared + (at.vectors - base), static_cast<int>(threadIdx.x % 64)}
           .work(tiles);
   } else {
     take_registers<kTeamRegisters>();
-    WgmmaTeam<T, kBlockN>{p, at, tiles, shared, base, team}.work();
+    WgmmaTeam<T, Layout>{p, at, tiles, shared, base, team}.work();
   }
 }
 
 #else
 
-template <typename T, int kBlockN>
+template <typename T, class Layout>
 __global__ void linear_wgmma_kernel(const __grid_constant__ WgmmaArgs) {}
 
 #endif

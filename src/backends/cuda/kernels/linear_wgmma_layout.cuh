@@ -11,7 +11,7 @@
 namespace vitro::cuda {
 
 inline constexpr int kWgmmaRows = 128;    // of a tile
-inline constexpr int kWgmmaColumns = 64;  // of k in a slab
+inline constexpr int kWgmmaColumns = 64;  // of 16 bits, of k in a slab
 inline constexpr int kTeams = 2, kTeamThreads = 256;
 inline constexpr int kMaxStages = 12;
 // Registers are handed over by four warps: one brings slabs, one residuals, and one for each team
@@ -19,10 +19,18 @@ inline constexpr int kMaxStages = 12;
 inline constexpr int kWgmmaThreads = kTeams * kTeamThreads + 128;
 inline constexpr int kTeamRegisters = 112, kProducerRegisters = 32;
 
+/// What a product reads and what it makes.
+enum class WgmmaForm {
+  Floats,         // elements of 16 bits
+  CodesToFloats,  // uint8 codes times int8 weights, then elements of 16 bits
+  CodesToCodes    // the same, then codes
+};
+
 struct WgmmaArgs {
   CUtensorMap x, weight, residual, y;
-  const float* bias;
-  const float* weight_sums;
+  /// [n] each, or null for zeros. Floats: bias, sums of the weights' rows with row_sums. Codes: bias,
+  /// scale, then factor and offset of codes that are made.
+  const float* vectors[4];
   const float2* row_sums;
   float2* result_sums;
   int m, n;
@@ -42,12 +50,19 @@ struct WgmmaArgs {
 };
 
 /// What lies where in shared memory, from a multiple of 1024 bytes on.
-template <int kBlockN>
+template <int kBlockN, WgmmaForm kForm = WgmmaForm::Floats>
 struct WgmmaLayout {
-  static constexpr int box_bytes = kWgmmaRows * 128;  // of 64 columns of x or of results
+  static constexpr int block_n = kBlockN;
+  static constexpr bool codes_in = kForm != WgmmaForm::Floats,
+                        codes_out = kForm == WgmmaForm::CodesToCodes;
+  static constexpr int slab_columns = codes_in ? 2 * kWgmmaColumns : kWgmmaColumns;
+  static constexpr int box_columns = codes_out ? 128 : 64;
+  static constexpr int box_bytes = kWgmmaRows * 128;  // of so many columns of x or of results
   static constexpr int weight_bytes = kBlockN * 128;
-  static constexpr int boxes = kBlockN / 64, result_bytes = boxes * box_bytes;  // of a tile
-  static constexpr int vectors_bytes = 2 * kBlockN * 4 + kWgmmaRows * 8;        // of a tile
+  static constexpr int boxes = kBlockN / box_columns, result_bytes = boxes * box_bytes;  // of a tile
+  static constexpr int column_vectors = codes_out ? 4 : 2;
+  static constexpr int norms_at = column_vectors * kBlockN * 4;
+  static constexpr int vectors_bytes = norms_at + kWgmmaRows * 8;  // of a tile
   static constexpr int barrier_bytes = (2 * kMaxStages + 7 * kTeams) * 8;
   static constexpr int fixed_bytes =
       kTeams * (result_bytes + 2 * vectors_bytes) + barrier_bytes + 1024;
@@ -76,7 +91,7 @@ struct WgmmaLayout {
   }
 };
 
-/// A team's turn-th tile has these vectors: biases, sums of the weights' rows, norms of rows.
+/// A team's turn-th tile has these vectors: those of columns, then the norms of rows.
 struct VectorsPlace {
   int index, parity;
   __device__ __forceinline__ VectorsPlace(int team, int turn)

@@ -12,9 +12,8 @@ namespace vitro::cuda {
 #if defined(__CUDA_ARCH_FEAT_SM90_ALL) || !defined(__CUDA_ARCH__)
 
 /// One thread: brings what the teams work on, in their order. With kWindows x has windows.
-template <int kBlockN, bool kWindows>
+template <class Layout, bool kWindows>
 struct WgmmaProducer {
-  using Layout = WgmmaLayout<kBlockN>;
   const WgmmaArgs& p;
   const Layout& at;
   const WgmmaTiles& tiles;
@@ -24,7 +23,7 @@ struct WgmmaProducer {
     TapWalk tap;
     __device__ __forceinline__ void next(const WgmmaArgs& p) {
       ++index;
-      if constexpr (kWindows) tap.next(p.windows, kWgmmaColumns);
+      if constexpr (kWindows) tap.next(p.windows, Layout::slab_columns);
     }
   };
   /// The first tap of the window that is row `row`.
@@ -47,9 +46,9 @@ struct WgmmaProducer {
     const uint32_t to = at.weights + (p.resident ? slab.index : slot) * at.weight_step;
     if constexpr (kWindows)
       copy_box(to, &p.weight, slab.tap.channel, slab.tap.ky * p.windows.kernel_w + slab.tap.kx,
-               column * kBlockN, barrier);
+               column * Layout::block_n, barrier);
     else
-      copy_box(to, &p.weight, slab.index * kWgmmaColumns, column * kBlockN, barrier);
+      copy_box(to, &p.weight, slab.index * Layout::slab_columns, column * Layout::block_n, barrier);
   }
   /// Those of the rows of x that begin at a tile's first one.
   __device__ __forceinline__ void rows(const Corner& corner, int row, const Slab& slab,
@@ -59,7 +58,7 @@ struct WgmmaProducer {
       copy_windows(to, &p.x, slab.tap.channel, corner.x, corner.y, corner.image,
                    slab.tap.kx * p.windows.dilation_x, slab.tap.ky * p.windows.dilation_y, barrier);
     else
-      copy_box(to, &p.x, slab.index * kWgmmaColumns, row * kWgmmaRows, barrier);
+      copy_box(to, &p.x, slab.index * Layout::slab_columns, row * kWgmmaRows, barrier);
   }
   /// The weights that go to the first turn of the ring; they depend on no kernel.
   __device__ __forceinline__ void start() const {
@@ -88,9 +87,8 @@ struct WgmmaProducer {
 };
 
 /// One thread: brings residuals to where the results of two tiles ago have left.
-template <int kBlockN>
+template <class Layout>
 struct WgmmaResiduals {
-  using Layout = WgmmaLayout<kBlockN>;
   const WgmmaArgs& p;
   const Layout& at;
   const WgmmaTiles& tiles;
@@ -106,16 +104,15 @@ struct WgmmaResiduals {
 #pragma unroll
       for (int box = 0; box < Layout::boxes; ++box)
         copy_box(at.results + team * Layout::result_bytes + box * Layout::box_bytes, &p.residual,
-                 tile.column * kBlockN + box * 64, tile.row * kWgmmaRows, barrier);
+                 tile.column * Layout::block_n + box * Layout::box_columns, tile.row * kWgmmaRows, barrier);
     }
   }
 };
 
 /// Two warps: bring the vectors of every tile, but for the norms of a team's first one, which the
 /// team makes sooner.
-template <int kBlockN>
+template <class Layout>
 struct WgmmaVectors {
-  using Layout = WgmmaLayout<kBlockN>;
   static constexpr int kThreads = 64, kRows = kWgmmaRows / kThreads;  // of a thread
   const WgmmaArgs& p;
   const Layout& at;
@@ -124,11 +121,12 @@ struct WgmmaVectors {
 
   __device__ __forceinline__ void load_columns(const WgmmaTiles& tile, float* to) const {
 #pragma unroll
-    for (int c = thread; c < kBlockN; c += kThreads) {
-      const int column = tile.column * kBlockN + c;
-      const bool inside = column < p.n;
-      to[c] = p.bias != nullptr && inside ? p.bias[column] : 0.0f;
-      to[kBlockN + c] = p.row_sums != nullptr && inside ? p.weight_sums[column] : 0.0f;
+    for (int c = thread; c < Layout::block_n; c += kThreads) {
+      const int column = tile.column * Layout::block_n + c;
+#pragma unroll
+      for (int i = 0; i < Layout::column_vectors; ++i)
+        to[i * Layout::block_n + c] =
+            p.vectors[i] != nullptr && column < p.n ? p.vectors[i][column] : 0.0f;
     }
   }
   __device__ __forceinline__ void load_rows(const WgmmaTiles& tile, float2* norms) const {
@@ -153,7 +151,7 @@ struct WgmmaVectors {
       if (i >= 2 * kTeams) barrier_wait(at.vectors_empty + place.index * 8, place.parity ^ 1);
       char* const to = vectors + place.index * Layout::vectors_bytes;
       load_columns(tile, reinterpret_cast<float*>(to));
-      if (i >= kTeams) load_rows(tile, reinterpret_cast<float2*>(to + 2 * kBlockN * 4));
+      if (!Layout::codes_in && i >= kTeams) load_rows(tile, reinterpret_cast<float2*>(to + Layout::norms_at));
       __syncwarp();
       if (thread % 32 == 0) barrier_arrive(at.vectors_full + place.index * 8);
     }

@@ -20,11 +20,6 @@ Function* driver_function(const char* name) {
   return reinterpret_cast<Function*>(function);
 }
 
-CUtensorMapDataType type_of(Element element) {
-  return element == Element::Float16 ? CU_TENSOR_MAP_DATA_TYPE_FLOAT16
-                                     : CU_TENSOR_MAP_DATA_TYPE_BFLOAT16;
-}
-
 void check_map(CUresult result) {
   if (result != CUDA_SUCCESS) throw std::runtime_error("the driver refuses a tensor map");
 }
@@ -35,25 +30,30 @@ int last_corner(int windows, int stride, int pad, int extent) {
 
 }  // namespace
 
+CUtensorMapDataType map_type(Element element) {
+  return element == Element::Float16 ? CU_TENSOR_MAP_DATA_TYPE_FLOAT16
+                                     : CU_TENSOR_MAP_DATA_TYPE_BFLOAT16;
+}
+
 template <size_t kRank>
-CUtensorMap tensor_map(Element element, const void* data, const TensorBoxes<kRank>& boxes) {
+CUtensorMap tensor_map(CUtensorMapDataType type, const void* data, const TensorBoxes<kRank>& boxes) {
   std::array<cuuint64_t, kRank> extents;
   std::array<cuuint64_t, kRank - 1> bytes;
   std::array<cuuint32_t, kRank> box, steps;
   steps.fill(1);
   for (size_t i = 0; i < kRank; ++i) extents[i] = boxes.extents[i], box[i] = boxes.box[i];
-  for (size_t i = 0; i + 1 < kRank; ++i) bytes[i] = boxes.pitches[i] * 2;
+  for (size_t i = 0; i + 1 < kRank; ++i) bytes[i] = boxes.pitches[i] * (type == kMapBytes ? 1 : 2);
   static const auto encode =
       driver_function<decltype(cuTensorMapEncodeTiled)>("cuTensorMapEncodeTiled");
   CUtensorMap map;
-  check_map(encode(&map, type_of(element), kRank, const_cast<void*>(data), extents.data(),
+  check_map(encode(&map, type, kRank, const_cast<void*>(data), extents.data(),
                    bytes.data(), box.data(), steps.data(), CU_TENSOR_MAP_INTERLEAVE_NONE,
                    CU_TENSOR_MAP_SWIZZLE_128B, CU_TENSOR_MAP_L2_PROMOTION_L2_256B,
                    CU_TENSOR_MAP_FLOAT_OOB_FILL_NONE));
   return map;
 }
-template CUtensorMap tensor_map(Element, const void*, const TensorBoxes<2>&);
-template CUtensorMap tensor_map(Element, const void*, const TensorBoxes<3>&);
+template CUtensorMap tensor_map(CUtensorMapDataType, const void*, const TensorBoxes<2>&);
+template CUtensorMap tensor_map(CUtensorMapDataType, const void*, const TensorBoxes<3>&);
 
 CUtensorMap window_map(Element element, const void* x, const Windows& v, uint32_t channels,
                        uint32_t count) {
@@ -70,7 +70,7 @@ CUtensorMap window_map(Element element, const void* x, const Windows& v, uint32_
   const std::array<cuuint32_t, 4> steps{1, static_cast<cuuint32_t>(v.stride_x),
                                         static_cast<cuuint32_t>(v.stride_y), 1};
   CUtensorMap map;
-  check_map(encode(&map, type_of(element), 4, const_cast<void*>(x), extents.data(), bytes.data(),
+  check_map(encode(&map, map_type(element), 4, const_cast<void*>(x), extents.data(), bytes.data(),
                    first.data(), last.data(), channels, count, steps.data(),
                    CU_TENSOR_MAP_INTERLEAVE_NONE, CU_TENSOR_MAP_SWIZZLE_128B,
                    CU_TENSOR_MAP_L2_PROMOTION_L2_256B, CU_TENSOR_MAP_FLOAT_OOB_FILL_NONE));

@@ -10,7 +10,11 @@
 
 namespace vitro::cuda {
 
-/// Boxes of a tensor of 16-bit elements for the copy engine, whose innermost extent is dense and
+/// The copy engine's name of a type of 16 bits.
+CUtensorMapDataType map_type(Element element);
+inline constexpr CUtensorMapDataType kMapBytes = CU_TENSOR_MAP_DATA_TYPE_UINT8;
+
+/// Boxes of a tensor of map_type() or kMapBytes for the copy engine, whose innermost extent is dense and
 /// 128 bytes of a box; zeros outside. `pitches` are in elements, of the extents behind the first.
 /// In shared memory the chunks of 16 bytes are permuted as swizzled() says. Throws
 /// std::runtime_error when the driver refuses.
@@ -21,9 +25,10 @@ struct TensorBoxes {
   std::array<uint32_t, kRank> box;
 };
 template <size_t kRank>
-CUtensorMap tensor_map(Element element, const void* data, const TensorBoxes<kRank>& boxes);
-extern template CUtensorMap tensor_map(Element, const void*, const TensorBoxes<2>&);
-extern template CUtensorMap tensor_map(Element, const void*, const TensorBoxes<3>&);
+CUtensorMap tensor_map(CUtensorMapDataType type, const void* data,
+                       const TensorBoxes<kRank>& boxes);
+extern template CUtensorMap tensor_map(CUtensorMapDataType, const void*, const TensorBoxes<2>&);
+extern template CUtensorMap tensor_map(CUtensorMapDataType, const void*, const TensorBoxes<3>&);
 
 /// The windows of x[n, h, w, c] for copy_windows(): `count` at a time, `channels` of each tap,
 /// zeros outside; in shared memory as above. Throws std::runtime_error when the driver refuses.

@@ -56,6 +56,11 @@ template <typename T, int kN>
 __device__ __forceinline__ void wgmma_64x16_transposed(float (&d)[kN / 2], const uint32_t (&a)[4],
                                                        uint64_t b, int accumulate);
 
+/// d[64, kN] = a[64, 32] b[kN, 32]^T of codes and int8, exactly; else as wgmma_64x16.
+template <int kN>
+__device__ __forceinline__ void wgmma_64x32_codes(int (&d)[kN / 2], uint64_t a, uint64_t b,
+                                                  int accumulate);
+
 // The sums of a thread as PTX operands %0 and on, and as constraints of the asm statement.
 // clang-format off
 #define VITRO_NAMES_16 "%0,%1,%2,%3,%4,%5,%6,%7,%8,%9,%10,%11,%12,%13,%14,%15"
@@ -63,6 +68,9 @@ __device__ __forceinline__ void wgmma_64x16_transposed(float (&d)[kN / 2], const
 #define VITRO_NAMES_52 VITRO_NAMES_32 ",%32,%33,%34,%35,%36,%37,%38,%39,%40,%41,%42,%43,%44,%45,%46,%47,%48,%49,%50,%51"
 #define VITRO_NAMES_64 VITRO_NAMES_32 ",%32,%33,%34,%35,%36,%37,%38,%39,%40,%41,%42,%43,%44,%45,%46,%47,%48,%49,%50,%51,%52,%53,%54,%55,%56,%57,%58,%59,%60,%61,%62,%63"
 #define VITRO_SUMS_8(i) "+f"(d[i]), "+f"(d[i + 1]), "+f"(d[i + 2]), "+f"(d[i + 3]), "+f"(d[i + 4]), "+f"(d[i + 5]), "+f"(d[i + 6]), "+f"(d[i + 7])
+#define VITRO_INTS_8(i) "+r"(d[i]), "+r"(d[i + 1]), "+r"(d[i + 2]), "+r"(d[i + 3]), "+r"(d[i + 4]), "+r"(d[i + 5]), "+r"(d[i + 6]), "+r"(d[i + 7])
+#define VITRO_INTS_32 VITRO_INTS_8(0), VITRO_INTS_8(8), VITRO_INTS_8(16), VITRO_INTS_8(24)
+#define VITRO_INTS_64 VITRO_INTS_32, VITRO_INTS_8(32), VITRO_INTS_8(40), VITRO_INTS_8(48), VITRO_INTS_8(56)
 #define VITRO_SUMS_16(i) VITRO_SUMS_8(i), VITRO_SUMS_8(i + 8)
 #define VITRO_SUMS_32(i) VITRO_SUMS_8(i), VITRO_SUMS_8(i + 8), VITRO_SUMS_8(i + 16), VITRO_SUMS_8(i + 24)
 #define VITRO_SUMS_52(i) VITRO_SUMS_32(i), VITRO_SUMS_16(i + 32), "+f"(d[i + 48]), "+f"(d[i + 49]), "+f"(d[i + 50]), "+f"(d[i + 51])
@@ -91,6 +99,16 @@ __device__ __forceinline__ void wgmma_64x16_transposed(float (&d)[kN / 2], const
                  : VITRO_SUMS_##sums(0)                                                           \
                  : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "l"(b), "r"(accumulate));          \
   }
+#define VITRO_WGMMA_CODES(n, sums, a_, b_, p_)                                           \
+  template <>                                                                            \
+  __device__ __forceinline__ void wgmma_64x32_codes<n>(int(&d)[n / 2], uint64_t a,       \
+                                                       uint64_t b, int accumulate) {     \
+    asm volatile("{\n.reg .pred p;\nsetp.ne.b32 p, %" #p_                                \
+                 ", 0;\nwgmma.mma_async.sync.aligned.m64n" #n "k32.s32.u8.s8"            \
+                 " {" VITRO_NAMES_##sums "}, %" #a_ ", %" #b_ ", p;\n}"                  \
+                 : VITRO_INTS_##sums                                                     \
+                 : "l"(a), "l"(b), "r"(accumulate));                                     \
+  }
 #define VITRO_WGMMA_BOTH_TYPES(form, ...) \
   form(__half, "f16", __VA_ARGS__) form(__nv_bfloat16, "bf16", __VA_ARGS__)
 
@@ -103,7 +121,10 @@ VITRO_WGMMA_BOTH_TYPES(VITRO_WGMMA_REGISTERS, wgmma_64x16_transposed, 1, 32, 16,
                        21)
 VITRO_WGMMA_BOTH_TYPES(VITRO_WGMMA_REGISTERS, wgmma_64x16_transposed, 1, 64, 32, 32, 33, 34, 35, 36,
                        37)
+VITRO_WGMMA_CODES(64, 32, 32, 33, 34)
+VITRO_WGMMA_CODES(128, 64, 64, 65, 66)
 
+#undef VITRO_WGMMA_CODES
 #undef VITRO_WGMMA_BOTH_TYPES
 #undef VITRO_WGMMA_REGISTERS
 #undef VITRO_WGMMA_SHARED
@@ -112,6 +133,9 @@ VITRO_WGMMA_BOTH_TYPES(VITRO_WGMMA_REGISTERS, wgmma_64x16_transposed, 1, 64, 32,
 #undef VITRO_SUMS_32
 #undef VITRO_SUMS_16
 #undef VITRO_SUMS_8
+#undef VITRO_INTS_64
+#undef VITRO_INTS_32
+#undef VITRO_INTS_8
 #undef VITRO_NAMES_64
 #undef VITRO_NAMES_52
 #undef VITRO_NAMES_32

@@ -1,0 +1,66 @@
+#pragma once
+
+#include "backends/cuda/kernels/linear_codes.h"
+#include "backends/cuda/operands.h"
+
+// Products in 8 bits: codes of a byte times int8 weights (docs/quantization.md). The operands of a
+// node that say how follow each other: scales of results, factors and offsets of codes.
+namespace vitro::cuda {
+
+/// A product of codes.
+class CodesProduct {
+ public:
+  /// Takes weight, bias (behind the weight) and scales; the result has m rows.
+  CodesProduct(const OpContext& op, size_t weight, size_t quantization, int m,
+               const Activation& activation = {});
+
+  /// From here on y is the codes that a product with these operands reads.
+  void make_codes(const OpContext& op, size_t quantization);
+  const Activation& activation() const { return args_.activation; }
+  void activate(const Activation& activation) { args_.activation = activation; }
+  void run(const void* codes, const void* residual, void* y, const Launch& launch) const {
+    LinearCodesArgs args = args_;
+    args.x = static_cast<const uint8_t*>(codes);
+    args.residual = residual;
+    args.y = y;
+    linear_codes(args, launch);
+  }
+  double flops() const { return 2.0 * args_.m * args_.n * args_.k; }
+  /// Bytes of y.
+  size_t result_bytes() const {
+    const size_t size = args_.factor != nullptr ? 1 : element_size(args_.element);
+    return static_cast<size_t>(args_.m) * static_cast<size_t>(args_.n) * size;
+  }
+
+ private:
+  LinearCodesArgs args_;
+};
+
+/// Makes the codes that a product reads of the rows of operand 0, or of these normalised.
+class RowCodes {
+ public:
+  RowCodes(const OpContext& op, size_t quantization);
+  void normalize(float eps) { args_.layer_norm = true, args_.eps = eps; }
+  void run(const void* x, void* codes, const Launch& launch) const {
+    RowCodesArgs args = args_;
+    args.x = x;
+    args.y = static_cast<uint8_t*>(codes);
+    row_codes(args, launch);
+  }
+  /// Bytes of the codes.
+  size_t bytes() const { return static_cast<size_t>(args_.rows) * static_cast<size_t>(args_.c); }
+
+ private:
+  RowCodesArgs args_;
+};
+
+/// Refuses an op whose products are of floats: those that are in 8 bits have been chosen
+/// (prefers_codes).
+std::optional<Refusal> keeps_codes(const OpContext& op);
+
+/// Whether the product of `node` whose weight is operand `weight` is multiplied in codes, which
+/// needs a launch more: the others are faster as products of floats.
+bool prefers_codes(const Node& node, std::span<const TensorType> types, size_t weight,
+                   Precision precision, int device);
+
+}  // namespace vitro::cuda

@@ -1,0 +1,100 @@
+#include "backends/cuda/kernels/codes.cuh"
+#include "backends/cuda/kernels/element.cuh"
+#include "backends/cuda/kernels/linear_codes.h"
+#include "backends/cuda/kernels/ptx.cuh"
+
+namespace vitro::cuda {
+namespace {
+
+constexpr int kThreads = 128;
+
+/// kLanes lanes hold a row in registers, 8 consecutive elements of it at a time, kVectors times.
+template <typename T, int kLanes, int kVectors, bool kNorm>
+__global__ void __launch_bounds__(kThreads) row_codes_kernel(RowCodesArgs args) {
+  const int lane = threadIdx.x % kLanes;
+  const int64_t row = static_cast<int64_t>(blockIdx.x) * (kThreads / kLanes) + threadIdx.x / kLanes;
+  wait_for_previous();
+  allow_next();
+  float v[kVectors][8], sum = 0;
+  const auto is_inside = [&](int i) {
+    return row < args.rows && (i * kLanes + lane) * 8 < args.c;
+  };
+#pragma unroll
+  for (int i = 0; i < kVectors; ++i) {
+    const T* from = static_cast<const T*>(args.x) + row * args.c + (i * kLanes + lane) * 8;
+    (is_inside(i) ? Eight<T>::load(from) : Eight<T>::zero()).unpack(v[i]);
+#pragma unroll
+    for (int e = 0; e < 8; ++e) sum += v[i][e];
+  }
+  float mean = 0, scale = 1;
+  if (kNorm) {
+    mean = sum_lanes<kLanes>(sum) / static_cast<float>(args.c);
+    float squares = 0;
+#pragma unroll
+    for (int i = 0; i < kVectors; ++i)
+#pragma unroll
+      for (int e = 0; e < 8; ++e) {
+        const float d = is_inside(i) ? v[i][e] - mean : 0.0f;
+        squares = fmaf(d, d, squares);
+      }
+    scale = rsqrtf(sum_lanes<kLanes>(squares) / static_cast<float>(args.c) + args.eps);
+  }
+#pragma unroll
+  for (int i = 0; i < kVectors; ++i) {
+    if (!is_inside(i)) continue;
+    const int column = (i * kLanes + lane) * 8;
+    float factor[8], offset[8];
+    Eight<float>::load(args.factor + column).unpack(factor);
+    Eight<float>::load(args.offset + column).unpack(offset);
+    uint32_t codes[8];
+#pragma unroll
+    for (int e = 0; e < 8; ++e)
+      codes[e] = code_of(kNorm ? (v[i][e] - mean) * scale : v[i][e], factor[e], offset[e]);
+    const auto pack_4 = [&](int e) {
+      return __byte_perm(pack_codes(codes[e], codes[e + 1]), pack_codes(codes[e + 2], codes[e + 3]),
+                         0x5410);
+    };
+    *reinterpret_cast<uint2*>(args.y + row * args.c + column) = uint2{pack_4(0), pack_4(4)};
+  }
+}
+
+template <typename T, int kLanes, int kVectors>
+void launch_rows(const RowCodesArgs& args, const Launch& launch) {
+  constexpr int kRows = kThreads / kLanes;
+  const dim3 grid(static_cast<unsigned>((args.rows + kRows - 1) / kRows));
+  const auto run = [&](auto kernel) {
+    launch_kernel("row_codes", kernel, grid, dim3(kThreads), 0, launch, args);
+  };
+  args.layer_norm ? run(row_codes_kernel<T, kLanes, kVectors, true>)
+                  : run(row_codes_kernel<T, kLanes, kVectors, false>);
+}
+
+template <typename T>
+void launch_width(const RowCodesArgs& args, const Launch& launch) {
+  if (args.c <= 128) return launch_rows<T, 16, 1>(args, launch);
+  if (args.c <= 256) return launch_rows<T, 32, 1>(args, launch);
+  if (args.c <= 512) return launch_rows<T, 32, 2>(args, launch);
+  if (args.c <= 1024) return launch_rows<T, 32, 4>(args, launch);
+  launch_rows<T, 32, 16>(args, launch);
+}
+
+}  // namespace
+
+const char* row_codes_refusal(const RowCodesArgs& args) {
+  if (args.element == Element::Float32) return "the elements are not of 16 bits";
+  if (args.c % 8 != 0) return "rows are not a multiple of 8 elements";
+  if (args.c > 4096) return "rows are wider than 4096";
+  if (!aligned_16(args.x) || !aligned_16(args.y) || !aligned_16(args.factor) ||
+      !aligned_16(args.offset))
+    return "a pointer is not 16-byte aligned";
+  return nullptr;
+}
+
+void row_codes(const RowCodesArgs& args, const Launch& launch) {
+  if (const char* refusal = row_codes_refusal(args)) throw std::invalid_argument(refusal);
+  if (args.rows == 0 || args.c == 0) return;
+  args.element == Element::Float16 ? launch_width<__half>(args, launch)
+                                   : launch_width<__nv_bfloat16>(args, launch);
+}
+
+}  // namespace vitro::cuda
