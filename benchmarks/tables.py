@@ -256,6 +256,22 @@ def gpu_onnx_table(results, link):
             or ["No results yet; `scripts/gpu-bench onnx` makes them."])
 
 
+def gpu_int8_table(results, link):
+    lines = []
+    for gpu, loaded in by_gpu(results, "int8_*.json").items():
+        loaded.sort(key=lambda item: item[1]["batch"])
+        lines += ["" if lines else None, f"UniFormer-S, {gpu}; bold: times as long as in 8 bits.", ""]
+        rows = []
+        for path, result in loaded:
+            way, ratio = result["back_to_back"], result["ratio"]["back_to_back"]["vitro-int8"]
+            rows.append(row(str(result["batch"]), fine_ms(way["vitro-int8"]["median_ms"]),
+                            f"{fine_ms(way['vitro']['median_ms'])} **{1 / ratio['median']:.2f}**",
+                            f"[json]({link(path)})"))
+        lines += table(["batch", "int8", "float16", "raw"], rows)
+    return ([line for line in lines if line is not None]
+            or ["No results yet; `scripts/gpu-bench int8` makes them."])
+
+
 def gpu_models_table(results, link):
     lines = []
     for gpu, loaded in by_gpu(results, "bench_*.json").items():
@@ -313,7 +329,8 @@ def int8_peers_table(results, link):
             *table(["", "Vitro int8", *INT8_ENGINES.values(), "raw"], rows)]
 
 
-TABLES = {"peers": peers_table, "int8_accuracy": int8_accuracy_table,
+TABLES = {"peers": peers_table, "gpu_int8": gpu_int8_table,
+          "int8_accuracy": int8_accuracy_table,
           "int8_peers": int8_peers_table, "peers_short": peers_short_table, "ops": ops_table,
           "kernels": kernels_table, "gpu_peers": gpu_peers_table,
           "gpu_models": gpu_models_table, "gpu_onnx": gpu_onnx_table}

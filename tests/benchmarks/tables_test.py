@@ -117,6 +117,15 @@ class Tables(unittest.TestCase):
                       "0.950 ms | no |", text)
         self.assertNotIn("999", text)
 
+    def test_gpu_int8(self):
+        self.assertIn("No results yet", self.table("gpu_int8"))
+        self.write_of_gpu("int8_b8.json", {
+            **GPU_PEERS,
+            "back_to_back": {"vitro": {"median_ms": 1.2}, "vitro-int8": {"median_ms": 1.0}},
+            "ratio": {"back_to_back": {"vitro-int8": {"median": 0.8}}}})
+        self.assertIn("| 8 | 1.000 ms | 1.200 ms **1.25** | [json](int8_b8.json) |",
+                      self.table("gpu_int8").replace("some_gpu/", ""))
+
     def test_kernels(self):
         self.write("kernels_avx2.json", KERNELS)
         self.assertIn("| `linear` | gemm 1x2x3 | 5.0 us | 92 % of peak | 6.0 us |",

@@ -11,8 +11,8 @@ bool contains(const std::string& text, const std::string& part) {
   return text.find(part) != std::string::npos;
 }
 
-/// Tunes the small plan, which takes a second or two, and more where the machine is busy or the build is
-/// instrumented; extra arguments follow.
+/// Tunes the small plan, which takes a second or two, and more where the machine is busy or the
+/// build is instrumented; extra arguments follow.
 ProcessResult tune(const std::string& output, const std::vector<std::string>& more = {}) {
   std::vector<std::string> arguments{"build", small_plan(),    "-o", output,  "--tune", "--threads",
                                      "1",     "--time-budget", "30", "--json"};

@@ -16,15 +16,39 @@ const float* take_steps(const OpContext& op, size_t i) {
   });
 }
 
+const TensorType& type_of(std::span<const TensorType> types, const Node& node, size_t i) {
+  return types[static_cast<size_t>(node.inputs[i])];
+}
+
 /// One launch multiplies both of its products, with hidden values that stay on a multiprocessor.
 bool is_fused(const Node& node, std::span<const TensorType> types, Element element,
               const DeviceInfo& device) {
-  const TensorType& x = types[static_cast<size_t>(node.inputs[0])];
+  const TensorType& x = type_of(types, node, 0);
   MlpArgs args;
   args.element = element;
   args.m = num_rows(x), args.c = width(x);
-  args.hidden = extent(types[static_cast<size_t>(node.inputs[1])], 0);
+  args.hidden = extent(type_of(types, node, 1), 0);
   return choose_mlp_tile(args, device.num_sms, device.capability) >= 0;
+}
+
+/// Whether products of so many operations save more than it takes to make codes of x. Fitted to an
+/// H100, where UniFormer-S was measured with either (docs/performance.md).
+bool pays(double flops, const TensorType& x) {
+  constexpr double kFloatFlops = 450e6, kSaved = 0.4, kLaunch = 2, kBytes = 2.2e6;  // by the us
+  const double elements = static_cast<double>(num_elements(x.dims));
+  return kSaved * flops / kFloatFlops > kLaunch + 3 * elements / kBytes;
+}
+
+/// Why kernels of codes cannot multiply x with the weight, or null.
+const char* codes_refusal(const TensorType& x, const TensorType& weight, Element element,
+                          int capability) {
+  LinearCodesArgs args;
+  args.element = element;
+  args.m = num_rows(x), args.n = extent(weight, 0), args.k = extent(weight, 1);
+  RowCodesArgs rows;
+  rows.element = element, rows.c = args.k;
+  if (const char* refusal = row_codes_refusal(rows)) return refusal;
+  return linear_codes_refusal(args, capability);
 }
 
 }  // namespace
@@ -32,8 +56,8 @@ bool is_fused(const Node& node, std::span<const TensorType> types, Element eleme
 CodesProduct::CodesProduct(const OpContext& op, size_t weight, size_t quantization, int m,
                            const Activation& activation) {
   args_.element = element_of(op);
-  args_.weight = static_cast<const int8_t*>(DeviceWeights::of(op.cache, op.device, op.precision)
-                                                ->bytes(op.cache, op.take(weight)));
+  args_.weight = static_cast<const int8_t*>(
+      DeviceWeights::of(op.cache, op.device, op.precision)->bytes(op.cache, op.take(weight)));
   args_.bias = take_floats(op, weight + 1);
   args_.scale = take_floats(op, quantization);
   args_.m = m;
@@ -62,27 +86,24 @@ std::optional<Refusal> keeps_codes(const OpContext& op) {
 
 bool prefers_codes(const Node& node, std::span<const TensorType> types, size_t weight,
                    Precision precision, int device) {
-  // Below so many rows the launch that makes codes of them takes what the product saves.
-  constexpr int kFewestRows = 1500;
   const DeviceInfo& info = device_info(device);
-  const TensorType& x = types[static_cast<size_t>(node.inputs[0])];
-  LinearCodesArgs args;
-  args.element = element_of(precision);
-  args.m = num_rows(x);
-  args.n = extent(types[static_cast<size_t>(node.inputs[weight])], 0);
-  args.k = extent(types[static_cast<size_t>(node.inputs[weight])], 1);
-  RowCodesArgs rows;
-  rows.element = args.element, rows.c = width(x);
-  if (args.m < kFewestRows || args.n % 16 != 0 || row_codes_refusal(rows) != nullptr ||
-      linear_codes_refusal(args, info.capability) != nullptr)
-    return false;
+  const Element element = element_of(precision);
+  const TensorType& x = type_of(types, node, 0);
+  const auto can_run = [&](size_t i) {
+    return codes_refusal(x, type_of(types, node, i), element, info.capability) == nullptr;
+  };
+  const auto flops = [&](size_t i) {
+    return 2.0 * num_rows(x) * static_cast<double>(num_elements(type_of(types, node, i).dims));
+  };
   switch (node.kind) {
     case OpKind::QuantizedLinear:
-      return true;
-    case OpKind::AttentionBlock:
-      return weight == 1;  // attention makes elements
-    case OpKind::Mlp:
-      return node.has_input(5) && node.has_input(8) && !is_fused(node, types, args.element, info);
+      return can_run(1) && pays(flops(1), x);
+    case OpKind::AttentionBlock:  // attention makes elements
+      return weight == 1 && can_run(1) && pays(flops(1), x);
+    case OpKind::Mlp:  // both or none; codes of hidden values cost nothing
+      return node.has_input(5) && node.has_input(8) && can_run(1) && can_run(3) &&
+             extent(type_of(types, node, 1), 0) % 16 == 0 && pays(flops(1) + flops(3), x) &&
+             !is_fused(node, types, element, info);
     default:
       return false;
   }

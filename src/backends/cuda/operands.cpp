@@ -34,8 +34,7 @@ std::optional<Refusal> needs_float_operands(const OpContext& op, size_t count) {
     const std::string what = fmt::format("operand {}", i);
     if (auto refusal = needs_size(op.input(i), what)) return refusal;
     const bool is_matrix = op.constant(i) && is_matrix_operand(op.node.kind, i);
-    if (op.input(i).dtype != DType::Float32 &&
-        !(is_matrix && op.input(i).dtype == DType::BFloat16))
+    if (op.input(i).dtype != DType::Float32 && !(is_matrix && op.input(i).dtype == DType::BFloat16))
       return Refusal{fmt::format("{} is {}", what, dtype_name(op.input(i).dtype))};
   }
   return needs_size(op.output(), "the result");

@@ -6,6 +6,7 @@
 #include "backends/cuda/device_weights.h"
 #include "backends/cuda/kernels/elementwise.h"
 #include "backends/cuda/kernels/linear.h"
+#include "backends/cuda/kernels/linear_codes.h"
 
 namespace vitro::cuda {
 namespace {
@@ -33,6 +34,20 @@ double fastest_seconds(CudaLane& lane, const Enqueue& enqueue) {
   cudaEventDestroy(begin);
   cudaEventDestroy(end);
   return 1e-3 * fastest;
+}
+
+/// Operations a second of square products in 8 bits of zeros in `memory`; 0 where there are none.
+double codes_flops_per_s(CudaLane& lane, std::byte* memory, int capability) {
+  LinearCodesArgs product;
+  product.m = product.n = product.k = kSide;
+  product.x = reinterpret_cast<const uint8_t*>(memory);
+  product.weight = reinterpret_cast<const int8_t*>(memory);
+  product.bias = product.scale = reinterpret_cast<const float*>(memory);
+  product.y = memory + size_t{kSide} * kSide;
+  if (linear_codes_refusal(product, capability) != nullptr) return 0;
+  const double seconds =
+      fastest_seconds(lane, [&](const Launch& launch) { linear_codes(product, launch); });
+  return 2.0 * kSide * kSide * kSide / seconds;
 }
 
 }  // namespace
@@ -66,6 +81,7 @@ Peaks measure_peaks(const PeakRequest& request) {
   product.element = element_of(request.precision);
   product.tf32 = request.precision == Precision::TensorFloat32;
   peaks.product_flops_per_s = flops_per_s();
+  peaks.quantized_flops_per_s = codes_flops_per_s(lane, memory, info.capability);
 
   BinaryArgs add;
   add.element = Element::Float32;

@@ -129,8 +129,9 @@ void expect_code(uint8_t code, double value, size_t at) {
 }
 
 TEST_F(CodesTest, CodesOfResults) {
-  for (const Case& c : {Case{196, 1280, 320, true, false, true}, Case{49, 48, 64, false, false, true},
-                        Case{20000, 144, 208, true, false, true}}) {
+  for (const Case& c :
+       {Case{196, 1280, 320, true, false, true}, Case{49, 48, 64, false, false, true},
+        Case{20000, 144, 208, true, false, true}}) {
     SCOPED_TRACE(c.n);
     Product product(c, Element::Float16);
     linear_codes(product.args, {});

@@ -40,9 +40,8 @@ const char* linear_codes_refusal(const LinearCodesArgs& a, int capability) {
   const bool makes_codes = a.factor != nullptr;
   if (a.n % (makes_codes ? 16 : 8) != 0) return "rows of results are not a multiple of 16 bytes";
   if (makes_codes && a.residual != nullptr) return "codes are not added to";
-  for (const void* pointer :
-       {static_cast<const void*>(a.x), static_cast<const void*>(a.weight), a.residual,
-        static_cast<const void*>(a.y)})
+  for (const void* pointer : {static_cast<const void*>(a.x), static_cast<const void*>(a.weight),
+                              a.residual, static_cast<const void*>(a.y)})
     if (!aligned(pointer)) return "a pointer is not 16-byte aligned";
   return nullptr;
 }

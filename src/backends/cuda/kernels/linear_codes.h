@@ -13,12 +13,13 @@ inline constexpr float kCodeSteps = 255.0f;
 /// y[m, n] = act(scale * (x[m, k] weight[n, k]^T) + bias + residual): codes of one byte times int8
 /// weights, summed exactly, and the rest in float32.
 struct LinearCodesArgs {
-  Element element = Element::Float16;  // Float16 or BFloat16; of residual, and of y unless it is codes
-  const uint8_t* x = nullptr;          // [m, k]
-  const int8_t* weight = nullptr;      // [n, k]
-  const float* bias = nullptr;         // [n]
-  const float* scale = nullptr;        // [n]
-  const void* residual = nullptr;      // [m, n] or null, as it must be where y is codes; may be y
+  Element element =
+      Element::Float16;            // Float16 or BFloat16; of residual, and of y unless it is codes
+  const uint8_t* x = nullptr;      // [m, k]
+  const int8_t* weight = nullptr;  // [n, k]
+  const float* bias = nullptr;     // [n]
+  const float* scale = nullptr;    // [n]
+  const void* residual = nullptr;  // [m, n] or null, as it must be where y is codes; may be y
   /// [n], both over kCodeSteps: y is the uint8 codes of the results, clamp(round(y * factor +
   /// offset), 0, 255). Null: y is elements.
   const float* factor = nullptr;

@@ -138,8 +138,7 @@ struct WgmmaTeam {
   /// The same to codes, which have neither residuals nor sums.
   template <class Act>
   __device__ __forceinline__ void finish_codes(const Sum (&sums)[kBlockN / 2], int local,
-                                               char* results, const float* vectors,
-                                               Act act) const {
+                                               char* results, const float* vectors, Act act) const {
     const int quad = threadIdx.x % 4, swizzle = local % 8 << 4;
     char* const row = results + local * 128 + quad * 2;
 #pragma unroll
@@ -154,8 +153,9 @@ struct WgmmaTeam {
         const float first = act.template apply<T>(result(sum[0], {}, v[1].x, v[0].x)),
                     second = act.template apply<T>(result(sum[1], {}, v[1].y, v[0].y));
         *reinterpret_cast<uint16_t*>(row + half * 8 * 128 + (column / 16 * 16 ^ swizzle) +
-                                     column % 16) = static_cast<uint16_t>(
-            pack_codes(code_of(first, v[2].x, v[3].x), code_of(second, v[2].y, v[3].y)));
+                                     column % 16) =
+            static_cast<uint16_t>(
+                pack_codes(code_of(first, v[2].x, v[3].x), code_of(second, v[2].y, v[3].y)));
       }
     }
   }

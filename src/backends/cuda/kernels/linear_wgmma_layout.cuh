@@ -28,8 +28,8 @@ enum class WgmmaForm {
 
 struct WgmmaArgs {
   CUtensorMap x, weight, residual, y;
-  /// [n] each, or null for zeros. Floats: bias, sums of the weights' rows with row_sums. Codes: bias,
-  /// scale, then factor and offset of codes that are made.
+  /// [n] each, or null for zeros. Floats: bias, sums of the weights' rows with row_sums. Codes:
+  /// bias, scale, then factor and offset of codes that are made.
   const float* vectors[4];
   const float2* row_sums;
   float2* result_sums;
@@ -59,7 +59,8 @@ struct WgmmaLayout {
   static constexpr int box_columns = codes_out ? 128 : 64;
   static constexpr int box_bytes = kWgmmaRows * 128;  // of so many columns of x or of results
   static constexpr int weight_bytes = kBlockN * 128;
-  static constexpr int boxes = kBlockN / box_columns, result_bytes = boxes * box_bytes;  // of a tile
+  static constexpr int boxes = kBlockN / box_columns,
+                       result_bytes = boxes * box_bytes;  // of a tile
   static constexpr int column_vectors = codes_out ? 4 : 2;
   static constexpr int norms_at = column_vectors * kBlockN * 4;
   static constexpr int vectors_bytes = norms_at + kWgmmaRows * 8;  // of a tile

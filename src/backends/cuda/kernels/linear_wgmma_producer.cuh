@@ -104,7 +104,8 @@ struct WgmmaResiduals {
 #pragma unroll
       for (int box = 0; box < Layout::boxes; ++box)
         copy_box(at.results + team * Layout::result_bytes + box * Layout::box_bytes, &p.residual,
-                 tile.column * Layout::block_n + box * Layout::box_columns, tile.row * kWgmmaRows, barrier);
+                 tile.column * Layout::block_n + box * Layout::box_columns, tile.row * kWgmmaRows,
+                 barrier);
     }
   }
 };
@@ -151,7 +152,8 @@ struct WgmmaVectors {
       if (i >= 2 * kTeams) barrier_wait(at.vectors_empty + place.index * 8, place.parity ^ 1);
       char* const to = vectors + place.index * Layout::vectors_bytes;
       load_columns(tile, reinterpret_cast<float*>(to));
-      if (!Layout::codes_in && i >= kTeams) load_rows(tile, reinterpret_cast<float2*>(to + Layout::norms_at));
+      if (!Layout::codes_in && i >= kTeams)
+        load_rows(tile, reinterpret_cast<float2*>(to + Layout::norms_at));
       __syncwarp();
       if (thread % 32 == 0) barrier_arrive(at.vectors_full + place.index * 8);
     }

@@ -16,9 +16,7 @@ __global__ void __launch_bounds__(kThreads) row_codes_kernel(RowCodesArgs args) 
   wait_for_previous();
   allow_next();
   float v[kVectors][8], sum = 0;
-  const auto is_inside = [&](int i) {
-    return row < args.rows && (i * kLanes + lane) * 8 < args.c;
-  };
+  const auto is_inside = [&](int i) { return row < args.rows && (i * kLanes + lane) * 8 < args.c; };
 #pragma unroll
   for (int i = 0; i < kVectors; ++i) {
     const T* from = static_cast<const T*>(args.x) + row * args.c + (i * kLanes + lane) * 8;
@@ -69,12 +67,19 @@ void launch_rows(const RowCodesArgs& args, const Launch& launch) {
                   : run(row_codes_kernel<T, kLanes, kVectors, false>);
 }
 
+/// Few lanes have many loads under way each; they leave none idle at the widths of UniFormer.
 template <typename T>
 void launch_width(const RowCodesArgs& args, const Launch& launch) {
-  if (args.c <= 128) return launch_rows<T, 16, 1>(args, launch);
-  if (args.c <= 256) return launch_rows<T, 32, 1>(args, launch);
-  if (args.c <= 512) return launch_rows<T, 32, 2>(args, launch);
-  if (args.c <= 1024) return launch_rows<T, 32, 4>(args, launch);
+  if (args.c <= 64) return launch_rows<T, 8, 1>(args, launch);
+  if (args.c <= 128) return launch_rows<T, 8, 2>(args, launch);
+  if (args.c <= 192) return launch_rows<T, 8, 3>(args, launch);
+  if (args.c <= 256) return launch_rows<T, 8, 4>(args, launch);
+  if (args.c <= 320) return launch_rows<T, 8, 5>(args, launch);
+  if (args.c <= 384) return launch_rows<T, 8, 6>(args, launch);
+  if (args.c <= 512) return launch_rows<T, 16, 4>(args, launch);
+  if (args.c <= 768) return launch_rows<T, 16, 6>(args, launch);
+  if (args.c <= 1024) return launch_rows<T, 16, 8>(args, launch);
+  if (args.c <= 2048) return launch_rows<T, 32, 8>(args, launch);
   launch_rows<T, 32, 16>(args, launch);
 }
 

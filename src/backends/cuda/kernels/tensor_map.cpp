@@ -36,7 +36,8 @@ CUtensorMapDataType map_type(Element element) {
 }
 
 template <size_t kRank>
-CUtensorMap tensor_map(CUtensorMapDataType type, const void* data, const TensorBoxes<kRank>& boxes) {
+CUtensorMap tensor_map(CUtensorMapDataType type, const void* data,
+                       const TensorBoxes<kRank>& boxes) {
   std::array<cuuint64_t, kRank> extents;
   std::array<cuuint64_t, kRank - 1> bytes;
   std::array<cuuint32_t, kRank> box, steps;
@@ -46,8 +47,8 @@ CUtensorMap tensor_map(CUtensorMapDataType type, const void* data, const TensorB
   static const auto encode =
       driver_function<decltype(cuTensorMapEncodeTiled)>("cuTensorMapEncodeTiled");
   CUtensorMap map;
-  check_map(encode(&map, type, kRank, const_cast<void*>(data), extents.data(),
-                   bytes.data(), box.data(), steps.data(), CU_TENSOR_MAP_INTERLEAVE_NONE,
+  check_map(encode(&map, type, kRank, const_cast<void*>(data), extents.data(), bytes.data(),
+                   box.data(), steps.data(), CU_TENSOR_MAP_INTERLEAVE_NONE,
                    CU_TENSOR_MAP_SWIZZLE_128B, CU_TENSOR_MAP_L2_PROMOTION_L2_256B,
                    CU_TENSOR_MAP_FLOAT_OOB_FILL_NONE));
   return map;

@@ -14,9 +14,9 @@ namespace vitro::cuda {
 CUtensorMapDataType map_type(Element element);
 inline constexpr CUtensorMapDataType kMapBytes = CU_TENSOR_MAP_DATA_TYPE_UINT8;
 
-/// Boxes of a tensor of map_type() or kMapBytes for the copy engine, whose innermost extent is dense and
-/// 128 bytes of a box; zeros outside. `pitches` are in elements, of the extents behind the first.
-/// In shared memory the chunks of 16 bytes are permuted as swizzled() says. Throws
+/// Boxes of a tensor of map_type() or kMapBytes for the copy engine, whose innermost extent is
+/// dense and 128 bytes of a box; zeros outside. `pitches` are in elements, of the extents behind
+/// the first. In shared memory the chunks of 16 bytes are permuted as swizzled() says. Throws
 /// std::runtime_error when the driver refuses.
 template <size_t kRank>
 struct TensorBoxes {
@@ -25,8 +25,7 @@ struct TensorBoxes {
   std::array<uint32_t, kRank> box;
 };
 template <size_t kRank>
-CUtensorMap tensor_map(CUtensorMapDataType type, const void* data,
-                       const TensorBoxes<kRank>& boxes);
+CUtensorMap tensor_map(CUtensorMapDataType type, const void* data, const TensorBoxes<kRank>& boxes);
 extern template CUtensorMap tensor_map(CUtensorMapDataType, const void*, const TensorBoxes<2>&);
 extern template CUtensorMap tensor_map(CUtensorMapDataType, const void*, const TensorBoxes<3>&);
 

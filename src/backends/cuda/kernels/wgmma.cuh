@@ -99,15 +99,16 @@ __device__ __forceinline__ void wgmma_64x32_codes(int (&d)[kN / 2], uint64_t a, 
                  : VITRO_SUMS_##sums(0)                                                           \
                  : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "l"(b), "r"(accumulate));          \
   }
-#define VITRO_WGMMA_CODES(n, sums, a_, b_, p_)                                           \
-  template <>                                                                            \
-  __device__ __forceinline__ void wgmma_64x32_codes<n>(int(&d)[n / 2], uint64_t a,       \
-                                                       uint64_t b, int accumulate) {     \
-    asm volatile("{\n.reg .pred p;\nsetp.ne.b32 p, %" #p_                                \
-                 ", 0;\nwgmma.mma_async.sync.aligned.m64n" #n "k32.s32.u8.s8"            \
-                 " {" VITRO_NAMES_##sums "}, %" #a_ ", %" #b_ ", p;\n}"                  \
-                 : VITRO_INTS_##sums                                                     \
-                 : "l"(a), "l"(b), "r"(accumulate));                                     \
+#define VITRO_WGMMA_CODES(n, sums, a_, b_, p_)                                                 \
+  template <>                                                                                  \
+  __device__ __forceinline__ void wgmma_64x32_codes<n>(int(&d)[n / 2], uint64_t a, uint64_t b, \
+                                                       int accumulate) {                       \
+    asm volatile("{\n.reg .pred p;\nsetp.ne.b32 p, %" #p_                                      \
+                 ", 0;\nwgmma.mma_async.sync.aligned.m64n" #n                                  \
+                 "k32.s32.u8.s8"                                                               \
+                 " {" VITRO_NAMES_##sums "}, %" #a_ ", %" #b_ ", p;\n}"                        \
+                 : VITRO_INTS_##sums                                                           \
+                 : "l"(a), "l"(b), "r"(accumulate));                                           \
   }
 #define VITRO_WGMMA_BOTH_TYPES(form, ...) \
   form(__half, "f16", __VA_ARGS__) form(__nv_bfloat16, "bf16", __VA_ARGS__)

@@ -1,0 +1,105 @@
+// Large products in 8 bits on a GPU, beside the cpu backend's, which are exact.
+#include <gtest/gtest.h>
+
+#include "backends/cuda/cuda_backend.h"
+#include "backends/guarded_run.h"
+#include "metric.h"
+#include "ops/case_list.h"
+#include "tolerances.h"
+
+namespace vitro {
+namespace {
+
+class CodesInSessions : public testing::Test {
+ protected:
+  void SetUp() override {
+    if (const auto refusal = cuda_backend()->available()) GTEST_SKIP() << refusal->reason;
+  }
+
+  static void quantize(GraphBuilder& builder, Random& random, std::vector<ValueId>& operands,
+                       size_t weight, size_t at) {
+    const Dims dims = builder.dims(operands[weight]);
+    operands[weight] = int8_weight(builder, random, dims);
+    const std::vector<ValueId> more = quantization(builder, random, dims);
+    operands[weight + 1] = more[0];
+    operands.resize(std::max(operands.size(), at + 3), kAbsent);
+    for (size_t i = 0; i < 3; ++i) operands[at + i] = more[i + 1];
+  }
+
+  /// One op in float16 on the GPU, and the same on the cpu backend.
+  static void expect_agreement(
+      OpKind kind, const Attrs& attrs, const Dims& x,
+      const std::function<void(GraphBuilder&, Random&, std::vector<ValueId>&)>& add_operands,
+      const char* impl) {
+    GraphBuilder builder;
+    Random random(impl);
+    std::vector<ValueId> operands{builder.input("x", x)};
+    add_operands(builder, random, operands);
+    const Graph graph = builder.finish({builder.op(kind, attrs, operands, "op")});
+    const std::vector<Tensor> inputs{random.tensor(x, -1, 1)};
+    const auto exact = compile_for(find_backend("cpu"), graph, inputs, 2),
+               executable = compile_for(*cuda_backend(), graph, inputs);
+    EXPECT_STREQ(executable->dispatch()[0].chosen, impl);
+    const std::vector<float> expected = GuardedRun(find_backend("cpu"), *exact, inputs).run()[0],
+                             got = GuardedRun(*cuda_backend(), *executable, inputs).run()[0];
+    const Distance d = distance(std::span<const float>(got), std::span<const float>(expected));
+    EXPECT_TRUE(d.within(kCudaFloat16)) << report(d, kCudaFloat16);
+  }
+
+  static auto mlp_operands(int64_t c) {
+    return [=](GraphBuilder& builder, Random& random, std::vector<ValueId>& operands) {
+      operands.insert(operands.end(),
+                      {weight(builder, random, {4 * c, c}, c), bias(builder, random, 4 * c),
+                       weight(builder, random, {c, 4 * c}, 4 * c), bias(builder, random, c)});
+      quantize(builder, random, operands, 1, 5);
+      quantize(builder, random, operands, 3, 8);
+    };
+  }
+};
+
+TEST_F(CodesInSessions, Mlp) {
+  expect_agreement(OpKind::Mlp, MlpAttrs{true, 1e-6f}, {32, 196, 320}, mlp_operands(320),
+                   "cuda:mlp_codes");
+  expect_agreement(OpKind::Mlp, MlpAttrs{false, 1e-6f}, {6300, 320}, mlp_operands(320),
+                   "cuda:mlp_codes");
+}
+
+/// Their input is not rounded, so they are not what codes give.
+TEST_F(CodesInSessions, SmallProductsAreOfFloats) {
+  GraphBuilder builder;
+  Random random("small");
+  std::vector<ValueId> operands{builder.input("x", {1, 196, 320})};
+  mlp_operands(320)(builder, random, operands);
+  const Graph graph =
+      builder.finish({builder.op(OpKind::Mlp, MlpAttrs{true, 1e-6f}, operands, "op")});
+  const std::vector<Tensor> inputs{random.tensor({1, 196, 320}, -1, 1)};
+  EXPECT_STREQ(compile_for(*cuda_backend(), graph, inputs)->dispatch()[0].chosen,
+               "cuda:mlp_products");
+}
+
+/// The product behind attention is one of floats either way.
+TEST_F(CodesInSessions, AttentionBlock) {
+  constexpr int64_t c = 512;
+  expect_agreement(
+      OpKind::AttentionBlock, AttentionBlockAttrs{8, 64, 0.125f, 1e-6f}, {128, 7, 7, c},
+      [](GraphBuilder& builder, Random& random, std::vector<ValueId>& operands) {
+        operands.insert(operands.end(),
+                        {weight(builder, random, {3 * c, c}, c), bias(builder, random, 3 * c),
+                         weight(builder, random, {c, c}, c), bias(builder, random, c)});
+        quantize(builder, random, operands, 1, 5);
+      },
+      "cuda:attention_block_codes");
+}
+
+TEST_F(CodesInSessions, Linear) {
+  expect_agreement(
+      OpKind::QuantizedLinear, {}, {4000, 768},
+      [](GraphBuilder& builder, Random& random, std::vector<ValueId>& operands) {
+        operands.push_back(int8_weight(builder, random, {2000, 768}));
+        for (ValueId id : quantization(builder, random, {2000, 768})) operands.push_back(id);
+      },
+      "cuda:linear_codes");
+}
+
+}  // namespace
+}  // namespace vitro
