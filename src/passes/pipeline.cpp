@@ -24,6 +24,7 @@ const std::vector<Pass>& passes_of_ops() {
       // Before the transposes are cancelled: they may make some.
       {"fuse_layer_norm", fuse_layer_norm},
       {"fuse_group_norm", fuse_group_norm},
+      {"expand_squares", expand_squares},
       {"cancel_transposes", cancel_transposes},
       {"merge_equal", merge_equal},
       {"drop_kept_axes", drop_kept_axes},

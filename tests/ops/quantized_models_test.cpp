@@ -97,6 +97,28 @@ TEST_P(QuantizedModels, AreTheSameProductsWhenTheyAreWritten) {
   }
 }
 
+/// Weights are made of their codes however large they are.
+TEST(QuantizedModel, OfALargeProductIsTheSameWhenItIsWritten) {
+  constexpr int64_t kOut = 300, kIn = 400;
+  GraphBuilder builder;
+  std::vector<int64_t> weight;
+  for (int64_t i = 0; i < kOut * kIn; ++i) weight.push_back(i * 37 % 255 - 127);
+  const auto vector = [&](const char* name, int64_t count, float value) {
+    const std::vector<float> values(static_cast<size_t>(count), value);
+    return builder.constant(name, make_constant({count}, values));
+  };
+  const ValueId y = builder.op(
+      OpKind::QuantizedLinear, {},
+      {builder.input("x", {2, kIn}),
+       builder.constant("w", make_constant({kOut, kIn}, weight, DType::Int8)),
+       vector("b", kOut, 0.5f), vector("s", kOut, 0.25f), vector("f", kIn, 2), vector("o", kIn, 128)},
+      "y");
+  const Graph graph = builder.finish({y});
+  Graph written = round_trip(graph, kMostOnnxOpset);
+  run_passes(written);
+  EXPECT_EQ(products_of(written), products_of(graph)) << print(written);
+}
+
 INSTANTIATE_TEST_SUITE_P(All, QuantizedModels, testing::ValuesIn(models()),
                          [](const auto& param_info) { return param_info.param.name; });
 

@@ -144,6 +144,7 @@ constexpr PassCase kCases[] = {
     {"kept_axes", drop_kept_axes, kept_axes},
     {"bias_adds", fold_bias_add, bias_adds},
     {"extents_as_factors", fold_scalars, extents_as_factors},
+    {"squares", expand_squares, squares},
     {"identities", drop_identities, identities},
     {"tokens_between_maps", cancel_transposes, tokens_between_maps},
     {"stream_of_maps", cancel_transposes, stream_of_maps},

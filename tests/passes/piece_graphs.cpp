@@ -69,6 +69,17 @@ Graph extents_as_factors() {
   return builder.finish({builder.op(BinaryFunction::Mul, x, factor, "mul")});
 }
 
+/// A square, and what is none: another power, and one that has an axis more than its base.
+Graph squares() {
+  Pieces m;
+  const ValueId x = m.input({2, 5});
+  const std::vector<float> twos{2};
+  const ValueId two = m.constant("two", make_constant({1, 1, 1}, twos));
+  const ValueId square = m.op(BinaryFunction::Pow, x, m.number(2), "square");
+  const ValueId cube = m.op(BinaryFunction::Pow, square, m.number(3), "cube");
+  return m.finish({cube, m.op(BinaryFunction::Pow, x, two, "wider")});
+}
+
 /// What changes nothing, and what looks like it: a slice that turns around, a border beside a cut.
 Graph identities() {
   Pieces m;

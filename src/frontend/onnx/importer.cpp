@@ -15,7 +15,7 @@ namespace {
 
 constexpr size_t kMaxNodes = 1 << 20;
 constexpr int kMaxDepth = 64;           // of functions and graphs that call each other
-constexpr size_t kFreeBytes = 1 << 16;  // results this small are always evaluated
+constexpr int64_t kFreeElements = 1 << 14;  // results this small are always evaluated
 
 int64_t opset_of(const Scope& scope, std::string_view domain) {
   const bool is_onnx = domain.empty() || domain == "ai.onnx";
@@ -69,13 +69,14 @@ std::vector<ValueId> Importer::ops(OpKind kind, Attrs attrs, std::vector<ValueId
           make_constant(type.dims, std::span<const int64_t>(*builder_.contents(results[0])),
                         type.dtype))};
   }
-  size_t given = kFreeBytes, made = 0;
+  // More elements than went in are left to be made when the model runs: they would swell the plan.
+  int64_t given = kFreeElements, made = 0;
   for (const ValueId id : inputs) {
     if (id == kAbsent) continue;
     if (!builder_.value(id).constant) return results;
-    given += builder_.value(id).constant->bytes.size();
+    given += num_elements(builder_.value(id).type.dims);
   }
-  for (const ValueId id : results) made += dense_bytes(builder_.value(id).type);
+  for (const ValueId id : results) made += num_elements(builder_.value(id).type.dims);
   if (!evaluate_ || kind == OpKind::Foreign || made > given) return results;
 
   const std::vector<Constant> values = evaluate_(builder_.last_node_alone());
