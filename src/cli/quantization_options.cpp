@@ -10,17 +10,28 @@
 #include "runtime/open.h"
 
 namespace vitro::cli {
+namespace {
+
+CLI::Validator layer_precisions_text() {
+  return CLI::Validator(
+      [](std::string& text) {
+        if (parse_layer_precisions(text)) return std::string();
+        return fmt::format("got '{}', expected NAME:fp32 or NAME:int8, with commas between", text);
+      },
+      "PRECISIONS");
+}
+
+}  // namespace
 
 void add_quantization_options(CLI::App& verb, QuantizationOptions& options) {
-  constexpr const char* kGroup = "8 bits";
   CLI::Option* int8 = verb.add_flag(
       "--int8", options.int8, "Products of 8-bit integers; what they read is taken from --calib");
-  int8->group(kGroup);
+  int8->group(kQuantizationGroup);
   CLI::Option* calibration =
       verb.add_option("--calib", options.calibration,
                       "What 'vitro calibrate' wrote, TensorRT's calibration cache, or pictures to "
                       "calibrate with (a folder, or a list)");
-  calibration->option_text("FILE|IMAGES")->needs(int8)->group(kGroup);
+  calibration->option_text("FILE|IMAGES")->needs(int8)->group(kQuantizationGroup);
   int8->needs(calibration);
   verb.add_option("--calib-method", options.method,
                   "How ranges are chosen: output-mse, mse, percentile, entropy or minmax; default: "
@@ -28,7 +39,18 @@ void add_quantization_options(CLI::App& verb, QuantizationOptions& options) {
       ->option_text("METHOD")
       ->check(one_of(calibration_method_names()))
       ->needs(calibration)
-      ->group(kGroup);
+      ->group(kQuantizationGroup);
+  verb.add_option_function<std::string>(
+          "--layerPrecisions",
+          [&options](const std::string& text) {
+            options.precisions = *parse_layer_precisions(text);
+          },
+          "Products that stay float32 all the same, or are in 8 bits, by name as trtexec has it: "
+          "head:fp32,blocks4.*.fc2:fp32; the last name that fits counts")
+      ->option_text("NAME:fp32|int8,...")
+      ->check(layer_precisions_text())
+      ->needs(int8)
+      ->group(kQuantizationGroup);
 }
 
 std::optional<Plan> quantized(const std::string& model, const BuildOptions& build,
@@ -44,11 +66,11 @@ std::optional<Plan> quantized(const std::string& model, const BuildOptions& buil
   calibrate.stop = was_interrupted;
   const InterruptGuard guard;
   std::vector<std::string> notes;
-  const auto inputs = quantizations_for(model, build, options.calibration, calibrate, notes);
+  auto codes = codes_for(model, build, options.calibration, calibrate, options.precisions, notes);
   progress.clear();
-  if (!inputs) return std::nullopt;
+  if (!codes) return std::nullopt;
   for (const std::string& note : notes) log_warning("{}", printable_line(note));
-  return build_quantized(model, build, *inputs);
+  return build_quantized(model, build, std::move(codes->codes), std::move(codes->record));
 }
 
 }  // namespace vitro::cli

@@ -3,6 +3,7 @@
 #include <CLI/CLI.hpp>
 #include <optional>
 
+#include "calibration/layer_precisions.h"
 #include "vitro/build.h"
 
 namespace vitro::cli {
@@ -12,6 +13,7 @@ struct QuantizationOptions {
   bool int8 = false;
   std::string calibration;  ///< file or pictures
   std::string method = "output-mse";
+  std::vector<LayerPrecision> precisions;
 };
 
 void add_quantization_options(CLI::App& verb, QuantizationOptions& options);

@@ -124,7 +124,7 @@ TEST_F(Calibrating, BuildsTakePicturesFilesAndCaches) {
     notes.clear();
     CalibrateOptions options = all();
     options.methods = {CalibrationMethod::Entropy};
-    return *quantizations_for(model_, kSmall, from, options, notes);
+    return codes_for(model_, kSmall, from, options, {}, notes)->codes;
   };
   const Calibration calibration = run(pictures_);
   save_calibration(calibration, directory_ / "x.calib");

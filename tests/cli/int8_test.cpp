@@ -40,10 +40,49 @@ TEST(CliInt8, BuildsFromPicturesAndFromAFileTheSamePlan) {
   EXPECT_LT(result.json()["reference"]["nmse"], 1e-3);
 }
 
+/// A scale of 1e-6 clips all that the first product reads to its sign; those of the others are fit.
+std::string clipping_cache() {
+  return write_scratch("clips.cache",
+                       "TRT-100000-EntropyCalibration2\npatch_embed1.proj: 358637bd\n"
+                       "patch_embed2.proj: 3d000000\npatch_embed3.proj: 3d000000\n");
+}
+
+TEST(CliInt8, LayerPrecisionsKeepProductsInFloat) {
+  const std::string plan = scratch_file("layers.plan");
+  const ProcessResult built =
+      build_int8(plan, {"--int8", "--calib", clipping_cache(),
+                        "--layerPrecisions=patch_embed*.proj:fp32,patch_embed3.proj:int8"});
+  ASSERT_EQ(built.exit_code, 0) << built.err;
+  const std::string notes = run_vitro({"inspect", plan}).out;
+  EXPECT_TRUE(contains(notes, "1 of 77 products are in 8 bits")) << notes;
+  EXPECT_TRUE(contains(notes, "'patch_embed2.proj' (--layerPrecisions)")) << notes;
+  EXPECT_TRUE(contains(notes, "'head' (its result is")) << notes;
+  const std::string graph = run_vitro({"inspect", plan, "--graph"}).out;
+  EXPECT_TRUE(contains(graph, "patch_embed3.proj.input_factor")) << graph;
+  EXPECT_FALSE(contains(graph, "patch_embed2.proj.input_factor")) << graph;
+
+  const ProcessResult unknown = build_int8(plan, {"--int8", "--calib", model_file("photos"),
+                                                  "--layerPrecisions", "patch_embed2.prj:fp32"});
+  EXPECT_EQ(unknown.exit_code, 1);
+  EXPECT_TRUE(contains(unknown.err,
+                       "'patch_embed2.prj' is the name of none of the 77 products\n"
+                       "hint: the nearest of them is 'patch_embed2.proj'"))
+      << unknown.err;
+  const ProcessResult misspelt =
+      build_int8(plan, {"--int8", "--calib", clipping_cache(), "--layerPrecisions", "head:fp8"});
+  EXPECT_EQ(misspelt.exit_code, 2);
+  EXPECT_TRUE(contains(misspelt.err, "expected NAME:fp32 or NAME:int8")) << misspelt.err;
+}
+
+TEST(CliInt8, HelpHasAllOptions) {
+  const std::string help = run_vitro({"build", "--help"}).out;
+  for (const char* option : {"--int8", "--calib FILE|IMAGES", "--calib-method METHOD",
+                             "--layerPrecisions NAME:fp32|int8,..."})
+    EXPECT_TRUE(contains(help, option)) << help;
+}
+
 TEST(CliInt8, ADropBelowTheReferenceFailsAGate) {
-  // A scale of 1e-6 clips all that the first product reads to its sign.
-  const std::string cache =
-      write_scratch("clips.cache", "TRT-100000-EntropyCalibration2\npatch_embed1.proj: 358637bd\n");
+  const std::string cache = clipping_cache();
   const std::string plan = scratch_file("clips.plan");
   const ProcessResult built = build_int8(plan, {"--int8", "--calib", cache});
   ASSERT_EQ(built.exit_code, 0) << built.err;
