@@ -8,6 +8,7 @@
 #include "ir/op_info.h"
 #include "passes/passes.h"
 #include "passes/quantized_product.h"
+#include "passes/quantized_products.h"
 
 namespace vitro {
 namespace {
@@ -127,7 +128,7 @@ void become_quantized(Graph& graph, Node& node, const QuantizedRows& rows, Const
   node.inputs.push_back(
       add_constant(graph, name + ".weight_scale", make_constant({dims.front()}, rows.scales)));
   node.inputs.push_back(
-      add_constant(graph, name + ".input_factor", make_constant({dims.back()}, input.factor)));
+      add_constant(graph, input_factor_name(name), make_constant({dims.back()}, input.factor)));
   node.inputs.push_back(
       add_constant(graph, name + ".input_offset", make_constant({dims.back()}, input.offset)));
 }

@@ -1,6 +1,8 @@
 // vitro build --int8.
 #include <gtest/gtest.h>
 
+#include <algorithm>
+
 #include "cli/subprocess.h"
 
 namespace vitro::test {
@@ -30,6 +32,26 @@ TEST(CliInt8, BuildsFromPicturesAndFromAFileTheSamePlan) {
   const ProcessResult from_pictures = build_int8(again, {"--int8", "--calib=" + pictures});
   ASSERT_EQ(from_pictures.exit_code, 0) << from_pictures.err;
   EXPECT_EQ(read_text(plan), read_text(again));
+
+  const nlohmann::json quant = run_vitro({"inspect", plan, "--quant", "--json"}).json()["quant"];
+  EXPECT_EQ(quant["method"], "output-mse");
+  ASSERT_EQ(quant["products"].size(), 76u);
+  EXPECT_EQ(quant["float"][0]["product"], "head");
+  for (const nlohmann::json& product : quant["products"]) {
+    EXPECT_LT(product["low"].get<double>(), product["high"].get<double>()) << product;
+    EXPECT_GT(product["sqnr_db"].get<double>(), 20) << product;
+    EXPECT_LT(product["clipped"].get<double>(), 0.02) << product;
+  }
+  const auto lines = [&](const ProcessResult& shown) {
+    return std::count(shown.out.begin(), shown.out.end(), '\n');
+  };
+  const ProcessResult worst = run_vitro({"inspect", plan, "--quant"}),
+                      all = run_vitro({"inspect", plan, "--quant", "--all"});
+  EXPECT_TRUE(contains(worst.out, "(10 of 76 products in 8 bits, the worst first")) << worst.out;
+  EXPECT_TRUE(contains(worst.out, "float32  head: its result is that of the model")) << worst.out;
+  EXPECT_EQ(lines(all), lines(worst) + 66 - 1);
+  EXPECT_EQ(run_vitro({"inspect", plan, "--all"}).exit_code, 2);
+  EXPECT_EQ(run_vitro({"inspect", small_plan(), "--quant"}).out, "no product is in 8 bits\n");
 
   const ProcessResult result =
       run_vitro({"eval", plan, model_file("tiny200_val"), "--limit", "20", "--backend", "cpu",
