@@ -1,10 +1,12 @@
 #include "calibration/calibrate.h"
 #include "calibration/calibration_file.h"
+#include "calibration/images.h"
 #include "calibration/products.h"
 #include "calibration/tensorrt_cache.h"
 #include "calibration/unfused.h"
 #include "core/byte_reader.h"
 #include "core/check.h"
+#include "core/checksum.h"
 #include "core/file_io.h"
 #include "core/json.h"
 #include "passes/quantized_product.h"
@@ -63,7 +65,19 @@ void take_tensorrt(CalibratedCodes& result, const FoundProducts& found, std::str
                     missing.size(), inputs.size(), missing[0]));
 }
 
+/// The hash of a calibration with that many of the pictures, see Calibration::image_hash.
+std::string image_hash(const std::filesystem::path& images, int64_t count) {
+  CalibrationImages pictures = find_images(images);
+  keep_evenly(pictures, count);
+  ThreadTeam team(available_cores());
+  Checksum list;
+  for (const std::string& hash : content_hashes(pictures.images, team))
+    list.update(as_byte_span(hash));
+  return list.digits();
+}
+
 Calibration read_calibration(const PlanData& plan, const std::filesystem::path& file,
+                             const std::filesystem::path& evaluation,
                              std::vector<std::string>& notes) {
   Calibration calibration = load_calibration(file);
   check_model(calibration, plan.info, plan.weights, file.string());
@@ -72,6 +86,11 @@ Calibration read_calibration(const PlanData& plan, const std::filesystem::path& 
         now != calibration.preprocessing)
       notes.push_back(fmt::format("'{}' was calibrated with preprocessing {}, the model has {}",
                                   file.string(), calibration.preprocessing, now));
+  if (!evaluation.empty() && image_hash(evaluation, calibration.images) == calibration.image_hash)
+    notes.push_back(
+        fmt::format("'{}' was calibrated with the pictures of '{}': accuracy on them "
+                    "is better than on others",
+                    file.string(), evaluation.string()));
   return calibration;
 }
 
@@ -98,7 +117,8 @@ std::optional<CalibratedCodes> codes_for(const std::filesystem::path& model,
     if (is_tensorrt_cache(text))
       take_tensorrt(result, found, text, notes);
     else
-      take_calibration(result, read_calibration(*plan, calibration, notes), options.methods[0]);
+      take_calibration(result, read_calibration(*plan, calibration, options.evaluation, notes),
+                       options.methods[0]);
     notes.insert(notes.end(), found.left_out.begin(), found.left_out.end());
   } else {
     CalibrateOptions one = options;

@@ -4,7 +4,9 @@
 #include <cmath>
 #include <map>
 #include <nlohmann/json.hpp>
+#include <numeric>
 
+#include "calibration/precision_search.h"
 #include "cli/table.h"
 #include "passes/quantized_products.h"
 #include "runtime/internals.h"
@@ -99,7 +101,88 @@ Json row_json(const Row& row) {
           {"forced", record.forced}};
 }
 
+/// Most sensitive first, in the order in which they are restored.
+std::string sensitivity_text(const QuantizationRecord& record, bool all) {
+  const std::vector<size_t> order = by_sensitivity(record);
+  const auto restored = static_cast<size_t>(std::count_if(
+      order.begin(), order.end(), [&](size_t i) { return !record.products[i].in_8_bits(); }));
+  const size_t shown = all ? order.size() : std::min(order.size(), std::max(restored, kWorst));
+  Table table({"product", "KL", "MFLOP", "KL / GFLOP", "precision"});
+  for (size_t i = 0; i < shown; ++i) {
+    const ProductRecord& product = record.products[order[i]];
+    table.add_row({printable_line(product.product), fmt::format("{:.2e}", *product.divergence),
+                   fmt::format("{:.1f}", product.flops * 1e-6),
+                   fmt::format("{:.2e}", *product.divergence / std::max(product.flops, 1.0) * 1e9),
+                   product.in_8_bits() ? "int8" : "fp32"});
+  }
+  std::string text = table.text();
+  if (shown < order.size())
+    text += fmt::format("({} of {} products, the most sensitive first)\n", shown, order.size());
+  return text + "\n";
+}
+
+double percent(int64_t part, int64_t total) {
+  return 100 * static_cast<double>(part) / static_cast<double>(total);
+}
+
+Json search_json(const QuantizationRecord& record) {
+  const PrecisionSearch& search = *record.search;
+  Json points = Json::array();
+  for (size_t i = 0; i < search.points.size(); ++i) {
+    const PrecisionPoint& point = search.points[i];
+    const PairedDifference drop = search.drop(point);
+    points.push_back({{"products", point.products},
+                      {"flops_share", point.flops / std::max(record.flops(), 1.0)},
+                      {"top1", percent(point.top1, search.images)},
+                      {"drop", drop.value},
+                      {"drop_interval", {drop.interval.low, drop.interval.high}},
+                      {"pareto", is_pareto(search, i)},
+                      {"chosen", i == search.chosen}});
+  }
+  Json products = Json::array();
+  for (size_t i : by_sensitivity(record))
+    products.push_back({{"product", record.products[i].product},
+                        {"kl", *record.products[i].divergence},
+                        {"flops", record.products[i].flops},
+                        {"restored", !record.products[i].in_8_bits()}});
+  return {{"max_drop", search.max_drop},
+          {"images", search.images},
+          {"sensitivity_images", search.sensitivity_images},
+          {"sensitivity", products},
+          {"points", points}};
+}
+
 }  // namespace
+
+std::string search_text(const QuantizationRecord& record, bool all) {
+  const PrecisionSearch& search = *record.search;
+  std::vector<size_t> order(search.points.size());
+  std::iota(order.begin(), order.end(), size_t{0});
+  std::stable_sort(order.begin(), order.end(), [&](size_t a, size_t b) {
+    return search.points[a].flops > search.points[b].flops;
+  });
+  Table table({"int8", "FLOP %", "top-1 %", "drop", "95 % interval", ""});
+  for (size_t i : order) {
+    const PrecisionPoint& point = search.points[i];
+    const PairedDifference drop = search.drop(point);
+    const bool holds = is_at_most(drop, search.max_drop);
+    table.add_row({fmt::format("{}", point.products),
+                   fmt::format("{:.1f}", 100 * point.flops / std::max(record.flops(), 1.0)),
+                   fmt::format("{:.2f}", percent(point.top1, search.images)),
+                   fmt::format("{:.2f}", drop.value),
+                   fmt::format("{:.2f} to {:.2f}", drop.interval.low, drop.interval.high),
+                   fmt::format("{}{}", is_pareto(search, i) ? "pareto" : "",
+                               i == search.chosen && holds ? ", chosen" : "")});
+  }
+  const PrecisionPoint& any = search.points.front();
+  table.add_row({"0", "0.0",
+                 fmt::format("{:.2f}", percent(any.top1 - any.only_model + any.only_reference,
+                                               search.images)),
+                 "0.00", "", "float32"});
+  const std::string sensitivity =
+      search.sensitivity_images > 0 ? sensitivity_text(record, all) : std::string();
+  return sensitivity + table.text();
+}
 
 std::string quantization_text(const Plan& plan, bool all) {
   std::vector<Row> rows = rows_of(plan);
@@ -118,7 +201,8 @@ std::string quantization_text(const Plan& plan, bool all) {
     if (!product.in_8_bits())
       fields.emplace_back("float32", fmt::format("{}: {}", printable_line(product.product),
                                                  printable_line(product.stays_float)));
-  return text + "\n" + fields_text(fields);
+  text += "\n" + fields_text(fields);
+  return record->search ? text + "\n" + search_text(*record, all) : text;
 }
 
 Json quantization_json(const Plan& plan) {
@@ -131,7 +215,8 @@ Json quantization_json(const Plan& plan) {
         floats.push_back({{"product", product.product}, {"why", product.stays_float}});
   return {{"method", record && !record->method.empty() ? Json(record->method) : Json()},
           {"products", products},
-          {"float", floats}};
+          {"float", floats},
+          {"search", record && record->search ? search_json(*record) : Json()}};
 }
 
 }  // namespace vitro::cli

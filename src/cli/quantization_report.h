@@ -3,6 +3,7 @@
 #include <string>
 
 #include "cli/output.h"
+#include "runtime/quantization_record.h"
 #include "vitro/plan.h"
 
 namespace vitro::cli {
@@ -11,5 +12,9 @@ namespace vitro::cli {
 std::string quantization_text(const Plan& plan, bool all);
 /// The object "quant" of docs/cli.md.
 Json quantization_json(const Plan& plan);
+
+/// How products were chosen for --max-drop: the most sensitive ones, or all, and the points that
+/// were evaluated. The record has a search.
+std::string search_text(const QuantizationRecord& record, bool all);
 
 }  // namespace vitro::cli

@@ -48,7 +48,8 @@ Json search_to_json(const PrecisionSearch& search) {
   return {{"max_drop", search.max_drop},
           {"images", search.images},
           {"sensitivity_images", search.sensitivity_images},
-          {"points", points}};
+          {"points", points},
+          {"chosen", search.chosen}};
 }
 
 JsonReader reader(const Json& json, std::string where) {
@@ -91,6 +92,8 @@ PrecisionSearch search_from_json(const JsonReader& json) {
          point.count("only_reference", 0, search.images)});
   }
   expect(!search.points.empty(), "'search': 'points' is empty");
+  search.chosen =
+      static_cast<size_t>(json.count("chosen", 0, static_cast<int64_t>(search.points.size()) - 1));
   return search;
 }
 
@@ -118,6 +121,10 @@ std::string names_text(const std::vector<std::string>& names) {
 }
 
 }  // namespace
+
+PairedDifference PrecisionSearch::drop(const PrecisionPoint& point) const {
+  return paired_points(point.only_reference, point.only_model, images);
+}
 
 int64_t QuantizationRecord::num_in_8_bits() const {
   return std::count_if(products.begin(), products.end(),

@@ -6,6 +6,8 @@
 #include <string_view>
 #include <vector>
 
+#include "measure/statistics.h"
+
 namespace vitro {
 
 /// What became of a product of a model that was built in 8 bits.
@@ -24,13 +26,13 @@ struct ProductRecord {
   bool operator==(const ProductRecord&) const = default;
 };
 
-/// A choice of products that was evaluated.
+/// A choice of products that was evaluated beside the model in float.
 struct PrecisionPoint {
   int64_t products = 0;        ///< in 8 bits
   double flops = 0;            ///< of these
   int64_t top1 = 0;            ///< images that the model gets right
-  int64_t only_model = 0;      ///< of them those that the reference gets wrong
-  int64_t only_reference = 0;  ///< images that the reference alone gets right
+  int64_t only_model = 0;      ///< of them those that the model in float gets wrong
+  int64_t only_reference = 0;  ///< images that the model in float alone gets right
 
   bool operator==(const PrecisionPoint&) const = default;
 };
@@ -39,9 +41,12 @@ struct PrecisionPoint {
 struct PrecisionSearch {
   double max_drop = 0;                 ///< points of top-1 below the model in float
   int64_t images = 0;                  ///< that were evaluated
-  int64_t sensitivity_images = 0;      ///< of them for the divergence; 0: not needed
-  std::vector<PrecisionPoint> points;  ///< in the order of their evaluation; the last is the plan's
+  int64_t sensitivity_images = 0;      ///< of them for the divergence; 0: it was not needed
+  std::vector<PrecisionPoint> points;  ///< in the order of their evaluation
+  size_t chosen = 0;                   ///< the point that the plan is
 
+  /// By how many points the top-1 of a point is below that of the model in float.
+  PairedDifference drop(const PrecisionPoint& point) const;
   bool operator==(const PrecisionSearch&) const = default;
 };
 

@@ -141,6 +141,18 @@ TEST_F(Calibrating, BuildsTakePicturesFilesAndCaches) {
     EXPECT_EQ(from_cache.at(name).offset, expected.offset);
   }
 
+  const auto evaluated_on = [&](const std::filesystem::path& evaluation) {
+    notes.clear();
+    CalibrateOptions options = all();
+    options.evaluation = evaluation;
+    codes_for(model_, kSmall, directory_ / "x.calib", options, {}, notes);
+    return notes;
+  };
+  ASSERT_EQ(evaluated_on(pictures_).size(), 1u);
+  EXPECT_NE(notes[0].find("was calibrated with the pictures of"), std::string::npos) << notes[0];
+  write_pictures(directory_ / "val", 3, 5, 100);
+  EXPECT_TRUE(evaluated_on(directory_ / "val").empty());
+
   write_small_model(model_, 0.5f);
   expect_error(ErrorCode::InvalidArgument, "is of another model",
                [&] { codes(directory_ / "x.calib"); });

@@ -96,10 +96,115 @@ TEST(CliInt8, LayerPrecisionsKeepProductsInFloat) {
   EXPECT_TRUE(contains(misspelt.err, "expected NAME:fp32 or NAME:int8")) << misspelt.err;
 }
 
+/// Restores what the cache clips, on the shipped pictures.
+ProcessResult build_bounded(const std::string& output, const std::vector<std::string>& more,
+                            const std::string& size = "64", const ProcessOptions& options = {}) {
+  std::vector<std::string> arguments{"build",
+                                     checkpoint(),
+                                     "-o",
+                                     output,
+                                     "--size",
+                                     size,
+                                     "--int8",
+                                     "--calib",
+                                     clipping_cache(),
+                                     "--eval",
+                                     model_file("tiny200_val")};
+  arguments.insert(arguments.end(), more.begin(), more.end());
+  return run_vitro(arguments, options);
+}
+
+TEST(CliInt8, ProductsAreRestoredUntilTheBoundHolds) {
+  const std::string plan = scratch_file("bounded.plan");
+  const ProcessResult built = build_bounded(plan, {"--max-drop", "2", "--json"});
+  ASSERT_EQ(built.exit_code, 0) << built.err;
+  const nlohmann::json quant = built.json()["quant"], search = quant["search"];
+  EXPECT_EQ(search["max_drop"], 2);
+  EXPECT_EQ(search["images"], 200);
+  EXPECT_EQ(search["sensitivity_images"], 64);
+  ASSERT_EQ(search["sensitivity"].size(), 3u);
+  EXPECT_EQ(search["sensitivity"][0]["product"], "patch_embed1.proj") << "whose input is clipped";
+  EXPECT_TRUE(search["sensitivity"][0]["restored"]);
+  int chosen = 0;
+  for (const nlohmann::json& point : search["points"]) {
+    if (!point["chosen"]) continue;
+    ++chosen;
+    EXPECT_LE(point["drop"], 2) << point;
+    EXPECT_EQ(point["products"], quant["products"].size());
+  }
+  EXPECT_EQ(chosen, 1);
+  EXPECT_GT(search["points"][0]["drop"], 2) << "all in 8 bits is too much";
+  EXPECT_TRUE(contains(built.json()["notes"].dump(), "restored for --max-drop"));
+  EXPECT_EQ(run_vitro({"inspect", plan, "--quant", "--json"}).json()["quant"], quant);
+
+  const ProcessResult evaluated =
+      run_vitro({"eval", plan, model_file("tiny200_val"), "--backend", "cpu", "--reference",
+                 checkpoint(), "--max-drop", "2"});
+  EXPECT_EQ(evaluated.exit_code, 0) << evaluated.out;
+  const std::string shown = run_vitro({"inspect", plan, "--quant"}).out;
+  for (const char* part : {"KL / GFLOP", "top-1 %", "chosen", "float32"})
+    EXPECT_TRUE(contains(shown, part)) << shown;
+}
+
+TEST(CliInt8, ABoundThatHoldsRestoresNothing) {
+  const std::string plan = scratch_file("wide.plan"), folder = model_file("tiny200_val");
+  const ProcessResult built =
+      run_vitro({"build", checkpoint(), "-o", plan, "--size", "64", "--int8", "--calib", folder,
+                 "--eval", folder, "--max-drop", "50"});
+  ASSERT_EQ(built.exit_code, 0) << built.err;
+  EXPECT_FALSE(contains(built.out, "KL")) << built.out;
+  EXPECT_TRUE(contains(built.out, "pareto, chosen")) << built.out;
+  EXPECT_TRUE(contains(built.err, "200 of 200 pictures are also among the")) << built.err;
+}
+
+TEST(CliInt8, ABoundOutOfReachFailsAsAGate) {
+  const std::string plan = scratch_file("unreached.plan");
+  const std::vector<std::string> forced{"--max-drop",           "1",
+                                        "--sensitivity-images", "8",
+                                        "--layerPrecisions",    "patch_embed1.proj:int8"};
+  const ProcessResult text = build_bounded(plan, forced);
+  EXPECT_EQ(text.exit_code, 3) << text.err;
+  EXPECT_TRUE(contains(text.out, "KL / GFLOP")) << text.out;
+  EXPECT_TRUE(contains(text.err, "with 1 product in 8 bits")) << text.err;
+  EXPECT_TRUE(contains(text.err, "hint: --layerPrecisions forces")) << text.err;
+  std::vector<std::string> json = forced;
+  json.push_back("--json");
+  EXPECT_EQ(build_bounded(plan, json).json()["error"]["code"], "GateFailed");
+  EXPECT_EQ(count_scratch("unreached.plan"), 0);
+}
+
+TEST(CliInt8, AnInterruptedSearchWritesNothing) {
+  const std::string plan = scratch_file("stopped.plan");
+  const ProcessResult result =
+      build_bounded(plan, {"--max-drop", "0"}, "448", {.interrupt_after_ms = 2500});
+  EXPECT_EQ(result.exit_code, 130) << result.err;
+  EXPECT_TRUE(
+      contains(result.err, "the search for --max-drop was interrupted; nothing was written"))
+      << result.err;
+  EXPECT_EQ(count_scratch("stopped.plan"), 0);
+}
+
+TEST(CliInt8, BadBoundsAreNamedBeforeAnythingRuns) {
+  const std::string plan = scratch_file("refused.plan");
+  const auto refused = [&](const std::vector<std::string>& more, int code, const char* message) {
+    const ProcessResult result = build_int8(plan, more);
+    EXPECT_EQ(result.exit_code, code) << result.err;
+    EXPECT_TRUE(contains(result.err, message)) << result.err;
+  };
+  const std::string cache = clipping_cache(), folder = model_file("tiny200_val");
+  refused({"--int8", "--calib", cache, "--max-drop", "1"}, 2, "--max-drop requires --eval");
+  refused({"--int8", "--calib", cache, "--eval", folder}, 2, "--eval requires --max-drop");
+  refused({"--int8", "--calib", cache, "--eval", folder, "--max-drop", "-1"}, 2, "from 0 to 100");
+  refused({"--int8", "--calib", cache, "--eval", model_file("photos"), "--max-drop", "1"}, 1,
+          "photos");
+  EXPECT_EQ(count_scratch("refused.plan"), 0);
+}
+
 TEST(CliInt8, HelpHasAllOptions) {
   const std::string help = run_vitro({"build", "--help"}).out;
   for (const char* option : {"--int8", "--calib FILE|IMAGES", "--calib-method METHOD",
-                             "--layerPrecisions NAME:fp32|int8,..."})
+                             "--layerPrecisions NAME:fp32|int8,...", "--max-drop POINTS",
+                             "--eval IMAGE_FOLDER", "--sensitivity-images N"})
     EXPECT_TRUE(contains(help, option)) << help;
 }
 

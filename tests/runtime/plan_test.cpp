@@ -71,7 +71,7 @@ QuantizationRecord quantization_record() {
             .divergence = 2e-4},
            {.product = "b", .stays_float = {}, .forced = true},
            {.product = "c\xff", .stays_float = "why"}},
-          PrecisionSearch{0.5, 200, 64, {{3, 2e9, 100, 0, 7}, {2, 1e9, 106, 0, 1}}}};
+          PrecisionSearch{0.5, 200, 64, {{3, 2e9, 100, 0, 7}, {2, 1e9, 106, 0, 1}}, 1}};
 }
 
 TEST(Plan, WhatBecameOfProductsIsKeptAndMayBeAbsent) {
@@ -106,6 +106,7 @@ TEST(Plan, RecordsOfQuantizationThatCannotBeAreRefused) {
   refuse("\"forced\":true", "\"forced\":1", "'b': 'forced' is number");
   refuse("\"images\":200", "\"images\":0", "'images' is 0");
   refuse("\"top1\":106", "\"top1\":201", "point 1: 'top1' is 201");
+  refuse("\"chosen\":1", "\"chosen\":2", "'chosen' is 2, expected 0 to 1");
   refuse("\"products\":[{", "\"products\":[", "not valid JSON");
   for (size_t size = 0; size < whole.size(); size += 7)
     EXPECT_THROW(quantization_from_json(whole.substr(0, size)), Error) << size;
