@@ -78,12 +78,13 @@ std::optional<PrecisionPoint> MaxDrop::point(const Quantization& codes,
       .top1 = seen->top1, .only_model = pairs.only_model, .only_reference = pairs.only_reference};
 }
 
-/// At equal distances, so that all classes are met.
+/// Of those that can be read, at equal distances, so that all classes are met.
 std::vector<LabelledImage> MaxDrop::some_images() const {
-  const size_t total = images().size(),
+  const size_t total = expected_.results.size(),
                count = std::min(total, static_cast<size_t>(options_.sensitivity_images));
   std::vector<LabelledImage> some;
-  for (size_t i = 0; i < count; ++i) some.push_back(images()[i * total / count]);
+  for (size_t i = 0; i < count; ++i)
+    some.push_back(images()[expected_.results[i * total / count].image]);
   return some;
 }
 
@@ -94,24 +95,26 @@ SearchResult MaxDrop::search(const Quantization& codes, QuantizationRecord& reco
   record.search = PrecisionSearch{*options_.max_drop, expected_.images, 0, {}, 0};
 
   std::optional<ReferenceAnswers> answers;
-  Progress progress("sensitivity", "products", num_candidates(record), quiet_);
+  std::optional<Progress> progress;  // of the sensitivity, whose time begins with it
+  const int64_t candidates = num_candidates(record);
   int64_t measured = 0;
   PrecisionTrials trials;
   trials.evaluate = [&](const QuantizationRecord& trial) {
-    progress.clear();
+    progress.reset();
     return point(codes, trial);
   };
   trials.divergence = [&](const QuantizationRecord& alone) -> std::optional<double> {
     if (!answers) {
       const std::vector<LabelledImage> images = some_images();
       EvaluationHooks hooks;
-      hooks.on_failure = [](const std::string&) {};  // told before
+      hooks.on_failure = [](const std::string&) {};  // they were read before
       hooks.stop = was_interrupted;
+      progress.emplace("sensitivity", "products", candidates, quiet_);
       answers.emplace(reference_, images, kBatch, hooks);
     }
     if (was_interrupted()) return std::nullopt;
     const double divergence = answers->divergence(quantized(codes, alone));
-    progress.update(++measured);
+    progress->update(++measured);
     return divergence;
   };
   const SearchResult result = search_precisions(record, trials);
