@@ -3,6 +3,8 @@
 #include <functional>
 
 #include "calibration/calibration.h"
+#include "calibration/layer_precisions.h"
+#include "runtime/quantization_record.h"
 #include "vitro/build.h"
 
 namespace vitro {
@@ -28,14 +30,22 @@ std::optional<Calibration> calibrate(const std::filesystem::path& model, const B
                                      const std::filesystem::path& images,
                                      const CalibrateOptions& options);
 
+/// What a build in 8 bits takes.
+struct CalibratedCodes {
+  Quantization codes;
+  QuantizationRecord record;  ///< all products: without codes, and the model's result, stay float
+};
+
 /// The codes for a build of `model` by the first method of `options`, from a file of calibrate(),
 /// which must be of that model, a cache of TensorRT (whose codes are what they are), or pictures,
-/// with which it is calibrated now; nothing when that was stopped. What is to be said is appended
-/// to `notes`. Throws what calibrate() and the readers of these files throw.
-std::optional<Quantization> quantizations_for(const std::filesystem::path& model,
-                                              const BuildOptions& build,
-                                              const std::filesystem::path& calibration,
-                                              const CalibrateOptions& options,
-                                              std::vector<std::string>& notes);
+/// with which it is calibrated now; nothing when that was stopped. `precisions` decide which
+/// products stay float. What is to be said is appended to `notes`. Throws what calibrate(),
+/// apply_layer_precisions() and the readers of these files throw.
+std::optional<CalibratedCodes> codes_for(const std::filesystem::path& model,
+                                         const BuildOptions& build,
+                                         const std::filesystem::path& calibration,
+                                         const CalibrateOptions& options,
+                                         const std::vector<LayerPrecision>& precisions,
+                                         std::vector<std::string>& notes);
 
 }  // namespace vitro

@@ -11,6 +11,7 @@
 #include "core/expect.h"
 #include "core/file_io.h"
 #include "core/json.h"
+#include "core/json_reader.h"
 
 namespace vitro {
 namespace {
@@ -76,61 +77,17 @@ Json input_to_json(const CalibratedInput& input) {
           {"means", numbers(input.means)}};
 }
 
-/// Reads the parts of an object, naming where they stand in errors.
-class Reader {
+/// Reads the parts of an object, with those that only calibrations have.
+class Reader : public JsonReader {
  public:
-  Reader(const Json& json, std::string where) : json_(json), where_(std::move(where)) {
-    expect(json.is_object(), "{} is {}, expected an object", where_, json.type_name());
-  }
+  Reader(const Json& json, std::string where)
+      : JsonReader(expect, json, std::move(where), kMaxText) {}
 
-  const Json& at(const char* name) const {
-    const auto found = json_.find(name);
-    expect(found != json_.end(), "{}: '{}' is missing", where_, name);
-    return *found;
-  }
-  bool has(const char* name) const { return json_.contains(name); }
-
-  std::string text(const char* name, size_t least = 1) const { return text(at(name), name, least); }
-  std::string text(const Json& value, const char* name, size_t least) const {
-    expect(value.is_string(), "{}: '{}' is {}, expected a text", where_, name, value.type_name());
-    const auto& text = value.get_ref<const std::string&>();
-    expect(text.size() >= least && text.size() <= kMaxText,
-           "{}: '{}' has {} bytes, expected {} to {}", where_, name, text.size(), least, kMaxText);
-    return text;
-  }
   std::string hash(const char* name) const {
     const std::string digits = text(name);
     expect(digits.size() == 16 && digits.find_first_not_of("0123456789abcdef") == std::string::npos,
-           "{}: '{}' is '{}', expected 16 hexadecimal digits", where_, name, digits);
+           "{}: '{}' is '{}', expected 16 hexadecimal digits", where(), name, digits);
     return digits;
-  }
-  std::vector<std::string> texts(const char* name, size_t most) const {
-    std::vector<std::string> result;
-    for (const Json& entry : list(name, most)) result.push_back(text(entry, name, 0));
-    return result;
-  }
-  const Json& list(const char* name, size_t most) const {
-    const Json& value = at(name);
-    expect(value.is_array() && value.size() <= most,
-           "{}: '{}' is {} of {}, expected a list of at most {}", where_, name, value.type_name(),
-           value.size(), most);
-    return value;
-  }
-  int64_t count(const char* name, int64_t least, int64_t most) const {
-    const auto value = json_integer<int64_t>(at(name));
-    expect(value && *value >= least && *value <= most, "{}: '{}' is {}, expected {} to {}", where_,
-           name, at(name).dump().substr(0, 40), least, most);
-    return *value;
-  }
-  double number(const char* name, double least, double most) const {
-    return number(at(name), name, least, most);
-  }
-  double number(const Json& value, const char* name, double least, double most) const {
-    expect(value.is_number(), "{}: '{}' is {}, expected a number", where_, name, value.type_name());
-    const auto result = value.get<double>();
-    expect(result >= least && result <= most, "{}: '{}' is {}, expected {} to {}", where_, name,
-           result, least, most);
-    return result;
   }
   /// One number for all channels, or one for each.
   std::vector<float> numbers(const char* name, int64_t channels, double least, double most) const {
@@ -139,17 +96,12 @@ class Reader {
     if (!value.is_array())
       return std::vector<float>(size, static_cast<float>(number(value, name, least, most)));
     expect(value.size() == size, "{}: '{}' has {} numbers, expected one or {}, its channels",
-           where_, name, value.size(), size);
+           where(), name, value.size(), size);
     std::vector<float> result;
     for (const Json& entry : value)
       result.push_back(static_cast<float>(number(entry, name, least, most)));
     return result;
   }
-  const std::string& where() const { return where_; }
-
- private:
-  const Json& json_;
-  std::string where_;
 };
 
 constexpr double kLargest = 3.4028235e38, kLeastFactor = 1.1754944e-38;

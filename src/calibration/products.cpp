@@ -4,6 +4,7 @@
 #include <map>
 
 #include "core/check.h"
+#include "ir/infer.h"
 #include "ir/op_info.h"
 
 namespace vitro {
@@ -74,6 +75,8 @@ std::string why_left_out(const Node& node, const Dims& weight, int uses) {
 FoundProducts find_products(const Graph& graph) {
   FoundProducts found;
   const std::vector<int> makers = producers(graph);
+  std::vector<TensorType> types;
+  for (const Value& value : graph.values) types.push_back(value.type);
   std::map<std::string, int> uses;
   for (const Node& node : graph.nodes)
     if (has_product(graph, node)) ++uses[node.source];
@@ -97,6 +100,8 @@ FoundProducts find_products(const Graph& graph) {
     product.channels = weight.back();
     product.outputs = weight.front();
     product.depth = num_elements(weight) / product.outputs;
+    product.flops = op_info(node.kind).flops(node, operands_of(node, types),
+                                             types[static_cast<size_t>(node.output())]);
     product.padded = pads(node);
     found.products.push_back(std::move(product));
   }

@@ -19,6 +19,7 @@ struct CalibratedProduct {
   int64_t channels = 0;  ///< of the input
   int64_t depth = 0;     ///< columns of the matrix: taps of the kernel times channels
   int64_t outputs = 0;
+  double flops = 0;     ///< at the default shape, multiply-adds counted as two
   bool padded = false;  ///< a convolution that reads zeros around its input
 };
 

@@ -1,69 +1,135 @@
 #include "calibration/calibrate.h"
 #include "calibration/calibration_file.h"
+#include "calibration/images.h"
 #include "calibration/products.h"
 #include "calibration/tensorrt_cache.h"
 #include "calibration/unfused.h"
 #include "core/byte_reader.h"
 #include "core/check.h"
+#include "core/checksum.h"
 #include "core/file_io.h"
 #include "core/json.h"
+#include "passes/quantized_product.h"
 
 namespace vitro {
 namespace {
 
-Quantization from_tensorrt(const PlanData& plan, std::string_view text,
-                           std::vector<std::string>& notes) {
+/// All products, and which of them stay float whatever a calibration says.
+QuantizationRecord record_of(Graph graph, const FoundProducts& found) {
+  const Matcher matcher(graph);
+  QuantizationRecord record;
+  for (const CalibratedProduct& product : found.products)
+    record.products.push_back({.product = product.name,
+                               .stays_float = why_float(matcher, graph.nodes[product.node]),
+                               .flops = product.flops});
+  return record;
+}
+
+void take_codes(CalibratedCodes& result, Quantization codes) {
+  result.codes = std::move(codes);
+  for (ProductRecord& product : result.record.products)
+    if (product.in_8_bits() && !result.codes.contains(product.product))
+      product.stays_float = "the calibration has nothing of its input";
+}
+
+void take_calibration(CalibratedCodes& result, const Calibration& calibration,
+                      CalibrationMethod method) {
+  take_codes(result, quantizations_of(calibration, method));
+  result.record.method = to_string(method);
+  std::map<std::string, const ChosenRange*> ranges;
+  for (const CalibratedInput& input : calibration.inputs)
+    ranges[input.product] = input.find(method);
+  for (ProductRecord& product : result.record.products)
+    if (const auto found = ranges.find(product.product); found != ranges.end()) {
+      product.clipped = found->second->clipped;
+      product.alpha = found->second->alpha;
+      product.nmse = found->second->nmse;
+    }
+}
+
+void take_tensorrt(CalibratedCodes& result, const FoundProducts& found, std::string_view text,
+                   std::vector<std::string>& notes) {
   std::vector<CalibratedInput> inputs;
-  for (CalibratedProduct& product : find_products(plan.graph).products) {
+  for (const CalibratedProduct& product : found.products) {
     inputs.emplace_back();
-    inputs.back().product = std::move(product.name);
-    inputs.back().input_names = std::move(product.input_names);
+    inputs.back().product = product.name;
+    inputs.back().input_names = product.input_names;
     inputs.back().channels = product.channels;
   }
   std::vector<std::string> missing;
-  Quantization result = quantizations_of(parse_tensorrt_cache(text), inputs, &missing);
+  take_codes(result, quantizations_of(parse_tensorrt_cache(text), inputs, &missing));
   if (!missing.empty())
     notes.push_back(
         fmt::format("the cache has no scale for the inputs of {} of {} products, such "
                     "as '{}': they stay as they are",
                     missing.size(), inputs.size(), missing[0]));
-  return result;
 }
 
-Quantization from_file(const PlanData& plan, const std::filesystem::path& file,
-                       CalibrationMethod method, std::vector<std::string>& notes) {
-  const Calibration calibration = load_calibration(file);
+/// The hash of a calibration with that many of the pictures, see Calibration::image_hash.
+std::string image_hash(const std::filesystem::path& images, int64_t count) {
+  CalibrationImages pictures = find_images(images);
+  keep_evenly(pictures, count);
+  ThreadTeam team(available_cores());
+  Checksum list;
+  for (const std::string& hash : content_hashes(pictures.images, team))
+    list.update(as_byte_span(hash));
+  return list.digits();
+}
+
+Calibration read_calibration(const PlanData& plan, const std::filesystem::path& file,
+                             const std::filesystem::path& evaluation,
+                             std::vector<std::string>& notes) {
+  Calibration calibration = load_calibration(file);
   check_model(calibration, plan.info, plan.weights, file.string());
   if (plan.info.classifier)
     if (const std::string now = preprocessing_id(plan.info.classifier->preprocessing);
         now != calibration.preprocessing)
       notes.push_back(fmt::format("'{}' was calibrated with preprocessing {}, the model has {}",
                                   file.string(), calibration.preprocessing, now));
-  return quantizations_of(calibration, method);
+  if (!evaluation.empty() && image_hash(evaluation, calibration.images) == calibration.image_hash)
+    notes.push_back(
+        fmt::format("'{}' was calibrated with the pictures of '{}': accuracy on them "
+                    "is better than on others",
+                    file.string(), evaluation.string()));
+  return calibration;
 }
 
 }  // namespace
 
-std::optional<Quantization> quantizations_for(const std::filesystem::path& model,
-                                              const BuildOptions& build,
-                                              const std::filesystem::path& calibration,
-                                              const CalibrateOptions& options,
-                                              std::vector<std::string>& notes) {
+std::optional<CalibratedCodes> codes_for(const std::filesystem::path& model,
+                                         const BuildOptions& build,
+                                         const std::filesystem::path& calibration,
+                                         const CalibrateOptions& options,
+                                         const std::vector<LayerPrecision>& precisions,
+                                         std::vector<std::string>& notes) {
   check(!options.methods.empty(), ErrorCode::InvalidArgument, "no calibration method");
   std::error_code ignored;
   std::vector<std::byte> bytes;
   if (!std::filesystem::is_directory(calibration, ignored))
     bytes = read_file(calibration, kMaxJsonBytes);
   const std::string_view text = as_text(bytes);
-  if (is_tensorrt_cache(text)) return from_tensorrt(*unfused_plan(model, build), text, notes);
-  if (text.starts_with('{'))
-    return from_file(*unfused_plan(model, build), calibration, options.methods[0], notes);
-  CalibrateOptions one = options;
-  one.methods.resize(1);
-  const auto made = calibrate(model, build, calibration, one);
-  if (!made) return std::nullopt;
-  notes.insert(notes.end(), made->notes.begin(), made->notes.end());
-  return quantizations_of(*made, one.methods[0]);
+  const auto plan = unfused_plan(model, build);
+  const FoundProducts found = find_products(plan->graph);
+  CalibratedCodes result{{}, record_of(plan->graph, found)};
+  QuantizationRecord trial = result.record;  // a wrong name should not cost the calibration
+  apply_layer_precisions(precisions, trial);
+  if (is_tensorrt_cache(text) || text.starts_with('{')) {
+    if (is_tensorrt_cache(text))
+      take_tensorrt(result, found, text, notes);
+    else
+      take_calibration(result, read_calibration(*plan, calibration, options.evaluation, notes),
+                       options.methods[0]);
+    notes.insert(notes.end(), found.left_out.begin(), found.left_out.end());
+  } else {
+    CalibrateOptions one = options;
+    one.methods.resize(1);
+    const auto made = calibrate(model, build, calibration, one);
+    if (!made) return std::nullopt;
+    notes.insert(notes.end(), made->notes.begin(), made->notes.end());
+    take_calibration(result, *made, one.methods[0]);
+  }
+  apply_layer_precisions(precisions, result.record);
+  return result;
 }
 
 }  // namespace vitro

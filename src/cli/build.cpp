@@ -9,6 +9,7 @@
 #include "cli/output.h"
 #include "cli/preprocessing_options.h"
 #include "cli/quantization_options.h"
+#include "cli/quantization_report.h"
 #include "cli/shapes.h"
 #include "cli/table.h"
 #include "cli/tuning.h"
@@ -16,6 +17,7 @@
 #include "core/check.h"
 #include "core/file_io.h"
 #include "core/log.h"
+#include "runtime/internals.h"
 #include "runtime/plan_data.h"
 
 namespace vitro::cli {
@@ -30,23 +32,22 @@ struct Options : CommonOptions {
   QuantizationOptions quantization;
 };
 
-/// A plan needs no more than tactics for another machine; all else is built. Nothing when that was
-/// interrupted.
-std::optional<Plan> built(const Options& options) {
+/// A plan needs no more than tactics for another machine; all else is built. Without a plan the
+/// reason has been reported.
+QuantizedPlan built(const Options& options) {
   if ((options.tuning.tune || !options.tuning.file.empty()) && is_plan_file(options.model)) {
     check(options.build.height == 0 && options.dump_ir.empty(), ErrorCode::InvalidArgument,
           "'{}' is a plan: --size and --dump-ir need the checkpoint", options.model);
-    return open_model(options.model, options.build);
+    return {open_model(options.model, options.build), kSuccess};
   }
   BuildOptions build_options = options.build;
   build_options.dump_ir = options.dump_ir;
-  std::optional<Plan> plan =
-      options.quantization.int8
-          ? quantized(options.model, build_options, options.quantization, options.quiet)
-          : build(options.model, build_options);
-  if (!plan) return std::nullopt;
-  for (const std::string& note : plan_notes(*plan)) log_warning("{}", printable(note));
-  return plan;
+  QuantizedPlan built = options.quantization.int8
+                            ? quantized(options, build_options, options.quantization)
+                            : QuantizedPlan{build(options.model, build_options), kSuccess};
+  if (!built.plan) return built;
+  for (const std::string& note : plan_notes(*built.plan)) log_warning("{}", printable(note));
+  return built;
 }
 
 int run_build(const Options& options) {
@@ -65,12 +66,8 @@ int run_build(const Options& options) {
     layers.emplace(options.export_layers);
   }
   apply_log_options(options);
-  const std::optional<Plan> built_plan = built(options);
-  if (!built_plan) {
-    report_error("calibration was interrupted; nothing was written",
-                 "'vitro calibrate' keeps what it measures for builds to come", kInterruptedCode);
-    return kInterrupted;
-  }
+  const auto [built_plan, exit_code] = built(options);
+  if (!built_plan) return exit_code;
   const std::optional<Plan> tuned_plan = tuned(*built_plan, options.tuning, options.quiet);
   if (!tuned_plan) {
     report_error("tuning was interrupted; nothing was written",
@@ -93,10 +90,13 @@ int run_build(const Options& options) {
   if (options.json) {
     Json json{{"model", options.model}, {"output", options.output}};
     json.update(plan_json(plan));
+    if (options.quantization.int8) json["quant"] = quantization_json(plan);
     json.update({{"bytes", ignored ? 0 : bytes}, {"seconds", seconds}});
     print_json(json);
     return kSuccess;
   }
+  if (const auto& record = Internals::data(plan).quantization; record && record->search)
+    write_stdout(search_text(*record, false) + "\n");
   auto fields = plan_fields(plan);
   fields.emplace_back("plan", fmt::format("{} ({})", options.output,
                                           ignored ? "?" : bytes_text(static_cast<double>(bytes))));

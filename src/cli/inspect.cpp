@@ -7,6 +7,7 @@
 #include "cli/model_info.h"
 #include "cli/options.h"
 #include "cli/output.h"
+#include "cli/quantization_report.h"
 #include "cli/table.h"
 #include "cli/verbs.h"
 #include "ir/op_info.h"
@@ -20,11 +21,12 @@ namespace vitro::cli {
 namespace {
 
 struct Options : CommonOptions {
-  bool weights = false, graph = false, why = false, memory = false, coverage = false;
+  bool weights = false, graph = false, why = false, memory = false, coverage = false, quant = false,
+       all = false;
   int64_t batch = 1;
   std::string size;
 
-  bool any_section() const { return weights || graph || why || memory; }
+  bool any_section() const { return weights || graph || why || memory || quant; }
 };
 
 std::map<std::string, int64_t> count_ops(const Plan& plan) {
@@ -153,6 +155,7 @@ void print_sections(const Options& options, const Plan& plan) {
   if (!options.any_section()) print_summary(plan);
   if (options.weights) print_weights(plan);
   if (options.graph) write_stdout(printable(plan.graph_text()));
+  if (options.quant) write_stdout(quantization_text(plan, options.all));
   if (!options.why && !options.memory) return;
   const Session session(plan, options.session);
   const Dims dims = section_dims(options, plan);
@@ -174,6 +177,7 @@ Json sections_json(const Options& options, const Plan& plan) {
     json["passed_over"] = passed_over_json(plan);
   }
   if (options.graph) json["graph"] = plan.graph_text();
+  if (options.quant) json["quant"] = quantization_json(plan);
   if (!options.why && !options.memory) return json;
   const Session session(plan, options.session);
   const Dims dims = section_dims(options, plan);
@@ -211,6 +215,14 @@ Action add_inspect(CLI::App& verb) {
                 "fused one")
       ->group(kOutputGroup);
   verb.add_flag("--memory", options->memory, "Bytes of the weights and of one run")
+      ->group(kOutputGroup);
+  CLI::Option* quant =
+      verb.add_flag("--quant", options->quant,
+                    "The products in 8 bits: range and scale of the codes, what they clip and "
+                    "their error, the ten worst first");
+  quant->group(kOutputGroup);
+  verb.add_flag("--all", options->all, "With --quant: all of them")
+      ->needs(quant)
       ->group(kOutputGroup);
   verb.add_flag("--coverage", options->coverage,
                 "Of an ONNX model: nodes by op, and those that are not supported; nothing is built")

@@ -27,6 +27,7 @@ constexpr std::array<Verb, 12> kVerbs{{
      add_classify},
     {"build", "Compile a checkpoint or ONNX model into a plan",
      "vitro build model.safetensors -o model.plan\n  "
+     "vitro build m.pth -o m.plan --int8 --calib=m.calib --max-drop 0.3 --eval val\n  "
      "vitro build model.plan -o tuned.plan --tune --tactics tactics.json",
      add_build},
     {"calibrate", "Measure on pictures what 8 bits of a model must hold",

@@ -2,25 +2,61 @@
 
 #include "calibration/calibrate.h"
 #include "cli/interrupt.h"
+#include "cli/max_drop.h"
 #include "cli/options.h"
 #include "cli/output.h"
 #include "cli/progress.h"
+#include "cli/quantization_report.h"
 #include "cli/validators.h"
+#include "cli/verbs.h"
 #include "core/log.h"
 #include "runtime/open.h"
 
 namespace vitro::cli {
+namespace {
+
+CLI::Validator layer_precisions_text() {
+  return CLI::Validator(
+      [](std::string& text) {
+        if (parse_layer_precisions(text)) return std::string();
+        return fmt::format("got '{}', expected NAME:fp32 or NAME:int8, with commas between", text);
+      },
+      "PRECISIONS");
+}
+
+void add_bound_options(CLI::App& verb, QuantizationOptions& options, CLI::Option* int8) {
+  CLI::Option* bound =
+      verb.add_option("--max-drop", options.max_drop,
+                      "Restore products to float32 until top-1 on --eval is at most so many points "
+                      "below that in float32; exit with 3 when that cannot be");
+  bound->option_text("POINTS")
+      ->check(number_between(0, 100))
+      ->needs(int8)
+      ->group(kQuantizationGroup);
+  CLI::Option* evaluation =
+      verb.add_option("--eval", options.evaluation,
+                      "Images for --max-drop, in one directory per class; not those of --calib");
+  evaluation->option_text("IMAGE_FOLDER")->needs(bound)->group(kQuantizationGroup);
+  bound->needs(evaluation);
+  verb.add_option("--sensitivity-images", options.sensitivity_images,
+                  "Images of --eval on which each product is tried alone in 8 bits; default: 64")
+      ->option_text("N")
+      ->check(integer_between(1, 512))
+      ->needs(bound)
+      ->group(kQuantizationGroup);
+}
+
+}  // namespace
 
 void add_quantization_options(CLI::App& verb, QuantizationOptions& options) {
-  constexpr const char* kGroup = "8 bits";
   CLI::Option* int8 = verb.add_flag(
       "--int8", options.int8, "Products of 8-bit integers; what they read is taken from --calib");
-  int8->group(kGroup);
+  int8->group(kQuantizationGroup);
   CLI::Option* calibration =
       verb.add_option("--calib", options.calibration,
                       "What 'vitro calibrate' wrote, TensorRT's calibration cache, or pictures to "
                       "calibrate with (a folder, or a list)");
-  calibration->option_text("FILE|IMAGES")->needs(int8)->group(kGroup);
+  calibration->option_text("FILE|IMAGES")->needs(int8)->group(kQuantizationGroup);
   int8->needs(calibration);
   verb.add_option("--calib-method", options.method,
                   "How ranges are chosen: output-mse, mse, percentile, entropy or minmax; default: "
@@ -28,13 +64,35 @@ void add_quantization_options(CLI::App& verb, QuantizationOptions& options) {
       ->option_text("METHOD")
       ->check(one_of(calibration_method_names()))
       ->needs(calibration)
-      ->group(kGroup);
+      ->group(kQuantizationGroup);
+  verb.add_option_function<std::string>(
+          "--layerPrecisions",
+          [&options](const std::string& text) {
+            options.precisions = *parse_layer_precisions(text);
+          },
+          "Products that stay float32 all the same, or are in 8 bits, by name as trtexec has it: "
+          "patch_embed1.*:fp32,blocks4.*.fc2:fp32; the last name that fits counts")
+      ->option_text("NAME:fp32|int8,...")
+      ->check(layer_precisions_text())
+      ->needs(int8)
+      ->group(kQuantizationGroup);
+  add_bound_options(verb, options, int8);
 }
 
-std::optional<Plan> quantized(const std::string& model, const BuildOptions& build,
-                              const QuantizationOptions& options, bool quiet) {
+namespace {
+
+QuantizedPlan interrupted(const char* what, const char* hint) {
+  report_error(fmt::format("{} was interrupted; nothing was written", what), hint,
+               kInterruptedCode);
+  return {{}, kInterrupted};
+}
+
+/// Nothing when that was interrupted.
+std::optional<CalibratedCodes> calibrated(const std::string& model, const BuildOptions& build,
+                                          const QuantizationOptions& options, bool quiet) {
   CalibrateOptions calibrate;
   calibrate.methods = {calibration_method(options.method)};
+  calibrate.evaluation = options.evaluation;
   Progress progress("calibrate", "images", 0, quiet);
   calibrate.on_progress = [&](int64_t done, int64_t total) { progress.update(done, total); };
   calibrate.on_failure = [&](const std::string& message) {
@@ -42,13 +100,55 @@ std::optional<Plan> quantized(const std::string& model, const BuildOptions& buil
     log_warning("{}", printable_line(message));
   };
   calibrate.stop = was_interrupted;
-  const InterruptGuard guard;
   std::vector<std::string> notes;
-  const auto inputs = quantizations_for(model, build, options.calibration, calibrate, notes);
+  auto codes = codes_for(model, build, options.calibration, calibrate, options.precisions, notes);
   progress.clear();
-  if (!inputs) return std::nullopt;
-  for (const std::string& note : notes) log_warning("{}", printable_line(note));
-  return build_quantized(model, build, *inputs);
+  if (codes)
+    for (const std::string& note : notes) log_warning("{}", printable_line(note));
+  return codes;
+}
+
+/// What a bound that cannot be kept says.
+void report_out_of_reach(const QuantizationRecord& record) {
+  const PrecisionSearch& search = *record.search;
+  const bool forced = std::any_of(record.products.begin(), record.products.end(),
+                                  [](const ProductRecord& product) { return product.forced; });
+  report_error(
+      fmt::format("top-1 is {:.2f} points below that in float32 with {} product{} in 8 bits, the "
+                  "fewest that were tried, more than the {:g} of --max-drop; nothing was written",
+                  search.drop(search.points.back()).value, search.points.back().products,
+                  search.points.back().products == 1 ? "" : "s", search.max_drop),
+      forced ? "--layerPrecisions forces products into 8 bits: without, they may be restored"
+             : "calibrate with more pictures, or by another --calib-method",
+      kGateCode);
+}
+
+}  // namespace
+
+QuantizedPlan quantized(const CommonOptions& common, const BuildOptions& build,
+                        const QuantizationOptions& options) {
+  const std::string& model = common.model;
+  const InterruptGuard guard;
+  std::optional<MaxDrop> bound;  // before the calibration: a bad folder should not cost that
+  if (options.max_drop) bound.emplace(model, build, options, common.quiet);
+  auto made = calibrated(model, build, options, common.quiet);
+  if (!made)
+    return interrupted("calibration",
+                       "'vitro calibrate' keeps what it measures for builds to come");
+  auto& [codes, record] = *made;
+  if (bound) {
+    const SearchResult result = bound->search(codes, record);
+    if (result == SearchResult::Stopped)
+      return interrupted("the search for --max-drop", "the same command begins anew");
+    if (result == SearchResult::OutOfReach) {
+      if (!common.json) write_stdout(search_text(record, false));
+      report_out_of_reach(record);
+      return {{}, kGateFailed};
+    }
+  }
+  Plan plan = build_quantized(model, build, std::move(codes), std::move(record));
+  if (was_interrupted()) return interrupted("the build", "the same command begins anew");
+  return {std::move(plan), kSuccess};
 }
 
 }  // namespace vitro::cli

@@ -3,7 +3,8 @@
 #include <CLI/CLI.hpp>
 #include <optional>
 
-#include "vitro/build.h"
+#include "calibration/layer_precisions.h"
+#include "cli/options.h"
 
 namespace vitro::cli {
 
@@ -12,13 +13,22 @@ struct QuantizationOptions {
   bool int8 = false;
   std::string calibration;  ///< file or pictures
   std::string method = "output-mse";
+  std::vector<LayerPrecision> precisions;
+  std::optional<double> max_drop;  ///< points of top-1 below the model in float
+  std::string evaluation;          ///< the pictures that it is measured on
+  int64_t sensitivity_images = 64;
 };
 
 void add_quantization_options(CLI::App& verb, QuantizationOptions& options);
 
-/// A plan of a model with its products in 8 bits; nothing when calibrating was interrupted. Notes
-/// of the calibration are printed as warnings.
-std::optional<Plan> quantized(const std::string& model, const BuildOptions& build,
-                              const QuantizationOptions& options, bool quiet);
+/// A plan of a model with its products in 8 bits; nothing when there is none, for a reason that has
+/// been reported, with an exit code. Notes of the calibration are printed as warnings; `common` is
+/// of the verb, whose own build options are not used.
+struct QuantizedPlan {
+  std::optional<Plan> plan;
+  int exit_code = 0;
+};
+QuantizedPlan quantized(const CommonOptions& common, const BuildOptions& build,
+                        const QuantizationOptions& options);
 
 }  // namespace vitro::cli

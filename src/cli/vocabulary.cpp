@@ -38,6 +38,8 @@ constexpr ForeignOption kForeign[]{
      "data"},
     {"trtexec", "int8", "an option of 'vitro build', with --calib"},
     {"trtexec", "calib", "an option of 'vitro build'"},
+    {"trtexec", "layerPrecisions", "an option of 'vitro build', with --int8"},
+    {"trtexec", "precisionConstraints", "not needed: --layerPrecisions is obeyed"},
     {"trtexec", "fp8", "not there yet: fp32, tf32, fp16 and bf16 are"},
     {"trtexec", "noTF32", "--fp32"},
     {"trtexec", "stronglyTyped", "--fp32, --tf32, --fp16 or --bf16"},

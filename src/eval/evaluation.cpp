@@ -72,8 +72,9 @@ void count_image(Evaluation& evaluation, size_t image, int label, std::span<cons
   if (!finite) ++evaluation.not_finite;
   if (finite && best.front() == label) ++evaluation.top1;
   if (finite && std::find(best.begin(), best.end(), label) != best.end()) ++evaluation.top5;
-  evaluation.results.push_back(
-      {image, best.front(), softmax(logits)[static_cast<size_t>(best.front())]});
+  evaluation.results.push_back({image, best.front(),
+                                softmax(logits)[static_cast<size_t>(best.front())],
+                                finite && best.front() == label});
 }
 
 /// A part of the batch, in the same memory.
@@ -99,6 +100,27 @@ bool is_surely_wrong(const Evaluation& evaluation, int64_t num_classes) {
          evaluation.mean_probability() > interval.high + kMargin;
 }
 
+PairedResults paired_results(const Evaluation& model, const Evaluation& reference) {
+  PairedResults pairs;
+  // Both in the order of the list, but one may lack an image that could not be read.
+  auto other = reference.results.begin();
+  for (const ImageResult& result : model.results) {
+    while (other != reference.results.end() && other->image < result.image) ++other;
+    if (other == reference.results.end() || other->image != result.image) continue;
+    pairs.only_model += result.right && !other->right;
+    pairs.only_reference += other->right && !result.right;
+  }
+  return pairs;
+}
+
+double mean_divergence(std::span<const float> logits, std::span<const float> expected,
+                       size_t classes) {
+  double sum = 0;
+  for (size_t i = 0; i < logits.size(); i += classes)
+    sum += kl_divergence(logits.subspan(i, classes), expected.subspan(i, classes));
+  return sum * static_cast<double>(classes) / static_cast<double>(logits.size());
+}
+
 Evaluation evaluate(const Session& session, const Session* reference,
                     std::span<const LabelledImage> images, int64_t batch,
                     const EvaluationHooks& hooks) {
@@ -109,7 +131,7 @@ Evaluation evaluate(const Session& session, const Session* reference,
   Tensor input({batch, 3, preprocessing.height, preprocessing.width});
   ThreadTeam team(session.threads());
   BatchReader reader(preprocessing, images, team, {hooks.limits, hooks.on_failure});
-  while (true) {
+  while (!hooks.stop()) {
     const auto start = Clock::now();
     const std::vector<size_t> indices = reader.read(input.as<float>(), static_cast<size_t>(batch));
     if (indices.empty()) break;

@@ -19,6 +19,7 @@ struct ImageResult {
   size_t image = 0;  ///< index into the evaluated list
   int64_t prediction = 0;
   double probability = 0;
+  bool right = false;  ///< all logits are finite, and the class is the image's
 };
 
 /// How near the logits are to those of another engine or model.
@@ -57,11 +58,25 @@ struct Evaluation {
 /// images were evaluated to tell.
 bool is_surely_wrong(const Evaluation& evaluation, int64_t num_classes);
 
+/// How many images one of two models alone gets right.
+struct PairedResults {
+  int64_t only_model = 0, only_reference = 0;
+};
+/// Of the images that both ran, which are the same list.
+PairedResults paired_results(const Evaluation& model, const Evaluation& reference);
+
 struct EvaluationHooks {
   std::function<void(int64_t done)> on_progress;
   std::function<void(const std::string& message)> on_failure;  ///< one image could not be read
   DecodeLimits limits = {};                                    ///< of one image
+  /// Asked between batches; the result is then of the images until there.
+  std::function<bool()> stop = [] { return false; };
 };
+
+/// Mean over the rows of sum(p log(p / q)), p being the probabilities of `expected`; infinite when
+/// logits are not finite. Both are [rows, classes].
+double mean_divergence(std::span<const float> logits, std::span<const float> expected,
+                       size_t classes);
 
 /// Runs the images in batches of `batch`. Images are decoded on as many threads as the session has.
 /// `reference` may be nullptr; it gets the same tensors. Throws Unsupported when the model is not a

@@ -54,6 +54,16 @@ PairedDifference paired_difference(int64_t only_a, int64_t only_b, int64_t total
           {std::max(-1.0, centre - half_width), std::min(1.0, centre + half_width)}};
 }
 
+PairedDifference paired_points(int64_t only_a, int64_t only_b, int64_t total) {
+  const PairedDifference share = paired_difference(only_a, only_b, total);
+  return {100 * share.value, {100 * share.interval.low, 100 * share.interval.high}};
+}
+
+bool is_at_most(const PairedDifference& points, double most) {
+  constexpr double kRounding = 1e-9;
+  return points.value <= most + kRounding;
+}
+
 Interval median_ratio_interval(std::span<const double> a, std::span<const double> b) {
   constexpr size_t kResamples = 2000;
   std::mt19937_64 random(1);

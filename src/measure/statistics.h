@@ -40,6 +40,12 @@ struct PairedDifference {
 /// when total is 0.
 PairedDifference paired_difference(int64_t only_a, int64_t only_b, int64_t total);
 
+/// The same of percentages.
+PairedDifference paired_points(int64_t only_a, int64_t only_b, int64_t total);
+/// Whether a difference in points is at most `most`: counts are exact, points are not, and 0.3 of
+/// 2,000 cases are 6.
+bool is_at_most(const PairedDifference& points, double most);
+
 /// 95 % percentile-bootstrap interval of median(a) / median(b). The i-th numbers were measured
 /// together and are drawn together; there are equally many, at least one. Equal data gives equal
 /// bits.

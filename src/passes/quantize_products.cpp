@@ -8,6 +8,7 @@
 #include "ir/op_info.h"
 #include "passes/passes.h"
 #include "passes/quantized_product.h"
+#include "passes/quantized_products.h"
 
 namespace vitro {
 namespace {
@@ -55,12 +56,6 @@ bool is_quantizable(const Matcher& matcher, const Node& node) {
   if (node.kind != OpKind::Linear && node.kind != OpKind::Conv) return false;
   if (node.kind == OpKind::Conv && node.as<ConvAttrs>().groups != 1) return false;
   return !graph.is_constant(node.inputs[0]) && has_weights(graph, node);
-}
-
-/// So many terms that their sum of integers may not fit: in floats it does.
-bool is_too_deep(const Graph& graph, const Node& product) {
-  const Dims& weight = graph.value(product.inputs[1]).type.dims;
-  return num_elements(Dims(weight.begin() + 1, weight.end())) > kMostQuantizedTerms;
 }
 
 bool is_result(const Matcher& matcher, ValueId id) {
@@ -114,6 +109,15 @@ void quantize(Graph& graph, Node& node, const InputQuantization& input) {
 
 }  // namespace
 
+std::string why_float(const Matcher& matcher, const Node& product) {
+  if (is_result(matcher, product.output())) return "its result is that of the model";
+  const Dims& weight = matcher.graph().value(product.inputs[1]).type.dims;
+  const int64_t terms = num_elements(Dims(weight.begin() + 1, weight.end()));
+  if (terms > kMostQuantizedTerms)  // in floats it does
+    return fmt::format("a sum of {} terms may not fit into 32 bits", terms);
+  return {};
+}
+
 void become_quantized(Graph& graph, Node& node, const QuantizedRows& rows, Constant bias,
                       const InputQuantization& input) {
   const Dims dims = graph.value(node.inputs[1]).type.dims;
@@ -124,7 +128,7 @@ void become_quantized(Graph& graph, Node& node, const QuantizedRows& rows, Const
   node.inputs.push_back(
       add_constant(graph, name + ".weight_scale", make_constant({dims.front()}, rows.scales)));
   node.inputs.push_back(
-      add_constant(graph, name + ".input_factor", make_constant({dims.back()}, input.factor)));
+      add_constant(graph, input_factor_name(name), make_constant({dims.back()}, input.factor)));
   node.inputs.push_back(
       add_constant(graph, name + ".input_offset", make_constant({dims.back()}, input.offset)));
 }
@@ -137,7 +141,7 @@ void quantize_products(Graph& graph, const Quantization& inputs) {
   for (Node& node : graph.nodes) {
     if (!inputs.contains(node.source) || !is_quantizable(matcher, node)) continue;
     unknown.erase(node.source);
-    if (!is_result(matcher, node.output()) && !is_too_deep(graph, node)) found.push_back(&node);
+    if (why_float(matcher, node).empty()) found.push_back(&node);
   }
   check(unknown.empty(), ErrorCode::InvalidArgument,
         "the model has no product '{}' that could be quantized",

@@ -21,6 +21,10 @@ struct QuantizedRows {
 void become_quantized(Graph& graph, Node& node, const QuantizedRows& rows, Constant bias,
                       const InputQuantization& input);
 
+/// Why a linear or conv with constant weights is not put in 8 bits, whatever is known of its input;
+/// empty when it can be.
+std::string why_float(const Matcher& matcher, const Node& product);
+
 /// dequantize_linear(quantize_linear(x)) that a linear or conv reads, maybe through views and
 /// transposes: its weight is known in floats.
 struct ExplicitProduct {

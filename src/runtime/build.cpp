@@ -59,8 +59,8 @@ ImportedModel import_model(const std::filesystem::path& path, const BuildOptions
 
 namespace {
 
-Plan build_with(const std::filesystem::path& path, const BuildOptions& options,
-                const Quantization* quantization) {
+std::shared_ptr<PlanData> build_with(const std::filesystem::path& path, const BuildOptions& options,
+                                     const Quantization* quantization) {
   check(options.weights == DType::Float32 || options.weights == DType::BFloat16,
         ErrorCode::InvalidArgument, "build: weights as {}, expected F32 or BF16",
         dtype_name(options.weights));
@@ -74,18 +74,23 @@ Plan build_with(const std::filesystem::path& path, const BuildOptions& options,
       plan->graph,
       {.dump_dir = options.dump_ir, .weights = options.weights, .quantization = quantization});
   pack_weights(*plan);
-  return Internals::plan(std::move(plan));
+  return plan;
 }
 
 }  // namespace
 
 Plan build(const std::filesystem::path& checkpoint, const BuildOptions& options) {
-  return build_with(checkpoint, options, nullptr);
+  return Internals::plan(build_with(checkpoint, options, nullptr));
 }
 
 Plan build_quantized(const std::filesystem::path& model, const BuildOptions& options,
-                     const Quantization& inputs) {
-  return build_with(model, options, &inputs);
+                     Quantization codes, QuantizationRecord record) {
+  for (const ProductRecord& product : record.products)
+    if (!product.in_8_bits()) codes.erase(product.product);
+  auto plan = build_with(model, options, &codes);
+  plan->info.notes.push_back(record.note());
+  plan->quantization = std::move(record);
+  return Internals::plan(std::move(plan));
 }
 
 OpenedModel open_plan(const std::filesystem::path& model, const BuildOptions& options) {

@@ -9,6 +9,7 @@
 #include "frontend/onnx/import.h"
 #include "image/names.h"
 #include "passes/pipeline.h"
+#include "passes/quantized_products.h"
 #include "runtime/evaluate.h"
 #include "runtime/interface.h"
 #include "runtime/internals.h"
@@ -84,13 +85,6 @@ Texts metadata_of_onnx(const std::filesystem::path& path, std::map<std::string, 
   return texts;
 }
 
-bool has_quantized_products(const Graph& graph) {
-  return std::any_of(graph.nodes.begin(), graph.nodes.end(), [](const Node& node) {
-    return node.kind == OpKind::QuantizedLinear || node.kind == OpKind::QuantizedConv ||
-           (node.body && has_quantized_products(*node.body));
-  });
-}
-
 void expect_same(const std::vector<ResultsAt>& checks, double most) {
   for (const ResultsAt& at : checks) {
     std::string shapes;
@@ -108,7 +102,7 @@ ExportReport export_model(const std::filesystem::path& model, const std::filesys
                           int64_t opset, const BuildOptions& options, bool quantized) {
   AtomicFile output(file);  // opened to see whether that is possible, before much time is spent
   const Source source = read_source(model, options);
-  const bool has_codes = has_quantized_products(source.optimised);
+  const bool has_codes = !quantized_products(source.optimised).empty();
   if (quantized && !has_codes)
     fail_hint(ErrorCode::InvalidArgument,
               "build a plan with --int8 --calib=CALIBRATION, and export that",

@@ -6,6 +6,7 @@
 
 #include "frontend/imported_model.h"
 #include "passes/quantization.h"
+#include "runtime/quantization_record.h"
 #include "vitro/build.h"
 
 namespace vitro {
@@ -20,9 +21,10 @@ struct OpenedModel {
 /// What build() reads, before any pass: of a checkpoint or an ONNX model.
 ImportedModel import_model(const std::filesystem::path& path, const BuildOptions& options);
 
-/// build() with the products that are named in 8 bits, see quantize_products().
+/// build() with the products that have `codes` in 8 bits, but for those that stay float by the
+/// record, which the plan keeps. Throws what quantize_products() does.
 Plan build_quantized(const std::filesystem::path& model, const BuildOptions& options,
-                     const Quantization& inputs);
+                     Quantization codes, QuantizationRecord record);
 
 /// load_or_build(), with notes.
 OpenedModel open_plan(const std::filesystem::path& model, const BuildOptions& options);

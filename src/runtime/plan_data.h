@@ -6,6 +6,7 @@
 #include "backends/plan_cache.h"
 #include "formats/tensor_file.h"
 #include "ir/graph.h"
+#include "runtime/quantization_record.h"
 #include "runtime/tactics.h"
 #include "vitro/plan.h"
 
@@ -20,6 +21,7 @@ struct PlanData {
   Graph graph;                        ///< optimised; weights are views of the file or owned
   std::vector<WeightRecord> weights;  ///< the ledger of the checkpoint
   Tactics tactics;                    ///< empty when nothing was tuned
+  std::optional<QuantizationRecord> quantization;  ///< of a build in 8 bits; older plans have none
   /// What backends made of the weights; not part of the data, and shared by plans of one graph.
   std::shared_ptr<PlanCache> cache = make_plan_cache();
 };

@@ -120,6 +120,7 @@ void save(const Plan& plan, const std::filesystem::path& path) {
       {"source", repaired_utf8(data.info.source)}, {"graph", graph_to_json(data.graph)},
       {"info", plan_info_to_json(data.info)},      {"weights", weights_to_json(data.weights)}};
   if (!data.tactics.empty()) metadata["tactics"] = tactics_to_json(data.tactics);
+  if (data.quantization) metadata["quantization"] = quantization_to_json(*data.quantization);
   metadata["checksum"] = plan_checksum(metadata, tensors);
   write_safetensors(path, tensors, metadata);
 }
@@ -134,6 +135,8 @@ std::shared_ptr<const PlanData> plan_from_tensors(const TensorFile& file,
   plan->graph = graph_from_json(require(file.metadata, "graph", name));
   if (const auto found = file.metadata.find("tactics"); found != file.metadata.end())
     plan->tactics = tactics_from_json(found->second);
+  if (const auto found = file.metadata.find("quantization"); found != file.metadata.end())
+    plan->quantization = quantization_from_json(found->second);
   attach_weights(plan->graph, *plan->cache, file, owner, name);
   verify(plan->graph);
   return plan;

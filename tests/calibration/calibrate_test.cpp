@@ -124,7 +124,7 @@ TEST_F(Calibrating, BuildsTakePicturesFilesAndCaches) {
     notes.clear();
     CalibrateOptions options = all();
     options.methods = {CalibrationMethod::Entropy};
-    return *quantizations_for(model_, kSmall, from, options, notes);
+    return codes_for(model_, kSmall, from, options, {}, notes)->codes;
   };
   const Calibration calibration = run(pictures_);
   save_calibration(calibration, directory_ / "x.calib");
@@ -140,6 +140,18 @@ TEST_F(Calibrating, BuildsTakePicturesFilesAndCaches) {
     EXPECT_NEAR(from_cache.at(name).factor[0], expected.factor[0], 1e-4f * expected.factor[0]);
     EXPECT_EQ(from_cache.at(name).offset, expected.offset);
   }
+
+  const auto evaluated_on = [&](const std::filesystem::path& evaluation) {
+    notes.clear();
+    CalibrateOptions options = all();
+    options.evaluation = evaluation;
+    codes_for(model_, kSmall, directory_ / "x.calib", options, {}, notes);
+    return notes;
+  };
+  ASSERT_EQ(evaluated_on(pictures_).size(), 1u);
+  EXPECT_NE(notes[0].find("was calibrated with the pictures of"), std::string::npos) << notes[0];
+  write_pictures(directory_ / "val", 3, 5, 100);
+  EXPECT_TRUE(evaluated_on(directory_ / "val").empty());
 
   write_small_model(model_, 0.5f);
   expect_error(ErrorCode::InvalidArgument, "is of another model",

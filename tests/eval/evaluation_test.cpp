@@ -2,6 +2,9 @@
 
 #include <gtest/gtest.h>
 
+#include <cmath>
+#include <limits>
+
 namespace vitro {
 namespace {
 
@@ -30,6 +33,34 @@ TEST(SurelyWrong, NotFromAFewImages) {
   EXPECT_FALSE(is_surely_wrong(evaluation(1, 0, 0.9), 200));
   EXPECT_FALSE(is_surely_wrong(evaluation(3, 0, 0.6), 200));
   EXPECT_FALSE(is_surely_wrong({}, 200));
+}
+
+Evaluation answers(const std::vector<std::pair<size_t, bool>>& images) {
+  Evaluation result;
+  for (const auto& [image, right] : images) result.results.push_back({image, 0, 1, right});
+  return result;
+}
+
+TEST(PairedResults, CountsImagesThatOneAloneGetsRight) {
+  const Evaluation a = answers({{0, true}, {1, true}, {2, false}, {3, false}, {4, true}});
+  const Evaluation b = answers({{0, true}, {1, false}, {2, true}, {3, false}, {4, false}});
+  EXPECT_EQ(paired_results(a, b).only_model, 2);
+  EXPECT_EQ(paired_results(a, b).only_reference, 1);
+  EXPECT_EQ(paired_results(a, a).only_model, 0);
+  // Images that one could not read count for neither.
+  const Evaluation some = answers({{2, true}, {4, false}, {7, true}});
+  EXPECT_EQ(paired_results(a, some).only_model, 1);
+  EXPECT_EQ(paired_results(some, a).only_model, 1);
+  EXPECT_EQ(paired_results(some, {}).only_model, 0);
+}
+
+TEST(MeanDivergence, IsThatOfTheRows) {
+  const std::vector<float> even{0, 0, 0, 0}, sure{0, std::log(3.0f), 0, 0};
+  EXPECT_EQ(mean_divergence(even, even, 2), 0);
+  // Of 1/4 and 3/4 from halves, and of halves from halves.
+  EXPECT_NEAR(mean_divergence(sure, even, 2), 0.5 * (std::log(2.0) / 2 - std::log(1.5) / 2), 1e-7);
+  const std::vector<float> bad{0, std::numeric_limits<float>::quiet_NaN(), 0, 0};
+  EXPECT_EQ(mean_divergence(bad, even, 2), std::numeric_limits<double>::infinity());
 }
 
 }  // namespace

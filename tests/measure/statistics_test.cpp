@@ -34,6 +34,13 @@ TEST(PairedDifference, IsThatOfMatchedPairs) {
   EXPECT_EQ(none.value, 0);
   EXPECT_LT(none.interval.low, 0) << "2,000 equal images do not prove that all are";
   EXPECT_EQ(paired_difference(0, 0, 0).interval.high, 1);
+  const PairedDifference points = paired_points(12, 5, 200);
+  EXPECT_DOUBLE_EQ(points.value, 100 * some.value);
+  EXPECT_DOUBLE_EQ(points.interval.low, 100 * some.interval.low);
+  EXPECT_TRUE(is_at_most(paired_points(6, 0, 2000), 0.3)) << "6 of 2,000 are 0.3 points";
+  EXPECT_FALSE(is_at_most(paired_points(7, 0, 2000), 0.3));
+  EXPECT_TRUE(is_at_most(paired_points(5, 5, 2000), 0));
+  EXPECT_TRUE(is_at_most(paired_points(0, 5, 2000), 0)) << "better than the other";
 }
 
 // The expected digits are those of statsmodels' proportion_confint(..., method="wilson").

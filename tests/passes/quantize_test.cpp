@@ -9,6 +9,7 @@
 #include "passes/graphs.h"
 #include "passes/passes.h"
 #include "passes/pipeline.h"
+#include "passes/quantized_products.h"
 
 namespace vitro::test {
 namespace {
@@ -134,6 +135,16 @@ TEST(QuantizeProducts, AUniFormerHasAllButItsHeadAndBlocksKeepTheirProducts) {
   }
   EXPECT_EQ(fused, 8u);
   EXPECT_EQ(quantized_convs, 4u);
+  const std::vector<QuantizedProduct> products = quantized_products(graph);
+  ASSERT_EQ(products.size(), 20u);
+  for (const QuantizedProduct& product : products) {
+    EXPECT_TRUE(inputs.contains(product.name)) << product.name;
+    EXPECT_EQ(product.range(), std::pair(-128 / 30.0f, 127 / 30.0f));
+    EXPECT_EQ(product.input_scales(), std::pair(1 / 30.0f, 1 / 30.0f));
+    EXPECT_LE(product.weight_scales().first, product.weight_scales().second);
+  }
+  EXPECT_EQ(products[0].name, "patch_embed1.proj");
+  EXPECT_EQ(products[1].name, "blocks1.0.conv1") << "of a fused op";
   EXPECT_EQ(graph.nodes.back().kind, OpKind::Linear) << "the head";
 }
 

@@ -60,6 +60,58 @@ TEST(Plan, OriginsAreKeptAndMayBeAbsent) {
   EXPECT_TRUE(plan_from_tensors(tensors, file, "old")->info.classifier->origins.empty());
 }
 
+QuantizationRecord quantization_record() {
+  return {"mse",
+          {{.product = "a",
+            .stays_float = {},
+            .flops = 1e9,
+            .clipped = 0.01,
+            .alpha = 0.5,
+            .nmse = 1e-5,
+            .divergence = 2e-4},
+           {.product = "b", .stays_float = {}, .forced = true},
+           {.product = "c\xff", .stays_float = "why"}},
+          PrecisionSearch{0.5, 200, 64, {{3, 2e9, 100, 0, 7}, {2, 1e9, 106, 0, 1}}, 1}};
+}
+
+TEST(Plan, WhatBecameOfProductsIsKeptAndMayBeAbsent) {
+  const TemporaryDirectory directory;
+  auto data = std::make_shared<PlanData>(Internals::data(test::small_plan()));
+  EXPECT_FALSE(data->quantization);
+  QuantizationRecord record = quantization_record();
+  data->quantization = record;
+  save(Internals::plan(data), directory / "a.plan");
+  record.products[2].product = "c\xef\xbf\xbd";  // repaired
+  EXPECT_EQ(Internals::data(load(directory / "a.plan")).quantization, record);
+  data->quantization.reset();
+  save(Internals::plan(data), directory / "b.plan");
+  EXPECT_FALSE(Internals::data(load(directory / "b.plan")).quantization);
+}
+
+TEST(Plan, RecordsOfQuantizationThatCannotBeAreRefused) {
+  const std::string whole = quantization_to_json(quantization_record());
+  const auto refuse = [&](const std::string& from, const std::string& to,
+                          const std::string& message) {
+    std::string json = whole;
+    const size_t at = json.find(from);
+    ASSERT_NE(at, std::string::npos) << from << " in " << json;
+    json.replace(at, from.size(), to);
+    expect_error(ErrorCode::CorruptFile, message, [&] { quantization_from_json(json); });
+  };
+  refuse("\"version\":1", "\"version\":2", "version 2, this Vitro reads version 1");
+  refuse("vitro-quantization", "vitro-tactics", "its 'format' is not");
+  refuse("\"product\":\"a\"", "\"name\":\"a\"", "product 0: 'product' is missing");
+  refuse("\"clipped\":0.01", "\"clipped\":1.5", "'a': 'clipped' is 1.5");
+  refuse("\"nmse\":", "\"nmse\":-", "'a': 'nmse' is -1e-05");
+  refuse("\"forced\":true", "\"forced\":1", "'b': 'forced' is number");
+  refuse("\"images\":200", "\"images\":0", "'images' is 0");
+  refuse("\"top1\":106", "\"top1\":201", "point 1: 'top1' is 201");
+  refuse("\"chosen\":1", "\"chosen\":2", "'chosen' is 2, expected 0 to 1");
+  refuse("\"products\":[{", "\"products\":[", "not valid JSON");
+  for (size_t size = 0; size < whole.size(); size += 7)
+    EXPECT_THROW(quantization_from_json(whole.substr(0, size)), Error) << size;
+}
+
 TEST(Plan, NamesThatAreNoUtf8AreRepaired) {
   const TemporaryDirectory directory;
   auto data = std::make_shared<PlanData>(Internals::data(test::small_plan()));

@@ -56,18 +56,12 @@ double EvalReport::top1_percent() const {
 
 PairedDifference EvalReport::drop() const {
   const Agreement& agreement = *evaluation.agreement;
-  const PairedDifference drop =
-      paired_difference(agreement.only_reference, agreement.only_model, evaluation.images);
-  return {100 * drop.value, {100 * drop.interval.low, 100 * drop.interval.high}};
+  return paired_points(agreement.only_reference, agreement.only_model, evaluation.images);
 }
 
 bool EvalReport::reaches_min_top1() const { return top1_percent() >= *options.min_top1; }
 
-bool EvalReport::keeps_max_drop() const {
-  // Counts of images are exact, points are not: 0.3 of 2,000 images are 6.
-  constexpr double kRounding = 1e-9;
-  return drop().value <= *options.max_drop + kRounding;
-}
+bool EvalReport::keeps_max_drop() const { return is_at_most(drop(), *options.max_drop); }
 
 std::vector<std::string> EvalReport::failed_gates() const {
   std::vector<std::string> failed;

@@ -4,12 +4,11 @@
 #include <array>
 #include <bit>
 #include <functional>
-#include <numeric>
-#include <utility>
 
 #include "core/check.h"
 #include "core/checksum.h"
 #include "core/convert.h"
+#include "core/edit_distance.h"
 
 namespace vitro {
 namespace {
@@ -34,21 +33,6 @@ void append_list(std::string& message, size_t& lines, const char* title,
   if (shown < list.size())
     message +=
         fmt::format("\n  {}: {}{} more", title, shown == 0 ? "" : "... and ", list.size() - shown);
-}
-
-/// How many characters must be inserted, removed or replaced to make `b` of `a`.
-size_t edit_distance(std::string_view a, std::string_view b) {
-  std::vector<size_t> row(b.size() + 1);
-  std::iota(row.begin(), row.end(), size_t{0});
-  for (size_t i = 0; i < a.size(); ++i) {
-    size_t diagonal = std::exchange(row[0], i + 1);
-    for (size_t j = 0; j < b.size(); ++j) {
-      const size_t replaced = diagonal + (a[i] != b[j] ? 1 : 0);
-      diagonal = row[j + 1];
-      row[j + 1] = std::min({replaced, row[j] + 1, row[j + 1] + 1});
-    }
-  }
-  return row[b.size()];
 }
 
 /// The orphan whose name takes the fewest edits, if that is less than half of the name.

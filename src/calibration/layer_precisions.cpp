@@ -1,0 +1,88 @@
+#include "calibration/layer_precisions.h"
+
+#include <algorithm>
+
+#include "core/check.h"
+#include "core/edit_distance.h"
+
+namespace vitro {
+namespace {
+
+constexpr const char* kReason = "--layerPrecisions";
+
+/// Whether a text is a pattern whose '*' stand for any text. Linear in both but for the last '*',
+/// whose part is tried at each place.
+bool fits(std::string_view pattern, std::string_view text) {
+  size_t p = 0, t = 0, star = std::string_view::npos, from = 0;
+  while (t < text.size()) {
+    if (p < pattern.size() && pattern[p] == '*') {
+      star = p++;
+      from = t;
+    } else if (p < pattern.size() && pattern[p] == text[t]) {
+      ++p;
+      ++t;
+    } else if (star != std::string_view::npos) {
+      p = star + 1;
+      t = ++from;
+    } else {
+      return false;
+    }
+  }
+  return pattern.find_first_not_of('*', p) == std::string_view::npos;
+}
+
+[[noreturn]] void fail_unknown(const std::string& name, const QuantizationRecord& record) {
+  check(!record.products.empty(), ErrorCode::NotFound,
+        "--layerPrecisions: the model has no products, got '{}'", name);
+  const auto nearest =
+      std::min_element(record.products.begin(), record.products.end(),
+                       [&](const ProductRecord& a, const ProductRecord& b) {
+                         return edit_distance(name, a.product) < edit_distance(name, b.product);
+                       });
+  fail_hint(ErrorCode::NotFound, fmt::format("the nearest of them is '{}'", nearest->product),
+            "--layerPrecisions: '{}' is the name of none of the {} products", name,
+            record.products.size());
+}
+
+void apply(const LayerPrecision& precision, ProductRecord& product) {
+  if (!precision.int8) {
+    product.forced = false;
+    if (product.in_8_bits()) product.stays_float = kReason;
+    return;
+  }
+  if (product.stays_float == kReason) product.stays_float.clear();
+  product.forced = product.in_8_bits();
+  check(product.forced || precision.name.find('*') != std::string::npos, ErrorCode::InvalidArgument,
+        "--layerPrecisions: '{}' cannot be in 8 bits: {}", product.product, product.stays_float);
+}
+
+}  // namespace
+
+std::optional<std::vector<LayerPrecision>> parse_layer_precisions(std::string_view text) {
+  std::vector<LayerPrecision> precisions;
+  while (true) {
+    const std::string_view item = text.substr(0, text.find(','));
+    const size_t colon = item.rfind(':');
+    if (colon == std::string_view::npos || colon == 0) return std::nullopt;
+    const std::string_view precision = item.substr(colon + 1);
+    if (precision != "fp32" && precision != "int8") return std::nullopt;
+    precisions.push_back({std::string(item.substr(0, colon)), precision == "int8"});
+    if (item.size() == text.size()) return precisions;
+    text.remove_prefix(item.size() + 1);
+  }
+}
+
+void apply_layer_precisions(const std::vector<LayerPrecision>& precisions,
+                            QuantizationRecord& record) {
+  for (const LayerPrecision& precision : precisions) {
+    bool found = false;
+    for (ProductRecord& product : record.products) {
+      if (!fits(precision.name, product.product)) continue;
+      found = true;
+      apply(precision, product);
+    }
+    if (!found) fail_unknown(precision.name, record);
+  }
+}
+
+}  // namespace vitro
