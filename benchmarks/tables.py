@@ -272,6 +272,29 @@ def gpu_int8_table(results, link):
             or ["No results yet; `scripts/gpu-bench int8` makes them."])
 
 
+def onnx_table(results, link):
+    lines = []
+    for path, result in load(results, "onnx_models_*.json"):
+        machine, means = result["machine"], result["geometric_mean"]
+        lines += ["" if lines else None,
+                  f"float32, batch 1, {plural(result['threads'], 'thread')}, {machine['cpu']} "
+                  f"({', '.join(machine['isa'])}); times as long as Vitro, in brackets where the rounds were "
+                  f"too noisy to quote; [json]({link(path)}).", ""]
+        rows = []
+        for one in result["rows"]:
+            shown = "({:.2f})" if one["noise"] else "{:.2f}"
+            rows.append(row(one["model"], milliseconds(one["latency"]["vitro"]["median_ms"]),
+                            *(shown.format(one["ratio"][peer]["median"])
+                              for peer in ("onnxruntime", "openvino")),
+                            f"{one['error']['vitro']:.0e}"))
+        rows.append(row("geometric mean", "", *(f"**{means[peer]:.2f}**"
+                                                for peer in ("onnxruntime", "openvino")), ""))
+        lines += table(["model", "Vitro", f"ONNX Runtime {result['versions']['onnxruntime']}",
+                        f"OpenVINO {result['versions']['openvino']}", "error"], rows)
+    return ([line for line in lines if line is not None]
+            or ["No results yet; `benchmarks/peers/onnx_models.py` makes them."])
+
+
 def gpu_models_table(results, link):
     lines = []
     for gpu, loaded in by_gpu(results, "bench_*.json").items():
@@ -332,7 +355,7 @@ def int8_peers_table(results, link):
 TABLES = {"peers": peers_table, "gpu_int8": gpu_int8_table,
           "int8_accuracy": int8_accuracy_table,
           "int8_peers": int8_peers_table, "peers_short": peers_short_table, "ops": ops_table,
-          "kernels": kernels_table, "gpu_peers": gpu_peers_table,
+          "kernels": kernels_table, "onnx": onnx_table, "gpu_peers": gpu_peers_table,
           "gpu_models": gpu_models_table, "gpu_onnx": gpu_onnx_table}
 
 

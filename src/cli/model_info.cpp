@@ -91,6 +91,14 @@ Json tactics_json(const Tactics& tactics) {
   return json;
 }
 
+/// With what became of the products of a build in 8 bits.
+std::string precision_text(const Plan& plan) {
+  const auto& quantization = Internals::data(plan).quantization;
+  return quantization
+             ? fmt::format("{}: {}", weights_name(plan), printable_line(quantization->note()))
+             : weights_name(plan);
+}
+
 }  // namespace
 
 Json preprocessing_json(const Preprocessing& pre) {
@@ -112,7 +120,7 @@ std::vector<std::pair<std::string, std::string>> plan_fields(const Plan& plan) {
     fields.emplace_back(name, std::to_string(value));
   fields.insert(fields.end(),
                 {{"parameters", fmt::format("{}", fmt::group_digits(info.num_parameters))},
-                 {"precision", weights_name(plan)},
+                 {"precision", precision_text(plan)},
                  {"tensors", fmt::format("{}/{} consumed", tensors, tensors)},
                  {"inputs", ports_text(graph, graph.inputs)},
                  {"outputs", ports_text(graph, graph.outputs)}});

@@ -88,7 +88,6 @@ Plan build_quantized(const std::filesystem::path& model, const BuildOptions& opt
   for (const ProductRecord& product : record.products)
     if (!product.in_8_bits()) codes.erase(product.product);
   auto plan = build_with(model, options, &codes);
-  plan->info.notes.push_back(record.note());
   plan->quantization = std::move(record);
   return Internals::plan(std::move(plan));
 }
