@@ -28,13 +28,16 @@ Isa detect_isa();
 Isa select_isa();
 
 /// The kernels of one instruction set. All are single-threaded, allocate nothing, are reentrant,
-/// and give the same bits however their range is cut. All tensors are float32, but codes and
-/// quantized weights.
+/// and give the same bits however their range is cut. All tensors are float32, but codes,
+/// quantized weights and the operands of products in bfloat16.
 struct KernelTable {
   Isa isa;
   GemmKernel gemm;
   GemmKernel quantized_gemm;  ///< the same bits on every instruction set, up to its end
+  GemmKernel bfloat16_gemm;   ///< without a tile where the processor cannot multiply bfloat16
+  bool has_bfloat16() const { return bfloat16_gemm.tile != nullptr; }
   const GemmKernel& gemm_for(const GemmArgs& args) const {
+    if (args.pairs) return bfloat16_gemm;
     return args.quantized.data ? quantized_gemm : gemm;
   }
   size_t gemm_scratch_size(const GemmArgs& args) const { return gemm_for(args).scratch_size(args); }
