@@ -67,7 +67,10 @@ class Ops : public ::testing::TestWithParam<std::tuple<Target, const OpCase*>> {
   }
 
   Tolerance tolerance() const {
-    if (rounds_products()) return kBFloat16Products;
+    const OpKind kind = op_case().kind;
+    if (rounds_products())
+      return kind == OpKind::Attention || kind == OpKind::AttentionBlock ? kBFloat16Attention
+                                                                         : kBFloat16Products;
     if (target().name() != "reference") return op_tolerance(target().precision);
     return op_info(op_case().kind).fused ? kReferenceFusedOp : kReferenceOp;
   }

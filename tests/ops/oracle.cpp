@@ -171,9 +171,13 @@ void round_to_bfloat16(Array& array) {
   for (double& x : array.data) x = bfloat16_to_float32(float32_to_bfloat16(static_cast<float>(x)));
 }
 
-bool is_product(const Node& node) {
-  return node.kind == OpKind::Linear ||
-         (node.kind == OpKind::Conv && node.as<ConvAttrs>().groups == 1);
+/// The first operands that a product in bfloat16 rounds. (The weights of an attention are rounded
+/// in the middle of it, which its equation cannot show.)
+size_t rounded_operands(const Node& node) {
+  if (node.kind == OpKind::Attention)
+    return node.as<AttentionAttrs>().head_dim % 2 == 0 && !node.has_input(1) ? 1 : 0;
+  const bool conv = node.kind == OpKind::Conv && node.as<ConvAttrs>().groups == 1;
+  return node.kind == OpKind::Linear || conv ? 2 : 0;
 }
 
 std::vector<Array> run(const Graph& graph, const Arrays& inputs, Precision products);
@@ -266,8 +270,8 @@ std::vector<Array> run(const Graph& graph, const Arrays& inputs, Precision produ
     for (const ValueId id : node.inputs)
       operands.push_back(id == kAbsent ? Array() : values[static_cast<size_t>(id)]);
     Array result(types[static_cast<size_t>(node.output())].dims);
-    if (products == Precision::BFloat16 && is_product(node))
-      for (size_t i : {0, 1}) round_to_bfloat16(operands[i]);
+    if (products == Precision::BFloat16)
+      for (size_t i = 0; i < rounded_operands(node); ++i) round_to_bfloat16(operands[i]);
     compute(node, operands, result, products);
     values[static_cast<size_t>(node.output())] = std::move(result);
   }

@@ -118,7 +118,7 @@ class CpuBackend final : public Backend {
   Peaks peaks(const PeakRequest& request) const override {
     const KernelTable& table = product_kernels(request.threads, {});
     const GemmKernel& products =
-        precision(request.precision) == Precision::BFloat16 ? table.bfloat16_gemm : table.gemm;
+        precision(request.precision) == Precision::BFloat16 ? table.bfloat16.gemm : table.gemm;
     return measure_peaks({{table.fma_probe, static_cast<double>(table.probe_multiply_adds)},
                           {products.probe, products.probe_multiply_adds},
                           {table.quantized_gemm.probe, table.quantized_gemm.probe_multiply_adds},

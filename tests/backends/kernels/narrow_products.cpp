@@ -38,11 +38,11 @@ std::vector<NarrowProduct> find_quantized() {
 }
 
 std::vector<NarrowProduct> find_bfloat16() {
-  std::vector<NarrowProduct> products{{"emulated", &kScalarTable, kBFloat16Emulated}};
+  std::vector<NarrowProduct> products{{"emulated", &kScalarTable, kBFloat16Emulated.gemm}};
 #if defined(__x86_64__)
   const Isa best = detect_isa();
   const bool native = best >= Isa::Avx512 && __builtin_cpu_supports("avx512bf16");
-  if (native) products.push_back({"avx512_bf16", &kAvx512Table, kBFloat16Avx512});
+  if (native) products.push_back({"avx512_bf16", &kAvx512Table, kBFloat16Avx512.gemm});
   if (best >= Isa::Avx512)
     products.push_back({"emulated_amx", &kAvx512Table, kBFloat16EmulatedAmx});
   if (best >= Isa::Amx && native) products.push_back({"amx", &kAvx512Table, kBFloat16Amx});

@@ -26,6 +26,6 @@ extern const GemmKernel kQuantizedVnni256;
 extern const GemmKernel kQuantizedEmulatedAmx;
 extern const GemmKernel kBFloat16EmulatedAmx;
 /// What every machine can run: the arithmetic of AVX512-BF16 without its instruction.
-extern const GemmKernel kBFloat16Emulated;
+extern const BFloat16Kernels kBFloat16Emulated;
 
 }  // namespace vitro::cpu

@@ -40,7 +40,7 @@ KernelTable make_avx2_table() {
 KernelTable make_avx512_table() {
   KernelTable table = kAvx512Table;
   if (__builtin_cpu_supports("avx512vnni")) table.quantized_gemm = kQuantizedAvx512Vnni;
-  if (__builtin_cpu_supports("avx512bf16")) table.bfloat16_gemm = kBFloat16Avx512;
+  if (__builtin_cpu_supports("avx512bf16")) table.bfloat16 = kBFloat16Avx512;
   return table;
 }
 
@@ -51,7 +51,7 @@ KernelTable make_amx_table() {
                 kProductProbeMultiplyAddsAmx};
   if (has_amx_int8()) table.quantized_gemm = kQuantizedAmx;
   // It rounds with the instructions of AVX512-BF16, which every processor with AMX has.
-  if (table.has_bfloat16()) table.bfloat16_gemm = kBFloat16Amx;
+  if (table.has_bfloat16()) table.bfloat16.gemm = kBFloat16Amx;
   return table;
 }
 

@@ -85,6 +85,36 @@ struct RoundAvx512 {
   }
 };
 
+/// See attention_pairs_impl.h.
+struct PairsAvx512 {
+  using V = VecAvx512;
+  using Reg = V::Reg;
+  static Reg dot(Reg x, Reg y, Reg sum) {
+    return _mm512_dpbf16_ps(sum, reinterpret_cast<__m512bh>(x), reinterpret_cast<__m512bh>(y));
+  }
+  /// The low 16 numbers beside the high ones.
+  static Reg interleave(__m512i numbers) {
+    alignas(64) static constexpr uint16_t kOrder[32] = {0,  16, 1,  17, 2,  18, 3,  19, 4,  20, 5,
+                                                        21, 6,  22, 7,  23, 8,  24, 9,  25, 10, 26,
+                                                        11, 27, 12, 28, 13, 29, 14, 30, 15, 31};
+    const __m512i order = _mm512_load_si512(kOrder);
+    return _mm512_castsi512_ps(_mm512_permutexvar_epi16(order, numbers));
+  }
+  static Reg pair(Reg first, Reg second) {
+    return interleave(reinterpret_cast<__m512i>(_mm512_cvtne2ps_pbh(second, first)));
+  }
+  /// The first n <= 16 numbers of two rows, side by side.
+  static Reg load_pairs(const uint16_t* first, const uint16_t* second, int n) {
+    const __mmask16 mask = V::tail(n);
+    return interleave(
+        _mm512_inserti64x4(_mm512_castsi256_si512(_mm256_maskz_loadu_epi16(mask, first)),
+                           _mm256_maskz_loadu_epi16(mask, second), 1));
+  }
+  static void store_rounded(uint16_t* p, Reg y, int n) {
+    _mm256_mask_storeu_epi16(p, V::tail(n), reinterpret_cast<__m256i>(_mm512_cvtneps_pbh(y)));
+  }
+};
+
 /// Pairs of k: one instruction adds both products to a sum.
 struct DotBFloat16 {
   using V = VecAvx512;

@@ -1,6 +1,6 @@
 #pragma once
 
-#include "backends/cpu/kernels/gemm.h"
+#include "backends/cpu/kernels/kernels.h"
 
 namespace vitro::cpu {
 
@@ -9,7 +9,7 @@ namespace vitro::cpu {
 extern const GemmKernel kQuantizedAvxVnni;
 extern const GemmKernel kQuantizedAvx512Vnni;
 extern const GemmKernel kQuantizedAmx;
-extern const GemmKernel kBFloat16Avx512;
+extern const BFloat16Kernels kBFloat16Avx512;
 extern const GemmKernel kBFloat16Amx;
 
 }  // namespace vitro::cpu

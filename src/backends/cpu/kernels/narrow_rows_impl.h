@@ -119,6 +119,15 @@ void quantize_matrix(const float* x, int64_t rows, int64_t channels, const Quant
     narrow_floats(x, channels, CodeFormat<V>{q}, dst);
 }
 
+template <class B>
+void round_rows(const float* x, int64_t rows, int64_t channels, uint16_t* dst) {
+  using N = BFloat16Format<B>;
+  for (; rows > 0; --rows, x += channels, dst += bfloat16_stride(channels)) {
+    narrow_floats(x, channels, N(), dst);
+    N::end_row(dst, channels);
+  }
+}
+
 /// Rows [begin, end) of A as N stores them, `ld` elements apart.
 template <class N>
 void narrow_rows(const GemmArgs& g, int64_t begin, int64_t end, typename N::Element* dst,
