@@ -174,8 +174,10 @@ void round_to_bfloat16(Array& array) {
 /// The first operands that a product in bfloat16 rounds. (The weights of an attention are rounded
 /// in the middle of it, which its equation cannot show.)
 size_t rounded_operands(const Node& node) {
-  if (node.kind == OpKind::Attention)
-    return node.as<AttentionAttrs>().head_dim % 2 == 0 && !node.has_input(1) ? 1 : 0;
+  if (node.kind == OpKind::Attention) {
+    const auto& attrs = node.as<AttentionAttrs>();
+    return attrs.head_dim % 2 == 0 && attrs.scale >= 0 && !node.has_input(1) ? 1 : 0;
+  }
   const bool conv = node.kind == OpKind::Conv && node.as<ConvAttrs>().groups == 1;
   return node.kind == OpKind::Linear || conv ? 2 : 0;
 }
