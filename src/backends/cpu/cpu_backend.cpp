@@ -101,7 +101,8 @@ class CpuBackend final : public Backend {
  public:
   const char* name() const override { return "cpu"; }
   std::string describe() const override {
-    return fmt::format("kernels for {}; this machine has {}", instruction_set(),
+    return fmt::format("kernels for {}, which {} bf16; this machine has {}", instruction_set(),
+                       kernels(select_isa()).has_bfloat16() ? "multiplies" : "does not multiply",
                        fmt::join(instruction_sets(), ", "));
   }
   std::string instruction_set() const override { return isa_name(select_isa()); }
