@@ -57,6 +57,7 @@ class Tables(unittest.TestCase):
             (self.root / name).write_text("no tables\n")
 
     def write(self, name, content):
+        (self.results / name).parent.mkdir(exist_ok=True)
         (self.results / name).write_text(json.dumps(content))
 
     def table(self, name):
@@ -116,6 +117,16 @@ class Tables(unittest.TestCase):
         self.assertIn("| 8 | fp16 | 12.35 ms | 0.500 ms | 0.900 ms | 0.010 ms | 0.800 ms | "
                       "0.950 ms | no |", text)
         self.assertNotIn("999", text)
+
+    def test_bf16_peers(self):
+        versions = {"openvino": "2026.4.1"}
+        latency = {"vitro": {"median_ms": 20.0}, "openvino bf16": {"median_ms": 25.0}}
+        self.write("bf16/beside_openvino_small_b1_t2.json", PEERS | {
+            "versions": versions, "latency": latency, "ratio": {"openvino bf16": {"median": 1.25}},
+            "machine": {"cpu": "Some CPU", "isa": ["avx512_bf16"]}})
+        text = "\n".join(tables.bf16_peers_table(self.results, str))
+        self.assertIn("Some CPU (avx512_bf16), OpenVINO 2026.4.1; bold", text)
+        self.assertIn("| batch 1, 2 threads | 20.0 ms |  | 25.0 ms **1.25** |  |", text)
 
     def test_kernels(self):
         self.write("kernels_avx2.json", KERNELS)
