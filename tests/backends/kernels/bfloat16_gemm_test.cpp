@@ -255,6 +255,11 @@ TEST(Panel16x2, RoundsAndPairs) {
       pack_panel16(w.data(), n, k, panels.data());
       std::vector<uint16_t> pairs(panel16x2_size(n, k), 99);
       pair_panel16(panels.data(), n, k, pairs.data());
+      // Weights that are stored as bfloat16 keep their bits.
+      std::vector<uint16_t> halves(panels.size()), same(pairs.size(), 99);
+      std::transform(panels.begin(), panels.end(), halves.begin(), float32_to_bfloat16);
+      pair_panel16(halves.data(), n, k, same.data());
+      EXPECT_EQ(same, pairs);
       const int64_t steps = (k + 1) / 2;
       for (int64_t row = 0; row < num_panels(n) * 16; ++row)
         for (int64_t i = 0; i < 2 * steps; ++i) {
