@@ -67,7 +67,7 @@ void report(Context& context, Line line);
 std::string lines_json(const Context& context);
 
 void bench_gemm(Context& context);
-void bench_quantized_gemm(Context& context);
+void bench_narrow_gemm(Context& context);
 void bench_gemm_threads(Context& context);
 void bench_patches(Context& context);
 void bench_depthwise(Context& context);

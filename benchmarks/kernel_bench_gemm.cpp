@@ -9,19 +9,23 @@
 namespace vitro::bench {
 namespace {
 
+/// What is multiplied.
+enum class Numbers { Floats, Codes, BFloat16 };
+
 struct GemmCase {
   int64_t m, k, n;
   bool gelu = false;
   bool layer_norm = false;
   bool residual = false;
-  bool quantized = false;  ///< the product of codes
-  bool codes = false;      ///< rows of A are codes already
-  bool result_codes = false;
+  Numbers numbers = Numbers::Floats;
+  bool narrow = false;         ///< rows of A are codes or bfloat16 already
+  bool narrow_result = false;  ///< C is made of what the next product reads
 };
 
 /// The arguments of one product with everything they point at.
 struct GemmProblem {
   Tensor a, weights, bias, c, scratch, ones;
+  std::vector<uint16_t, LineAllocator<uint16_t>> pairs, rows, result;
   std::vector<int8_t, LineAllocator<int8_t>> quantized_weights;
   std::vector<uint8_t, LineAllocator<uint8_t>> codes, result_codes;
   cpu::GemmArgs args;
@@ -51,7 +55,8 @@ struct GemmProblem {
     args.eps = 1e-6f;
     args.residual = s.residual ? c.data() : nullptr;
     args.ldr = s.n;
-    if (s.quantized) quantize(s, w);
+    if (s.numbers == Numbers::Codes) quantize(s, w);
+    if (s.numbers == Numbers::BFloat16) round(s);
     scratch.resize(table.gemm_scratch_size(args));
     args.scratch = scratch.data();
   }
@@ -66,36 +71,63 @@ struct GemmProblem {
     ones.assign(static_cast<size_t>(std::max(s.n, s.k)), 1.0f);
     args.quantized = {quantized_weights.data(), ones.data(), {ones.data(), ones.data()}};
     codes.assign(static_cast<size_t>(s.m * cpu::code_stride(s.k)), 100);
-    if (s.codes) {
+    if (s.narrow) {
       args.codes = codes.data();
       args.lda = cpu::code_stride(s.k);
     }
     result_codes.resize(static_cast<size_t>(s.m * cpu::code_stride(s.n)));
-    if (s.result_codes) {
+    if (s.narrow_result) {
       args.result_codes = result_codes.data();
       args.ldc = cpu::code_stride(s.n);
       args.result = {ones.data(), ones.data()};
     }
   }
+  void round(const GemmCase& s) {
+    const size_t size = cpu::panel16x2_size(s.n, s.k);
+    pairs.resize(size * static_cast<size_t>(copies));
+    for (size_t i = 0; i < static_cast<size_t>(copies); ++i)
+      cpu::pair_panel16(weights.data(), s.n, s.k, pairs.data() + i * size);
+    args.pairs = pairs.data();
+    rows.assign(static_cast<size_t>(s.m * cpu::bfloat16_stride(s.k)), 0x3f80);
+    if (s.narrow) {
+      args.a_bfloat16 = rows.data();
+      args.lda = cpu::bfloat16_stride(s.k);
+    }
+    result.resize(static_cast<size_t>(s.m * cpu::bfloat16_stride(s.n)));
+    if (s.narrow_result) {
+      args.c_bfloat16 = result.data();
+      args.ldc = cpu::bfloat16_stride(s.n);
+    }
+  }
   void select_copy(int64_t i) {
     const auto copy = static_cast<size_t>(i % copies);
     args.b.data = weights.data() + copy * cpu::panel16_size(args.n, args.k);
+    if (args.pairs) args.pairs = pairs.data() + copy * cpu::panel16x2_size(args.n, args.k);
     if (args.quantized.data)
       args.quantized.data = quantized_weights.data() + copy * cpu::panel16x4_size(args.n, args.k);
   }
 };
 
 std::string gemm_name(const GemmCase& s) {
-  return fmt::format("gemm {}x{}x{}{}{}{}{}{}{}", s.m, s.k, s.n, s.quantized ? " int8" : "",
-                     s.codes ? " +codes" : "", s.layer_norm ? " +norm" : "", s.gelu ? " +gelu" : "",
-                     s.residual ? " +residual" : "", s.result_codes ? " +requantize" : "");
+  const bool codes = s.numbers == Numbers::Codes;
+  const char* numbers = codes ? " int8" : s.numbers == Numbers::BFloat16 ? " bf16" : "";
+  return fmt::format("gemm {}x{}x{}{}{}{}{}{}{}", s.m, s.k, s.n, numbers,
+                     !s.narrow ? ""
+                     : codes   ? " +codes"
+                               : " +rounded",
+                     s.layer_norm ? " +norm" : "", s.gelu ? " +gelu" : "",
+                     s.residual ? " +residual" : "",
+                     !s.narrow_result ? ""
+                     : codes          ? " +requantize"
+                                      : " +round");
 }
 
 void run_gemm(Context& context, const GemmCase& s) {
   const std::string name = gemm_name(s);
   if (!context.wants(name)) return;
   // Cold: enough copies of the weights that each call finds them in memory, as in a whole network.
-  const int64_t bytes = s.n * s.k * (s.quantized ? 1 : 4);
+  const bool floats = s.numbers == Numbers::Floats;
+  const int64_t bytes = s.n * s.k * (floats ? 4 : s.numbers == Numbers::Codes ? 1 : 2);
   const int64_t copies = context.options.cold ? 1 + (int64_t{128} << 20) / bytes : 1;
   GemmProblem p(*context.table, s, copies);
   const int64_t panels = (s.n + 15) / 16;
@@ -106,16 +138,15 @@ void run_gemm(Context& context, const GemmCase& s) {
         context.table->gemm_tile(p.args, 0, s.m, 0, panels);
       },
       context.options.seconds);
-  report(
-      context,
-      {.op = "linear",
-       .name = name,
-       .timing = t,
-       .flops = 2.0 * static_cast<double>(s.m * s.n * s.k),
-       .peer = s.quantized ? std::nan("")
-                           : peer_best(context, peer_matmul(s.m, s.n, s.k, s.gelu, false)),
-       .peer_packed = s.quantized ? std::nan("")
-                                  : peer_best(context, peer_matmul(s.m, s.n, s.k, s.gelu, true))});
+  report(context,
+         {.op = "linear",
+          .name = name,
+          .timing = t,
+          .flops = 2.0 * static_cast<double>(s.m * s.n * s.k),
+          .peer =
+              floats ? peer_best(context, peer_matmul(s.m, s.n, s.k, s.gelu, false)) : std::nan(""),
+          .peer_packed = floats ? peer_best(context, peer_matmul(s.m, s.n, s.k, s.gelu, true))
+                                : std::nan("")});
 }
 
 void run_gemm_threads(Context& context, const GemmCase& s) {
@@ -148,6 +179,13 @@ void run_gemm_threads(Context& context, const GemmCase& s) {
                    .threads = threads});
 }
 
+/// What this machine multiplies besides floats.
+std::vector<Numbers> narrow_numbers(const Context& context) {
+  std::vector<Numbers> numbers{Numbers::Codes};
+  if (context.table->has_bfloat16()) numbers.push_back(Numbers::BFloat16);
+  return numbers;
+}
+
 }  // namespace
 
 void bench_gemm(Context& context) {
@@ -178,13 +216,15 @@ void bench_gemm_threads(Context& context) {
                             {49, 512, 2048},
                             {49, 2048, 512}}) {
     run_gemm_threads(context, s);
-    GemmCase quantized = s;
-    quantized.quantized = true;
-    run_gemm_threads(context, quantized);
+    GemmCase narrow = s;
+    for (Numbers numbers : narrow_numbers(context)) {
+      narrow.numbers = numbers;
+      run_gemm_threads(context, narrow);
+    }
   }
 }
 
-void bench_quantized_gemm(Context& context) {
+void bench_narrow_gemm(Context& context) {
   for (GemmCase s : {GemmCase{3136, 64, 256},
                      {3136, 256, 64},
                      {784, 128, 512},
@@ -195,15 +235,18 @@ void bench_quantized_gemm(Context& context) {
                      {49, 2048, 512},
                      {3136, 48, 64},
                      {1, 512, 1000}}) {
-    s.quantized = true;
-    run_gemm(context, s);
-    s.codes = true;
-    run_gemm(context, s);
-    s.codes = false;
-    s.layer_norm = s.gelu = true;
-    run_gemm(context, s);
-    s.result_codes = true;
-    run_gemm(context, s);
+    for (Numbers numbers : narrow_numbers(context)) {
+      s.numbers = numbers;
+      s.layer_norm = s.gelu = s.narrow_result = false;
+      run_gemm(context, s);
+      s.narrow = true;
+      run_gemm(context, s);
+      s.narrow = false;
+      s.layer_norm = s.gelu = true;
+      run_gemm(context, s);
+      s.narrow_result = true;
+      run_gemm(context, s);
+    }
   }
 }
 

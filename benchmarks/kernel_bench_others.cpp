@@ -77,19 +77,27 @@ void run_depthwise(Context& context, int64_t size, int64_t channels, int64_t ker
                    .peer = peer_best(context, peer_depthwise(size, size, channels, kernel))});
 }
 
-void run_attention(Context& context, int64_t tokens, int64_t heads, int64_t head_dim) {
-  const std::string name =
-      fmt::format("attention {} tokens {} heads x {}", tokens, heads, head_dim);
+void run_attention(Context& context, int64_t tokens, int64_t heads, int64_t head_dim,
+                   bool bfloat16) {
+  const std::string name = fmt::format("attention {} tokens {} heads x {}{}", tokens, heads,
+                                       head_dim, bfloat16 ? " bf16" : "");
   if (!context.wants(name)) return;
   const int64_t channels = heads * head_dim;
   const Tensor qkv = pattern(tokens * 3 * channels);
   Tensor out(static_cast<size_t>(tokens * channels));
   Tensor scratch(cpu::attention_scratch_size(tokens, head_dim));
-  const cpu::AttentionArgs a = {tokens,     heads, head_dim,      qkv.data(),
-                                out.data(), 0.125, scratch.data()};
+  cpu::AttentionArgs a = {tokens, heads, head_dim, qkv.data(), out.data(), 0.125, scratch.data()};
+  std::vector<uint16_t, LineAllocator<uint16_t>> rounded(
+      static_cast<size_t>(tokens * cpu::bfloat16_stride(3 * channels)));
+  const cpu::KernelTable& table = *context.table;
+  if (bfloat16) {
+    table.bfloat16.round(qkv.data(), tokens, 3 * channels, rounded.data());
+    a.qkv_bfloat16 = rounded.data();
+  }
+  const cpu::Attention attention = bfloat16 ? table.bfloat16.attention : table.attention;
   const Timing t = time_calls(
       [&] {
-        for (int64_t head = 0; head < heads; ++head) context.table->attention(a, head, 0, tokens);
+        for (int64_t head = 0; head < heads; ++head) attention(a, head, 0, tokens);
       },
       context.options.seconds);
   report(context, {.op = "attention",
@@ -128,10 +136,13 @@ void bench_depthwise(Context& context) {
 }
 
 void bench_attention(Context& context) {
-  run_attention(context, 196, 5, 64);
-  run_attention(context, 49, 8, 64);
-  run_attention(context, 196, 10, 32);
-  run_attention(context, 784, 2, 64);
+  for (const bool bfloat16 : {false, true}) {
+    if (bfloat16 && !context.table->has_bfloat16()) continue;
+    run_attention(context, 196, 5, 64, bfloat16);
+    run_attention(context, 49, 8, 64, bfloat16);
+    run_attention(context, 196, 10, 32, bfloat16);
+    run_attention(context, 784, 2, 64, bfloat16);
+  }
 }
 
 void bench_rows(Context& context) {

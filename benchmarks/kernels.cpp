@@ -59,7 +59,7 @@ void run_threads(Context& context) {
 void run_single(Context& context) {
   pin_to_core(sched_getcpu());
   bench_gemm(context);
-  bench_quantized_gemm(context);
+  bench_narrow_gemm(context);
   bench_patches(context);
   bench_depthwise(context);
   bench_attention(context);

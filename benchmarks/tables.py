@@ -12,6 +12,7 @@ A table stands between `<!-- begin: NAME -->` and `<!-- end: NAME -->`. NAME is 
     gpu_onnx     GPU/onnx_*.json, of scripts/gpu-bench onnx
     int8_accuracy  int8/eval_*.json, of `vitro eval PLAN IMAGES --reference F32_PLAN --json`
     int8_peers   int8/beside_nncf_*.json, of benchmarks/peers/int8.py
+    bf16_peers   bf16/beside_openvino_*.json, of benchmarks/peers/bf16.py
 
     python3 benchmarks/tables.py            rewrite the tables
     python3 benchmarks/tables.py --check    exit 3 if a table is not what the files say
@@ -331,31 +332,44 @@ def int8_accuracy_table(results, link):
 INT8_ENGINES = {"vitro fp32": "Vitro float32", "nncf default": "OpenVINO int8, NNCF",
                 "nncf transformer": "the same, its preset for transformers",
                 "openvino fp32": "OpenVINO float32"}
+BF16_ENGINES = {"vitro fp32": "Vitro float32", "openvino bf16": "OpenVINO bf16",
+                "openvino fp32": "OpenVINO float32"}
 
 
-def int8_peers_table(results, link):
+def precision_table(results, link, pattern, title, engines, script):
+    """Latencies beside that of the engine "vitro", which `title` names."""
     rows, captions = [], []
-    for path, result in load(results, "int8/beside_nncf_*.json"):
+    for path, result in load(results, pattern):
         latency, ratio = result["latency"], result["ratio"]
         cells = [f"{milliseconds(latency[name]['median_ms'])} **{ratio[name]['median']:.2f}**"
-                 if name in latency else "" for name in INT8_ENGINES]
+                 if name in latency else "" for name in engines]
         rows.append(row(f"batch {result['batch']}, {plural(result['threads'], 'thread')}",
                         milliseconds(latency["vitro"]["median_ms"]), *cells,
                         f"[json]({link(path)})"))
         machine, versions = result["machine"], result["versions"]
+        nncf = f", NNCF {versions['nncf']}" if "nncf" in versions else ""
         captions.append(f"UniFormer-S, {machine['cpu']} ({', '.join(machine['isa'])}), OpenVINO "
-                        f"{versions['openvino']}, NNCF {versions['nncf']}; bold: times as long as "
-                        "Vitro int8, median over the rounds.")
+                        f"{versions['openvino']}{nncf}; bold: times as long as {title}, median "
+                        "over the rounds.")
     if not rows:
-        return ["No results yet; `benchmarks/peers/int8.py` makes them."]
-    return [*dict.fromkeys(captions), "",
-            *table(["", "Vitro int8", *INT8_ENGINES.values(), "raw"], rows)]
+        return [f"No results yet; `benchmarks/peers/{script}` makes them."]
+    return [*dict.fromkeys(captions), "", *table(["", title, *engines.values(), "raw"], rows)]
 
 
-TABLES = {"peers": peers_table, "gpu_int8": gpu_int8_table,
-          "int8_accuracy": int8_accuracy_table,
-          "int8_peers": int8_peers_table, "peers_short": peers_short_table, "ops": ops_table,
-          "kernels": kernels_table, "onnx": onnx_table, "gpu_peers": gpu_peers_table,
+def int8_peers_table(results, link):
+    return precision_table(results, link, "int8/beside_nncf_*.json", "Vitro int8", INT8_ENGINES,
+                           "int8.py")
+
+
+def bf16_peers_table(results, link):
+    return precision_table(results, link, "bf16/beside_openvino_*.json", "Vitro bf16",
+                           BF16_ENGINES, "bf16.py")
+
+
+TABLES = {"peers": peers_table, "peers_short": peers_short_table, "ops": ops_table,
+          "kernels": kernels_table, "onnx": onnx_table, "int8_accuracy": int8_accuracy_table,
+          "int8_peers": int8_peers_table, "bf16_peers": bf16_peers_table,
+          "gpu_int8": gpu_int8_table, "gpu_peers": gpu_peers_table,
           "gpu_models": gpu_models_table, "gpu_onnx": gpu_onnx_table}
 
 

@@ -46,6 +46,14 @@ inline constexpr Tolerance kFloat32Model{1e-10, 1e-4};
 inline constexpr Tolerance kFloat16Model{2e-5, 2e-2};
 inline constexpr Tolerance kBFloat16Model{1.5e-3, 0.15};
 
+// One op whose products read operands rounded to bfloat16, against the same in double precision.
+// Where an operand lies at the middle between two numbers it may become the other one, 2^-8 of it
+// away: an attention block measures 1.3e-8. (In a network such differences grow to those of
+// rounding itself.)
+inline constexpr Tolerance kBFloat16Products{1e-7, 1e-2};
+// With attention, whose weights are rounded, too.
+inline constexpr Tolerance kBFloat16Attention{1e-5, 3e-2};
+
 // A model whose matrices are stored as bfloat16 against the same in float32. Rounding a weight is
 // off by up to 2^-9 of it, an nmse of about 6e-7 for one product; a network adds its products up:
 // UniFormer-S with random weights measures 3.0e-5 and 0.017, the shipped one 1.1e-5 and 0.019.
@@ -67,6 +75,11 @@ inline constexpr Tolerance kFoldedWeights{1e-12, 1e-5};
 
 // Products and depthwise convolutions, summed in order: worst is 1.4e-12 at k = 4100.
 inline constexpr Tolerance kKernelProduct{4e-12, 1e-5};
+// Products of bfloat16 against sums in double precision of the same operands; worst is 1.0e-5 of
+// the rms, where few results are not clamped.
+inline constexpr Tolerance kKernelBFloat16{4e-12, 2e-5};
+// The same stored as bfloat16: another order of summation may round to the neighbour, 2^-8 of it.
+inline constexpr Tolerance kKernelBFloat16Result{1e-6, 4e-2};
 inline constexpr Tolerance kKernelAttention{1e-12, 1e-5};
 inline constexpr Tolerance kKernelRow{1e-13, 2e-6};
 // Rows whose mean is 50 times their deviation, where the mean itself is rounded: worst is a row of

@@ -1,7 +1,8 @@
 """The engines of the comparison, each in a process of its own.
 
 ONNX Runtime and OpenVINO live in a worker process that is asked through a pipe and sleeps while
-others run; Vitro is its command-line program, started for each round. All compute in float32.
+others run; Vitro is its command-line program, started for each round. All compute in float32
+unless told otherwise.
 A round gives the median latency of its iterations in milliseconds.
 """
 import contextlib
@@ -60,12 +61,12 @@ def start_onnxruntime(onnx_path, images, threads):
             lambda: binding.copy_outputs_to_cpu()[0], {})
 
 
-def start_openvino(onnx_path, images, threads):
+def start_openvino(onnx_path, images, threads, precision="f32"):
     import openvino
 
     compiled = openvino.Core().compile_model(onnx_path, "CPU", {
         "PERFORMANCE_HINT": "LATENCY", "NUM_STREAMS": 1, "INFERENCE_NUM_THREADS": threads,
-        "INFERENCE_PRECISION_HINT": "f32"})  # bf16 otherwise, on CPUs that have AMX
+        "INFERENCE_PRECISION_HINT": precision})  # bf16 by itself, on CPUs that have it
     request = compiled.create_infer_request()
     request.set_input_tensor(openvino.Tensor(images, shared_memory=True))
     return request.infer, lambda: request.get_output_tensor().data, openvino_kernels(compiled)
@@ -107,13 +108,14 @@ def serve(connection, engine, *arguments):
 class Peer:
     """An engine in a worker process."""
 
-    def __init__(self, name, onnx_path, images, threads, environment):
+    def __init__(self, name, onnx_path, images, threads, environment, *options):
         self.name = name
         self.version = importlib.metadata.version(name)
         context = multiprocessing.get_context("spawn")
         self.connection, remote = context.Pipe()
         self.process = context.Process(
-            target=serve, args=(remote, name, str(onnx_path), images, threads), daemon=True)
+            target=serve, args=(remote, name, str(onnx_path), images, threads, *options),
+            daemon=True)
         with environment_of(environment):
             self.process.start()
         remote.close()  # so that the end of the worker is seen as the end of the pipe
@@ -147,6 +149,7 @@ class Vitro:
 
     name = "vitro"
     kernels = {}
+    words = ()  # of every run
 
     def __init__(self, program, checkpoint, images, threads, environment, folder):
         self.program, self.threads, self.environment = program, threads, environment
@@ -167,7 +170,7 @@ class Vitro:
         source, target = self.folder / "input.npy", self.folder / "logits.npy"
         np.save(source, self.images)
         self.call("run", self.plan, "--input", source, "--output", target, "--threads",
-                  self.threads)
+                  self.threads, *self.words)
         return np.load(target)
 
     def round(self, warmup, iterations):
@@ -175,7 +178,7 @@ class Vitro:
         before = os.times()
         report = json.loads(self.call(
             "bench", self.plan, "--json", "--threads", self.threads, "--batch", len(self.images),
-            "--warmup", warmup, "--iterations", iterations))
+            "--warmup", warmup, "--iterations", iterations, *self.words))
         after = os.times()
         spent = (after.children_user + after.children_system
                  - before.children_user - before.children_system)

@@ -75,14 +75,14 @@ def noise(latency, ratios):
     return reasons
 
 
-def agreement(outputs):
-    """nmse and argmax of every peer's outputs (NumPy arrays) against Vitro's."""
-    vitro = outputs["vitro"].astype("float64")
+def agreement(outputs, reference="vitro"):
+    """nmse and argmax of every engine's outputs (NumPy arrays) against those of one, Vitro's."""
+    expected = outputs[reference].astype("float64")
     result = {}
     for name, values in outputs.items():
-        if name != "vitro":
-            error = ((values - vitro) ** 2).sum() / (vitro**2).sum()
-            same = (values.argmax(axis=1) == vitro.argmax(axis=1)).all()
+        if name != reference:
+            error = ((values - expected) ** 2).sum() / (expected**2).sum()
+            same = (values.argmax(axis=1) == expected.argmax(axis=1)).all()
             result[name] = {"nmse": float(error), "argmax_equal": bool(same)}
     return result
 

@@ -7,8 +7,9 @@
 
 namespace vitro {
 
-/// What activations are stored in and products are computed in. Sums, norms and softmax are float32
-/// whatever it is, and so are the inputs and outputs of a model.
+/// What products are computed in and, on a GPU, activations are stored in. Sums, norms and softmax
+/// are float32 whatever it is, and so are the inputs and outputs of a model. Backend "cpu" has
+/// Float32 and, on processors with AVX512-BF16 or AMX-BF16, BFloat16.
 enum class Precision : uint8_t {
   Default,  ///< the backend's usual one: Float32 on the host, Float16 on a GPU
   Float32,

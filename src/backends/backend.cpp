@@ -13,7 +13,9 @@ LaneMemory Lane::allocate(size_t bytes) {
 
 Precision Backend::precision(Precision asked) const {
   if (asked == Precision::Default || asked == Precision::Float32) return Precision::Float32;
-  fail_hint(ErrorCode::Unsupported, "--backend cuda has fp32, tf32, fp16 and bf16",
+  fail_hint(ErrorCode::Unsupported,
+            "--backend cuda has fp32, tf32, fp16 and bf16; cpu has fp32 and, where the processor "
+            "multiplies it, bf16",
             "backend '{}' computes in fp32, not in {}", name(), to_string(asked));
 }
 

@@ -12,7 +12,7 @@ size_t PackedForm::bytes(const TensorType& type) const {
 
 Constant PlanCache::packed(const Constant& constant, const PackedForm& form) {
   if (constant.storage == form.id) return constant;
-  const Constant source = rows(constant);
+  const Constant source = form.from ? packed(constant, *form.from) : rows(constant);
   const std::lock_guard lock(mutex_);
   const Key key{constant.bytes.data(), form.id};
   if (const auto found = made_.find(key); found != made_.end()) return found->second;

@@ -19,10 +19,12 @@ struct Buffer {
 
 class ProgramBuilder {
  public:
-  ProgramBuilder(const CompileRequest& request, ImplTable impls, const char* backend)
+  ProgramBuilder(const CompileRequest& request, ImplTable impls, const char* backend,
+                 Outputs outputs)
       : chosen_(choose_kernels(request, impls, backend)),
         cache_(request.cache),
-        precision_(request.precision),
+        precision_{outputs == Outputs::Direct ? Precision::Float32 : request.precision,
+                   request.precision},
         program_(std::make_unique<Program>()) {
     absorb_elementwise(chosen_, request);
     program_->threads = request.threads;
@@ -204,12 +206,12 @@ class ProgramBuilder {
     }
   }
 
-  size_t value_bytes(ValueId id) const { return stored_bytes(chosen_.type(id), precision_); }
+  size_t value_bytes(ValueId id) const { return stored_bytes(chosen_.type(id), precision_.values); }
 
   ChosenKernels chosen_;
   const Graph& graph_ = chosen_.graph;
   PlanCache& cache_;
-  Precision precision_;
+  StoredPrecision precision_;
   std::unique_ptr<Program> program_;
   std::vector<ValueId> roots_;
   std::vector<int> last_use_, producer_, bound_output_, buffer_;  ///< by value
@@ -223,7 +225,7 @@ std::unique_ptr<Program> compile_program(const CompileRequest& request, ImplTabl
                                          const char* backend, Outputs outputs) {
   check(request.threads >= 1, ErrorCode::InvalidArgument, "{} threads, expected at least 1",
         request.threads);
-  return ProgramBuilder(request, impls, backend).build(outputs);
+  return ProgramBuilder(request, impls, backend, outputs).build(outputs);
 }
 
 std::optional<Refusal> refusal_of(const OpContext& op, ImplTable impls) {

@@ -44,7 +44,8 @@ struct Program {
   int threads = 1;
 };
 
-/// Whether results that leave the graph are written straight to the caller's memory.
+/// Whether results that leave the graph are written straight to the caller's memory. Then all
+/// values are stored as the graph has them, else in the precision of the request.
 enum class Outputs : uint8_t { Direct, Copied };
 
 /// Compiles a graph: asks the implementations of each op in order, inlines the fused ops that

@@ -4,11 +4,16 @@
 
 namespace vitro {
 
-/// Bytes of a value as programs of that precision store it.
+/// What a program stores activations in, and what its products read matrices in.
+struct StoredPrecision {
+  Precision values, matrices;
+};
+
+/// Bytes of a value that is stored in that precision.
 size_t stored_bytes(const TensorType& type, Precision precision);
 
 /// What the step of a node does: its flops, the bytes it moves, its sections.
 StepInfo step_info(const ChosenKernels& chosen, size_t node, const Kernel& kernel,
-                   Precision precision);
+                   const StoredPrecision& precision);
 
 }  // namespace vitro

@@ -136,9 +136,11 @@ void prepare_checked(const Session& session, std::span<const Dims> dims, int str
 }
 
 std::string execution_text(const Session& session) {
-  return fmt::format(
-      "{}, {}", session.backend(),
-      runs_on_host(session) ? threads_text(session.threads()) : to_string(session.precision()));
+  const std::string precision = to_string(session.precision());
+  if (!runs_on_host(session)) return fmt::format("{}, {}", session.backend(), precision);
+  const bool usual = session.precision() == Precision::Float32;
+  return fmt::format("{}, {}{}", session.backend(), threads_text(session.threads()),
+                     usual ? "" : ", " + precision);
 }
 
 std::optional<FallbackUse> fallback_use(const Session& session, std::span<const Dims> dims) {

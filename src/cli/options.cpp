@@ -159,7 +159,10 @@ void add_precision_flags(CLI::App& verb, Precision& precision) {
     const std::string name = to_string(one);
     CLI::Option* flag = verb.add_flag_callback(
         "--" + name, [&precision, one] { precision = one; },
-        one == Precision::Float16 ? "Compute in fp16; default on cuda" : "Compute in " + name);
+        "Compute in " + name +
+            (one == Precision::Float16    ? "; default on cuda"
+             : one == Precision::BFloat16 ? ": on cuda, and CPUs with AVX512-BF16 or AMX-BF16"
+                                          : ""));
     flag->group(kExecutionGroup);
     for (CLI::Option* other : flags) flag->excludes(other);
     flags.push_back(flag);

@@ -108,9 +108,13 @@ void print_run(const Options& options, const Session& session, std::span<const T
           tensors_text(outputs, written), ms, session.backend());
     return;
   }
-  Json json{{"model", options.model},       {"backend", session.backend()},
-            {"threads", session.threads()}, {"normalized", normalized},
-            {"inference_ms", ms},           {"warnings", warnings}};
+  Json json{{"model", options.model},
+            {"backend", session.backend()},
+            {"precision", precision_name(session)},
+            {"threads", session.threads()},
+            {"normalized", normalized},
+            {"inference_ms", ms},
+            {"warnings", warnings}};
   json["inputs"] = json["outputs"] = Json::array();
   for (size_t i = 0; i < inputs.size(); ++i)
     json["inputs"].push_back(tensor_json(inputs[i], files[i]));

@@ -90,7 +90,7 @@ class ProgramBench final : public TuningBench {
                              *data.cache,
                              threads_,
                              &tactics,
-                             backend_.precision(Precision::Default)});
+                             backend_.precision(schedule_.options.precision)});
   }
 
   /// Every op that ran as one step, in the order of the steps.

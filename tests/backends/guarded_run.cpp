@@ -7,6 +7,7 @@
 #include <new>
 
 #include "backends/host_lane.h"
+#include "vitro/error.h"
 
 namespace vitro {
 namespace {
@@ -70,6 +71,16 @@ std::vector<std::vector<float>> GuardedRun::run() {
                          outputs[i].floats() + outputs[i].size() / sizeof(float));
   }
   return results;
+}
+
+bool has_precision(const Backend& backend, Precision precision) {
+  try {
+    backend.precision(precision);
+    return true;
+  } catch (const Error& error) {
+    EXPECT_EQ(error.code(), ErrorCode::Unsupported) << error.what();
+    return false;
+  }
 }
 
 std::unique_ptr<Executable> compile_for(const Backend& backend, const Graph& graph,

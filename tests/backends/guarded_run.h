@@ -28,6 +28,9 @@ class GuardedBuffer {
   std::unique_ptr<std::byte[], Free> memory_;
 };
 
+/// Whether the backend computes in that precision on this machine.
+bool has_precision(const Backend& backend, Precision precision);
+
 /// What the backend makes of a graph for inputs of these types; without a cache that lasts.
 std::unique_ptr<Executable> compile_for(const Backend& backend, const Graph& graph,
                                         std::span<const Tensor> inputs, int threads = 1,

@@ -50,6 +50,29 @@ TEST(PlanCache, FormsRoundTrip) {
     }
 }
 
+// Products in bf16 read panels that are made of those of float32, without rows between.
+TEST(PlanCache, AFormMayBeMadeOfAnotherOne) {
+  static constexpr PackedForm kSums{
+      "test:sums", [](const TensorType& type) { return Dims{num_elements(type.dims) / 2}; },
+      [](const TensorType& type, const std::byte* panels, std::byte* sums) {
+        const auto* from = reinterpret_cast<const float*>(panels);
+        for (int64_t i = 0; i < num_elements(type.dims) / 2; ++i)
+          reinterpret_cast<float*>(sums)[i] = from[i] + from[16 + i];
+      },
+      nullptr};
+  PackedForm sums = kSums;
+  sums.from = &panel16();
+  PlanCache cache({&panel16()});
+  const Constant rows = counting({16, 2}), panels = PlanCache().packed(rows, panel16());
+  for (const Constant& given : {rows, panels}) {
+    const Constant made = cache.packed(given, sums);
+    EXPECT_EQ(made.storage, "test:sums");
+    EXPECT_EQ(reinterpret_cast<const float*>(made.bytes.data())[15], 31.0f + 32.0f);
+  }
+  for (const PlanCache::Entry& entry : cache.entries()) EXPECT_NE(entry.form, "") << "rows";
+  EXPECT_EQ(cache.storable().size(), 1u) << "what cannot be unpacked is in no plan";
+}
+
 TEST(PlanCache, MakesEachFormOnceHoweverManyAsk) {
   PlanCache cache({&panel16()});
   const Constant constant = counting({40, 30});

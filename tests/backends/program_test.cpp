@@ -16,6 +16,7 @@
 #include "core/convert.h"
 #include "floats.h"
 #include "ir/builder.h"
+#include "ir/op_info.h"
 #include "metric.h"
 #include "models/models.h"
 #include "ops/cases.h"
@@ -369,7 +370,7 @@ TEST(Program, WholeModelAgreesWithDoublePrecisionOnEveryBackend) {
     if (why_unavailable(row)) continue;
     for (const Precision precision :
          {Precision::Float32, Precision::TensorFloat32, Precision::Float16, Precision::BFloat16}) {
-      if (precision != Precision::Float32 && row.name != std::string("cuda")) continue;
+      if (!has_precision(*row.backend, precision)) continue;
       SCOPED_TRACE(row.name + (", " + to_string(precision)));
       const auto executable = compile_for(*row.backend, graph, inputs, 2, nullptr, precision);
       const auto results = GuardedRun(*row.backend, *executable, inputs).run();
@@ -381,6 +382,30 @@ TEST(Program, WholeModelAgreesWithDoublePrecisionOnEveryBackend) {
       }
     }
   }
+}
+
+/// With plain products in place of the ops that fuse them.
+Graph with_plain_products(Graph graph) {
+  for (size_t i = 0; i < graph.nodes.size(); ++i)
+    if (graph.nodes[i].body && !op_info(graph.nodes[i].kind).matrices.empty())
+      inline_body(graph, i);
+  return graph;
+}
+
+TEST(Program, BFloat16RoundsOperandsOfProductsAlone) {
+  const Backend& backend = find_backend("cpu");
+  if (!has_precision(backend, Precision::BFloat16)) GTEST_SKIP() << "no bf16 on this machine";
+  const Graph graph = small_model();
+  const std::vector<Tensor> inputs = images(2);
+  const auto run = [&](const Graph& of, int threads, Precision precision) {
+    const auto executable = compile_for(backend, of, inputs, threads, nullptr, precision);
+    return GuardedRun(backend, *executable, inputs).run();
+  };
+  const auto results = run(graph, 1, Precision::BFloat16);
+  EXPECT_EQ(results, run(graph, 2, Precision::BFloat16));
+  // Were anything else rounded, fused ops would differ from plain ones, whose values are in memory.
+  EXPECT_EQ(results, run(with_plain_products(graph), 2, Precision::BFloat16));
+  EXPECT_NE(results, run(graph, 1, Precision::Float32));
 }
 
 TEST(Program, ThreadsMayShareAnExecutable) {

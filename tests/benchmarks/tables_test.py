@@ -57,6 +57,7 @@ class Tables(unittest.TestCase):
             (self.root / name).write_text("no tables\n")
 
     def write(self, name, content):
+        (self.results / name).parent.mkdir(exist_ok=True)
         (self.results / name).write_text(json.dumps(content))
 
     def table(self, name):
@@ -125,6 +126,16 @@ class Tables(unittest.TestCase):
             "ratio": {"back_to_back": {"vitro-int8": {"median": 0.8}}}})
         self.assertIn("| 8 | 1.000 ms | 1.200 ms **1.25** | [json](int8_b8.json) |",
                       self.table("gpu_int8").replace("some_gpu/", ""))
+
+    def test_bf16_peers(self):
+        versions = {"openvino": "2026.4.1"}
+        latency = {"vitro": {"median_ms": 20.0}, "openvino bf16": {"median_ms": 25.0}}
+        self.write("bf16/beside_openvino_small_b1_t2.json", PEERS | {
+            "versions": versions, "latency": latency, "ratio": {"openvino bf16": {"median": 1.25}},
+            "machine": {"cpu": "Some CPU", "isa": ["avx512_bf16"]}})
+        text = "\n".join(tables.bf16_peers_table(self.results, str))
+        self.assertIn("Some CPU (avx512_bf16), OpenVINO 2026.4.1; bold", text)
+        self.assertIn("| batch 1, 2 threads | 20.0 ms |  | 25.0 ms **1.25** |  |", text)
 
     def test_kernels(self):
         self.write("kernels_avx2.json", KERNELS)

@@ -4,6 +4,7 @@
 #include <cmath>
 #include <stdexcept>
 
+#include "core/convert.h"
 #include "ir/infer.h"
 #include "ops/oracle_ops.h"
 
@@ -166,9 +167,24 @@ void clip(const Node& node, const Arrays& in, Array& out) {
   }
 }
 
-std::vector<Array> run(const Graph& graph, const Arrays& inputs);
+void round_to_bfloat16(Array& array) {
+  for (double& x : array.data) x = bfloat16_to_float32(float32_to_bfloat16(static_cast<float>(x)));
+}
 
-void compute(const Node& node, const Arrays& in, Array& out) {
+/// The first operands that a product in bfloat16 rounds. (The weights of an attention are rounded
+/// in the middle of it, which its equation cannot show.)
+size_t rounded_operands(const Node& node) {
+  if (node.kind == OpKind::Attention) {
+    const auto& attrs = node.as<AttentionAttrs>();
+    return attrs.head_dim % 2 == 0 && attrs.scale >= 0 && !node.has_input(1) ? 1 : 0;
+  }
+  const bool conv = node.kind == OpKind::Conv && node.as<ConvAttrs>().groups == 1;
+  return node.kind == OpKind::Linear || conv ? 2 : 0;
+}
+
+std::vector<Array> run(const Graph& graph, const Arrays& inputs, Precision products);
+
+void compute(const Node& node, const Arrays& in, Array& out, Precision products) {
   switch (node.kind) {
     case OpKind::Conv:
       return conv2d(node, in, out);
@@ -222,10 +238,10 @@ void compute(const Node& node, const Arrays& in, Array& out) {
   Arrays given;
   for (size_t i = 0; i < in.size(); ++i)
     if (node.has_input(i)) given.push_back(in[i]);
-  out = run(*node.body, given).at(0);
+  out = run(*node.body, given, products).at(0);
 }
 
-std::vector<Array> run(const Graph& graph, const Arrays& inputs) {
+std::vector<Array> run(const Graph& graph, const Arrays& inputs, Precision products) {
   std::vector<TensorType> input_types;
   for (size_t i = 0; i < inputs.size(); ++i)
     input_types.push_back({graph.value(graph.inputs[i].value).type.dtype, inputs[i].dims});
@@ -256,7 +272,9 @@ std::vector<Array> run(const Graph& graph, const Arrays& inputs) {
     for (const ValueId id : node.inputs)
       operands.push_back(id == kAbsent ? Array() : values[static_cast<size_t>(id)]);
     Array result(types[static_cast<size_t>(node.output())].dims);
-    compute(node, operands, result);
+    if (products == Precision::BFloat16)
+      for (size_t i = 0; i < rounded_operands(node); ++i) round_to_bfloat16(operands[i]);
+    compute(node, operands, result, products);
     values[static_cast<size_t>(node.output())] = std::move(result);
   }
   std::vector<Array> outputs;
@@ -267,14 +285,15 @@ std::vector<Array> run(const Graph& graph, const Arrays& inputs) {
 }  // namespace
 }  // namespace oracle
 
-std::vector<std::vector<double>> evaluate(const Graph& graph, std::span<const Tensor> inputs) {
+std::vector<std::vector<double>> evaluate(const Graph& graph, std::span<const Tensor> inputs,
+                                          Precision products) {
   oracle::Arrays operands;
   for (const Tensor& input : inputs) {
     operands.emplace_back(input.dims());
     std::ranges::copy(input.as<float>(), operands.back().data.begin());
   }
   std::vector<std::vector<double>> outputs;
-  for (oracle::Array& output : oracle::run(graph, operands))
+  for (oracle::Array& output : oracle::run(graph, operands, products))
     outputs.push_back(std::move(output.data));
   return outputs;
 }

@@ -51,7 +51,7 @@ class AttentionBlockPhased final : public Kernel {
         rows_(images_ * num_tokens(op)),
         core_(images_, num_tokens(op), op.node.as<AttentionBlockAttrs>().heads,
               op.node.as<AttentionBlockAttrs>().head_dim, op.node.as<AttentionBlockAttrs>().scale,
-              op.threads),
+              op.threads, core_precision(op)),
         qkv_operands_(op, 1, 5),
         proj_operands_(op, 3, 8) {
     const int64_t channels = op.input(0).dims.back();
@@ -64,6 +64,8 @@ class AttentionBlockPhased final : public Kernel {
     proj_.n = proj_.ldc = proj_.ldr = channels;
     proj_.k = proj_.lda = channels;
     proj_operands_.describe(proj_);
+    if (core_.in_bfloat16()) qkv_.ldc = bfloat16_stride(qkv_.n);
+    if (hands_bfloat16()) proj_.lda = bfloat16_stride(channels);
   }
   int in_place_operand() const override { return 0; }
   std::vector<Section> sections() const override {
@@ -77,25 +79,35 @@ class AttentionBlockPhased final : public Kernel {
             {"proj", product(proj_), proj_operands_.indices(), true}};
   }
   size_t scratch_bytes() const override {
-    return (aligned_floats(rows_ * qkv_.n) + aligned_floats(rows_ * proj_.n) + shared_size()) *
+    return (aligned_floats(rows_ * qkv_row()) + aligned_floats(rows_ * context_row()) +
+            shared_size()) *
            sizeof(float);
   }
   void run(const KernelArgs& args) const override {
     auto* qkv = reinterpret_cast<float*>(args.scratch);
-    float* context = qkv + aligned_floats(rows_ * qkv_.n);
-    float* shared = context + aligned_floats(rows_ * proj_.n);
+    float* context = qkv + aligned_floats(rows_ * qkv_row());
+    float* shared = context + aligned_floats(rows_ * context_row());
+    auto* rounded = hands_bfloat16() ? reinterpret_cast<uint16_t*>(context) : nullptr;
+    if (rounded) fill_blocks(rounded);
     for (int64_t chunk = 0; chunk < chunks_; ++chunk) {
       const int64_t offset = chunk * rows_ * proj_.n;
       GemmArgs project = qkv_;
       project.a = args.in<float>(0) + offset;
       qkv_operands_.bind(project, args);
-      project.c = qkv;
+      if (core_.in_bfloat16())
+        project.c_bfloat16 = reinterpret_cast<uint16_t*>(qkv);
+      else
+        project.c = qkv;
       team_of(args).begin_section(kQkv);
       parallel_gemm(table_, project, team_of(args), shared);
       team_of(args).begin_section(kCore);
-      core_.run(qkv, context, shared, team_of(args));
+      if (core_.in_bfloat16())
+        core_.run(project.c_bfloat16, rounded ? nullptr : context, rounded, shared, team_of(args));
+      else
+        core_.run(qkv, context, shared, team_of(args));
       GemmArgs merge = proj_;
       merge.a = context;
+      merge.a_bfloat16 = rounded;
       proj_operands_.bind(merge, args);
       merge.residual = args.in<float>(0) + offset;
       merge.c = args.out<float>() + offset;
@@ -105,6 +117,23 @@ class AttentionBlockPhased final : public Kernel {
   }
 
  private:
+  /// In bf16 only between products in bf16: 8 bits keep the attention in float32.
+  static Precision core_precision(const OpContext& op) {
+    return op.constant(1)->type.dtype == DType::Int8 ? Precision::Float32 : op.precision;
+  }
+  /// Whether what is between the core and proj is what proj multiplies.
+  bool hands_bfloat16() const { return core_.in_bfloat16() && proj_operands_.in_bfloat16(); }
+  /// Floats of memory that a row takes.
+  int64_t qkv_row() const { return core_.in_bfloat16() ? qkv_.ldc / 2 : qkv_.ldc; }
+  int64_t context_row() const { return hands_bfloat16() ? proj_.lda / 2 : proj_.lda; }
+
+  /// The zeros behind the channels of every row, which the core does not write.
+  void fill_blocks(uint16_t* context) const {
+    const int64_t end = (proj_.k + kBFloat16Block - 1) / kBFloat16Block * kBFloat16Block;
+    for (int64_t row = 0; row < rows_; ++row, context += proj_.lda)
+      std::fill(context + proj_.k, context + end, uint16_t{0});
+  }
+
   /// The products and the attention never run at the same time.
   size_t shared_size() const {
     const size_t product =

@@ -19,6 +19,14 @@ std::optional<Refusal> can_group(const OpContext& op) {
   return std::nullopt;
 }
 
+/// Of several groups the products are of float32 in any precision; one group has a kernel that
+/// rounds.
+std::optional<Refusal> can_run_groups(const OpContext& op) {
+  if (op.precision == Precision::BFloat16 && op.node.as<ConvAttrs>().groups == 1)
+    return Refusal{"it multiplies float32, not bf16"};
+  return can_group(op);
+}
+
 std::optional<Refusal> can_run(const OpContext& op) {
   if (auto refusal = can_group(op)) return refusal;
   const int64_t groups = op.node.as<ConvAttrs>().groups;
@@ -229,7 +237,7 @@ class GroupedConvKernel final : public Kernel {
 
 }  // namespace
 
-const Impl kConv2dGroups{"cpu:conv2d_groups", can_group, make_kernel<GroupedConvKernel>};
+const Impl kConv2dGroups{"cpu:conv2d_groups", can_run_groups, make_kernel<GroupedConvKernel>};
 const Impl kQuantizedConvPanel16x4{"cpu:quantized_conv_panel16x4", can_quantize,
                                    make_kernel<ConvKernel>};
 const std::array<Impl, 1> kQuantizedConvVariants{

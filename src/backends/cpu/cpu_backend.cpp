@@ -10,6 +10,7 @@
 #include "backends/host_lane.h"
 #include "backends/host_program.h"
 #include "backends/reference/reference_backend.h"
+#include "core/check.h"
 #include "core/processor.h"
 
 namespace vitro {
@@ -79,11 +80,29 @@ ImplList impls(OpKind kind) {
   return table[static_cast<size_t>(kind)];
 }
 
+/// Throws Unsupported where no kernels in force multiply bfloat16.
+void check_bfloat16() {
+  const Isa isa = select_isa();
+  if (kernels(isa).has_bfloat16()) return;
+  const std::string has =
+      kernels(detect_isa()).has_bfloat16()
+          ? fmt::format("kernels are those of {}, as VITRO_CPU_ISA says", isa_name(isa))
+          : fmt::format("{} has neither, its best is {}", cpu_model(), isa_name(detect_isa()));
+  fail_hint(
+      ErrorCode::Unsupported,
+      kernels(detect_isa()).has_bfloat16()
+          ? "unset VITRO_CPU_ISA"
+          : "leave --bf16 away; 'vitro build --weights bf16' halves the weights and multiplies "
+            "float32 on every processor",
+      "backend 'cpu' computes in bf16 with AVX512-BF16 or AMX-BF16: {}", has);
+}
+
 class CpuBackend final : public Backend {
  public:
   const char* name() const override { return "cpu"; }
   std::string describe() const override {
-    return fmt::format("kernels for {}; this machine has {}", instruction_set(),
+    return fmt::format("kernels for {}, which {} bf16; this machine has {}", instruction_set(),
+                       kernels(select_isa()).has_bfloat16() ? "multiplies" : "does not multiply",
                        fmt::join(instruction_sets(), ", "));
   }
   std::string instruction_set() const override { return isa_name(select_isa()); }
@@ -92,10 +111,17 @@ class CpuBackend final : public Backend {
     for (Isa isa : available_isas()) names.emplace_back(isa_name(isa));
     return names;
   }
+  Precision precision(Precision asked) const override {
+    if (asked != Precision::BFloat16) return Backend::precision(asked);
+    check_bfloat16();
+    return asked;
+  }
   Peaks peaks(const PeakRequest& request) const override {
     const KernelTable& table = product_kernels(request.threads, {});
+    const GemmKernel& products =
+        precision(request.precision) == Precision::BFloat16 ? table.bfloat16.gemm : table.gemm;
     return measure_peaks({{table.fma_probe, static_cast<double>(table.probe_multiply_adds)},
-                          {table.gemm.probe, table.gemm.probe_multiply_adds},
+                          {products.probe, products.probe_multiply_adds},
                           {table.quantized_gemm.probe, table.quantized_gemm.probe_multiply_adds},
                           add_streams},
                          request);

@@ -62,6 +62,7 @@ class MlpKernel : public Kernel {
     fc2_.k = fc2_.lda = hidden;
     operands2_.describe(fc2_);
     if (hands_codes()) fc1_.ldc = fc2_.lda = code_stride(hidden);
+    if (hands_bfloat16()) fc1_.ldc = fc2_.lda = bfloat16_stride(hidden);
   }
   int in_place_operand() const override { return 0; }
   std::vector<Section> sections() const override {
@@ -85,6 +86,9 @@ class MlpKernel : public Kernel {
       fc1.result_codes = codes;
       fc1.result = operands2_.rows(args);
       fc2.codes = codes;
+    } else if (hands_bfloat16()) {
+      fc1.c_bfloat16 = reinterpret_cast<uint16_t*>(hidden);
+      fc2.a_bfloat16 = fc1.c_bfloat16;
     } else {
       fc1.c = hidden;
       fc2.a = hidden;
@@ -93,11 +97,12 @@ class MlpKernel : public Kernel {
     return {fc1, fc2};
   }
 
-  /// Whether what is between the products is the codes that fc2 multiplies: never as floats in
-  /// memory.
+  /// Whether what is between the products is what fc2 multiplies, codes or bfloat16: never as
+  /// floats in memory.
   bool hands_codes() const { return operands1_.quantized() && operands2_.quantized(); }
+  bool hands_bfloat16() const { return operands1_.in_bfloat16() && operands2_.in_bfloat16(); }
   /// Bytes of a hidden row.
-  int64_t hidden_bytes() const { return fc1_.ldc * (hands_codes() ? 1 : 4); }
+  int64_t hidden_bytes() const { return fc1_.ldc * (hands_codes() ? 1 : hands_bfloat16() ? 2 : 4); }
   size_t hidden_size(int64_t rows) const { return aligned_floats(rows * hidden_bytes() / 4); }
 
   size_t product_scratch() const {

@@ -76,9 +76,33 @@ const PackedForm kPanel16x4{
                        reinterpret_cast<int8_t*>(dst));
     }};
 
+const PackedForm kPanel16x2{
+    "cpu:panel16x2",
+    [](const TensorType& type) {
+      Dims dims{num_panels(type.dims[0]), (depth(type) + 1) / 2, kPanelWidth};
+      if (type.dtype == DType::BFloat16) dims.push_back(2);  // else a pair is as large as a float
+      return dims;
+    },
+    [](const TensorType& type, const std::byte* src, std::byte* dst) {
+      auto* pairs = reinterpret_cast<uint16_t*>(dst);
+      if (type.dtype == DType::Float32)
+        pair_panel16(reinterpret_cast<const float*>(src), type.dims[0], depth(type), pairs);
+      else
+        pair_panel16(reinterpret_cast<const uint16_t*>(src), type.dims[0], depth(type), pairs);
+    },
+    nullptr, &kPanel16};
+
+namespace {
+
+const PackedForm& form_of(const OpContext& op, size_t weight) {
+  if (op.constant(weight)->type.dtype == DType::Int8) return kPanel16x4;
+  return op.precision == Precision::BFloat16 ? kPanel16x2 : kPanel16;
+}
+
+}  // namespace
+
 ProductOperands::ProductOperands(const OpContext& op, size_t weight, size_t quantization)
-    : weight_(op.packed(weight,
-                        op.constant(weight)->type.dtype == DType::Int8 ? kPanel16x4 : kPanel16)),
+    : weight_(op.packed(weight, form_of(op, weight))),
       index_(weight),
       quantization_(quantization) {}
 
@@ -87,6 +111,8 @@ void ProductOperands::describe(GemmArgs& gemm) const {
   const std::byte* data = weight_.bytes.data();
   if (quantized())
     gemm.quantized.data = reinterpret_cast<const int8_t*>(data);
+  else if (in_bfloat16())
+    gemm.pairs = reinterpret_cast<const uint16_t*>(data);
   else if (weight_.type.dtype == DType::Float32)
     gemm.b = panel16_matrix(reinterpret_cast<const float*>(data), k);
   else

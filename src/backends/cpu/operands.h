@@ -21,17 +21,22 @@ std::optional<Refusal> needs_float32(const OpContext& op);
 extern const PackedForm kPanel16;
 /// The same of int8, in groups of four values of k: what products of codes read.
 extern const PackedForm kPanel16x4;
+/// The same rounded to bfloat16, in pairs of k, made of kPanel16: what products in bfloat16 read.
+/// No plan stores it.
+extern const PackedForm kPanel16x2;
 /// Refuses operand `index` unless it is a constant that can be packed in panels.
 std::optional<Refusal> needs_panels(const OpContext& op, size_t index);
 
 /// What a product has on its right: a weight, the bias behind it and, where the weight is of int8,
-/// three operands that say what its products mean (ir/infer_quantized.cpp).
+/// three operands that say what its products mean (ir/infer_quantized.cpp). Floats are multiplied
+/// as the precision of the program says.
 class ProductOperands {
  public:
   /// The weight is operand `weight`, packed when nobody did so before; its scale, if it has one,
   /// operand `quantization`, and what makes codes of rows the next two.
   ProductOperands(const OpContext& op, size_t weight, size_t quantization);
   bool quantized() const { return weight_.type.dtype == DType::Int8; }
+  bool in_bfloat16() const { return weight_.storage == kPanel16x2.id; }
   /// What is known before a run: that of which scratch depends.
   void describe(GemmArgs& gemm) const;
   /// The operands of a run.

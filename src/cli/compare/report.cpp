@@ -138,6 +138,7 @@ Json contender_json(const Contender& contender) {
   return {{"model", contender.model},
           {"architecture", contender.session.plan().info().architecture},
           {"backend", contender.session.backend()},
+          {"precision", precision_name(contender.session)},
           {"threads", contender.session.threads()},
           {"weight_bytes", weight_bytes(contender.session.plan())},
           {"arena_bytes", contender.program.executable->memory().arena}};

@@ -78,9 +78,9 @@ std::string peaks_text(const ProfileReport& report) {
 
 void print_header(const ProfileReport& report) {
   const Profile& profile = report.profile;
-  const std::string what =
-      fmt::format("{} ({}), {} on {}, {}", printable(report.model), printable(report.architecture),
-                  to_string(report.dims), report.backend, threads_text(report.threads));
+  const std::string what = fmt::format(
+      "{} ({}), {} on {}, {}, {}", printable(report.model), printable(report.architecture),
+      to_string(report.dims), report.backend, report.precision, threads_text(report.threads));
   write_stdout(wrapped(what, output_width()) + "\n");
   std::vector<std::pair<std::string, std::string>> fields{
       {"run time",

@@ -1,6 +1,8 @@
 #include <cmath>
 
+#include "core/convert.h"
 #include "kernel_test.h"
+#include "narrow_products.h"
 
 namespace vitro::cpu {
 namespace {
@@ -76,6 +78,70 @@ TEST_P(AttentionTest, StagesOfTheModel) {
 }
 
 TEST_P(AttentionTest, PeakedWeights) { expect_matches({60, 2, 24, 8.0f}); }
+
+/// reference() between rows of bfloat16: weights are rounded, their sum is not.
+class AttentionOfBFloat16 : public testing::TestWithParam<bool> {
+ protected:
+  void SetUp() override {
+    if (GetParam()) return;
+    if (!kernels(detect_isa()).has_bfloat16()) GTEST_SKIP() << "no bf16 on this machine";
+  }
+  const BFloat16Kernels& kernel() const {
+    return GetParam() ? kBFloat16Emulated : kernels(detect_isa()).bfloat16;
+  }
+
+  void expect_matches(const Case& s) {
+    const int64_t channels = s.heads * s.head_dim, stride = bfloat16_stride(channels);
+    Random random(static_cast<uint32_t>(s.tokens * 5 + s.head_dim));
+    std::vector<float> qkv = random.values(s.tokens * 3 * channels);
+    std::vector<uint16_t> rounded(s.tokens * bfloat16_stride(3 * channels));
+    kernel().round(qkv.data(), s.tokens, 3 * channels, rounded.data());
+    for (float& x : qkv) x = bfloat16_to_float32(float32_to_bfloat16(x));
+    Guarded scratch(static_cast<int64_t>(attention_scratch_size(s.tokens, s.head_dim)));
+    Guarded whole(s.tokens * channels), parts(s.tokens * channels);
+    std::vector<uint16_t> narrow(static_cast<size_t>(s.tokens * stride), 0x7fc1);
+    AttentionArgs a = {s.tokens,      s.heads, s.head_dim,
+                       qkv.data(),    nullptr, 1 / std::sqrt(static_cast<float>(s.head_dim)),
+                       scratch.data()};
+    const std::vector<double> expected = reference(a);
+    a.qkv_bfloat16 = rounded.data();
+    for (int64_t head = 0; head < s.heads; ++head) {
+      a.out = whole.data();
+      kernel().attention(a, head, 0, s.tokens);
+      a.out = parts.data();
+      for (int64_t row = 0; row < s.tokens; row += 7)
+        kernel().attention(a, head, row, std::min(s.tokens, row + 7));
+      a.out = nullptr;
+      a.out_bfloat16 = narrow.data();
+      kernel().attention(a, head, 0, s.tokens);
+      a.out_bfloat16 = nullptr;
+    }
+    const Distance d = distance(whole.span(), std::span<const double>(expected));
+    EXPECT_TRUE(d.within(kBFloat16Attention))
+        << s.tokens << " tokens, " << s.heads << " x " << s.head_dim << ": "
+        << report(d, kBFloat16Attention);
+    EXPECT_TRUE(same_bits(whole.span(), parts.span())) << "ranges of 7 queries";
+    EXPECT_TRUE(whole.walls_hold() && parts.walls_hold() && scratch.walls_hold());
+    for (int64_t i = 0; i < s.tokens * stride; ++i)
+      ASSERT_EQ(narrow[i],
+                i % stride < channels
+                    ? float32_to_bfloat16(whole.data()[i / stride * channels + i % stride])
+                    : 0x7fc1);
+  }
+};
+
+TEST_P(AttentionOfBFloat16, OddSizes) {
+  for (int64_t tokens : {1, 2, 7, 15, 16, 17, 33, 50})
+    for (int64_t head_dim : {2, 8, 20, 34, 70}) expect_matches({tokens, 2, head_dim});
+}
+
+TEST_P(AttentionOfBFloat16, StagesOfTheModel) {
+  expect_matches({196, 5, 64});
+  expect_matches({49, 8, 64});
+}
+
+INSTANTIATE_TEST_SUITE_P(Kernels, AttentionOfBFloat16, testing::Bool(),
+                         [](const auto& test) { return test.param ? "emulated" : "native"; });
 
 INSTANTIATE_TEST_SUITE_P(Isa, AttentionTest, testing::ValuesIn(available_isas()), isa_test_name);
 

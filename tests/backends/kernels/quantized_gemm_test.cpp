@@ -1,8 +1,8 @@
 #include <cmath>
 
 #include "backends/cpu/kernels/panel16.h"
-#include "kernel_test.h"
-#include "quantized_products.h"
+#include "dice.h"
+#include "narrow_products.h"
 
 namespace vitro::cpu {
 namespace {
@@ -25,37 +25,6 @@ struct Case {
 uint8_t code_of(float x, float factor, float offset) {
   const float y = std::nearbyint(std::fma(x, factor, offset));
   return y >= 255 ? 255 : y > 0 ? static_cast<uint8_t>(y) : uint8_t{0};
-}
-
-/// Draws cases and numbers.
-class Dice : public Random {
- public:
-  using Random::Random;
-  /// In [low, high].
-  int64_t whole(int64_t low, int64_t high) {
-    const float unit = (next() + 1) / 2;
-    return std::min(high, low + static_cast<int64_t>(unit * static_cast<float>(high - low + 1)));
-  }
-  bool coin() { return next() < 0; }
-};
-
-PatchSource draw_patches(Dice& dice) {
-  PatchSource p;
-  p.in_h = dice.whole(1, 7);
-  p.in_w = dice.whole(1, 7);
-  p.channels = dice.whole(1, 9);
-  p.pixel_stride = p.channels + (dice.coin() ? 0 : 3);
-  p.kernel_h = dice.whole(1, 3);
-  p.kernel_w = dice.whole(1, 3);
-  p.stride_h = dice.whole(1, 2);
-  p.stride_w = dice.whole(1, 2);
-  p.dilation_h = dice.whole(1, 2);
-  p.dilation_w = dice.whole(1, 2);
-  p.pad_top = dice.whole(0, 2);
-  p.pad_left = dice.whole(0, 2);
-  p.out_h = dice.whole(1, 5);
-  p.out_w = dice.whole(1, 5);
-  return p;
 }
 
 Case draw_case(Dice& dice, int64_t number) {
@@ -111,7 +80,7 @@ class Problem {
   }
 
   /// Runs it cut into calls of `rows` x `panels`, and gives the result without padding.
-  void run(const QuantizedProduct& product, int64_t rows, int64_t panels) {
+  void run(const NarrowProduct& product, int64_t rows, int64_t panels) {
     const Case& s = case_;
     Guarded c(s.m * ldc());
     if (s.in_place) std::copy(residual_.begin(), residual_.end(), c.data());
@@ -190,20 +159,8 @@ class Problem {
     return g;
   }
 
-  /// The element of an image that is element i of a row, or -1 where that is outside.
-  int64_t patch_index(int64_t row, int64_t i) const {
-    const PatchSource& p = case_.patches;
-    const int64_t tap = i / p.channels;
-    const int64_t y =
-        row / p.out_w % p.out_h * p.stride_h - p.pad_top + tap / p.kernel_w * p.dilation_h;
-    const int64_t x = row % p.out_w * p.stride_w - p.pad_left + tap % p.kernel_w * p.dilation_w;
-    if (y < 0 || y >= p.in_h || x < 0 || x >= p.in_w) return -1;
-    const int64_t image = row / (p.out_w * p.out_h);
-    return ((image * p.in_h + y) * p.in_w + x) * p.pixel_stride + i % p.channels;
-  }
-
   uint8_t patch_code(int64_t row, int64_t i) const {
-    const int64_t at = patch_index(row, i);
+    const int64_t at = patch_index(case_.patches, row, i);
     if (case_.source == Source::PatchesOfCodes)
       return at < 0 ? outside_[i % case_.patches.channels] : codes_[at];
     return code_of(at < 0 ? 0.0f : a_[at], factor_[i], offset_[i]);
@@ -253,7 +210,7 @@ class Problem {
 
 class QuantizedGemm : public testing::TestWithParam<size_t> {
  protected:
-  const QuantizedProduct& product() const { return quantized_products()[GetParam()]; }
+  const NarrowProduct& product() const { return quantized_products()[GetParam()]; }
 };
 
 TEST_P(QuantizedGemm, EqualsItsDefinition) {

@@ -1,7 +1,7 @@
-// Compiled for AVX2 and the VNNI of AVX-512 on its narrow registers, see quantized_products.h.
+// Compiled for AVX2 and the VNNI of AVX-512 on its narrow registers, see narrow_products.h.
 #include "backends/cpu/kernels/dot_avx2.h"
-#include "backends/cpu/kernels/quantized_gemm_impl.h"
-#include "quantized_products.h"
+#include "backends/cpu/kernels/narrow_gemm_impl.h"
+#include "narrow_products.h"
 
 namespace vitro::cpu {
 namespace {
@@ -14,6 +14,6 @@ struct Avx512Vnni {
 
 }  // namespace
 
-const GemmKernel kQuantizedVnni256 = quantized_kernel<DotVnni256<Avx512Vnni>>();
+const GemmKernel kQuantizedVnni256 = narrow_kernel<DotVnni256<Avx512Vnni>>();
 
 }  // namespace vitro::cpu

@@ -15,6 +15,10 @@ struct AttentionArgs {
   float* out = nullptr;      ///< [tokens, heads * head_dim]
   float scale = 1;           ///< >= 0: the greatest score is sought before it is scaled
   float* scratch = nullptr;  ///< attention_scratch_size floats, private to the thread
+  /// Instead of qkv, for an even head_dim: rows bfloat16_stride(3 * heads * head_dim) apart.
+  const uint16_t* qkv_bfloat16 = nullptr;
+  /// Instead of out, with qkv_bfloat16: rows bfloat16_stride(heads * head_dim) apart.
+  uint16_t* out_bfloat16 = nullptr;
 };
 
 /// Queries that share one pass over keys and values. Ranges of whole multiples waste no lanes.

@@ -19,10 +19,19 @@ constexpr int kAttentionVectors = 2;
 template <class V>
 constexpr int64_t kAttentionLanes = kAttentionVectors* V::kWidth;
 
-/// acc[r][v] = sum over i < steps of a[r * a_row + i * a_step] * b[i * b_step + v * kWidth + lane],
-/// in order. `load(p, v)` reads vector v.
-template <class V, int kRows, int kVectors, class RowStride, class Load>
-inline void attention_products(const float* a, RowStride a_row, int64_t a_step, const float* b,
+/// How lanes are multiplied: one float by another.
+template <class Vector>
+struct FloatLanes {
+  using V = Vector;
+  using Reg = typename V::Reg;
+  static Reg dot(Reg x, Reg y, Reg sum) { return V::fma(x, y, sum); }
+};
+
+/// acc[r][v] = sum over i < steps of a[r * a_row + i * a_step] times lanes of b + i * b_step, in
+/// order. `load(p, v)` reads vector v of these. P multiplies; a pair of bfloat16 is a float here.
+template <class P, int kRows, int kVectors, class RowStride, class T, class Load,
+          class V = typename P::V>
+inline void attention_products(const float* a, RowStride a_row, int64_t a_step, const T* b,
                                int64_t b_step, int64_t steps, Load load,
                                typename V::Reg (&acc)[kRows][kVectors]) {
   using Reg = typename V::Reg;
@@ -33,12 +42,12 @@ inline void attention_products(const float* a, RowStride a_row, int64_t a_step, 
   for (int64_t i = 0; i < steps; ++i, a += a_step, b += b_step) {
     Reg row[kVectors];
 #pragma GCC unroll 2
-    for (int v = 0; v < kVectors; ++v) row[v] = load(b + v * V::kWidth, v);
+    for (int v = 0; v < kVectors; ++v) row[v] = load(b, v);
 #pragma GCC unroll 16
     for (int r = 0; r < kRows; ++r) {
       const Reg x = V::set1(a[r * a_row]);
 #pragma GCC unroll 2
-      for (int v = 0; v < kVectors; ++v) acc[r][v] = V::fma(x, row[v], acc[r][v]);
+      for (int v = 0; v < kVectors; ++v) acc[r][v] = P::dot(x, row[v], acc[r][v]);
     }
   }
 }
@@ -53,14 +62,14 @@ struct ScoreTile {
   float* highest;  // [lanes], of the keys so far
 };
 
-template <class V, int kKeys, int kVectors>
+template <class P, int kKeys, int kVectors, class V = typename P::V>
 [[gnu::noinline]] void score_tile(const ScoreTile& t) {
   using Reg = typename V::Reg;
   constexpr int64_t kLanes = kAttentionLanes<V>;
   Reg acc[kKeys][kVectors];
-  attention_products<V, kKeys, kVectors>(
+  attention_products<P, kKeys, kVectors>(
       t.keys, t.stride, 1, t.queries, kLanes, t.head_dim,
-      [](const float* p, int) { return V::load(p); }, acc);
+      [](const float* p, int v) { return V::load(p + v * V::kWidth); }, acc);
 #pragma GCC unroll 2
   for (int v = 0; v < kVectors; ++v) {
     Reg highest = V::load(t.highest + v * V::kWidth);
@@ -92,13 +101,13 @@ template <class V, int kQueries, bool kTail>
   for (int v = 0; v < kAttentionVectors; ++v)
     masks[v] = V::tail(static_cast<int>(t.columns) - v * V::kWidth);
   Reg acc[kQueries][kAttentionVectors];
-  attention_products<V, kQueries, kAttentionVectors>(
+  attention_products<FloatLanes<V>, kQueries, kAttentionVectors>(
       t.weights, std::integral_constant<int, 1>(), kAttentionLanes<V>, t.values, t.stride, t.tokens,
       [&](const float* p, int v) {
         if constexpr (kTail)
-          return V::load_tail(p, masks[v]);
+          return V::load_tail(p + v * V::kWidth, masks[v]);
         else
-          return V::load(p);
+          return V::load(p + v * V::kWidth);
       },
       acc);
 #pragma GCC unroll 16
@@ -125,8 +134,8 @@ struct AttentionTiles {
   template <int kRows>
   constexpr void fill() {
     if constexpr (kRows <= V::kAttentionRows) {
-      score[kRows - 1][0] = score_tile<V, kRows, 1>;
-      score[kRows - 1][1] = score_tile<V, kRows, 2>;
+      score[kRows - 1][0] = score_tile<FloatLanes<V>, kRows, 1>;
+      score[kRows - 1][1] = score_tile<FloatLanes<V>, kRows, 2>;
       mix[kRows - 1][0] = mix_tile<V, kRows, false>;
       mix[kRows - 1][1] = mix_tile<V, kRows, true>;
       fill<kRows + 1>();

@@ -3,7 +3,7 @@
 #include <unistd.h>
 
 #include "backends/cpu/kernels/gemm_amx.h"
-#include "backends/cpu/kernels/quantized_products.h"
+#include "backends/cpu/kernels/narrow_products.h"
 #include "backends/cpu/kernels/tables.h"
 #include "core/check.h"
 
@@ -40,6 +40,7 @@ KernelTable make_avx2_table() {
 KernelTable make_avx512_table() {
   KernelTable table = kAvx512Table;
   if (__builtin_cpu_supports("avx512vnni")) table.quantized_gemm = kQuantizedAvx512Vnni;
+  if (__builtin_cpu_supports("avx512bf16")) table.bfloat16 = kBFloat16Avx512;
   return table;
 }
 
@@ -49,6 +50,8 @@ KernelTable make_amx_table() {
   table.gemm = {gemm_tile_amx, gemm_scratch_size_amx, kGemmCostsAmx, product_probe_amx,
                 kProductProbeMultiplyAddsAmx};
   if (has_amx_int8()) table.quantized_gemm = kQuantizedAmx;
+  // It rounds with the instructions of AVX512-BF16, which every processor with AMX has.
+  if (table.has_bfloat16()) table.bfloat16.gemm = kBFloat16Amx;
   return table;
 }
 

@@ -1,13 +1,14 @@
 #pragma once
 
+#include "backends/cpu/kernels/narrow_rows_impl.h"
 #include "backends/cpu/kernels/vec_avx2.h"
 
 namespace vitro::cpu {
 namespace {
 
-inline int32_t four_codes(const uint8_t* codes) {
+inline int32_t four_bytes(const void* bytes) {
   int32_t four;
-  __builtin_memcpy(&four, codes, sizeof(four));
+  __builtin_memcpy(&four, bytes, sizeof(four));
   return four;
 }
 
@@ -15,22 +16,23 @@ inline int32_t four_codes(const uint8_t* codes) {
 /// where two products of 255 and 127 are added. A column has two sums, of even and odd pairs.
 struct DotAvx2 {
   using V = VecAvx2;
+  using Format = CodeFormat<V>;
   /// See DotAvx512.
   typedef int32_t Sums __attribute__((vector_size(32)));
-  using Codes = __m256i;
+  using Values = __m256i;
   using Weights = __m256i;
   static constexpr int kRegs = 4;
   static constexpr int kRows = 2;
   static constexpr int kPanels = 1;
 
   static Sums zero() { return Sums{}; }
-  static Codes broadcast(const uint8_t* codes) {
-    return _mm256_cvtepu8_epi16(_mm_set1_epi32(four_codes(codes)));
+  static Values broadcast(const void* values) {
+    return _mm256_cvtepu8_epi16(_mm_set1_epi32(four_bytes(values)));
   }
-  static Weights load(const int8_t* weights) {
-    return _mm256_cvtepi8_epi16(_mm_loadu_si128(reinterpret_cast<const __m128i*>(weights)));
+  static Weights load(const void* weights) {
+    return _mm256_cvtepi8_epi16(_mm_loadu_si128(static_cast<const __m128i*>(weights)));
   }
-  static Sums dot(Sums sums, Codes x, Weights w) {
+  static Sums dot(Sums sums, Values x, Weights w) {
     return sums + reinterpret_cast<Sums>(_mm256_madd_epi16(x, w));
   }
   static void to_floats(const Sums* sums, V::Reg (&y)[2]) {
@@ -48,20 +50,21 @@ struct DotAvx2 {
 template <class Instruction>
 struct DotVnni256 {
   using V = VecAvx2;
+  using Format = CodeFormat<V>;
   /// See DotAvx512.
   typedef int32_t Sums __attribute__((vector_size(32)));
-  using Codes = __m256i;
+  using Values = __m256i;
   using Weights = __m256i;
   static constexpr int kRegs = 2;
   static constexpr int kRows = 6;
   static constexpr int kPanels = 1;
 
   static Sums zero() { return Sums{}; }
-  static Codes broadcast(const uint8_t* codes) { return _mm256_set1_epi32(four_codes(codes)); }
-  static Weights load(const int8_t* weights) {
-    return _mm256_loadu_si256(reinterpret_cast<const __m256i*>(weights));
+  static Values broadcast(const void* values) { return _mm256_set1_epi32(four_bytes(values)); }
+  static Weights load(const void* weights) {
+    return _mm256_loadu_si256(static_cast<const __m256i*>(weights));
   }
-  static Sums dot(Sums sums, Codes x, Weights w) {
+  static Sums dot(Sums sums, Values x, Weights w) {
     return reinterpret_cast<Sums>(Instruction::dpbusd(reinterpret_cast<__m256i>(sums), x, w));
   }
   static void to_floats(const Sums* sums, V::Reg (&y)[2]) {

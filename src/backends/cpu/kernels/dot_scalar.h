@@ -1,5 +1,6 @@
 #pragma once
 
+#include "backends/cpu/kernels/narrow_rows_impl.h"
 #include "backends/cpu/kernels/vec_scalar.h"
 
 namespace vitro::cpu {
@@ -9,22 +10,23 @@ namespace {
 /// dot() adds the products of four codes of a row with four weights of each column.
 struct DotScalar {
   using V = VecScalar;
+  using Format = CodeFormat<V>;
   typedef int8_t Bytes __attribute__((vector_size(16)));
   using Sums = V::Int;
-  using Codes = const uint8_t*;
+  using Values = const uint8_t*;
   using Weights = V::Int;  ///< of four columns
   static constexpr int kRegs = 4;
   static constexpr int kRows = 2;
   static constexpr int kPanels = 1;
 
   static Sums zero() { return Sums{0, 0, 0, 0}; }
-  static Codes broadcast(const uint8_t* codes) { return codes; }
-  static Weights load(const int8_t* weights) {
+  static Values broadcast(const void* values) { return static_cast<const uint8_t*>(values); }
+  static Weights load(const void* weights) {
     Weights w;
     std::memcpy(&w, weights, sizeof(w));
     return w;
   }
-  static Sums dot(Sums sums, Codes x, Weights w) {
+  static Sums dot(Sums sums, Values x, Weights w) {
     const Bytes bytes = reinterpret_cast<Bytes>(w);
     for (int k = 0; k < 4; ++k) {
       const Sums column = {bytes[k], bytes[4 + k], bytes[8 + k], bytes[12 + k]};

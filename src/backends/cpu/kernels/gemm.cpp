@@ -10,9 +10,9 @@ namespace {
 constexpr int64_t kMaxTileRows = 16;  // no micro-kernel is higher
 constexpr int64_t kBlockBytes = 448 * 1024;
 constexpr int64_t kMaxBlockRows = 224;
-constexpr int64_t kMaxTilePanels = 4;       // no micro-kernel is wider
-constexpr int64_t kMinCodeRows = 32;        // two tiles of AMX
-constexpr int64_t kQuantizedFloats = 4096;  // stay in the first-level cache
+constexpr int64_t kMaxTilePanels = 4;    // no micro-kernel is wider
+constexpr int64_t kMinNarrowRows = 32;   // two tiles of AMX
+constexpr int64_t kNarrowFloats = 4096;  // stay in the first-level cache
 constexpr int64_t kExpandedBytes = 256 * 1024;
 constexpr int64_t kMaxPatchDepth = 1536;  // four panels of so many rows take 384 KB
 
@@ -52,24 +52,25 @@ size_t gemm_scratch_size(const GemmArgs& args) {
   return gemm_rows_size(args) + static_cast<size_t>(panels * 16 * args.k);
 }
 
-int64_t quantized_row_block(int64_t k) {
-  return std::clamp(kBlockBytes / code_stride(k), kMinCodeRows, kMaxBlockRows);
+int64_t narrow_row_block(int64_t row_bytes) {
+  return std::clamp(kBlockBytes / row_bytes, kMinNarrowRows, kMaxBlockRows);
 }
 
-size_t quantized_codes_size(int64_t k) {
-  return static_cast<size_t>(quantized_row_block(k) * code_stride(k)) / sizeof(float);
+size_t narrow_rows_size(int64_t row_bytes) {
+  return static_cast<size_t>(narrow_row_block(row_bytes) * row_bytes) / sizeof(float);
 }
 
-int64_t quantized_floats_rows(int64_t k) {
-  return std::clamp<int64_t>(kQuantizedFloats / std::max<int64_t>(k, 1), 1, kMaxTileRows);
+int64_t narrow_floats_rows(int64_t k) {
+  return std::clamp<int64_t>(kNarrowFloats / std::max<int64_t>(k, 1), 1, kMaxTileRows);
 }
 
-int64_t quantized_floats_stride(int64_t k) { return (k + 15) / 16 * 16; }
+int64_t narrow_floats_stride(int64_t k) { return (k + 15) / 16 * 16; }
 
-size_t quantized_scratch_size(const GemmArgs& args) {
-  if (args.codes) return 0;
-  const int64_t floats = quantized_floats_rows(args.k) * quantized_floats_stride(args.k);
-  return quantized_codes_size(args.k) + (gemm_copies_rows(args) ? static_cast<size_t>(floats) : 0);
+size_t narrow_scratch_size(const GemmArgs& args) {
+  if (args.codes || args.a_bfloat16) return 0;
+  const int64_t row_bytes = args.pairs ? 2 * bfloat16_stride(args.k) : code_stride(args.k);
+  const int64_t floats = narrow_floats_rows(args.k) * narrow_floats_stride(args.k);
+  return narrow_rows_size(row_bytes) + (gemm_copies_rows(args) ? static_cast<size_t>(floats) : 0);
 }
 
 GemmGrid gemm_grid(int64_t m, int64_t n, int64_t k, int threads, const GemmCosts& costs) {

@@ -14,7 +14,7 @@ struct PanelMatrix {
   ptrdiff_t panel_stride = 0;  ///< elements
   ptrdiff_t row_stride = 0;    ///< elements
   /// Instead of data, packed: weights that are stored in half the memory and multiplied as the
-  /// float32 numbers they stand for.
+  /// float32 numbers they stand for. (Those of a product in bfloat16 are GemmArgs::pairs.)
   const uint16_t* bfloat16 = nullptr;
 };
 
@@ -46,6 +46,9 @@ inline constexpr int64_t kMaxQuantizedDepth = 66311;
 /// From one row of k codes to the next. Products read whole blocks of 64, whatever lies behind the
 /// k codes; an odd number of cache lines spreads rows over all cache sets.
 inline int64_t code_stride(int64_t k) { return ((k + 63) / 64 | 1) * 64; }
+/// The same of rows of bfloat16, which products read in whole blocks: what fills the last one is 0.
+inline constexpr int64_t kBFloat16Block = 32;
+inline int64_t bfloat16_stride(int64_t k) { return code_stride(2 * k) / 2; }
 
 /// Images whose kernel_h x kernel_w patches are the rows of A, in row-major order of (image, out_y,
 /// out_x), zeros outside of an image. k = kernel_h * kernel_w * channels, ordered (kernel_y,
@@ -72,8 +75,8 @@ struct PatchSource {
 };
 
 /// C[m, n] = activation(normalise(A)[m, k] * B[k, n] + bias + residual), each step optional. With
-/// `quantized` in the place of b, rows of A become codes, or are codes already, and C may be made
-/// of the codes that the next product reads.
+/// `quantized` or `pairs` in the place of b, rows of A become codes or bfloat16, or are that
+/// already, and C may be made of what the next product reads.
 struct GemmArgs {
   int64_t m = 0;
   int64_t n = 0;
@@ -82,9 +85,11 @@ struct GemmArgs {
   int64_t lda = 0;
   const PatchSource* patches = nullptr;  ///< gathers A on the fly; excludes layer_norm
   PanelMatrix b;
-  QuantizedMatrix quantized;       ///< instead of b where its data is set
-  const uint8_t* codes = nullptr;  ///< [m, lda] instead of a; lda = code_stride(k)
-  const float* bias = nullptr;     ///< [n] or null
+  QuantizedMatrix quantized;             ///< instead of b where its data is set
+  const uint8_t* codes = nullptr;        ///< [m, lda] instead of a; lda = code_stride(k)
+  const uint16_t* pairs = nullptr;       ///< instead of b: bfloat16, packed with pack_panel16x2
+  const uint16_t* a_bfloat16 = nullptr;  ///< [m, lda] instead of a; lda = bfloat16_stride(k)
+  const float* bias = nullptr;           ///< [n] or null
   /// [m, ldr] or null; may be c itself, but with patches, and never partly overlap it.
   const float* residual = nullptr;
   int64_t ldr = 0;
@@ -92,6 +97,8 @@ struct GemmArgs {
   int64_t ldc = 0;
   uint8_t* result_codes = nullptr;  ///< [m, ldc] of a quantized product, instead of c
   Quantizer result;                 ///< [n], with result_codes
+  /// [m, ldc] of a product in bfloat16, instead of c; ldc = bfloat16_stride(n).
+  uint16_t* c_bfloat16 = nullptr;
   Activation activation;
   bool layer_norm = false;  ///< rows of A become (x - mean) / sqrt(var + eps)
   float eps = 0;

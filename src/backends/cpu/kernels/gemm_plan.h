@@ -25,14 +25,16 @@ int64_t gemm_expanded_panels(int64_t k, int64_t panels);
 /// GemmScratchSize of the vector kernels: the copy of A, then the expanded panels.
 size_t gemm_scratch_size(const GemmArgs& args);
 
-/// Rows of codes of a quantized product that are used against every panel before the next rows.
-int64_t quantized_row_block(int64_t k);
-/// Scratch of a quantized product: the codes of a block of rows, in floats of memory; behind them,
-/// where rows are normalised or gathered, some rows of floats that become codes together.
-size_t quantized_codes_size(int64_t k);
-int64_t quantized_floats_rows(int64_t k);
-int64_t quantized_floats_stride(int64_t k);
-/// GemmScratchSize of quantized products.
-size_t quantized_scratch_size(const GemmArgs& args);
+// Products of narrow numbers: codes of a byte, or bfloat16.
+
+/// Rows of so many bytes that are used against every panel before the next rows.
+int64_t narrow_row_block(int64_t row_bytes);
+/// Scratch of a product: the narrow numbers of a block of rows, in floats of memory; behind them,
+/// where rows are normalised or gathered, some rows of k floats that become narrow together.
+size_t narrow_rows_size(int64_t row_bytes);
+int64_t narrow_floats_rows(int64_t k);
+int64_t narrow_floats_stride(int64_t k);
+/// GemmScratchSize of these products.
+size_t narrow_scratch_size(const GemmArgs& args);
 
 }  // namespace vitro::cpu

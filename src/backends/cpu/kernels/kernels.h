@@ -27,14 +27,27 @@ Isa detect_isa();
 /// InvalidArgument when it names an unknown or unavailable one.
 Isa select_isa();
 
+/// Rows of x [rows, channels] rounded to bfloat16, bfloat16_stride(channels) apart.
+using RoundRows = void (*)(const float* x, int64_t rows, int64_t channels, uint16_t* dst);
+
+/// What multiplies bfloat16; all null where the processor cannot.
+struct BFloat16Kernels {
+  GemmKernel gemm;
+  Attention attention = nullptr;  ///< between rows of bfloat16
+  RoundRows round = nullptr;
+};
+
 /// The kernels of one instruction set. All are single-threaded, allocate nothing, are reentrant,
-/// and give the same bits however their range is cut. All tensors are float32, but codes and
-/// quantized weights.
+/// and give the same bits however their range is cut. All tensors are float32, but codes,
+/// quantized weights and the operands of products in bfloat16.
 struct KernelTable {
   Isa isa;
   GemmKernel gemm;
   GemmKernel quantized_gemm;  ///< the same bits on every instruction set, up to its end
+  BFloat16Kernels bfloat16;
+  bool has_bfloat16() const { return bfloat16.gemm.tile != nullptr; }
   const GemmKernel& gemm_for(const GemmArgs& args) const {
+    if (args.pairs) return bfloat16.gemm;
     return args.quantized.data ? quantized_gemm : gemm;
   }
   size_t gemm_scratch_size(const GemmArgs& args) const { return gemm_for(args).scratch_size(args); }

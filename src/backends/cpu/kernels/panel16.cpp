@@ -1,5 +1,7 @@
 #include "backends/cpu/kernels/panel16.h"
 
+#include <bit>
+
 namespace vitro::cpu {
 
 template <typename T>
@@ -32,6 +34,34 @@ void unpack_panel16x4(const int8_t* panels, int64_t n, int64_t k, int8_t* w) {
   }
 }
 
+namespace {
+
+uint16_t to_bfloat16(uint16_t bits) { return bits; }
+/// float32_to_bfloat16() as arithmetic, which compilers turn into vectors.
+uint16_t to_bfloat16(float value) {
+  const auto bits = std::bit_cast<uint32_t>(value);
+  const uint32_t rounded = bits + 0x7fff + (bits >> 16 & 1);
+  const uint32_t quiet = bits | 0x400000;
+  return static_cast<uint16_t>(((bits & 0x7fffffff) > 0x7f800000 ? quiet : rounded) >> 16);
+}
+
+}  // namespace
+
+template <typename T>
+void pair_panel16(const T* panels, int64_t n, int64_t k, uint16_t* dst) {
+  for (int64_t panel = 0; panel < num_panels(n); ++panel)
+    for (int64_t i = 0; i < k; i += 2, panels += 2 * kPanelWidth, dst += 2 * kPanelWidth) {
+      const bool whole = i + 1 < k;
+      for (int64_t j = 0; j < kPanelWidth; ++j) {
+        dst[2 * j] = to_bfloat16(panels[j]);
+        dst[2 * j + 1] = whole ? to_bfloat16(panels[kPanelWidth + j]) : uint16_t{0};
+      }
+      if (!whole) panels -= kPanelWidth;
+    }
+}
+
+template void pair_panel16(const float*, int64_t, int64_t, uint16_t*);
+template void pair_panel16(const uint16_t*, int64_t, int64_t, uint16_t*);
 template void pack_panel16(const float*, int64_t, int64_t, float*);
 template void pack_panel16(const uint16_t*, int64_t, int64_t, uint16_t*);
 template void unpack_panel16(const float*, int64_t, int64_t, float*);

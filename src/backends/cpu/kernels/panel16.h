@@ -32,4 +32,13 @@ void pack_panel16x4(const int8_t* w, int64_t n, int64_t k, int8_t* dst);
 /// The inverse: panels -> w [n, k] row-major.
 void unpack_panel16x4(const int8_t* panels, int64_t n, int64_t k, int8_t* w);
 
+/// Of a product in bfloat16: [ceil(n / 16)][ceil(k / 2)][16][2], zeros where there is nothing.
+inline size_t panel16x2_size(int64_t n, int64_t k) {
+  return static_cast<size_t>(num_panels(n) * ((k + 1) / 2) * 2 * kPanelWidth);
+}
+/// Panels of pack_panel16() -> dst [panel16x2_size(n, k)]: floats are rounded to nearest, ties to
+/// even. T is float or, for bfloat16, uint16_t.
+template <typename T>
+void pair_panel16(const T* panels, int64_t n, int64_t k, uint16_t* dst);
+
 }  // namespace vitro::cpu

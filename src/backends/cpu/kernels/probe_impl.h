@@ -28,25 +28,25 @@ float fma_probe(int64_t iterations) {
 }
 
 template <class D>
-constexpr double kQuantizedProbeMultiplyAdds = 64.0 * D::kRows* D::kPanels;
+constexpr double kNarrowProbeMultiplyAdds = 16.0 * D::Format::kGroup* D::kRows* D::kPanels;
 
-/// The same of codes and weights: the micro-kernel's loop on one line of each.
+/// The same of narrow numbers: the micro-kernel's loop on one line of each.
 template <class D>
-float quantized_probe(int64_t iterations) {
+float narrow_probe(int64_t iterations) {
   constexpr int kRegs = D::kPanels * D::kRegs;
-  const uint8_t codes[4 * D::kRows] = {};
-  const int8_t weights[64 * D::kPanels] = {};
+  const char values[4 * D::kRows] = {};
+  const char weights[64 * D::kPanels] = {};
   typename D::Sums sums[D::kRows * kRegs];
 #pragma GCC unroll 24
   for (int i = 0; i < D::kRows * kRegs; ++i) sums[i] = D::zero();
   for (int64_t n = 0; n < iterations; ++n) {
-    asm volatile("" : : "r"(codes), "r"(weights) : "memory");  // or it would all be done once
+    asm volatile("" : : "r"(values), "r"(weights) : "memory");  // or it would all be done once
     typename D::Weights w[kRegs];
 #pragma GCC unroll 4
     for (int v = 0; v < kRegs; ++v) w[v] = D::load(weights + v * (64 / D::kRegs));
 #pragma GCC unroll 24
     for (int i = 0; i < D::kRows * kRegs; ++i)
-      sums[i] = D::dot(sums[i], D::broadcast(codes + i / kRegs * 4), w[i % kRegs]);
+      sums[i] = D::dot(sums[i], D::broadcast(values + i / kRegs * 4), w[i % kRegs]);
   }
 #pragma GCC unroll 24
   for (int i = D::kRegs; i < D::kRows * kRegs; ++i) sums[i % D::kRegs] += sums[i];

@@ -1,6 +1,6 @@
 #include "backends/cpu/kernels/dot_avx2.h"
-#include "backends/cpu/kernels/quantized_gemm_impl.h"
-#include "backends/cpu/kernels/quantized_products.h"
+#include "backends/cpu/kernels/narrow_gemm_impl.h"
+#include "backends/cpu/kernels/narrow_products.h"
 
 namespace vitro::cpu {
 namespace {
@@ -13,6 +13,6 @@ struct AvxVnni {
 
 }  // namespace
 
-const GemmKernel kQuantizedAvxVnni = quantized_kernel<DotVnni256<AvxVnni>>();
+const GemmKernel kQuantizedAvxVnni = narrow_kernel<DotVnni256<AvxVnni>>();
 
 }  // namespace vitro::cpu

@@ -7,9 +7,9 @@
 #include "backends/cpu/kernels/depthwise_impl.h"
 #include "backends/cpu/kernels/gemm_impl.h"
 #include "backends/cpu/kernels/kernels.h"
+#include "backends/cpu/kernels/narrow_gemm_impl.h"
 #include "backends/cpu/kernels/pool_impl.h"
 #include "backends/cpu/kernels/probe_impl.h"
-#include "backends/cpu/kernels/quantized_gemm_impl.h"
 #include "backends/cpu/kernels/rows_impl.h"
 
 namespace vitro::cpu {
@@ -26,7 +26,7 @@ constexpr KernelTable make_table(Isa isa) {
   KernelTable table{};
   table.isa = isa;
   table.gemm = {gemm_tile<V>, gemm_scratch_size, {}, fma_probe<V>, kProbeMultiplyAdds<V>};
-  table.quantized_gemm = quantized_kernel<D>();
+  table.quantized_gemm = narrow_kernel<D>();
   table.quantize = quantize_matrix<V>;
   table.depthwise = depthwise<V>;
   table.attention = attention<V>;

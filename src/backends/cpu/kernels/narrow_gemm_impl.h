@@ -1,21 +1,21 @@
 #pragma once
 
 #include "backends/cpu/kernels/activation_impl.h"
+#include "backends/cpu/kernels/narrow_rows_impl.h"
 #include "backends/cpu/kernels/probe_impl.h"
-#include "backends/cpu/kernels/quantize_impl.h"
 #include "backends/cpu/kernels/row_tiles.h"
 
 namespace vitro::cpu {
 namespace {
 
-/// One call of the micro-kernel of a quantized product: kRows rows by kPanels whole panels.
-struct QuantizedTile {
-  int64_t steps;  // of four codes
-  const uint8_t* a;
-  int64_t lda;
-  const int8_t* b;
+/// One call of the micro-kernel of a product of narrow numbers: kRows rows by kPanels whole panels.
+struct NarrowTile {
+  int64_t steps;  // of a group of k
+  const char* a;
+  int64_t lda;  // bytes, as panel_stride
+  const char* b;
   int64_t panel_stride;
-  const float* scale;
+  const float* scale;     // of codes
   const float* bias;      // or null
   const float* residual;  // or null
   int64_t ldr;
@@ -31,13 +31,14 @@ struct QuantizedTile {
 /// The ends of the sums of panel p.
 template <class D, int kRows, int kPanels>
 [[gnu::always_inline]] inline void end_panel(
-    const QuantizedTile& t, const typename D::Sums (&sums)[kRows][kPanels * D::kRegs], int p) {
+    const NarrowTile& t, const typename D::Sums (&sums)[kRows][kPanels * D::kRegs], int p) {
   using V = typename D::V;
+  using N = typename D::Format;
   constexpr int kVecs = 16 / V::kWidth;
   typename V::Reg scale[kVecs], bias[kVecs];
 #pragma GCC unroll 4
   for (int v = 0; v < kVecs; ++v) {
-    scale[v] = V::load(t.scale + p * 16 + v * V::kWidth);
+    scale[v] = t.scale ? V::load(t.scale + p * 16 + v * V::kWidth) : V::zero();
     bias[v] = t.bias ? V::load(t.bias + p * 16 + v * V::kWidth) : V::zero();
   }
 #pragma GCC unroll 16
@@ -47,7 +48,7 @@ template <class D, int kRows, int kPanels>
 #pragma GCC unroll 4
     for (int v = 0; v < kVecs; ++v) {
       const int column = p * 16 + v * V::kWidth;
-      y[v] = V::fma_once(y[v], scale[v], bias[v]);
+      y[v] = N::end(y[v], scale[v], bias[v]);
       if (t.residual) y[v] = V::add(y[v], V::load(t.residual + r * t.ldr + column));
       if (t.clamp) y[v] = V::min(V::set1(t.high), V::max(V::set1(t.low), y[v]));
       V::store(t.c + r * t.ldc + column, y[v]);
@@ -56,15 +57,15 @@ template <class D, int kRows, int kPanels>
 }
 
 template <class D, int kRows, int kPanels>
-[[gnu::noinline]] void quantized_micro_kernel(const QuantizedTile& t) {
+[[gnu::noinline]] void narrow_micro_kernel(const NarrowTile& t) {
   constexpr int kRegs = kPanels * D::kRegs;
   typename D::Sums sums[kRows][kRegs];
 #pragma GCC unroll 16
   for (int r = 0; r < kRows; ++r)
 #pragma GCC unroll 8
     for (int v = 0; v < kRegs; ++v) sums[r][v] = D::zero();
-  const uint8_t* a = t.a;
-  const int8_t* b = t.b;
+  const char* a = t.a;
+  const char* b = t.b;
   const char* prefetch = t.prefetch;
   const int64_t lda = t.lda, panel_stride = t.panel_stride, prefetch_step = t.prefetch_step;
 #pragma GCC unroll 16
@@ -76,7 +77,7 @@ template <class D, int kRows, int kPanels>
       weights[v] = D::load(b + v / D::kRegs * panel_stride + v % D::kRegs * (64 / D::kRegs));
 #pragma GCC unroll 16
     for (int r = 0; r < kRows; ++r) {
-      const typename D::Codes x = D::broadcast(a + r * lda);
+      const typename D::Values x = D::broadcast(a + r * lda);
 #pragma GCC unroll 8
       for (int v = 0; v < kRegs; ++v) sums[r][v] = D::dot(sums[r][v], x, weights[v]);
     }
@@ -91,14 +92,14 @@ template <class D, int kRows, int kPanels>
   for (int p = 0; p < kPanels; ++p) end_panel<D, kRows, kPanels>(t, sums, p);
 }
 
-using QuantizedMicroKernel = void (*)(const QuantizedTile&);
+using NarrowMicroKernel = void (*)(const NarrowTile&);
 
 /// The micro-kernels by [rows - 1][panels - 1].
 template <class D>
-struct QuantizedMicroTable {
-  QuantizedMicroKernel entry[D::kRows][D::kPanels];
+struct NarrowMicroTable {
+  NarrowMicroKernel entry[D::kRows][D::kPanels];
 
-  constexpr QuantizedMicroTable() : entry{} { fill<1>(); }
+  constexpr NarrowMicroTable() : entry{} { fill<1>(); }
   template <int kRows, int kPanels = 1>
   constexpr void fill() {
     if constexpr (kRows > D::kRows) {
@@ -106,7 +107,7 @@ struct QuantizedMicroTable {
     } else if constexpr (kPanels > D::kPanels) {
       fill<kRows + 1>();
     } else {
-      entry[kRows - 1][kPanels - 1] = quantized_micro_kernel<D, kRows, kPanels>;
+      entry[kRows - 1][kPanels - 1] = narrow_micro_kernel<D, kRows, kPanels>;
       fill<kRows, kPanels + 1>();
     }
   }
@@ -125,49 +126,51 @@ struct PanelRange {
   bool whole() const { return columns == panels * 16; }
 };
 
-/// Codes of the activation of `rows` rows.
-template <class V, class F>
-[[gnu::noinline]] void activate_to_codes(const GemmArgs& g, const PanelRange& range, int64_t row,
-                                         int64_t rows, const float* y, int64_t ldy) {
+/// The activation of `rows` rows as the next product reads it.
+template <class N, class F>
+[[gnu::noinline]] void activate_to_narrow(const GemmArgs& g, const PanelRange& range, int64_t row,
+                                          int64_t rows, const float* y, int64_t ldy) {
   const F f(g.activation);
   const int64_t column = range.panel * 16;
-  const Quantizer q{g.result.factor + column, g.result.offset + column};
-  uint8_t* codes = g.result_codes + row * g.ldc + column;
-  for (int64_t r = 0; r < rows; ++r)
-    quantize_with<V>(f, y + r * ldy, range.columns, q, codes + r * g.ldc);
+  const N format = N::of_result(g, column);
+  auto* result = N::result(g) + row * g.ldc;
+  for (int64_t r = 0; r < rows; ++r, result += g.ldc) {
+    narrow_with(f, y + r * ldy, range.columns, format, result + column);
+    if (column + range.columns == g.n) N::end_row(result, g.n);
+  }
 }
 
-/// The end of a product whose fma(sum, scale, bias) are in a buffer: residual, activation, codes.
-template <class V>
-void finish_quantized(const GemmArgs& g, const PanelRange& range, int64_t row, int64_t rows,
-                      float* sums, int64_t lds) {
+/// The end of a product whose sums with bias are in a buffer: residual, activation, narrow numbers.
+template <class N, class V = typename N::V>
+void finish_narrow(const GemmArgs& g, const PanelRange& range, int64_t row, int64_t rows,
+                   float* sums, int64_t lds) {
   const int64_t column = range.panel * 16;
   const float* residual = g.residual ? g.residual + row * g.ldr + column : nullptr;
-  if (!g.result_codes) {
+  if (!N::result(g)) {
     activate<V>(g.activation, {sums, lds, residual, g.ldr, g.c + row * g.ldc + column, g.ldc, rows,
                                range.columns});
     return;
   }
   if (residual) activate<V>({}, {sums, lds, residual, g.ldr, sums, lds, rows, range.columns});
   with_activation<V>(g.activation.kind,
-                     [&]<class F>() { activate_to_codes<V, F>(g, range, row, rows, sums, lds); });
+                     [&]<class F>() { activate_to_narrow<N, F>(g, range, row, rows, sums, lds); });
 }
 
 /// Some panels while the tiles of rows pass.
 template <class D>
-class QuantizedPanels {
+class NarrowPanels {
  public:
-  QuantizedPanels(const GemmArgs& g, const PanelRange& range, int64_t lda)
+  NarrowPanels(const GemmArgs& g, const PanelRange& range, int64_t lda)
       : g_(g),
         range_(range),
-        buffered_(g.result_codes || g.activation.is_costly() || !range.whole()) {
+        buffered_(N::result(g) || g.activation.is_costly() || !range.whole()) {
     const int64_t column = range.panel * 16;
     tile_ = {};
-    tile_.steps = (g.k + 3) / 4;
-    tile_.lda = lda;
+    tile_.steps = (g.k + N::kGroup - 1) / N::kGroup;
+    tile_.lda = lda * static_cast<int64_t>(sizeof(typename N::Element));
     tile_.panel_stride = tile_.steps * 64;
-    tile_.b = g.quantized.data + range.panel * tile_.panel_stride;
-    tile_.scale = g.quantized.scale + column;
+    tile_.b = static_cast<const char*>(N::weights(g)) + range.panel * tile_.panel_stride;
+    tile_.scale = N::scale(g) ? N::scale(g) + column : nullptr;
     tile_.bias = g.bias ? g.bias + column : nullptr;
     if (!range.whole()) pad();
     if (buffered_) {
@@ -189,16 +192,16 @@ class QuantizedPanels {
   void look_ahead(const PanelRange& next, int64_t tiles) {
     if (next.panels <= 0) return;
     const int64_t bytes = next.panels * tile_.panel_stride;
-    prefetch_ = reinterpret_cast<const char*>(tile_.b) + range_.panels * tile_.panel_stride;
+    prefetch_ = tile_.b + range_.panels * tile_.panel_stride;
     prefetch_bytes_ = (bytes + tiles - 1) / tiles;
     tile_.prefetch_step = (prefetch_bytes_ + tile_.steps - 1) / tile_.steps;
   }
 
   /// Rows [row, row + rows), which begin at `a`.
-  void multiply(int64_t row, int rows, const uint8_t* a) {
-    static constexpr QuantizedMicroTable<D> kTable;
+  void multiply(int64_t row, int rows, const void* a) {
+    static constexpr NarrowMicroTable<D> kTable;
     const int64_t column = range_.panel * 16;
-    tile_.a = a;
+    tile_.a = static_cast<const char*>(a);
     tile_.prefetch = prefetch_;
     if (prefetch_) prefetch_ += prefetch_bytes_;
     if (!buffered_) {
@@ -206,26 +209,27 @@ class QuantizedPanels {
       tile_.residual = g_.residual ? g_.residual + row * g_.ldr + column : nullptr;
     }
     kTable.entry[rows - 1][range_.panels - 1](tile_);
-    if (buffered_) finish_quantized<typename D::V>(g_, range_, row, rows, buffer_, kColumns);
+    if (buffered_) finish_narrow<N>(g_, range_, row, rows, buffer_, kColumns);
   }
 
  private:
+  using N = typename D::Format;
   static constexpr int64_t kColumns = 16 * D::kPanels;
 
   /// The micro-kernel reads whole panels of scales and biases.
   void pad() {
     for (int64_t i = 0; i < kColumns; ++i) {
-      scale_[i] = i < range_.columns ? tile_.scale[i] : 0.0f;
+      scale_[i] = i < range_.columns && tile_.scale ? tile_.scale[i] : 0.0f;
       bias_[i] = i < range_.columns && tile_.bias ? tile_.bias[i] : 0.0f;
     }
-    tile_.scale = scale_;
+    if (tile_.scale) tile_.scale = scale_;
     tile_.bias = bias_;
   }
 
   const GemmArgs& g_;
   PanelRange range_;
   bool buffered_;
-  QuantizedTile tile_;
+  NarrowTile tile_;
   const char* prefetch_ = nullptr;
   int64_t prefetch_bytes_ = 0;
   alignas(64) float buffer_[D::kRows * kColumns];
@@ -233,15 +237,15 @@ class QuantizedPanels {
 };
 
 /// See gemm_block().
-template <class D>
-void quantized_block(const GemmArgs& g, const RowTiles& tiles, int64_t first, int64_t last,
-                     const uint8_t* a, int64_t lda, int64_t panel_begin, int64_t panel_end) {
+template <class D, class Element = typename D::Format::Element>
+void narrow_block(const GemmArgs& g, const RowTiles& tiles, int64_t first, int64_t last,
+                  const Element* a, int64_t lda, int64_t panel_begin, int64_t panel_end) {
   const auto range_from = [&](int64_t panel) {
     const int64_t left = panel_end - panel;
     return PanelRange(g, panel, left < D::kPanels ? left : D::kPanels);
   };
   for (int64_t panel = panel_begin; panel < panel_end; panel += D::kPanels) {
-    QuantizedPanels<D> panels(g, range_from(panel), lda);
+    NarrowPanels<D> panels(g, range_from(panel), lda);
     panels.look_ahead(range_from(panel + D::kPanels), last - first);
     for (int64_t i = first; i < last; ++i)
       panels.multiply(tiles.start(i), static_cast<int>(tiles.rows(i)),
@@ -250,30 +254,29 @@ void quantized_block(const GemmArgs& g, const RowTiles& tiles, int64_t first, in
 }
 
 template <class D>
-void quantized_tile(const GemmArgs& g, int64_t m_begin, int64_t m_end, int64_t panel_begin,
-                    int64_t panel_end) {
+void narrow_tile(const GemmArgs& g, int64_t m_begin, int64_t m_end, int64_t panel_begin,
+                 int64_t panel_end) {
+  using N = typename D::Format;
   if (m_begin >= m_end || panel_begin >= panel_end) return;
-  const int64_t lda = g.codes ? g.lda : code_stride(g.k);
-  auto* copy = reinterpret_cast<uint8_t*>(g.scratch);
+  const NarrowRows<N> source(g);
   const RowTiles tiles(m_begin, m_end, D::kRows);
-  const int64_t step = quantized_row_block(g.k) / D::kRows;  // at least 1
+  const int64_t step = source.block() / D::kRows;  // at least 1
   for (int64_t first = 0; first < tiles.count; first += step) {
     const int64_t last = first + step < tiles.count ? first + step : tiles.count;
     const int64_t row = tiles.start(first);
-    if (!g.codes) quantize_rows<typename D::V>(g, row, tiles.start(last), copy, lda);
-    const uint8_t* a = g.codes ? g.codes + row * lda : copy;
-    quantized_block<D>(g, tiles, first, last, a, lda, panel_begin, panel_end);
+    narrow_block<D>(g, tiles, first, last, source.read(row, tiles.start(last)), source.stride(),
+                    panel_begin, panel_end);
   }
 }
 
-/// Reading and quantizing rows weighs four times what reading them does beside a product of floats.
+/// Making rows narrow weighs four times what reading them does beside a product of floats.
 template <class D>
-constexpr GemmKernel quantized_kernel() {
-  return {quantized_tile<D>,
-          quantized_scratch_size,
+constexpr GemmKernel narrow_kernel() {
+  return {narrow_tile<D>,
+          narrow_scratch_size,
           {D::kRows, D::kPanels, 0.2, 0.1},
-          quantized_probe<D>,
-          kQuantizedProbeMultiplyAdds<D>};
+          narrow_probe<D>,
+          kNarrowProbeMultiplyAdds<D>};
 }
 
 }  // namespace

@@ -1,9 +1,9 @@
-#include "quantized_products.h"
+#include "narrow_products.h"
 
 #if defined(__x86_64__)
 #include <cpuid.h>
 
-#include "backends/cpu/kernels/quantized_products.h"
+#include "backends/cpu/kernels/narrow_products.h"
 #endif
 #include "backends/cpu/kernels/tables.h"
 
@@ -18,14 +18,13 @@ bool has_feature(unsigned subleaf, unsigned bit) {
 }
 #endif
 
-std::vector<QuantizedProduct> find_products() {
-  std::vector<QuantizedProduct> products;
+std::vector<NarrowProduct> find_quantized() {
+  std::vector<NarrowProduct> products{{"scalar", &kScalarTable, kScalarTable.quantized_gemm}};
+#if defined(__x86_64__)
+  const Isa best = detect_isa();
   const auto add = [&](const char* name, const KernelTable& table, const GemmKernel& kernel) {
     products.push_back({name, &table, kernel});
   };
-  add("scalar", kScalarTable, kScalarTable.quantized_gemm);
-#if defined(__x86_64__)
-  const Isa best = detect_isa();
   const bool vnni = best >= Isa::Avx512 && __builtin_cpu_supports("avx512vnni");
   if (best >= Isa::Avx2) add("avx2", kAvx2Table, kAvx2Table.quantized_gemm);
   if (vnni) add("vnni256", kAvx2Table, kQuantizedVnni256);
@@ -38,10 +37,28 @@ std::vector<QuantizedProduct> find_products() {
   return products;
 }
 
+std::vector<NarrowProduct> find_bfloat16() {
+  std::vector<NarrowProduct> products{{"emulated", &kScalarTable, kBFloat16Emulated.gemm}};
+#if defined(__x86_64__)
+  const Isa best = detect_isa();
+  const bool native = best >= Isa::Avx512 && __builtin_cpu_supports("avx512bf16");
+  if (native) products.push_back({"avx512_bf16", &kAvx512Table, kBFloat16Avx512.gemm});
+  if (best >= Isa::Avx512)
+    products.push_back({"emulated_amx", &kAvx512Table, kBFloat16EmulatedAmx});
+  if (best >= Isa::Amx && native) products.push_back({"amx", &kAvx512Table, kBFloat16Amx});
+#endif
+  return products;
+}
+
 }  // namespace
 
-const std::vector<QuantizedProduct>& quantized_products() {
-  static const std::vector<QuantizedProduct> products = find_products();
+const std::vector<NarrowProduct>& quantized_products() {
+  static const std::vector<NarrowProduct> products = find_quantized();
+  return products;
+}
+
+const std::vector<NarrowProduct>& bfloat16_products() {
+  static const std::vector<NarrowProduct> products = find_bfloat16();
   return products;
 }
 
