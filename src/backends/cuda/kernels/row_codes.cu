@@ -72,14 +72,9 @@ template <typename T>
 void launch_width(const RowCodesArgs& args, const Launch& launch) {
   if (args.c <= 64) return launch_rows<T, 8, 1>(args, launch);
   if (args.c <= 128) return launch_rows<T, 8, 2>(args, launch);
-  if (args.c <= 192) return launch_rows<T, 8, 3>(args, launch);
-  if (args.c <= 256) return launch_rows<T, 8, 4>(args, launch);
   if (args.c <= 320) return launch_rows<T, 8, 5>(args, launch);
-  if (args.c <= 384) return launch_rows<T, 8, 6>(args, launch);
   if (args.c <= 512) return launch_rows<T, 16, 4>(args, launch);
-  if (args.c <= 768) return launch_rows<T, 16, 6>(args, launch);
   if (args.c <= 1024) return launch_rows<T, 16, 8>(args, launch);
-  if (args.c <= 2048) return launch_rows<T, 32, 8>(args, launch);
   launch_rows<T, 32, 16>(args, launch);
 }
 
