@@ -320,7 +320,11 @@ def int8_accuracy_table(results, link):
     loaded = load(results, "int8/eval_*.json")
     for path, result in sorted(loaded, key=lambda item: -item[1]["reference"]["agreement"]):
         reference = result["reference"]
-        rows.append(row(f"`{result['calibration']['method']}`", f"{result['top1']:.2f} %",
+        calibration = result["calibration"]
+        method = f"`{calibration['method']}`"
+        if not calibration.get("bias_corrected", True):
+            method += ", biases not corrected"
+        rows.append(row(method, f"{result['top1']:.2f} %",
                         f"{result['top5']:.2f} %", f"{reference['agreement']:.2f} %",
                         f"{reference['nmse']:.1e}", f"[json]({link(path)})"))
     if not rows:
