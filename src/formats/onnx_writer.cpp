@@ -186,8 +186,8 @@ std::vector<std::byte> encode_model(const Model& model, uint64_t most) {
       out.text(1, opset.domain);
       out.integer(2, opset.version);
     });
-  for (const auto& [key, value] : model.metadata)
-    out.message(14, [&] { write_entry(out, key, value); });
+  for (const auto& entry : model.metadata)
+    out.message(14, [&] { write_entry(out, entry.first, entry.second); });
   expect_fits(bytes.size(), most);
   return bytes;
 }

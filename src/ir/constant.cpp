@@ -134,9 +134,10 @@ Constant permuted(const Constant& constant, const Ints& perm) {
     std::memcpy(memory.data(), constant.bytes.data(), memory.size());
     return result;
   }
+  std::byte* const to = memory.data();
   const auto run = [&]<typename T>(T) {
-    permute_elements(reinterpret_cast<const T*>(constant.bytes.data()),
-                     reinterpret_cast<T*>(memory.data()), result_dims, result_strides);
+    permute_elements(reinterpret_cast<const T*>(constant.bytes.data()), reinterpret_cast<T*>(to),
+                     result_dims, result_strides);
   };
   switch (dtype_size(constant.type.dtype)) {
     case 1:
