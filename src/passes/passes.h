@@ -23,8 +23,8 @@ void fold_shapes(Graph& graph);
 /// from extents.
 void fold_scalars(Graph& graph);
 
-/// pow(x, 2) -> x * x, which every backend multiplies quickly. Behind the patterns that know it as a
-/// power.
+/// pow(x, 2) -> x * x, which every backend multiplies quickly. Behind the patterns that know it as
+/// a power.
 void expand_squares(Graph& graph);
 
 /// Ops that change nothing at any shape -> their operand: a slice of everything, a pad of nothing,

@@ -107,12 +107,13 @@ TEST(QuantizedModel, OfALargeProductIsTheSameWhenItIsWritten) {
     const std::vector<float> values(static_cast<size_t>(count), value);
     return builder.constant(name, make_constant({count}, values));
   };
-  const ValueId y = builder.op(
-      OpKind::QuantizedLinear, {},
-      {builder.input("x", {2, kIn}),
-       builder.constant("w", make_constant({kOut, kIn}, weight, DType::Int8)),
-       vector("b", kOut, 0.5f), vector("s", kOut, 0.25f), vector("f", kIn, 2), vector("o", kIn, 128)},
-      "y");
+  const ValueId y =
+      builder.op(OpKind::QuantizedLinear, {},
+                 {builder.input("x", {2, kIn}),
+                  builder.constant("w", make_constant({kOut, kIn}, weight, DType::Int8)),
+                  vector("b", kOut, 0.5f), vector("s", kOut, 0.25f), vector("f", kIn, 2),
+                  vector("o", kIn, 128)},
+                 "y");
   const Graph graph = builder.finish({y});
   Graph written = round_trip(graph, kMostOnnxOpset);
   run_passes(written);

@@ -14,7 +14,7 @@ namespace vitro::onnx {
 namespace {
 
 constexpr size_t kMaxNodes = 1 << 20;
-constexpr int kMaxDepth = 64;           // of functions and graphs that call each other
+constexpr int kMaxDepth = 64;               // of functions and graphs that call each other
 constexpr int64_t kFreeElements = 1 << 14;  // results this small are always evaluated
 
 int64_t opset_of(const Scope& scope, std::string_view domain) {
