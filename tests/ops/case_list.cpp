@@ -48,6 +48,16 @@ std::vector<ValueId> quantization(GraphBuilder& builder, Random& random, const D
           vector(builder, random, in, 80, 140), vector(builder, random, in, 100, 156)};
 }
 
+void quantize(GraphBuilder& builder, Random& random, std::vector<ValueId>& operands, size_t weight,
+              size_t at) {
+  const Dims dims = builder.dims(operands[weight]);
+  operands[weight] = int8_weight(builder, random, dims);
+  const std::vector<ValueId> more = quantization(builder, random, dims);
+  operands[weight + 1] = more[0];
+  operands.resize(std::max(operands.size(), at + 3), kAbsent);
+  for (size_t i = 0; i < 3; ++i) operands[at + i] = more[i + 1];
+}
+
 Constant scalar(float value) { return make_constant({}, std::vector<float>{value}); }
 
 ValueId bias(GraphBuilder& builder, Random& random, int64_t count) {

@@ -45,6 +45,11 @@ ValueId int8_weight(GraphBuilder& builder, Random& random, const Dims& dims);
 /// about that size.
 std::vector<ValueId> quantization(GraphBuilder& builder, Random& random, const Dims& weight);
 
+/// Makes the product of a fused op whose weight is operand `weight` one in 8 bits: weight and bias
+/// are put in their places, the rest from operand `at` on.
+void quantize(GraphBuilder& builder, Random& random, std::vector<ValueId>& operands, size_t weight,
+              size_t at);
+
 /// The constant of one element, without axes.
 Constant scalar(float value);
 

@@ -40,18 +40,6 @@ void add_convolutions(CaseList& cases) {
               });
 }
 
-/// The operands of a fused op that make one of its products one in 8 bits; the weight and the bias
-/// are put in their places.
-void quantize(GraphBuilder& builder, Random& random, std::vector<ValueId>& operands, size_t weight,
-              size_t at) {
-  const Dims dims = builder.dims(operands[weight]);
-  operands[weight] = int8_weight(builder, random, dims);
-  const std::vector<ValueId> more = quantization(builder, random, dims);
-  operands[weight + 1] = more[0];
-  operands.resize(std::max(operands.size(), at + 3), kAbsent);
-  for (size_t i = 0; i < 3; ++i) operands[at + i] = more[i + 1];
-}
-
 void quantize_some(GraphBuilder& builder, Random& random, std::vector<ValueId>& operands,
                    std::pair<size_t, size_t> weights, size_t at, int which) {
   if (which != 2) quantize(builder, random, operands, weights.first, at);

@@ -16,16 +16,6 @@ class CodesInSessions : public testing::Test {
     if (const auto refusal = cuda_backend()->available()) GTEST_SKIP() << refusal->reason;
   }
 
-  static void quantize(GraphBuilder& builder, Random& random, std::vector<ValueId>& operands,
-                       size_t weight, size_t at) {
-    const Dims dims = builder.dims(operands[weight]);
-    operands[weight] = int8_weight(builder, random, dims);
-    const std::vector<ValueId> more = quantization(builder, random, dims);
-    operands[weight + 1] = more[0];
-    operands.resize(std::max(operands.size(), at + 3), kAbsent);
-    for (size_t i = 0; i < 3; ++i) operands[at + i] = more[i + 1];
-  }
-
   /// One op in float16 on the GPU, and the same on the cpu backend.
   static void expect_agreement(
       OpKind kind, const Attrs& attrs, const Dims& x,
