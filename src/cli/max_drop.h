@@ -8,8 +8,8 @@
 
 namespace vitro::cli {
 
-/// The evaluations behind `build --max-drop`, on the cpu backend: others do not round the inputs of
-/// products.
+/// The evaluations behind `build --max-drop`, on the cpu backend: others need not round the inputs
+/// of all products.
 class MaxDrop {
  public:
   /// Builds the model in float and finds the pictures. Throws what these throw.
