@@ -13,7 +13,7 @@ extern const std::array<Impl, 6> kLinearTiles;
 extern const Impl kLinearCodes;
 extern const Impl kBatchNormAffine;
 extern const Impl kLayerNormRows;
-extern const Impl kUnary, kAdd, kMul;
+extern const Impl kCastPrecision, kUnary, kAdd, kMul;
 extern const Impl kMatMulGeneric;
 extern const Impl kPoolWindows;
 extern const Impl kSoftmaxRows;
