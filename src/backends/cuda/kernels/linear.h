@@ -30,10 +30,10 @@ struct LinearArgs {
   const float2* row_sums = nullptr;
   int row_parts = 0;
   const float* weight_sums = nullptr;
-  /// The parts of a float32 weight (linear_weight_parts), [2, n, k]: without them no Tf32x3 tile.
-  const float* weight_parts = nullptr;
   /// Where to leave the same of y, [m, linear_result_parts()], or null. Not on the Scalar tile.
   float2* result_sums = nullptr;
+  /// The parts of a float32 weight (linear_weight_parts), [2, n, k]: without them no Tf32x3 tile.
+  const float* weight_parts = nullptr;
 };
 
 enum class LinearKind {
