@@ -43,7 +43,7 @@ class Problem {
   /// Runs it in blocks of `block` tiles.
   std::vector<float> run(const KernelTable& table, const WinogradKernel& kernel, int64_t block) {
     const Case& c = case_;
-    const int64_t products = winograd_products(kernel.tile), tiles = num_tiles(kernel.tile);
+    const int64_t products = winograd_points(kernel.tile), tiles = num_tiles(kernel.tile);
     block = std::min(block, tiles);
     std::vector<float> panels(panel16_size(c.out_channels, 9 * c.channels));
     pack_panel16(weights_.data(), c.out_channels, 9 * c.channels, panels.data());
@@ -55,8 +55,8 @@ class Problem {
     WinogradArgs args = args_;
     args.input = input_.data();
     args.output = output.data();
-    args.points = points.data();
-    args.points_stride = block * c.channels;
+    args.values = points.data();
+    args.values_stride = block * c.channels;
     args.sums = sums.data();
     args.sums_stride = block * c.out_channels;
     for (int64_t begin = 0; begin < tiles; begin += block) {
@@ -68,7 +68,7 @@ class Problem {
         gemm.m = end - begin;
         gemm.n = gemm.ldc = c.out_channels;
         gemm.k = gemm.lda = c.channels;
-        gemm.a = args.points + i * args.points_stride;
+        gemm.a = args.values + i * args.values_stride;
         gemm.b = panel16_matrix(
             weights.data() + static_cast<size_t>(i) * panel16_size(c.out_channels, c.channels),
             c.channels);

@@ -58,7 +58,7 @@ void transform_panel_row(const Factors& factors, int64_t points, const float* ta
 }  // namespace
 
 size_t winograd_weights_size(int64_t tile, int64_t out_channels, int64_t channels) {
-  return static_cast<size_t>(winograd_products(tile)) * panel16_size(out_channels, channels);
+  return static_cast<size_t>(winograd_points(tile)) * panel16_size(out_channels, channels);
 }
 
 void winograd_weights(int64_t tile, const float* panels, int64_t out_channels, int64_t channels,

@@ -69,7 +69,7 @@ struct WinogradTile {
 
 /// The points of one vector of channels. `pixel` gives that of row i and column j of the input.
 template <class V, int kTile, class Pixel, class Store>
-inline void winograd_points(Pixel pixel, Store store, float* dst, ptrdiff_t stride) {
+inline void winograd_evaluate(Pixel pixel, Store store, float* dst, ptrdiff_t stride) {
   using Reg = typename V::Reg;
   constexpr int kPoints = kTile + 2;
   Reg half[kPoints][kPoints];
@@ -98,12 +98,12 @@ void winograd_input(const WinogradArgs& w, int64_t begin, int64_t end) {
     const WinogradTile at(w, tile, kTile);
     const int64_t y = at.y - w.pad_top, x = at.x - w.pad_left, row = w.in_w * w.channels;
     const float* corner = w.input + at.image * w.in_h * row + y * row + x * w.channels;
-    float* dst = w.points + (tile - w.first_tile) * w.channels;
+    float* dst = w.values + (tile - w.first_tile) * w.channels;
     if (y >= 0 && x >= 0 && y + kPoints <= w.in_h && x + kPoints <= w.in_w) {
       for_each_vector<V>(0, w.channels, [&](int64_t c, auto load, auto store) {
-        winograd_points<V, kTile>(
+        winograd_evaluate<V, kTile>(
             [&](int i, int j) { return load(corner + i * row + j * w.channels + c); }, store,
-            dst + c, w.points_stride);
+            dst + c, w.values_stride);
       });
       continue;
     }
@@ -112,7 +112,7 @@ void winograd_input(const WinogradArgs& w, int64_t begin, int64_t end) {
         const bool inside = y + i >= 0 && y + i < w.in_h && x + j >= 0 && x + j < w.in_w;
         return inside ? load(corner + i * row + j * w.channels + c) : V::zero();
       };
-      winograd_points<V, kTile>(pixel, store, dst + c, w.points_stride);
+      winograd_evaluate<V, kTile>(pixel, store, dst + c, w.values_stride);
     });
   }
 }
@@ -120,8 +120,8 @@ void winograd_input(const WinogradArgs& w, int64_t begin, int64_t end) {
 /// The first `rows` x `columns` pixels of a tile, one vector of channels. `finish` gets the row and
 /// column of a pixel, and its sum.
 template <class V, int kTile, class Load, class Finish>
-inline void winograd_pixels(const float* src, ptrdiff_t stride, int64_t rows, int64_t columns,
-                            Load load, Finish finish) {
+inline void winograd_interpolate(const float* src, ptrdiff_t stride, int64_t rows, int64_t columns,
+                                 Load load, Finish finish) {
   using Reg = typename V::Reg;
   constexpr int kPoints = kTile + 2;
   Reg half[kTile][kPoints];
@@ -161,14 +161,15 @@ void winograd_output(const WinogradArgs& w, int64_t begin, int64_t end) {
     float* dst = w.output + corner;
     for_each_vector<V>(0, w.out_channels, [&](int64_t c, auto load, auto store) {
       const auto bias = w.bias ? load(w.bias + c) : V::zero();
-      winograd_pixels<V, kTile>(src + c, w.sums_stride, rows, columns, load,
-                                [&](int i, int j, typename V::Reg y) {
-                                  const int64_t pixel = i * row + j * w.out_channels + c;
-                                  y = V::add(y, bias);
-                                  if (residual && !costly) y = V::add(y, load(residual + pixel));
-                                  if (clamps) y = clamp(y);
-                                  store(dst + pixel, y);
-                                });
+      winograd_interpolate<V, kTile>(src + c, w.sums_stride, rows, columns, load,
+                                     [&](int i, int j, typename V::Reg y) {
+                                       const int64_t pixel = i * row + j * w.out_channels + c;
+                                       y = V::add(y, bias);
+                                       if (residual && !costly)
+                                         y = V::add(y, load(residual + pixel));
+                                       if (clamps) y = clamp(y);
+                                       store(dst + pixel, y);
+                                     });
     });
     if (!costly) continue;
     for (int64_t i = 0; i < rows; ++i)  // pixels side by side are rows of what lies in L1
