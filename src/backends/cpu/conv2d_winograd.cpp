@@ -56,7 +56,7 @@ int64_t tiles_of(const OpContext& op, int64_t tile) {
 
 // What a convolution costs, in multiply-adds of the micro-kernel, which are 16 in a cycle of AVX2.
 // A weight comes from the last-level cache or memory while it is used, for so many at least.
-constexpr double kWeightCost = 16;
+constexpr double kWeightCost = 24;
 // The way of a value through a transform, and the end of a sum, in whole panels of channels.
 constexpr double kTransformCost = 15;
 // Patches of the direct sum: floats, and runs of pixels side by side.
@@ -118,8 +118,8 @@ std::optional<Refusal> can_tile_by(const OpContext& op) {
 // What lies between the transforms of the tiles that a thread takes at a time stays in its
 // second-level cache. Fewer tiles would not repay reading the weights: threads then share these.
 constexpr int64_t kBandFloats = 96 * 1024;
-constexpr int64_t kMinBandTiles = 12;
-constexpr int64_t kMinThreadTiles = 8;
+constexpr int64_t kMinBandTiles = 32;
+constexpr int64_t kMinThreadTiles = 12;
 
 /// Tiles of all groups go through one transform; then there is a product for each pair of points
 /// and each of GroupProducts.
