@@ -29,6 +29,7 @@ struct Dispatch {
   Dims output;
   const char* chosen = nullptr;         ///< implementation; null: the op's body runs instead
   std::vector<const char*> absorbed;    ///< ops behind it that the kernel does on its way
+  std::string choices;                  ///< Kernel::choices()
   std::vector<Refused> refused;         ///< who was asked before, in order
   std::string key;                      ///< op_key()
   std::vector<const char*> candidates;  ///< what tuning may choose from; the usual choice first
@@ -57,11 +58,12 @@ struct StepInfo {
   std::string source;                 ///< module path of the node
   const char* op;                     ///< op_name()
   const char* impl;
-  TensorType output;    ///< the first result
-  double flops;         ///< multiply-adds count as two
-  size_t weight_bytes;  ///< constant operands
-  size_t input_bytes;   ///< computed operands
-  size_t output_bytes;  ///< of all results
+  TensorType output;                      ///< the first result
+  Precision stored = Precision::Float32;  ///< what that is stored in, if it is of floats
+  double flops;                           ///< multiply-adds count as two
+  size_t weight_bytes;                    ///< constant operands
+  size_t input_bytes;                     ///< computed operands
+  size_t output_bytes;                    ///< of all results
   size_t scratch_bytes;
   std::vector<SectionInfo> sections;  ///< at least one
 };

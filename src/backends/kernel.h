@@ -74,6 +74,9 @@ class Kernel {
   virtual std::vector<Section> sections() const { return {}; }
   /// What it chose for its parts by OpContext::tactics, for tuning to choose otherwise.
   virtual std::vector<TunableOp> tunables() const { return {}; }
+  /// What its parts work with, for people: "fc1 wgmma_128x128, fc2 tma_32x64"; empty: it has
+  /// nothing to choose. Asked when the program is done.
+  virtual std::string choices() const { return {}; }
   virtual void run(const KernelArgs& args) const = 0;
 };
 
@@ -88,7 +91,9 @@ struct OpContext {
   Precision precision = Precision::Float32;  ///< never Default
   int device = 0;
   const TacticTable* tactics = nullptr;  ///< until the program is compiled; null: none
-  mutable std::vector<bool> taken{};     ///< operands that take() was called for
+  /// By value id: what computed values are stored in; empty: all in `precision`.
+  std::span<const Precision> stored = {};
+  mutable std::vector<bool> taken{};  ///< operands that take() was called for
 
   const TensorType& input(size_t i) const { return types[static_cast<size_t>(node.inputs[i])]; }
   const TensorType& output(size_t i = 0) const {

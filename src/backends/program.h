@@ -28,6 +28,7 @@ struct OutputCopy {
   Place from;
   size_t output = 0;
   size_t bytes = 0;
+  Precision stored = Precision::Float32;  ///< as in StepInfo
 };
 
 /// A graph at one shape as a sequence of kernels, and where their operands lie. Data only: how it
@@ -53,6 +54,9 @@ enum class Outputs : uint8_t { Direct, Copied };
 /// backend in errors.
 std::unique_ptr<Program> compile_program(const CompileRequest& request, ImplTable impls,
                                          const char* backend, Outputs outputs = Outputs::Direct);
+
+/// Writes what its kernels chose into the dispatches, once nothing changes any more.
+void describe_choices(Program& program);
 
 /// Why none of the implementations can run an op; nothing when one can, or when the op is a view.
 std::optional<Refusal> refusal_of(const OpContext& op, ImplTable impls);

@@ -9,6 +9,7 @@
 #include "backends/cuda/impls.h"
 #include "backends/cuda/merge_steps.h"
 #include "backends/cuda/peaks.h"
+#include "backends/float_islands.h"
 #include "backends/float_products.h"
 #include "core/check.h"
 
@@ -30,6 +31,7 @@ std::vector<Row> own_rows() {
       {OpKind::QuantizedLinear, {kLinearCodes}},
       {OpKind::BatchNorm, {kBatchNormAffine}},
       {OpKind::LayerNorm, {kLayerNormRows}},
+      {OpKind::Cast, {kCastPrecision}},
       {OpKind::Unary, {kUnary}},
       {OpKind::Clip, {kUnary}},
       {OpKind::Binary, {kAdd, kMul}},
@@ -99,7 +101,8 @@ class CudaBackend final : public Backend {
     const std::vector<TensorType> types = infer(asked.graph, asked.inputs).types;
     const std::optional<Graph> floats =
         with_float_products(asked.graph, asked.cache, [&](const Node& node, size_t weight) {
-          return prefers_codes(node, types, weight, precision(asked.precision), asked.device);
+          return prefers_codes(node, types, weight, precision_of(node, precision(asked.precision)),
+                               asked.device);
         });
     const CompileRequest request{.graph = floats ? *floats : asked.graph,
                                  .inputs = asked.inputs,
@@ -115,12 +118,19 @@ class CudaBackend final : public Backend {
     CudaProgram program;
     program.device = request.device;
     program.element = element_of(request.precision);
-    program.weights = DeviceWeights::of(request.cache, request.device, request.precision);
+    const auto keep_weights = [&](Precision precision) {
+      program.weights.push_back(DeviceWeights::of(request.cache, request.device, precision));
+    };
+    keep_weights(request.precision);
+    if (std::any_of(request.graph.nodes.begin(), request.graph.nodes.end(),
+                    [](const Node& node) { return node.keeps_float32; }))
+      keep_weights(Precision::Float32);
     program.steps = compile_program(request, impls, name(), Outputs::Copied);
     for (const TensorType& type : program.steps->output_types)
       check(type.dtype == DType::Float32, ErrorCode::Unsupported,
             "backend 'cuda' gives outputs of F32, not of {}", dtype_name(type.dtype));
     program.reads_images = merge_steps(*program.steps);
+    describe_choices(*program.steps);
     return make_cuda_executable(std::move(program));
   }
 };

@@ -36,6 +36,25 @@ class UnaryKernel final : public Kernel {
   UnaryArgs args_;
 };
 
+/// Between what two precisions store (backends/float_islands.h).
+class CastKernel final : public Kernel {
+ public:
+  explicit CastKernel(const OpContext& op) {
+    args_.from = element_of(op.stored[static_cast<size_t>(op.node.inputs[0])]);
+    args_.to = element_of(op);
+    args_.count = num_elements(op.output().dims);
+  }
+  void run(const KernelArgs& args) const override {
+    CastArgs cast_args = args_;
+    cast_args.x = args.inputs[0];
+    cast_args.y = args.outputs[0];
+    cast(cast_args, launch_of(args));
+  }
+
+ private:
+  CastArgs args_;
+};
+
 Dims broadcast_strides(const vitro::Dims& operand, const vitro::Dims& result) {
   return to_dims(broadcast_walk(operand, result).strides);
 }
@@ -69,6 +88,7 @@ class BinaryKernel final : public Kernel {
 }  // namespace
 
 const Impl kUnary{"cuda:unary", is_unary, make_kernel<UnaryKernel>};
+const Impl kCastPrecision{"cuda:cast", needs_weights, make_kernel<CastKernel>};
 const Impl kAdd{"cuda:add", is_binary<BinaryFunction::Add>,
                 make_kernel<BinaryKernel<BinaryOp::Add>>};
 const Impl kMul{"cuda:mul", is_binary<BinaryFunction::Mul>,

@@ -9,11 +9,11 @@ namespace vitro::cuda {
 // The implementations; each is in the file named by its op.
 extern const Impl kConv2dWindows;
 extern const Impl kDepthwiseConv2dDirect;
-extern const std::array<Impl, 5> kLinearTiles;
+extern const std::array<Impl, 6> kLinearTiles;
 extern const Impl kLinearCodes;
 extern const Impl kBatchNormAffine;
 extern const Impl kLayerNormRows;
-extern const Impl kUnary, kAdd, kMul;
+extern const Impl kCastPrecision, kUnary, kAdd, kMul;
 extern const Impl kMatMulGeneric;
 extern const Impl kPoolWindows;
 extern const Impl kSoftmaxRows;

@@ -29,6 +29,7 @@ class LinearKernel final : public Kernel {
  public:
   explicit LinearKernel(const OpContext& op) : product_(op, args_of(op)) {}
   std::vector<TunableOp> tunables() const override { return {product_.tunable()}; }
+  std::string choices() const override { return product_.tile_name(); }
   int in_place_operand() const override { return residual_ ? int{kResidual} : -1; }
   bool absorb(const OpContext& next, size_t operand) override {
     Activation activation = product_.activation();
@@ -79,10 +80,11 @@ class LinearCodesKernel final : public Kernel {
 
 const Impl kLinearCodes{"cuda:linear_codes", keeps_codes, make_kernel<LinearCodesKernel>};
 
-const std::array<Impl, 5> kLinearTiles{
+const std::array<Impl, 6> kLinearTiles{
     Impl{"cuda:linear_tma", is_fastest<LinearKind::Tma>, make_kernel<LinearKernel>},
     Impl{"cuda:linear_wgmma", is_fastest<LinearKind::Wgmma>, make_kernel<LinearKernel>},
     Impl{"cuda:linear_mma", is_fastest<LinearKind::Mma>, make_kernel<LinearKernel>},
+    Impl{"cuda:linear_tf32x3", is_fastest<LinearKind::Tf32x3>, make_kernel<LinearKernel>},
     Impl{"cuda:linear_ffma", is_fastest<LinearKind::Ffma>, make_kernel<LinearKernel>},
     Impl{"cuda:linear_scalar", is_fastest<LinearKind::Scalar>, make_kernel<LinearKernel>}};
 

@@ -49,6 +49,10 @@ std::optional<Refusal> needs_weights(const OpContext& op) {
   return std::nullopt;
 }
 
+bool multiplies_parts(const OpContext& op) {
+  return element_of(op) == Element::Float32 && !is_tf32(op) && device_of(op).capability == 90;
+}
+
 int num_rows(const TensorType& type) {
   return static_cast<int>(num_elements(type.dims) / type.dims.back());
 }

@@ -23,6 +23,8 @@ inline Element element_of(const OpContext& op) { return element_of(op.precision)
 /// "fp16", "tf32".
 std::string name_of(Element element, bool tf32);
 inline bool is_tf32(const OpContext& op) { return op.precision == Precision::TensorFloat32; }
+/// Whether weights are wanted as parts, too (LinearArgs::weight_parts).
+bool multiplies_parts(const OpContext& op);
 inline const DeviceInfo& device_of(const OpContext& op) { return device_info(op.device); }
 
 /// The product of all extents but the last.
