@@ -75,6 +75,8 @@ inline constexpr Tolerance kFoldedWeights{1e-12, 1e-5};
 
 // Products and depthwise convolutions, summed in order: worst is 1.4e-12 at k = 4100.
 inline constexpr Tolerance kKernelProduct{4e-12, 1e-5};
+// Tiles of 4x4 pixels, whose points and sums are larger than the results: three times as far off.
+inline constexpr Tolerance kKernelWinograd4x4{1.2e-11, 3e-5};
 // Products of bfloat16 against sums in double precision of the same operands; worst is 1.0e-5 of
 // the rms, where few results are not clamped.
 inline constexpr Tolerance kKernelBFloat16{4e-12, 2e-5};

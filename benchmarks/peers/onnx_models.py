@@ -39,6 +39,8 @@ def export(torch, timm, name, path):
         if isinstance(module, torch.nn.BatchNorm2d):  # as some training may leave it
             module.running_mean.normal_(0, 0.1)
             module.running_var.uniform_(0.5, 1.5)
+            if module.affine:  # timm begins with zeros in ResNets, behind which no error is seen
+                module.weight.data.uniform_(0.5, 1.5)
     size = network.default_cfg["input_size"][-1]
     images = torch.randn(1, 3, size, size)
     torch.onnx.export(network, images, str(path), opset_version=17, dynamo=False,

@@ -14,7 +14,7 @@ Constant PlanCache::packed(const Constant& constant, const PackedForm& form) {
   if (constant.storage == form.id) return constant;
   const Constant source = form.from ? packed(constant, *form.from) : rows(constant);
   const std::lock_guard lock(mutex_);
-  const Key key{constant.bytes.data(), form.id};
+  const Key key{constant.bytes.data(), form.id + to_string(constant.type.dims)};
   if (const auto found = made_.find(key); found != made_.end()) return found->second;
   auto [result, bytes] = allocate_constant(source.type, form.bytes(source.type));
   form.pack(source.type, source.bytes.data(), bytes.data());
@@ -53,8 +53,8 @@ std::vector<PlanCache::Entry> PlanCache::entries() const {
   std::unique_lock lock(mutex_);
   std::map<std::string, Entry> by_form;
   for (const auto& [key, constant] : made_) {
-    Entry& entry = by_form[key.second];
-    entry.form = key.second;
+    Entry& entry = by_form[constant.storage];
+    entry.form = constant.storage;
     ++entry.count;
     entry.bytes += constant.bytes.size();
   }
@@ -70,8 +70,9 @@ std::map<const std::byte*, Constant> PlanCache::storable() const {
   const std::lock_guard lock(mutex_);
   std::map<const std::byte*, Constant> result;
   for (const auto& [key, constant] : made_) {
-    const std::string& id = key.second;
-    const auto has_inverse = [&](const PackedForm* form) { return form->id == id && form->unpack; };
+    const auto has_inverse = [&](const PackedForm* form) {
+      return form->id == constant.storage && form->unpack;
+    };
     if (std::any_of(forms_.begin(), forms_.end(), has_inverse)) result.emplace(key.first, constant);
   }
   return result;

@@ -48,7 +48,7 @@ class PlanCache {
   std::map<const std::byte*, Constant> storable() const;
 
  private:
-  using Key = std::pair<const std::byte*, std::string>;  // bytes of the constant, form
+  using Key = std::pair<const std::byte*, std::string>;  // bytes of the constant; form and extents
 
   const std::vector<const PackedForm*> forms_;
   mutable std::mutex mutex_;

@@ -267,6 +267,9 @@ TEST(OpCases, CoverTheVariantsOfEveryMachine) {
   }
   for (const char* id : {"cpu:conv2d_panel16",
                          "cpu:conv2d_groups",
+                         "cpu:conv2d_winograd",
+                         "cpu:conv2d_winograd/2x2",
+                         "cpu:conv2d_winograd/4x4",
                          "cpu:quantized_linear_panel16x4",
                          "cpu:quantized_conv_panel16x4",
                          "cpu:batch_norm_rows",

@@ -11,6 +11,7 @@
 #include "backends/cpu/kernels/gemm.h"
 #include "backends/cpu/kernels/pool.h"
 #include "backends/cpu/kernels/rows.h"
+#include "backends/cpu/kernels/winograd.h"
 
 namespace vitro::cpu {
 
@@ -57,6 +58,7 @@ struct KernelTable {
   }
   QuantizeRows quantize;
   Depthwise depthwise;
+  WinogradKernel winograd2x2, winograd4x4;
   Attention attention;
   LayerNormRows layer_norm;
   SoftmaxRows softmax;

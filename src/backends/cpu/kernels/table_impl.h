@@ -11,6 +11,7 @@
 #include "backends/cpu/kernels/pool_impl.h"
 #include "backends/cpu/kernels/probe_impl.h"
 #include "backends/cpu/kernels/rows_impl.h"
+#include "backends/cpu/kernels/winograd_impl.h"
 
 namespace vitro::cpu {
 namespace {
@@ -29,6 +30,8 @@ constexpr KernelTable make_table(Isa isa) {
   table.quantized_gemm = narrow_kernel<D>();
   table.quantize = quantize_matrix<V>;
   table.depthwise = depthwise<V>;
+  table.winograd2x2 = {2, winograd_input<V, 2>, winograd_output<V, 2>};
+  table.winograd4x4 = {4, winograd_input<V, 4>, winograd_output<V, 4>};
   table.attention = attention<V>;
   table.layer_norm = layer_norm_rows<V>;
   table.softmax = softmax_rows<V>;
