@@ -168,8 +168,9 @@ void bench_rows(Context& context) {
     table.binary[static_cast<size_t>(cpu::BinaryKind::Add)](
         {x.data(), 1, x.data(), 1, count, y.data()});
   });
-  run_rows(context, "mean_tokens", shape, bytes / 2,
-           [&] { table.mean_tokens(x.data(), rows, channels, 0, channels, y.data()); });
+  run_rows(context, "mean_tokens", shape, bytes / 2, [&] {
+    table.reduce_of(cpu::ReduceKind::Mean).tokens(x.data(), rows, channels, 0, channels, y.data());
+  });
 }
 
 }  // namespace vitro::bench

@@ -81,8 +81,20 @@ Json report_json(const Options& options, const ExportReport& report, double seco
   json["checks"] = checks;
   json["notes"] = report.notes;
   json["bytes"] = report.bytes;
+  if (!report.data_file.empty())
+    json["data"] = {{"file", report.data_file.string()}, {"bytes", report.data_bytes}};
   json["seconds"] = seconds;
   return json;
+}
+
+/// The files that were written, with their sizes.
+std::string files_text(const Options& options, const ExportReport& report) {
+  const auto text = [](const std::string& file, uint64_t bytes) {
+    return fmt::format("{} ({})", file, bytes_text(static_cast<double>(bytes)));
+  };
+  const std::string model = text(options.output, report.bytes);
+  if (report.data_file.empty()) return model;
+  return model + "\n" + text(report.data_file.string(), report.data_bytes) + ", its weights";
 }
 
 int run_export(const Options& options) {
@@ -90,7 +102,8 @@ int run_export(const Options& options) {
   check_output(options.output, {options.model});
   apply_log_options(options);
   const ExportReport report =
-      export_model(options.model, options.output, options.opset, options.build, options.qdq);
+      export_model(options.model, options.output,
+                   {.opset = options.opset, .build = options.build, .quantized = options.qdq});
   for (const std::string& note : report.notes) log_warning("{}", printable(note));
   const double seconds =
       std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
@@ -106,8 +119,7 @@ int run_export(const Options& options) {
                fields_text({{"opset", std::to_string(report.opset)},
                             {"transposes", transposes_text(report.transposes)},
                             {"checked", checks},
-                            {"file", fmt::format("{} ({})", options.output,
-                                                 bytes_text(static_cast<double>(report.bytes)))},
+                            {"file", files_text(options, report)},
                             {"time", fmt::format("{:.2f} s", seconds)}}));
   return kSuccess;
 }

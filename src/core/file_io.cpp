@@ -11,6 +11,7 @@
 
 #include "core/byte_reader.h"
 #include "core/check.h"
+#include "core/mmap_file.h"
 
 namespace vitro {
 namespace {
@@ -30,7 +31,7 @@ std::string descriptor_path(const FileDescriptor& file) {
 /// A file in the directory of `path` that has no name yet; closed where that cannot be.
 FileDescriptor open_unnamed(const std::filesystem::path& path) {
   const std::filesystem::path directory = path.has_parent_path() ? path.parent_path() : ".";
-  FileDescriptor file(::open(directory.c_str(), O_TMPFILE | O_WRONLY | O_CLOEXEC, 0666));
+  FileDescriptor file(::open(directory.c_str(), O_TMPFILE | O_RDWR | O_CLOEXEC, 0666));
   // A container may lack /proc.
   if (file.is_open() && ::access(descriptor_path(file).c_str(), F_OK) != 0) return FileDescriptor();
   return file;
@@ -119,7 +120,7 @@ AtomicFile::AtomicFile(const std::filesystem::path& path) : path_(path) {
 
 void AtomicFile::open_beside() {
   try_names(path_, [&](const std::filesystem::path& name) {
-    file_ = FileDescriptor(::open(name.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666));
+    file_ = FileDescriptor(::open(name.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0666));
     if (file_.is_open()) temporary_ = name;
     return !file_.is_open() && errno == EEXIST;
   });
@@ -157,6 +158,8 @@ void AtomicFile::write(std::span<const std::byte> bytes) {
 }
 
 void AtomicFile::write(std::string_view text) { write(as_byte_span(text)); }
+
+std::shared_ptr<const MappedFile> AtomicFile::map() const { return MappedFile::open(file_, path_); }
 
 void AtomicFile::commit() {
   check(file_.is_open(), ErrorCode::Internal, "'{}' is committed twice", path_.string());

@@ -2,6 +2,7 @@
 
 #include <cstddef>
 #include <filesystem>
+#include <memory>
 #include <span>
 #include <string>
 #include <string_view>
@@ -9,6 +10,8 @@
 #include <vector>
 
 namespace vitro {
+
+class MappedFile;
 
 /// Owns a POSIX file descriptor.
 class FileDescriptor {
@@ -57,6 +60,8 @@ class AtomicFile {
   /// Appends.
   void write(std::span<const std::byte> bytes);
   void write(std::string_view text);
+  /// What was written so far, mapped; the file stays the same when it is committed.
+  std::shared_ptr<const MappedFile> map() const;
   /// Makes the file appear. Call once, last.
   void commit();
 

@@ -10,7 +10,11 @@
 namespace vitro {
 
 std::shared_ptr<const MappedFile> MappedFile::open(const std::filesystem::path& path) {
-  const FileDescriptor file = open_for_reading(path);
+  return open(open_for_reading(path), path);
+}
+
+std::shared_ptr<const MappedFile> MappedFile::open(const FileDescriptor& file,
+                                                   const std::filesystem::path& path) {
   const size_t size = regular_file_size(file, path);
   const std::byte* data = nullptr;
   if (size > 0) {

@@ -8,6 +8,8 @@
 
 namespace vitro {
 
+class FileDescriptor;
+
 /// A file mapped read-only; pages are shared with every process that maps it and are read on first
 /// touch. Immutable after open, so safe to share between threads. Truncating the file while it is
 /// mapped is undefined (the system raises SIGBUS): replace files by rename instead.
@@ -16,6 +18,9 @@ class MappedFile {
   /// Throws NotFound (no such file), InvalidArgument (a directory or a pipe) or DeviceError (not
   /// readable). An empty file gives an empty span.
   static std::shared_ptr<const MappedFile> open(const std::filesystem::path& path);
+  /// The same of a file that is open for reading; `path` is what errors call it.
+  static std::shared_ptr<const MappedFile> open(const FileDescriptor& file,
+                                                const std::filesystem::path& path);
 
   MappedFile(const MappedFile&) = delete;
   MappedFile& operator=(const MappedFile&) = delete;

@@ -70,7 +70,8 @@ ExportedOnnx export_onnx(const Graph& graph, std::span<const IoInfo> inputs,
   inline_bodies(plain);
   remove_dead(plain);
   const Extents extents(plain);
-  onnx::ModelBuilder model;
+  const auto owner = std::make_shared<onnx::ModelBuilder>();
+  onnx::ModelBuilder& model = *owner;
   add_metadata(model, options);
   onnx::Graph& file = model.model().graph;
   onnx::GraphWriter writer(plain, extents, model, options.opset);
@@ -89,7 +90,8 @@ ExportedOnnx export_onnx(const Graph& graph, std::span<const IoInfo> inputs,
     file.outputs.push_back(results[i]);
   }
   ExportedOnnx result;
-  result.bytes = onnx::encode_model(model.model());
+  result.files = onnx::encode_model(model.model(), options.data_name, options.most_bytes);
+  result.owner = owner;
   for (const onnx::Node& node : file.nodes) ++result.nodes[std::string(node.op)];
   result.transposes = writer.transposes();
   return result;

@@ -1,10 +1,12 @@
 #pragma once
 
 #include <map>
+#include <memory>
 #include <span>
 #include <string>
 #include <vector>
 
+#include "formats/onnx_writer.h"
 #include "ir/graph.h"
 
 namespace vitro {
@@ -14,10 +16,13 @@ inline constexpr int64_t kLeastOnnxOpset = 17, kMostOnnxOpset = 20;
 struct OnnxExportOptions {
   int64_t opset = kLeastOnnxOpset;              ///< up to kMostOnnxOpset
   std::map<std::string, std::string> metadata;  ///< metadata_props
+  std::string data_name = "model.onnx.data";    ///< of a file for what is too much for one
+  uint64_t most_bytes = onnx::kMaxModelBytes;   ///< of one file
 };
 
 struct ExportedOnnx {
-  std::vector<std::byte> bytes;          ///< of the file
+  onnx::EncodedModel files;
+  std::shared_ptr<const void> owner;     ///< of what `files.external` has views of
   std::map<std::string, int64_t> nodes;  ///< by op
   std::vector<std::string> transposes;   ///< names of the nodes that move elements between layouts
 };
@@ -31,7 +36,8 @@ struct ExportedOnnx {
 /// gets a Transpose, one for all readers. Ops that can do with any order take the one for which
 /// least has to be moved.
 ///
-/// Throws Unsupported, naming the node, for what the opset cannot say, and for more than 2 GB.
+/// Throws Unsupported, naming the node, for what the opset cannot say, and for nodes of more
+/// than `most_bytes`. Weights beyond them go to a file of their own.
 ExportedOnnx export_onnx(const Graph& graph, std::span<const IoInfo> inputs,
                          std::span<const IoInfo> outputs, const OnnxExportOptions& options);
 

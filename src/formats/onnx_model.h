@@ -1,9 +1,11 @@
 #pragma once
 
 #include <filesystem>
+#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string_view>
 #include <vector>
 
@@ -136,23 +138,35 @@ class TensorData {
   /// bytes.
   explicit TensorData(std::filesystem::path model, std::shared_ptr<const MappedFile> file = nullptr)
       : model_(std::move(model)), file_(std::move(file)) {}
+  /// A file of external data that is open already; it need not lie anywhere.
+  void add_external(std::string location, std::shared_ptr<const MappedFile> file) {
+    files_[std::move(location)].mapped = std::move(file);
+  }
 
   /// Dense, little-endian, of any alignment: a view of the file where it has them so, else decoded
-  /// into `storage`. Throws CorruptFile (dims and elements that do not fit, elements twice,
-  /// external data outside of the file), InvalidArgument (a location that is absolute, leads out of
-  /// the model's folder, or over a symbolic link), NotFound and Unsupported (strings, segments,
-  /// types that Vitro does not have), all naming the tensor.
+  /// into `storage`. Of external data, location, offset and length count; other keys say nothing.
+  /// Throws CorruptFile (dims and elements that do not fit, elements twice, external data outside
+  /// of the file, or far more of it than the file has), InvalidArgument (a location that is
+  /// absolute, leads out of the model's folder, over a link, or to something that is no file of its
+  /// own), NotFound and Unsupported (strings, segments, types that Vitro does not have), all naming
+  /// the tensor.
   std::span<const std::byte> elements(const Tensor& tensor, std::vector<std::byte>& storage);
   /// The pages of elements that were copied are not needed in memory any more.
   void drop_pages(std::span<const std::byte> elements) const;
 
  private:
+  struct ExternalFile {
+    std::shared_ptr<const MappedFile> mapped;
+    std::set<const Tensor*> readers;
+    uint64_t bytes_read = 0;  ///< by all of them
+  };
+
   std::span<const std::byte> external(const Tensor& tensor, size_t size);
-  const MappedFile& open(const Tensor& tensor, std::string_view location);
+  ExternalFile& open(const Tensor& tensor, std::string_view location);
 
   std::filesystem::path model_;
   std::shared_ptr<const MappedFile> file_;
-  std::map<std::string, std::shared_ptr<const MappedFile>> files_;
+  std::map<std::string, ExternalFile, std::less<>> files_;  ///< by location
 };
 
 }  // namespace vitro::onnx

@@ -1,6 +1,5 @@
 #include <algorithm>
 #include <array>
-#include <charconv>
 #include <cstring>
 #include <functional>
 
@@ -78,18 +77,6 @@ std::span<const std::byte> narrowed(const Tensor& tensor, size_t size, size_t el
   return storage;
 }
 
-uint64_t number_of(const Tensor& tensor, std::string_view key, uint64_t usual) {
-  const auto entry = tensor.external.find(key);
-  if (entry == tensor.external.end()) return usual;
-  uint64_t value = 0;
-  const std::string_view text = entry->second;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-  check(error == std::errc() && end == text.data() + text.size(), ErrorCode::CorruptFile,
-        "tensor '{:.200}': {} of its external data is '{:.40}', expected a number from 0 up",
-        tensor.name, key, text);
-  return value;
-}
-
 }  // namespace
 
 std::string element_name(ElementType type) {
@@ -150,54 +137,7 @@ void TensorData::drop_pages(std::span<const std::byte> elements) const {
       file.drop_pages(elements);
   };
   if (file_) drop(*file_);
-  for (const auto& [name, file] : files_) drop(*file);
-}
-
-const MappedFile& TensorData::open(const Tensor& tensor, std::string_view location) {
-  const auto refuse = [&](const char* why) {
-    fail_hint(ErrorCode::InvalidArgument,
-              "external data lies in the folder of the model, or in folders within",
-              "tensor '{:.200}': its external data is at '{:.200}', {}", tensor.name, location,
-              why);
-  };
-  const bool has_control = std::any_of(location.begin(), location.end(), [](char c) {
-    return static_cast<unsigned char>(c) < 0x20 || c == '\\' || c == ':';
-  });
-  if (location.empty() || has_control) refuse("which is no relative path");
-  const std::filesystem::path relative(location);
-  if (relative.is_absolute()) refuse("an absolute path");
-  for (const auto& part : relative)
-    if (part == ".." || part == "." || part.empty()) refuse("which leads out of its folder");
-  auto& file = files_[std::string(location)];
-  if (!file) {
-    // What is opened is the path after its links, which are where they may be.
-    std::error_code error;
-    const auto folder = std::filesystem::canonical(
-        model_.has_parent_path() ? model_.parent_path() : std::filesystem::path("."), error);
-    const auto path = std::filesystem::weakly_canonical(folder / relative, error);
-    const auto [end, ignored] =
-        std::mismatch(folder.begin(), folder.end(), path.begin(), path.end());
-    if (error || end != folder.end()) refuse("which links lead out of its folder");
-    file = MappedFile::open(path);
-  }
-  return *file;
-}
-
-std::span<const std::byte> TensorData::external(const Tensor& tensor, size_t size) {
-  const auto location = tensor.external.find("location");
-  check(location != tensor.external.end(), ErrorCode::CorruptFile,
-        "tensor '{:.200}': external data without a location", tensor.name);
-  const MappedFile& file = open(tensor, location->second);
-  const uint64_t offset = number_of(tensor, "offset", 0);
-  const size_t available = file.bytes().size();
-  const uint64_t length = number_of(tensor, "length", size);
-  check(length == size, ErrorCode::CorruptFile,
-        "tensor '{:.200}': {} bytes of external data, expected {} for {} {}", tensor.name, length,
-        size, element_name(tensor.type), to_string(tensor.dims));
-  check(offset <= available && size <= available - offset, ErrorCode::CorruptFile,
-        "tensor '{:.200}': bytes {} to {} of '{}', which has {}", tensor.name, offset,
-        offset + size, file.path(), available);
-  return file.bytes().subspan(static_cast<size_t>(offset), size);
+  for (const auto& [name, file] : files_) drop(*file.mapped);
 }
 
 }  // namespace vitro::onnx

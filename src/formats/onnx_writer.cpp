@@ -61,22 +61,48 @@ class WireWriter {
   std::vector<std::byte>& bytes_;
 };
 
+constexpr int64_t kExternal = 1;  // TensorProto.DataLocation
+
+/// The file beside the model, which grows as initialisers are written.
+struct DataFile {
+  std::string_view name;
+  std::vector<EncodedModel::Elements> elements;
+
+  uint64_t end() const {
+    if (elements.empty()) return 0;
+    const uint64_t used = elements.back().offset + elements.back().bytes.size();
+    return (used + kExternalAlignment - 1) / kExternalAlignment * kExternalAlignment;
+  }
+};
+
 // The numbers of the fields are those of onnx.proto, as in onnx_model.cpp.
 
-void write_graph(WireWriter& out, const Graph& graph);
+void write_graph(WireWriter& out, const Graph& graph, DataFile* data = nullptr);
 
 void write_entry(WireWriter& out, std::string_view key, std::string_view value) {
   out.text(1, key);
   out.text(2, value);
 }
 
-void write_tensor(WireWriter& out, const Tensor& tensor) {
+/// `data`: where large elements go; null when they are part of the model.
+void write_tensor(WireWriter& out, const Tensor& tensor, DataFile* data = nullptr) {
   check(tensor.raw.has_value(), ErrorCode::InvalidArgument,
         "tensor '{:.200}' has no raw elements to write", tensor.name);
   for (const int64_t extent : tensor.dims) out.integer(1, extent);
   out.integer(2, static_cast<int64_t>(tensor.type));
   out.given_text(8, tensor.name);
-  out.bytes(9, *tensor.raw);
+  if (!data || tensor.raw->size() < kLeastExternalBytes) {
+    out.bytes(9, *tensor.raw);
+    return;
+  }
+  data->elements.push_back({data->end(), *tensor.raw});
+  const auto entry = [&](std::string_view key, const std::string& value) {
+    out.message(13, [&] { write_entry(out, key, value); });
+  };
+  entry("location", std::string(data->name));
+  entry("offset", std::to_string(data->elements.back().offset));
+  entry("length", std::to_string(tensor.raw->size()));
+  out.integer(14, kExternal);
 }
 
 void write_attribute(WireWriter& out, const Attribute& attribute) {
@@ -142,14 +168,14 @@ void write_value_info(WireWriter& out, const ValueInfo& info) {
   out.message(2, [&] { out.message(1, tensor_type); });
 }
 
-void write_graph(WireWriter& out, const Graph& graph) {
+void write_graph(WireWriter& out, const Graph& graph, DataFile* data) {
   if (!graph.sparse_initializers.empty())
     fail(ErrorCode::InvalidArgument, "initialiser '{:.200}' is sparse",
          graph.sparse_initializers.front());
   for (const Node& node : graph.nodes) out.message(1, [&] { write_node(out, node); });
   out.text(2, graph.name);
   for (const Tensor& tensor : graph.initializers)
-    out.message(5, [&] { write_tensor(out, tensor); });
+    out.message(5, [&] { write_tensor(out, tensor, data); });
   for (const ValueInfo& info : graph.inputs) out.message(11, [&] { write_value_info(out, info); });
   for (const ValueInfo& info : graph.outputs) out.message(12, [&] { write_value_info(out, info); });
 }
@@ -161,26 +187,14 @@ uint64_t element_bytes(const Graph& graph) {
   return bytes;
 }
 
-void expect_fits(uint64_t bytes, uint64_t most) {
-  check(bytes <= most, ErrorCode::Unsupported,
-        "the model has {} bytes, one file of ONNX at most {}: external data is not written yet",
-        bytes, most);
-}
-
-}  // namespace
-
-std::vector<std::byte> encode_model(const Model& model, uint64_t most) {
-  check(model.functions.empty(), ErrorCode::InvalidArgument,
-        "the model has functions, expected nodes alone");
-  const uint64_t elements = element_bytes(model.graph);
-  expect_fits(elements, most);
+std::vector<std::byte> model_bytes(const Model& model, uint64_t expected, DataFile* data) {
   std::vector<std::byte> bytes;
-  bytes.reserve(static_cast<size_t>(elements) + elements / 64 + (size_t{1} << 16));
+  bytes.reserve(static_cast<size_t>(expected) + expected / 64 + (size_t{1} << 16));
   WireWriter out(bytes);
   out.integer(1, model.ir_version);
   out.given_text(2, model.producer);
   out.given_text(3, model.producer_version);
-  out.message(7, [&] { write_graph(out, model.graph); });
+  out.message(7, [&] { write_graph(out, model.graph, data); });
   for (const Opset& opset : model.opsets)
     out.message(8, [&] {
       out.text(1, opset.domain);
@@ -188,8 +202,26 @@ std::vector<std::byte> encode_model(const Model& model, uint64_t most) {
     });
   for (const auto& entry : model.metadata)
     out.message(14, [&] { write_entry(out, entry.first, entry.second); });
-  expect_fits(bytes.size(), most);
   return bytes;
+}
+
+}  // namespace
+
+EncodedModel encode_model(const Model& model, std::string_view data_name, uint64_t most) {
+  check(model.functions.empty(), ErrorCode::InvalidArgument,
+        "the model has functions, expected nodes alone");
+  const uint64_t elements = element_bytes(model.graph);
+  if (elements <= most) {
+    std::vector<std::byte> bytes = model_bytes(model, elements, nullptr);
+    if (bytes.size() <= most) return {std::move(bytes), {}};
+  }
+  DataFile data{data_name, {}};
+  std::vector<std::byte> bytes = model_bytes(model, 0, &data);
+  check(bytes.size() <= most, ErrorCode::Unsupported,
+        "the model has {} bytes besides the elements that may lie in a file of their own, one file "
+        "of ONNX at most {}",
+        bytes.size(), most);
+  return {std::move(bytes), std::move(data.elements)};
 }
 
 }  // namespace vitro::onnx

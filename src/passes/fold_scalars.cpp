@@ -1,4 +1,5 @@
 #include <cmath>
+#include <map>
 
 #include "ir/op_info.h"
 #include "passes/passes.h"
@@ -49,9 +50,44 @@ std::optional<Numbers> evaluated(const Graph& graph, const Node& node) {
   return result;
 }
 
+/// The element of what `node` makes of a tensor whose elements are all `value`, in its own type;
+/// nothing for a type that is rounded in another way.
+std::optional<double> filled_with(const Node& node, double value, DType dtype) {
+  if (node.kind == OpKind::Unary) {
+    const auto& attrs = node.as<UnaryAttrs>();
+    value = evaluate(attrs.function, value, double{attrs.alpha}, double{attrs.beta});
+  } else if (node.kind != OpKind::Cast) {
+    return std::nullopt;
+  }
+  if (dtype == DType::Float32) return static_cast<double>(static_cast<float>(value));
+  if (dtype == DType::Bool) return value != 0 ? 1.0 : 0.0;
+  return std::nullopt;
+}
+
+/// A function of elements that are all the same makes elements that are all the same.
+void fold_fills(Graph& graph) {
+  std::map<ValueId, const Node*> fills;
+  for (Node& node : graph.nodes) {
+    const auto fill = node.inputs.empty() ? fills.end() : fills.find(node.inputs[0]);
+    if (fill != fills.end()) {
+      const Node from = *fill->second;
+      auto attrs = from.as<FillAttrs>();
+      attrs.dtype = graph.value(node.output()).type.dtype;
+      const auto value = filled_with(node, attrs.value, attrs.dtype);
+      if (!value) continue;
+      attrs.value = *value;
+      node.kind = OpKind::ConstantOfShape;
+      node.attrs = attrs;
+      node.inputs = from.inputs;
+    }
+    if (node.kind == OpKind::ConstantOfShape) fills[node.output()] = &node;
+  }
+}
+
 }  // namespace
 
 void fold_scalars(Graph& graph) {
+  fold_fills(graph);
   for (const Node& node : graph.nodes) {
     if (node.outputs.size() != 1 || node.outputs[0] == kAbsent || node.inputs.empty()) continue;
     const Value result = graph.value(node.output());

@@ -1,6 +1,7 @@
 #include "runtime/export.h"
 
 #include <nlohmann/json.hpp>
+#include <optional>
 
 #include "core/check.h"
 #include "core/file_io.h"
@@ -96,35 +97,59 @@ void expect_same(const std::vector<ResultsAt>& checks, double most) {
   }
 }
 
+/// The elements that lie beside a model, at their offsets.
+void write_elements(std::span<const onnx::EncodedModel::Elements> elements, AtomicFile& file) {
+  const std::vector<std::byte> zeros(onnx::kExternalAlignment);
+  uint64_t end = 0;
+  for (const auto& [offset, bytes] : elements) {
+    file.write(std::span(zeros).first(static_cast<size_t>(offset - end)));
+    file.write(bytes);
+    end = offset + bytes.size();
+  }
+}
+
 }  // namespace
 
 ExportReport export_model(const std::filesystem::path& model, const std::filesystem::path& file,
-                          int64_t opset, const BuildOptions& options, bool quantized) {
+                          const ExportOptions& options) {
   AtomicFile output(file);  // opened to see whether that is possible, before much time is spent
-  const Source source = read_source(model, options);
+  const Source source = read_source(model, options.build);
   const bool has_codes = !quantized_products(source.optimised).empty();
-  if (quantized && !has_codes)
+  if (options.quantized && !has_codes)
     fail_hint(ErrorCode::InvalidArgument,
               "build a plan with --int8 --calib=CALIBRATION, and export that",
               "'{}' has no products in 8 bits", model.string());
   ExportReport report;
-  report.opset = opset;
+  report.opset = options.opset;
   report.notes = source.info.notes;
-  OnnxExportOptions onnx{opset, {}};
+  OnnxExportOptions onnx{.opset = options.opset, .metadata = {}};
   if (!is_plan_file(model) && is_onnx_file(model))
     onnx.metadata = metadata_of_onnx(model, report.before);
   else if (source.info.classifier)
     onnx.metadata = metadata_of(*source.info.classifier);
+  onnx.data_name = file.filename().string() + ".data";
+  onnx.most_bytes = options.most_bytes;
   ExportedOnnx exported =
       export_onnx(source.optimised, input_infos(source.read), output_infos(source.read), onnx);
-  const Graph written = import_onnx(exported.bytes, file.string(), evaluate_constants);
+  const onnx::EncodedModel& files = exported.files;
+  std::optional<AtomicFile> data;
+  OpenExternalData external{onnx.data_name, nullptr};
+  if (!files.external.empty()) {
+    report.data_file = file.parent_path() / onnx.data_name;
+    data.emplace(report.data_file);
+    write_elements(files.external, *data);
+    external.file = data->map();
+    report.data_bytes = external.file->bytes().size();
+  }
+  const Graph written = import_onnx(files.bytes, file.string(), evaluate_constants, external);
   report.checks = compare_results(source.read, written);
   expect_same(report.checks, has_codes ? kMostQuantizedExportError : kMostExportError);
-  output.write(exported.bytes);
+  output.write(files.bytes);
+  if (data) data->commit();
   output.commit();
   report.after = std::move(exported.nodes);
   report.transposes = std::move(exported.transposes);
-  report.bytes = exported.bytes.size();
+  report.bytes = files.bytes.size();
   return report;
 }
 

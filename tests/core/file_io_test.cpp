@@ -67,6 +67,17 @@ TEST(MappedFile, HandlesEmptyAndMissingFiles) {
                [&] { MappedFile::open(directory.path()); });
 }
 
+TEST(AtomicFile, CanBeMappedBeforeItAppears) {
+  const TemporaryDirectory directory;
+  AtomicFile file(directory / "a");
+  file.write("hello");
+  const auto mapped = file.map();
+  EXPECT_TRUE(directory.entries().empty() || !std::filesystem::exists(directory / "a"));
+  EXPECT_EQ(as_text(mapped->bytes()), "hello");
+  file.commit();
+  EXPECT_EQ(as_text(mapped->bytes()), content(directory / "a"));
+}
+
 TEST(AtomicFile, AppearsOnlyAtCommit) {
   const TemporaryDirectory directory;
   AtomicFile file(directory / "a");

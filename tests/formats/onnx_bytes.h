@@ -28,6 +28,11 @@ class Message {
     text_.append(reinterpret_cast<const char*>(&value), sizeof(value));
     return *this;
   }
+  /// Bytes as they are.
+  Message& append(std::string_view bytes) {
+    text_ += bytes;
+    return *this;
+  }
   const std::string& text() const { return text_; }
   std::span<const std::byte> span() const {
     return std::as_bytes(std::span<const char>(text_.data(), text_.size()));

@@ -199,6 +199,44 @@ TEST(OnnxImport, UnrollsALoopOfConstantTrips) {
                [&] { import(test::onnx_model(graph)); });
 }
 
+/// Running sums of the rows of x [3, 2], from the last row on, and the sum of all.
+test::OnnxGraph scan_graph() {
+  test::OnnxGraph body, graph;
+  body.inputs = {test::onnx_value("s", {2}), test::onnx_value("row", {2})};
+  body.outputs = {test::onnx_value("t", {2}), test::onnx_value("u", {2})};
+  body.nodes = {onnx_node("Add", {"s", "row"}, {"t"}), onnx_node("Identity", {"t"}, {"u"})};
+  graph.inputs = {test::onnx_value("x", {3, 2})};
+  graph.outputs = {test::onnx_value("sum", {2}), test::onnx_value("sums", {2, 3})};
+  graph.initializers = {test::onnx_tensor("zero", {2}, {0, 0})};
+  graph.nodes = {
+      onnx_node("Scan", {"zero", "x"}, {"sum", "sums"},
+                {onnx_attribute("body", body.message()), onnx_attribute("num_scan_inputs", 1),
+                 onnx_attribute("scan_input_directions", std::vector<int64_t>{1}),
+                 onnx_attribute("scan_output_axes", std::vector<int64_t>{-1})},
+                "scan")};
+  return graph;
+}
+
+TEST(OnnxImport, UnrollsAScanOfFixedExtents) {
+  auto graph = scan_graph();
+  const Graph result = import(test::onnx_model(graph));
+  std::vector<int64_t> begins;
+  for (const vitro::Node& node : result.nodes)
+    if (node.kind == OpKind::Slice) begins.push_back(node.as<SliceAttrs>().begins[0]);
+  EXPECT_EQ(begins, (std::vector<int64_t>{2, 1, 0})) << print(result);
+  EXPECT_EQ(result.value(result.outputs[0].value).type.dims, (Dims{2}));
+  EXPECT_EQ(result.value(result.outputs[1].value).type.dims, (Dims{2, 3}));
+  graph.inputs = {test::onnx_value("x", {-1, 2})};
+  expect_error(ErrorCode::Unsupported,
+               "Scan 'scan': its trip count depends on extents that are open",
+               [&] { import(test::onnx_model(graph)); });
+  graph.inputs = {test::onnx_value("x", {5000, 2})};
+  expect_error(ErrorCode::Unsupported, "Scan 'scan': more than 4096 trips",
+               [&] { import(test::onnx_model(graph)); });
+  expect_error(ErrorCode::Unsupported, "what opset 8 means",
+               [&] { import(test::onnx_model(scan_graph(), 8)); });
+}
+
 TEST(OnnxImport, RefusesPositionsThatAreNotThere) {
   test::OnnxGraph graph;
   graph.inputs = {test::onnx_value("x", {4, 2}), test::onnx_value("u", {1, 2})};

@@ -248,14 +248,6 @@ void add_movement_cases(CaseList& cases) {
        {Range{0, 1, 3}, {1, 0, 1}, {2, 4, 7}, {3, 17, 34}, {3, 50, 51}, {3, 0, 51}})
     add_unary(cases, OpKind::Slice, {3, 5, 7, 51}, slice_of(s.axis, s.begin, s.end),
               fmt::format("axis_{}_from_{}_to_{}", s.axis, s.begin, s.end));
-  for (const ReduceFunction f : {ReduceFunction::Mean, ReduceFunction::Max}) {
-    for (const Dims& axes : std::vector<Dims>{{1, 2}, {3}, {0}, {2, 0}, {0, 1, 2, 3}})
-      add_unary(cases, OpKind::Reduce, {3, 5, 7, 17}, ReduceAttrs{f, axes},
-                fmt::format("over_{}", fmt::join(axes, "_")));
-    add_unary(cases, OpKind::Reduce, {4, 2, 3, 5, 2}, ReduceAttrs{f, {1, 0, 3}}, "over_1_0_3");
-    add_unary(cases, OpKind::Reduce, {1, 7, 7, 512}, ReduceAttrs{f, {1, 2}}, "over_1_2");
-    add_unary(cases, OpKind::Reduce, {2, 1, 1, 320}, ReduceAttrs{f, {1, 2}}, "over_1_2");
-  }
 }
 
 }  // namespace

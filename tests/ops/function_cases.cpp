@@ -8,7 +8,8 @@ namespace {
 void add_unary_cases(CaseList& cases) {
   using enum UnaryFunction;
   const std::vector<UnaryAttrs> functions{
-      {Relu}, {Sigmoid}, {Tanh}, {HardSigmoid, 0.2f, 0.4f}, {HardSwish}, {Silu}, {GeluTanh}, {Exp}};
+      {Relu}, {Sigmoid}, {Tanh}, {HardSigmoid, 0.2f, 0.4f}, {HardSwish}, {Silu}, {GeluTanh}, {Exp},
+      {Erf},  {Sin},     {Cos}};
   for (const Dims& dims : std::vector<Dims>{{1}, {3, 5, 7, 17}, {2, 13, 12, 64}})
     for (const UnaryAttrs& attrs : functions) {
       OpCase& unary = cases.add(
@@ -77,6 +78,41 @@ void add_group_norm_cases(CaseList& cases) {
     }
 }
 
+void add_reduce_cases(CaseList& cases) {
+  using enum ReduceFunction;
+  const std::vector<std::pair<Dims, Dims>> reductions{{{3, 5, 7, 17}, {1, 2}},
+                                                      {{3, 5, 7, 17}, {3}},
+                                                      {{3, 5, 7, 17}, {0}},
+                                                      {{3, 5, 7, 17}, {2, 0}},
+                                                      {{3, 5, 7, 17}, {0, 1, 2, 3}},
+                                                      {{4, 2, 3, 5, 2}, {1, 0, 3}},
+                                                      {{1, 7, 7, 512}, {1, 2}},
+                                                      {{2, 1, 1, 320}, {1, 2}},
+                                                      {{2, 33, 4, 65}, {3}},
+                                                      {{2, 3, 9, 40}, {2}},
+                                                      {{5, 1, 3}, {1}},
+                                                      {{1, 1}, {0}}};
+  for (const ReduceFunction f : {Mean, Max, Min, Sum, L1, L2, SumSquare})
+    for (const auto& [dims, axes] : reductions) {
+      OpCase& reduce = cases.add(op_name(OpKind::Reduce, ReduceAttrs{f}),
+                                 fmt::format("{}_over_{}", to_string(dims), fmt::join(axes, "_")),
+                                 [=, dims = dims, axes = axes](GraphBuilder& builder, Random&) {
+                                   return builder.op(OpKind::Reduce, ReduceAttrs{f, axes},
+                                                     {builder.input("x", dims)}, "op");
+                                 });
+      // Sums of both signs may cancel to nothing, of which no digits are right.
+      reduce.low = f == Sum || f == Mean ? -0.5f : -1.0f;
+    }
+  for (const auto& [dims, axis] : std::vector<std::pair<Dims, int64_t>>{
+           {{2, 7, 33}, 1}, {{3, 5, 17}, 0}, {{3, 5, 17}, 2}, {{2, 49, 3, 1}, 1}, {{9, 1}, 0}})
+    for (const int flags : {0, 1, 2, 3})
+      cases.add(OpKind::CumSum, fmt::format("{}_axis_{}_flags_{}", to_string(dims), axis, flags),
+                [=, dims = dims, axis = axis](GraphBuilder& builder, Random&) {
+                  const CumSumAttrs attrs{axis, (flags & 1) != 0, (flags & 2) != 0};
+                  return builder.op(OpKind::CumSum, attrs, {builder.input("x", dims)}, "op");
+                });
+}
+
 /// Over other axes than the last one.
 void add_axis_cases(CaseList& cases) {
   for (const auto& [dims, axis] : std::vector<std::pair<Dims, int64_t>>{{{2, 7, 33}, 1},
@@ -113,6 +149,7 @@ void add_axis_cases(CaseList& cases) {
 void add_function_cases(CaseList& cases) {
   add_group_norm_cases(cases);
   add_axis_cases(cases);
+  add_reduce_cases(cases);
   add_unary_cases(cases);
   add_binary_cases(cases);
 }

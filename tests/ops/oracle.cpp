@@ -59,22 +59,6 @@ void slice(const Node& node, const Arrays& in, Array& out) {
   }
 }
 
-void reduce(const Node& node, const Arrays& in, Array& out) {
-  const auto& axes = node.as<ReduceAttrs>().axes;
-  const bool is_max = is(node, ReduceFunction::Max);
-  std::fill(out.data.begin(), out.data.end(), is_max ? -HUGE_VAL : 0.0);
-  const double count = static_cast<double>(in[0].size()) / static_cast<double>(out.size());
-  for (int64_t i = 0; i < in[0].size(); ++i) {
-    const Dims from = coordinates(i, in[0].dims);
-    Dims to;
-    for (size_t axis = 0; axis < from.size(); ++axis)
-      if (std::find(axes.begin(), axes.end(), static_cast<int64_t>(axis)) == axes.end())
-        to.push_back(from[axis]);
-    double& result = out[position(to, out.dims)];
-    result = is_max ? std::max(result, in[0][i]) : result + in[0][i] / count;
-  }
-}
-
 /// The element of an operand, broadcast as in NumPy, for element `index` of the result.
 double broadcast_at(const Array& operand, int64_t index, const Dims& dims) {
   Dims at = coordinates(index, dims);
@@ -231,6 +215,8 @@ void compute(const Node& node, const Arrays& in, Array& out, Precision products)
       return slice(node, in, out);
     case OpKind::Reduce:
       return reduce(node, in, out);
+    case OpKind::CumSum:
+      return cum_sum(node, in, out);
     default:
       break;
   }

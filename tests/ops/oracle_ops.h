@@ -38,6 +38,10 @@ void linear(const Arrays& in, Array& out);
 // oracle_quantized.cpp
 void quantized_product(const Node& node, const Arrays& in, Array& out);
 
+// oracle_reductions.cpp
+void reduce(const Node& node, const Arrays& in, Array& out);
+void cum_sum(const Node& node, const Arrays& in, Array& out);
+
 // oracle_windows.cpp
 void conv2d(const Node& node, const Arrays& in, Array& out);
 void depthwise_conv2d(const Node& node, const Arrays& in, Array& out);

@@ -144,6 +144,7 @@ constexpr PassCase kCases[] = {
     {"kept_axes", drop_kept_axes, kept_axes},
     {"bias_adds", fold_bias_add, bias_adds},
     {"extents_as_factors", fold_scalars, extents_as_factors},
+    {"fills", fold_scalars, fills},
     {"squares", expand_squares, squares},
     {"identities", drop_identities, identities},
     {"tokens_between_maps", cancel_transposes, tokens_between_maps},

@@ -69,6 +69,19 @@ Graph extents_as_factors() {
   return builder.finish({builder.op(BinaryFunction::Mul, x, factor, "mul")});
 }
 
+/// A mask of nothing, counted along its axes, as position codes are exported for an open batch.
+Graph fills() {
+  GraphBuilder builder;
+  const ValueId x = builder.input("x", {1, 5}, DType::Float32, {{"n", 1, 8, 1}, {"", 5, 5, 1}});
+  const ValueId shape = builder.op(OpKind::Shape, {}, {x}, "shape");
+  const ValueId zeros = builder.op(OpKind::ConstantOfShape, FillAttrs{}, {shape}, "zeros");
+  const ValueId mask = builder.op(OpKind::Cast, CastAttrs{DType::Bool}, {zeros}, "mask");
+  const ValueId inverse = builder.op(UnaryFunction::Not, mask, "inverse");
+  const ValueId ones = builder.op(OpKind::Cast, CastAttrs{DType::Float32}, {inverse}, "ones");
+  const ValueId places = builder.op(OpKind::CumSum, CumSumAttrs{1}, {ones}, "places");
+  return builder.finish({builder.op(BinaryFunction::Add, x, places, "add")});
+}
+
 /// A square, and what is none: another power, and one that has an axis more than its base.
 Graph squares() {
   Pieces m;

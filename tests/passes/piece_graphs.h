@@ -5,6 +5,7 @@
 namespace vitro::test {
 
 Graph extents_as_factors();
+Graph fills();
 Graph squares();
 Graph identities();
 Graph tokens_between_maps();

@@ -44,6 +44,12 @@ std::optional<Activation> activation_of(const OpContext& op) {
       return Activation{Kind::Gelu};
     case UnaryFunction::GeluTanh:
       return Activation{Kind::GeluTanh};
+    case UnaryFunction::Erf:
+      return Activation{Kind::Erf};
+    case UnaryFunction::Sin:
+      return Activation{Kind::Sin};
+    case UnaryFunction::Cos:
+      return Activation{Kind::Cos};
     default:
       return std::nullopt;
   }

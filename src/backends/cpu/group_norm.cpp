@@ -40,7 +40,7 @@ class GroupNormKernel final : public Kernel {
       });
     };
     for_each_slice([&](const float* map, int64_t row, int64_t begin, int64_t end) {
-      table_.mean_tokens(map, pixels_, channels_, begin, end, centre + row);
+      table_.reduce_of(ReduceKind::Mean).tokens(map, pixels_, channels_, begin, end, centre + row);
     });
     average_groups(centre);
     for_each_slice([&](const float* map, int64_t row, int64_t begin, int64_t end) {

@@ -41,13 +41,13 @@ extern const std::array<Impl, 3> kAttentionBlockVariants;
 extern const Impl kLocalMixerPhased;
 extern const std::array<Impl, 3> kLocalMixerVariants;
 extern const Impl kUnaryRange, kClipRange, kBinaryRange;
-extern const Impl kLayerNormRows, kSoftmaxRows, kSoftmaxColumns, kReduceMeanTokens,
-    kReduceMaxTokens;
+extern const Impl kLayerNormRows, kSoftmaxRows, kSoftmaxColumns;
+extern const Impl kReduceRows, kReduceTokens, kCumSumTokens;
 extern const Impl kQuantizeLinearBytes, kDequantizeLinearBytes;
 extern const Impl kBatchNormRows, kGroupNormMaps;
 extern const Impl kPoolWindows;
 extern const Impl kMatMulBatched;
 extern const Impl kTransposeCopy, kSliceCopy, kExpandCopy, kConcatCopy, kSplitCopy, kPadCopy;
-extern const Impl kGatherRuns;
+extern const Impl kGatherRuns, kConstantOfShapeFill;
 
 }  // namespace vitro::cpu

@@ -1,3 +1,5 @@
+#include <fmt/format.h>
+
 #include <cstring>
 
 #include "backends/cpu/bands.h"
@@ -143,6 +145,18 @@ std::unique_ptr<Kernel> make_pad(const OpContext& op) {
   return kernel;
 }
 
+std::optional<Refusal> can_fill(const OpContext& op) {
+  if (op.node.as<FillAttrs>().value == 0 || op.output().dtype == DType::Float32)
+    return std::nullopt;
+  return Refusal{fmt::format("of {} other than 0", dtype_name(op.output().dtype))};
+}
+
+std::unique_ptr<Kernel> make_constant_of_shape(const OpContext& op) {
+  auto kernel = std::make_unique<MovementKernel>(op);
+  kernel->fill(static_cast<float>(op.node.as<FillAttrs>().value));
+  return kernel;
+}
+
 /// The indices of a gather, where they are known or constant.
 std::optional<Ints> indices_of(const OpContext& op) {
   if (const auto* known = operands_of(op.node, op.types, op.contents)[1].known) return *known;
@@ -207,6 +221,7 @@ const Impl kExpandCopy{"cpu:expand_copy", any, make_expand};
 const Impl kConcatCopy{"cpu:concat_copy", any, make_concat};
 const Impl kSplitCopy{"cpu:split_copy", any, make_split};
 const Impl kPadCopy{"cpu:pad_copy", can_pad, make_pad};
+const Impl kConstantOfShapeFill{"cpu:constant_of_shape_fill", can_fill, make_constant_of_shape};
 const Impl kGatherRuns{"cpu:gather_runs", can_gather, make_kernel<GatherKernel>};
 
 }  // namespace vitro::cpu

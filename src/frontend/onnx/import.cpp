@@ -107,9 +107,10 @@ bool is_onnx_file(const std::filesystem::path& path) {
 }
 
 Graph import_onnx(std::span<const std::byte> bytes, const std::string& name,
-                  const EvaluateConstants& evaluate) {
+                  const EvaluateConstants& evaluate, const OpenExternalData& external) {
   const onnx::Model model = onnx::parse_model(bytes, name);
   onnx::TensorData data{std::filesystem::path(name)};
+  if (external.file) data.add_external(external.location, external.file);
   return naming(name, [&] { return onnx::Importer(model, data, evaluate).import(224, 224); });
 }
 

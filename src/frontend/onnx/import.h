@@ -3,9 +3,11 @@
 #include <filesystem>
 #include <functional>
 #include <map>
+#include <memory>
 #include <string>
 #include <vector>
 
+#include "core/mmap_file.h"
 #include "frontend/checkpoint/settings.h"
 #include "frontend/imported_model.h"
 
@@ -53,9 +55,14 @@ struct OnnxCoverage {
 /// supported when the op is in the table. Throws as import_onnx() does, but not for these.
 OnnxCoverage onnx_coverage(const std::filesystem::path& path, const OnnxOptions& options = {});
 
-/// The graph alone, from memory. `name` is what errors call the model; external data is looked for
-/// in its folder.
+/// A file of external data that is open already, by what the model calls it.
+struct OpenExternalData {
+  std::string location;
+  std::shared_ptr<const MappedFile> file;
+};
+/// The graph alone, from memory. `name` is what errors call the model; other external data is
+/// looked for in its folder.
 Graph import_onnx(std::span<const std::byte> bytes, const std::string& name,
-                  const EvaluateConstants& evaluate = {});
+                  const EvaluateConstants& evaluate = {}, const OpenExternalData& external = {});
 
 }  // namespace vitro

@@ -69,7 +69,7 @@ std::vector<ValueId> Importer::ops(OpKind kind, Attrs attrs, std::vector<ValueId
           make_constant(type.dims, std::span<const int64_t>(*builder_.contents(results[0])),
                         type.dtype))};
   }
-  // More elements than went in are left to be made when the model runs: they would swell the plan.
+  // Results that would swell the plan are left to be made when the model runs.
   int64_t given = kFreeElements, made = 0;
   for (const ValueId id : inputs) {
     if (id == kAbsent) continue;
@@ -77,7 +77,9 @@ std::vector<ValueId> Importer::ops(OpKind kind, Attrs attrs, std::vector<ValueId
     given += num_elements(builder_.value(id).type.dims);
   }
   for (const ValueId id : results) made += num_elements(builder_.value(id).type.dims);
-  if (!evaluate_ || kind == OpKind::Foreign || made > given) return results;
+  const int64_t swelling = std::max<int64_t>(0, made - given);
+  if (!evaluate_ || kind == OpKind::Foreign || swelling > swelling_left_) return results;
+  swelling_left_ -= swelling;
 
   const std::vector<Constant> values = evaluate_(builder_.last_node_alone());
   std::vector<ValueId> constants;

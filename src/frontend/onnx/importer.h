@@ -99,6 +99,9 @@ class Importer {
   std::vector<UnsupportedNode> unsupported_;
   std::map<std::string, int64_t> counts_;
   bool has_open_inputs_ = false;
+  /// By how many elements more the results that are larger than what they are made of (position
+  /// codes, masks) may swell the model: 16 MiB of float32.
+  int64_t swelling_left_ = int64_t{1} << 22;
   size_t num_nodes_ = 0;
   int depth_ = 0;
 };

@@ -1,3 +1,5 @@
+#include <algorithm>
+
 #include "frontend/onnx/table.h"
 
 // Ops with graphs, which are imported in place.
@@ -15,6 +17,16 @@ std::optional<int64_t> known_scalar(Call& call, ValueId id) {
 
 ValueId constant_scalar(Call& call, const std::string& name, int64_t value, DType dtype) {
   return call.importer().constant(name, make_constant({}, {&value, 1}, dtype));
+}
+
+/// What the trips gave, along a new axis.
+ValueId stacked(Call& call, Results list, int64_t axis, bool backwards) {
+  if (list.empty()) call.unsupported("without a trip, with a list of results");
+  const auto rank = static_cast<int64_t>(call.dims_of(list[0]).size()) + 1;
+  axis = call.axis(axis, rank);
+  for (ValueId& id : list) id = call.unsqueeze(id, {axis});
+  if (backwards) std::reverse(list.begin(), list.end());
+  return call.op(OpKind::Concat, AxisAttrs{axis}, list);
 }
 
 }  // namespace
@@ -56,13 +68,83 @@ Results import_loop(Call& call) {
     if (!condition) call.unsupported("its condition depends on the input, expected a constant");
     goes_on = *condition != 0;
     for (size_t i = 0; i < num_carried; ++i) carried[i] = results[i + 1];
-    for (size_t i = 0; i < scanned.size(); ++i)
-      scanned[i].push_back(call.unsqueeze(results[num_carried + 1 + i], {0}));
+    for (size_t i = 0; i < scanned.size(); ++i) scanned[i].push_back(results[num_carried + 1 + i]);
   }
-  for (const Results& list : scanned) {
-    if (list.empty()) call.unsupported("without a trip, with a list of results");
-    carried.push_back(call.op(OpKind::Concat, AxisAttrs{0}, list));
+  for (const Results& list : scanned) carried.push_back(stacked(call, list, 0, false));
+  return carried;
+}
+
+namespace {
+
+/// The values that a Scan goes through, or makes: along which axis, and from which end.
+struct ScanLists {
+  Ints axes, backwards;
+};
+
+ScanLists scan_lists(Call& call, const char* axes, const char* directions, size_t count) {
+  ScanLists lists{call.integers(axes).value_or(Ints(count, 0)),
+                  call.integers(directions).value_or(Ints(count, 0))};
+  if (lists.axes.size() != count || lists.backwards.size() != count)
+    call.invalid(fmt::format("{} {} and {} {} for {} values", lists.axes.size(), axes,
+                             lists.backwards.size(), directions, count));
+  return lists;
+}
+
+/// How often the body of a Scan runs; makes its axes count from 0 up.
+int64_t trips_of(Call& call, size_t num_carried, ScanLists& lists) {
+  std::optional<int64_t> trips;
+  for (size_t i = 0; i < lists.axes.size(); ++i) {
+    const size_t operand = num_carried + i;
+    if (call.importer().has_open_inputs() && !call.is_known(operand))
+      call.unsupported("its trip count depends on extents that are open, expected fixed ones");
+    lists.axes[i] = call.axis(lists.axes[i], call.rank(operand));
+    const int64_t extent = call.dims(operand)[static_cast<size_t>(lists.axes[i])];
+    if (trips.value_or(extent) != extent)
+      call.invalid(fmt::format("it goes through {} and {} values", *trips, extent));
+    trips = extent;
   }
+  if (*trips > kMostTrips) call.unsupported(fmt::format("more than {} trips", kMostTrips));
+  return *trips;
+}
+
+}  // namespace
+
+/// The body again and again, each time with the next slices of some operands.
+Results import_scan(Call& call) {
+  const Graph& body = *call.graph("body");
+  const int64_t count = call.integer("num_scan_inputs");
+  const size_t num_inputs = call.num_inputs();
+  if (count < 1 || static_cast<size_t>(count) > num_inputs)
+    call.invalid(fmt::format("num_scan_inputs is {} of {} inputs", count, num_inputs));
+  const size_t num_carried = num_inputs - static_cast<size_t>(count);
+  if (body.inputs.size() != num_inputs || body.outputs.size() < num_carried)
+    call.invalid(
+        fmt::format("{} inputs and {} outputs of the body for {} operands, {} of them kept",
+                    body.inputs.size(), body.outputs.size(), num_inputs, num_carried));
+  ScanLists in =
+      scan_lists(call, "scan_input_axes", "scan_input_directions", static_cast<size_t>(count));
+  std::vector<Results> scanned(body.outputs.size() - num_carried);
+  const ScanLists out =
+      scan_lists(call, "scan_output_axes", "scan_output_directions", scanned.size());
+  const int64_t trips = trips_of(call, num_carried, in);
+  Results carried;
+  for (size_t i = 0; i < num_carried; ++i) carried.push_back(call.in(i));
+  for (int64_t trip = 0; trip < trips; ++trip) {
+    Results given = carried;
+    for (size_t i = 0; i < in.axes.size(); ++i) {
+      const int64_t at = in.backwards[i] != 0 ? trips - 1 - trip : trip;
+      const ValueId slice =
+          call.op(OpKind::Slice, slice_of(in.axes[i], at, at + 1), {call.in(num_carried + i)});
+      given.push_back(call.squeeze(slice, {in.axes[i]}));
+    }
+    const Results results = call.importer().inlined(
+        body, call.scope(), fmt::format("{}/{}", call.source(), trip), given);
+    if (results.empty()) return {};  // a node of the body is not supported
+    for (size_t i = 0; i < num_carried; ++i) carried[i] = results[i];
+    for (size_t i = 0; i < scanned.size(); ++i) scanned[i].push_back(results[num_carried + i]);
+  }
+  for (size_t i = 0; i < scanned.size(); ++i)
+    carried.push_back(stacked(call, scanned[i], out.axes[i], out.backwards[i] != 0));
   return carried;
 }
 

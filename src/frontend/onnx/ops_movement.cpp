@@ -158,7 +158,16 @@ Results import_pad(Call& call) {
 }
 
 Results import_gather(Call& call) {
-  return {call.op(OpKind::Gather, AxisAttrs{call.integer("axis", 0)}, {call.in(0), call.in(1)})};
+  const int64_t axis = call.axis(call.integer("axis", 0), call.rank(0));
+  const auto places = call.known_ints(1);
+  // Where extents are open, the usual ones say nothing.
+  if (places && !call.importer().has_open_inputs()) {
+    const int64_t extent = call.dims(0)[static_cast<size_t>(axis)];
+    for (const int64_t place : *places)
+      if (place < -extent || place >= extent)
+        call.invalid(fmt::format("position {} of an axis of {}", place, extent));
+  }
+  return {call.op(OpKind::Gather, AxisAttrs{axis}, {call.in(0), call.in(1)})};
 }
 
 Results import_gather_elements(Call& call) {

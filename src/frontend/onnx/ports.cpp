@@ -8,6 +8,7 @@ namespace vitro::onnx {
 namespace {
 
 constexpr size_t kMaxListed = 8;
+constexpr size_t kMaxRank = 8;  // of what plans hold
 
 /// "Foo: 3 nodes ('a', 'b', 'c'): reason", one line for each op and reason.
 std::string unsupported_text(const std::vector<UnsupportedNode>& nodes) {
@@ -87,6 +88,8 @@ vitro::Graph Importer::import(int64_t height, int64_t width) {
           input.is_tensor ? element_name(input.type) : "no tensor");
     check(input.shape.has_value(), ErrorCode::Unsupported,
           "input '{}' has no shape, expected at least its rank", name);
+    check(input.shape->size() <= kMaxRank, ErrorCode::Unsupported,
+          "input '{}' has {} axes, expected at most {}", name, input.shape->size(), kMaxRank);
     Dims dims;
     std::vector<DimRange> ranges =
         ranges_of(input, name, dims, channels_of(model_.graph, input.name), height, width, notes_);

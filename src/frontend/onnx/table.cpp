@@ -122,6 +122,7 @@ constexpr std::array kTable{
     TableRow{kOnnx, "Resize", 10, import_resize_10},
     TableRow{kOnnx, "Resize", 11, import_resize},
     TableRow{kOnnx, "Round", 11, import_unary},
+    TableRow{kOnnx, "Scan", 9, import_scan},
     TableRow{kOnnx, "ScatterND", 11, import_scatter_nd},
     TableRow{kOnnx, "Selu", 6, import_selu},
     TableRow{kOnnx, "Shape", 1, import_shape},

@@ -51,6 +51,12 @@ Results import_where(Call& call);
 // ops_control.cpp
 Results import_if(Call& call);
 Results import_loop(Call& call);
+Results import_scan(Call& call);
+// ops_convolution.cpp
+Results import_conv(Call& call);
+Results import_conv_integer(Call& call);
+Results import_conv_transpose(Call& call);
+Results import_qlinear_conv(Call& call);
 // ops_einsum.cpp
 Results import_einsum(Call& call);
 // ops_indexed.cpp
@@ -99,6 +105,8 @@ Results import_mean_variance_normalization(Call& call);
 Results import_rms_normalization(Call& call);
 Results import_softmax_1(Call& call);
 Results import_softmax(Call& call);
+// ops_pool.cpp
+Results import_pool(Call& call);
 // ops_product.cpp
 Results import_attention(Call& call);
 Results import_gemm(Call& call);
@@ -116,12 +124,7 @@ Results import_global_pool(Call& call);
 Results import_hardmax(Call& call);
 Results import_reduce(Call& call);
 Results import_top_k(Call& call);
-// ops_window.cpp
-Results import_conv(Call& call);
-Results import_conv_integer(Call& call);
-Results import_conv_transpose(Call& call);
-Results import_pool(Call& call);
-Results import_qlinear_conv(Call& call);
+// ops_resize.cpp
 Results import_resize_10(Call& call);
 Results import_resize(Call& call);
 Results import_upsample(Call& call);

@@ -15,7 +15,10 @@ struct Activation {
     HardSigmoid,  ///< clamp(alpha * x + beta, 0, 1)
     HardSwish,    ///< x * clamp(x / 6 + 1/2, 0, 1)
     Gelu,         ///< by the error function
-    GeluTanh      ///< its approximation by tanh
+    GeluTanh,     ///< its approximation by tanh
+    Erf,          ///< the error function
+    Sin,          ///< of radians
+    Cos
   };
   Kind kind = Kind::None;
   float alpha = 0, beta = 0;

@@ -1,10 +1,21 @@
 #pragma once
 
+#include <cstddef>
+
 #include "backends/cpu/kernels/activation.h"
 #include "backends/cpu/kernels/math_impl.h"
 
 namespace vitro::cpu {
 namespace {
+
+/// p[0] + p[1] * x + p[2] * x^2 + ...
+template <class V, size_t kTerms>
+typename V::Reg polynomial(const float (&p)[kTerms], typename V::Reg x) {
+  auto y = V::set1(p[kTerms - 1]);
+#pragma GCC unroll 8
+  for (size_t i = kTerms - 1; i > 0; --i) y = V::fma(y, x, V::set1(p[i - 1]));
+  return y;
+}
 
 /// 1 / (1 + e^-x). The exponent is bounded so that the quotient stays a normal number.
 template <class V>
@@ -42,10 +53,7 @@ struct Tanh {
     constexpr float kP[] = {-0.333332819422f, 0.133314422036f, -0.0537397155531f, 0.0206390887954f,
                             -0.00570498872745f};
     const Reg a = V::abs(x), z = V::mul(x, x);
-    Reg p = V::set1(kP[4]);
-#pragma GCC unroll 4
-    for (int i = 3; i >= 0; --i) p = V::fma(p, z, V::set1(kP[i]));
-    const Reg near = V::fma(V::mul(z, p), x, x);
+    const Reg near = V::fma(V::mul(z, polynomial<V>(kP, z)), x, x);
     const Reg twice = V::set1(2.0f);
     const Reg far = V::fnma(twice, sigmoid_vec<V>(V::mul(a, V::set1(-2.0f))), V::set1(1.0f));
     const Reg signed_far = V::select_negative(x, V::sub(V::zero(), far), far);
@@ -84,6 +92,66 @@ struct GeluTanh {
   typename V::Reg operator()(typename V::Reg x) const {
     const auto u = V::fma(V::mul(x, x), V::set1(0.0713548162f), V::set1(1.59576912f));
     return V::mul(x, sigmoid_vec<V>(V::mul(x, u)));
+  }
+};
+
+/// The error function, within 1e-7: x + x * P(x^2) near 0, else 1 - e^(a * Q(a) - a) with the sign
+/// of x, a = |x|; both minimax polynomials.
+template <class V>
+struct Erf {
+  using Reg = typename V::Reg;
+  explicit Erf(const Activation&) {}
+  Reg operator()(Reg x) const {
+    constexpr float kNear = 0.92f;
+    constexpr float kP[] = {0.128379152f,   -0.376125082f, 0.112819549f,
+                            -0.0267712833f, 0.004999601f,  -6.02180383e-4f};
+    constexpr float kQ[] = {-0.128652163f,  -0.63513591f,   -0.10626315f,   0.023785351f,
+                            -3.6537662e-3f, 3.25653286e-4f, -1.15223542e-5f};
+    const Reg a = V::abs(x);
+    const Reg near = V::fma(polynomial<V>(kP, V::mul(x, x)), x, x);
+    const Reg exponent = V::fma(polynomial<V>(kQ, a), a, V::sub(V::zero(), a));
+    const Reg far =
+        V::sub(V::set1(1.0f), exp2_vec<V>(V::mul(exponent, V::set1(1.44269504088896341f))));
+    const Reg signed_far = V::select_negative(x, V::sub(V::zero(), far), far);
+    return V::select_negative(V::sub(a, V::set1(kNear)), near, signed_far);
+  }
+};
+
+/// sin(x), or cos(x) = sin(x + pi / 2), within 1.5e-7: the sine of what is left of x after the
+/// nearest multiple of pi. pi is in four parts, whose products with the multiple are exact up to
+/// kLimit; beyond it the function of the C library is called.
+template <class V, bool kCosine>
+struct Sine {
+  using Reg = typename V::Reg;
+  static constexpr float kLimit = 8192.0f;
+  explicit Sine(const Activation&) {}
+  Reg operator()(Reg x) const {
+    constexpr float kPi[] = {3.140625f, 9.67025756835938e-4f, 6.27711415290833e-7f,
+                             1.21542012565534e-10f};
+    constexpr float kP[] = {-0.166666597f, 8.33307858e-3f, -1.98106907e-4f, 2.60831598e-6f};
+    const Reg shift = V::set1(kCosine ? 0.5f : 0.0f);
+    const Reg half_turns = V::round(V::fma(x, V::set1(0.318309886f), shift));
+    const Reg multiple = V::sub(half_turns, shift);
+    Reg r = x;
+#pragma GCC unroll 4
+    for (const float part : kPi) r = V::fnma(multiple, V::set1(part), r);
+    const Reg square = V::mul(r, r);
+    const Reg y = V::fma(square, V::mul(polynomial<V>(kP, square), r), r);
+    // -1 or 1 for an odd number of half turns.
+    const Reg odd = V::fnma(V::set1(2.0f), V::round(V::mul(half_turns, V::set1(0.5f))), half_turns);
+    const Reg near = V::select_negative(V::sub(V::zero(), V::abs(odd)), V::sub(V::zero(), y), y);
+    return V::highest(V::abs(x)) <= kLimit ? near : with_far_lanes(x, near);
+  }
+
+ private:
+  [[gnu::noinline]] static Reg with_far_lanes(Reg x, Reg near) {
+    float lanes[V::kWidth], results[V::kWidth];
+    V::store(lanes, x);
+    V::store(results, near);
+    for (int i = 0; i < V::kWidth; ++i)
+      if (!(__builtin_fabsf(lanes[i]) <= kLimit))
+        results[i] = kCosine ? __builtin_cosf(lanes[i]) : __builtin_sinf(lanes[i]);
+    return V::load(results);
   }
 };
 
@@ -138,6 +206,12 @@ void with_activation(Activation::Kind kind, Body body) {
       return body.template operator()<ErfGelu<V>>();
     case Kind::GeluTanh:
       return body.template operator()<GeluTanh<V>>();
+    case Kind::Erf:
+      return body.template operator()<Erf<V>>();
+    case Kind::Sin:
+      return body.template operator()<Sine<V, false>>();
+    case Kind::Cos:
+      return body.template operator()<Sine<V, true>>();
   }
 }
 

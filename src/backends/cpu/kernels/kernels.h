@@ -10,6 +10,7 @@
 #include "backends/cpu/kernels/depthwise.h"
 #include "backends/cpu/kernels/gemm.h"
 #include "backends/cpu/kernels/pool.h"
+#include "backends/cpu/kernels/reduce.h"
 #include "backends/cpu/kernels/rows.h"
 #include "backends/cpu/kernels/winograd.h"
 
@@ -70,9 +71,12 @@ struct KernelTable {
   ChannelNormRows channel_norm;
   QuantizeRange quantize_uint8, quantize_int8;
   DequantizeRange dequantize_uint8, dequantize_int8;
-  ReduceTokens mean_tokens;
-  SquareTokens square_tokens;  ///< their mean
-  ReduceTokens max_tokens;
+  ReduceKernels reduce[kNumReduceKinds];  ///< by ReduceKind
+  const ReduceKernels& reduce_of(ReduceKind kind) const {
+    return reduce[static_cast<size_t>(kind)];
+  }
+  SquareTokens square_tokens;
+  CumSumTokens cum_sum;
 
   /// Multiply-adds in registers only, probe_multiply_adds per iteration: the peak to compare with.
   float (*fma_probe)(int64_t iterations);

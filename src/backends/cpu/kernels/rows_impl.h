@@ -180,17 +180,6 @@ void transpose_matrix(const float* src, int64_t rows, int64_t columns, int64_t l
 }
 
 template <class V>
-void mean_tokens(const float* x, int64_t tokens, int64_t channels, int64_t begin, int64_t end,
-                 float* dst) {
-  const auto divisor = V::set1(1.0f / static_cast<float>(tokens));
-  for_each_vector<V>(begin, end, [&](int64_t i, auto load, auto store) {
-    auto sum = V::zero();
-    for (int64_t t = 0; t < tokens; ++t) sum = V::add(sum, load(x + t * channels + i));
-    store(dst + i, V::mul(sum, divisor));
-  });
-}
-
-template <class V>
 void square_tokens(const float* x, const float* centre, int64_t tokens, int64_t channels,
                    int64_t begin, int64_t end, float* dst) {
   const auto divisor = V::set1(1.0f / static_cast<float>(tokens));
@@ -202,16 +191,6 @@ void square_tokens(const float* x, const float* centre, int64_t tokens, int64_t 
       sum = V::fma(d, d, sum);
     }
     store(dst + i, V::mul(sum, divisor));
-  });
-}
-
-template <class V>
-void max_tokens(const float* x, int64_t tokens, int64_t channels, int64_t begin, int64_t end,
-                float* dst) {
-  for_each_vector<V>(begin, end, [&](int64_t i, auto load, auto store) {
-    auto best = load(x + i);
-    for (int64_t t = 1; t < tokens; ++t) best = V::max(best, load(x + t * channels + i));
-    store(dst + i, best);
   });
 }
 

@@ -10,6 +10,7 @@
 #include "backends/cpu/kernels/narrow_gemm_impl.h"
 #include "backends/cpu/kernels/pool_impl.h"
 #include "backends/cpu/kernels/probe_impl.h"
+#include "backends/cpu/kernels/reduce_impl.h"
 #include "backends/cpu/kernels/rows_impl.h"
 #include "backends/cpu/kernels/winograd_impl.h"
 
@@ -19,6 +20,13 @@ namespace {
 template <class V, size_t... kKinds>
 constexpr void fill_binary(KernelTable& table, std::index_sequence<kKinds...>) {
   ((table.binary[kKinds] = binary_range<V, static_cast<BinaryKind>(kKinds)>), ...);
+}
+
+template <class V, size_t... kKinds>
+constexpr void fill_reduce(KernelTable& table, std::index_sequence<kKinds...>) {
+  ((table.reduce[kKinds] = {reduce_tokens<V, static_cast<ReduceKind>(kKinds)>,
+                            reduce_rows<V, static_cast<ReduceKind>(kKinds)>}),
+   ...);
 }
 
 /// Of the vectors V, and the products D of codes and weights.
@@ -45,9 +53,9 @@ constexpr KernelTable make_table(Isa isa) {
   table.quantize_int8 = quantize_range<V, int8_t>;
   table.dequantize_uint8 = dequantize_range<V, uint8_t>;
   table.dequantize_int8 = dequantize_range<V, int8_t>;
-  table.mean_tokens = mean_tokens<V>;
+  fill_reduce<V>(table, std::make_index_sequence<kNumReduceKinds>());
   table.square_tokens = square_tokens<V>;
-  table.max_tokens = max_tokens<V>;
+  table.cum_sum = cum_sum_tokens<V>;
   table.fma_probe = fma_probe<V>;
   table.probe_multiply_adds = kProbeMultiplyAdds<V>;
   return table;

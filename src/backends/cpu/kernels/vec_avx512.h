@@ -64,6 +64,7 @@ struct VecAvx512 : VecX86 {
   static Reg max(Reg a, Reg b) { return _mm512_max_ps(a, b); }
   static Reg min(Reg a, Reg b) { return _mm512_min_ps(a, b); }
   static Reg abs(Reg a) { return _mm512_abs_ps(a); }
+  static Reg sqrt(Reg a) { return _mm512_sqrt_ps(a); }
   static Reg round(Reg a) {
     return _mm512_roundscale_ps(a, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
   }

@@ -63,6 +63,10 @@ struct VecScalar {
   static Reg max(Reg a, Reg b) { return a > b ? a : b; }
   static Reg min(Reg a, Reg b) { return a < b ? a : b; }
   static Reg abs(Reg a) { return reinterpret_cast<Reg>(reinterpret_cast<Int>(a) & 0x7fffffff); }
+  static Reg sqrt(Reg a) {
+    for (int i = 0; i < kWidth; ++i) a[i] = __builtin_sqrtf(a[i]);
+    return a;
+  }
   /// For |a| < 2^22: adding 1.5 * 2^23 leaves no bits for a fraction.
   static Reg round(Reg a) { return (a + 12582912.0f) - 12582912.0f; }
   /// Four codes, clamp(round(y), 0, 255); NaN is 0.
