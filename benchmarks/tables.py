@@ -8,6 +8,7 @@ A table stands between `<!-- begin: NAME -->` and `<!-- end: NAME -->`. NAME is 
     ops          profile_*.json, of `vitro profile --group op --json`, beside tried.json
     kernels      kernels_*.json, of kernel_benchmark --json
     gpu_peers    GPU/peers_*.json, of scripts/gpu-bench peers
+    gpu_float32  GPU/fp32_peers_*.json, of scripts/gpu-bench float32
     gpu_models   GPU/bench_*.json, of scripts/gpu-bench models
     gpu_onnx     GPU/onnx_*.json, of scripts/gpu-bench onnx
     int8_accuracy  int8/eval_*.json, of `vitro eval PLAN IMAGES --reference F32_PLAN --json`
@@ -221,11 +222,11 @@ def gpu_peer_cells(result, way):
     return cells
 
 
-def gpu_peers_table(results, link):
+def gpu_peers_table(results, link, precision="float16", files="peers_*.json", part="peers"):
     lines = []
-    for gpu, loaded in by_gpu(results, "peers_*.json").items():
+    for gpu, loaded in by_gpu(results, files).items():
         loaded.sort(key=lambda item: item[1]["batch"])
-        lines += ["" if lines else None, f"UniFormer-S, float16, {gpu}, PyTorch "
+        lines += ["" if lines else None, f"UniFormer-S, {precision}, {gpu}, PyTorch "
                   f"{loaded[0][1]['versions']['torch']}; bold: times as long as Vitro.", ""]
         rows = [row(str(result["batch"]), title, *gpu_peer_cells(result, way),
                     f"[json]({link(path)})")
@@ -233,7 +234,11 @@ def gpu_peers_table(results, link):
                 for way, title in (("back_to_back", "back to back"), ("sync", "one at a time"))]
         lines += table(["batch", "", "Vitro", *GPU_PEERS.values(), "raw"], rows)
     return ([line for line in lines if line is not None]
-            or ["No results yet; `scripts/gpu-bench peers` makes them."])
+            or [f"No results yet; `scripts/gpu-bench {part}` makes them."])
+
+
+def gpu_float32_table(results, link):
+    return gpu_peers_table(results, link, "true float32", "fp32_peers_*.json", "float32")
 
 
 def gpu_onnx_table(results, link):
@@ -374,6 +379,7 @@ TABLES = {"peers": peers_table, "peers_short": peers_short_table, "ops": ops_tab
           "kernels": kernels_table, "onnx": onnx_table, "int8_accuracy": int8_accuracy_table,
           "int8_peers": int8_peers_table, "bf16_peers": bf16_peers_table,
           "gpu_int8": gpu_int8_table, "gpu_peers": gpu_peers_table,
+          "gpu_float32": gpu_float32_table,
           "gpu_models": gpu_models_table, "gpu_onnx": gpu_onnx_table}
 
 

@@ -125,6 +125,7 @@ void time_linear(Report& report, const Product& p, int batch, const Noise& weigh
   const Noise x(2 * x_bytes, f.wide()), y(2 * y_bytes, f.wide()), residual(2 * y_bytes, f.wide());
   const Noise row_sums(8ull * kRowParts * a.m, true);
   a.x = x.data(), a.weight = weights.data(), a.y = y.data(),
+  a.weight_parts = f.wide() && !f.tf32 ? weights.floats() : nullptr,
   a.residual = p.residual ? residual.data() : nullptr;
   if (p.layer_norm)
     a.row_sums = reinterpret_cast<const float2*>(row_sums.data()), a.row_parts = kRowParts;
@@ -146,6 +147,8 @@ void time_linear(Report& report, const Product& p, int batch, const Noise& weigh
           b.x = x.data() + i % 2 * x_bytes, b.y = y.data() + i % 2 * y_bytes;
           if (p.residual) b.residual = residual.data() + i % 2 * y_bytes;
           b.weight = weights.data() + i % kWeightSets * (f.size() * a.n * a.k);
+          if (a.weight_parts != nullptr)
+            b.weight_parts = weights.floats() + i % kWeightSets * 2 * a.n * a.k;
           linear(b, tile, launch);
         },
         tile == chosen ? at_chosen : best);
@@ -164,6 +167,7 @@ void time_embedding(Report& report, const Embedding& e, int batch, const Noise& 
   const size_t x_bytes = (a.image ? 4 : f.size()) * batch * e.size * e.size * e.c;
   const Noise x(x_bytes, a.image || f.wide()), y(f.size() * batch * a.oh * a.ow * e.o);
   a.x = x.data(), a.weight = weights.data(), a.y = y.data();
+  a.weight_parts = f.wide() && !f.tf32 ? weights.floats() : nullptr;
   a.bias = vectors.floats(), a.gamma = vectors.floats() + 4096, a.beta = vectors.floats() + 8192;
   const int chosen = choose_conv2d_tile(a, report.num_sms, 90);
   double best = 1e30, at_chosen = 1e30;
@@ -233,6 +237,7 @@ void time_block(Report& report, const char* name, int tokens, int c, int batch,
     a[j].m = m, a[j].n = n[j], a[j].k = k[j], a[j].bias = vectors.floats(),
     a[j].weight_sums = vectors.floats() + 4096;
     a[j].layer_norm = j % 2 == 0, a[j].weight = weights.data();
+    a[j].weight_parts = f.wide() && !f.tf32 ? weights.floats() : nullptr;
     if (j == 2) a[j].activation = {UnaryOp::Gelu};
     a[j].x = j % 2 == 0 ? x.data() : wide.data(), a[j].y = j % 2 == 0 ? wide.data() : x.data();
     a[j].residual = j % 2 == 0 ? nullptr : x.data();
@@ -248,6 +253,8 @@ void time_block(Report& report, const char* name, int tokens, int c, int batch,
         for (int j = 0; j < 4; ++j) {
           LinearArgs b = a[j];
           b.weight = weights.data() + i % 4 * at[4] + at[j];
+          if (a[j].weight_parts != nullptr)
+            b.weight_parts = weights.floats() + (i % 4 * at[4] + at[j]) / 2;
           linear(b, tiles[j], launch);
         }
       },
@@ -257,7 +264,9 @@ void time_block(Report& report, const char* name, int tokens, int c, int batch,
 void run(const Format& format, const char* path, const std::string& only, int only_batch) {
   cudaDeviceProp device;
   check_cuda(cudaGetDeviceProperties(&device, 0), "device");
-  const Noise weights(format.size() * (4ull * 12 * 512 * 512 + kWeightSets * 2048ull * 1024),
+  // Those of float32 twice: as parts, too.
+  const Noise weights((format.wide() ? 2 : 1) * format.size() *
+                          (4ull * 12 * 512 * 512 + kWeightSets * 2048ull * 1024),
                       format.wide()),
       vectors(1 << 20, true);
   nlohmann::json totals;

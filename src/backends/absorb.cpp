@@ -46,7 +46,7 @@ size_t candidate(const ChosenKernels& chosen, const Uses& uses, const Node& node
   const size_t index = uses.producer(id);
   if (index == kNoNode || !chosen.choices[index].kernel) return kNoNode;
   if (chosen.graph.nodes[index].outputs[0] != id) return kNoNode;
-  if (chosen.type(id) != chosen.type(node.output())) return kNoNode;
+  if (chosen.type(id) != chosen.type(node.output()) || node.kind == OpKind::Cast) return kNoNode;
   return others_are_ready(uses, node, operand, index) ? index : kNoNode;
 }
 
@@ -91,10 +91,7 @@ bool absorb(ChosenKernels& chosen, const CompileRequest& request, const Uses& us
   for (size_t operand = 0; operand < node.inputs.size(); ++operand) {
     const size_t index = candidate(chosen, uses, node, operand);
     if (index == kNoNode) continue;
-    const OpContext context{chosen.graph,      node,           chosen.types,
-                            request.threads,   request.cache,  chosen.contents,
-                            request.precision, request.device, request.tactics};
-    if (!chosen.choices[index].kernel->absorb(context, operand)) continue;
+    if (!chosen.choices[index].kernel->absorb(context_of(chosen, node, request), operand)) continue;
     take_over(chosen, index, next, operand);
     return true;
   }

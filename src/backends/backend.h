@@ -57,11 +57,12 @@ struct StepInfo {
   std::string source;                 ///< module path of the node
   const char* op;                     ///< op_name()
   const char* impl;
-  TensorType output;    ///< the first result
-  double flops;         ///< multiply-adds count as two
-  size_t weight_bytes;  ///< constant operands
-  size_t input_bytes;   ///< computed operands
-  size_t output_bytes;  ///< of all results
+  TensorType output;                      ///< the first result
+  Precision stored = Precision::Float32;  ///< what that is stored in, if it is of floats
+  double flops;                           ///< multiply-adds count as two
+  size_t weight_bytes;                    ///< constant operands
+  size_t input_bytes;                     ///< computed operands
+  size_t output_bytes;                    ///< of all results
   size_t scratch_bytes;
   std::vector<SectionInfo> sections;  ///< at least one
 };

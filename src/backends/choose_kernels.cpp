@@ -3,9 +3,10 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
-#include <numeric>
 
 #include "backends/dispatch.h"
+#include "backends/float_islands.h"
+#include "backends/step_info.h"
 #include "core/check.h"
 #include "ir/infer.h"
 #include "ir/op_info.h"
@@ -13,10 +14,11 @@
 namespace vitro {
 namespace {
 
-void infer_values(ChosenKernels& chosen, std::span<const TensorType> inputs) {
-  Inference inference = infer(chosen.graph, inputs);
+void infer_values(ChosenKernels& chosen, const CompileRequest& request) {
+  Inference inference = infer(chosen.graph, request.inputs);
   chosen.types = std::move(inference.types);
   chosen.contents = std::move(inference.contents);
+  chosen.stored = stored_precisions(chosen.graph, request.precision);
 }
 
 /// All results have no elements: there is nothing to run.
@@ -29,9 +31,7 @@ bool is_empty(const ChosenKernels& chosen, const Node& node) {
 /// An op that nothing runs is added to `refusals`, after which no more kernels are made.
 Choice choose(ChosenKernels& chosen, const Node& node, const CompileRequest& request,
               ImplTable table, std::vector<std::string>& refusals) {
-  const OpContext context{chosen.graph,      node,           chosen.types,
-                          request.threads,   request.cache,  chosen.contents,
-                          request.precision, request.device, request.tactics};
+  const OpContext context = context_of(chosen, node, request);
   const ImplList impls = table(node.kind);
   Dispatch dispatch = ask(context, impls, request.tactics);
   Choice choice{.impl = dispatch.chosen, .kernel = nullptr, .taken = {}};
@@ -67,6 +67,23 @@ void check_refusals(const std::vector<std::string>& refusals, const char* backen
 
 bool is_view(const Node& node) { return op_info(node.kind).has(View); }
 
+OpContext context_of(const ChosenKernels& chosen, const Node& node, const CompileRequest& request) {
+  return {chosen.graph,
+          node,
+          chosen.types,
+          request.threads,
+          request.cache,
+          chosen.contents,
+          precision_of(node, request.precision),
+          request.device,
+          request.tactics,
+          chosen.stored};
+}
+
+size_t ChosenKernels::value_bytes(ValueId id) const {
+  return stored_bytes(type(id), stored[static_cast<size_t>(id)]);
+}
+
 bool ChosenKernels::is_idle(const Node& node) const {
   return is_view(node) || std::all_of(node.outputs.begin(), node.outputs.end(),
                                       [&](ValueId id) { return id == kAbsent || is_known(id); });
@@ -74,11 +91,12 @@ bool ChosenKernels::is_idle(const Node& node) const {
 
 ChosenKernels choose_kernels(const CompileRequest& request, ImplTable impls, const char* backend) {
   ChosenKernels chosen{.graph = request.graph};
-  infer_values(chosen, request.inputs);
+  const std::vector<bool> is_cast = cast_between_precisions(chosen.graph, request.precision);
+  infer_values(chosen, request);
   std::vector<Node>& nodes = chosen.graph.nodes;
   std::vector<std::string> refusals;
-  chosen.origins.resize(nodes.size());
-  std::iota(chosen.origins.begin(), chosen.origins.end(), size_t{0});
+  for (size_t i = 0, origin = 0; i < nodes.size(); ++i)
+    chosen.origins.push_back(!is_cast.empty() && is_cast[i] ? kNoNode : origin++);
   for (size_t i = 0; i < nodes.size();) {
     if (chosen.is_idle(nodes[i]) || is_empty(chosen, nodes[i])) {
       chosen.choices.emplace_back();
@@ -91,7 +109,7 @@ ChosenKernels choose_kernels(const CompileRequest& request, ImplTable impls, con
       const size_t origin = chosen.origins[i], more = nodes[i].body->nodes.size() - 1;
       chosen.origins.insert(chosen.origins.begin() + static_cast<std::ptrdiff_t>(i), more, origin);
       inline_body(chosen.graph, i);
-      infer_values(chosen, request.inputs);
+      infer_values(chosen, request);
     }
   }
   check_refusals(refusals, backend);

@@ -88,7 +88,9 @@ struct OpContext {
   Precision precision = Precision::Float32;  ///< never Default
   int device = 0;
   const TacticTable* tactics = nullptr;  ///< until the program is compiled; null: none
-  mutable std::vector<bool> taken{};     ///< operands that take() was called for
+  /// By value id: what computed values are stored in; empty: all in `precision`.
+  std::span<const Precision> stored = {};
+  mutable std::vector<bool> taken{};  ///< operands that take() was called for
 
   const TensorType& input(size_t i) const { return types[static_cast<size_t>(node.inputs[i])]; }
   const TensorType& output(size_t i = 0) const {

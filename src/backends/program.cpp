@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "backends/absorb.h"
+#include "backends/float_islands.h"
 #include "backends/memory_plan.h"
 #include "backends/step_info.h"
 #include "core/check.h"
@@ -23,9 +24,10 @@ class ProgramBuilder {
                  Outputs outputs)
       : chosen_(choose_kernels(request, impls, backend)),
         cache_(request.cache),
-        precision_{outputs == Outputs::Direct ? Precision::Float32 : request.precision,
-                   request.precision},
+        precision_(request.precision),
         program_(std::make_unique<Program>()) {
+    if (outputs == Outputs::Direct)
+      std::fill(chosen_.stored.begin(), chosen_.stored.end(), Precision::Float32);
     absorb_elementwise(chosen_, request);
     program_->threads = request.threads;
     program_->input_types.assign(request.inputs.begin(), request.inputs.end());
@@ -104,14 +106,14 @@ class ProgramBuilder {
     }
     buffer_[out] = static_cast<int>(buffers_.size());
     const bool external = bound_output_[out] >= 0;
-    buffers_.push_back({{value_bytes(id), step, last},
+    buffers_.push_back({{chosen_.value_bytes(id), step, last},
                         external,
                         external ? static_cast<size_t>(bound_output_[out]) : 0});
   }
 
   void add_tail(ValueId id, size_t tail) {
     size_t& bytes = buffers_[static_cast<size_t>(buffer_[static_cast<size_t>(id)])].life.bytes;
-    bytes = std::max(bytes, aligned_bytes(value_bytes(id)) + tail);
+    bytes = std::max(bytes, aligned_bytes(chosen_.value_bytes(id)) + tail);
   }
 
   int shareable_buffer(const Node& node, const Kernel& kernel, int step) const {
@@ -127,7 +129,7 @@ class ProgramBuilder {
     const auto readers = std::count_if(node.inputs.begin(), node.inputs.end(), [&](ValueId id) {
       return id != kAbsent && root(id) == source;
     });
-    const bool same_size = value_bytes(source) == value_bytes(node.outputs[0]);
+    const bool same_size = chosen_.value_bytes(source) == chosen_.value_bytes(node.outputs[0]);
     return readers == 1 && same_size ? buffer : -1;
   }
 
@@ -177,15 +179,17 @@ class ProgramBuilder {
       for (ValueId id : graph_.nodes[i].outputs) {
         step.outputs.push_back(place(id));
         if (step.outputs.back().kind == Place::Kind::Arena)
-          program_->memory.activations += value_bytes(id);
+          program_->memory.activations += chosen_.value_bytes(id);
       }
-      program_->infos.push_back(step_info(chosen_, i, *step.kernel, precision_));
+      program_->infos.push_back(
+          step_info(chosen_, i, *step.kernel, precision_of(graph_.nodes[i], precision_)));
       program_->memory.scratch += program_->infos.back().scratch_bytes;
       program_->sequence.push_back(std::move(step));
     }
     for (size_t k : copied_outputs_)
-      program_->copies.push_back(
-          {place(graph_.outputs[k].value), k, value_bytes(graph_.outputs[k].value)});
+      program_->copies.push_back({place(graph_.outputs[k].value), k,
+                                  chosen_.value_bytes(graph_.outputs[k].value),
+                                  chosen_.stored[static_cast<size_t>(graph_.outputs[k].value)]});
   }
 
   /// The lives in steps instead of nodes: views are no steps.
@@ -206,12 +210,10 @@ class ProgramBuilder {
     }
   }
 
-  size_t value_bytes(ValueId id) const { return stored_bytes(chosen_.type(id), precision_.values); }
-
   ChosenKernels chosen_;
   const Graph& graph_ = chosen_.graph;
   PlanCache& cache_;
-  StoredPrecision precision_;
+  Precision precision_;
   std::unique_ptr<Program> program_;
   std::vector<ValueId> roots_;
   std::vector<int> last_use_, producer_, bound_output_, buffer_;  ///< by value

@@ -28,6 +28,7 @@ struct OutputCopy {
   Place from;
   size_t output = 0;
   size_t bytes = 0;
+  Precision stored = Precision::Float32;  ///< as in StepInfo
 };
 
 /// A graph at one shape as a sequence of kernels, and where their operands lie. Data only: how it

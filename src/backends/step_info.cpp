@@ -10,13 +10,13 @@ namespace {
 
 /// Matrices are stored as products read them, unless the plan holds them in less.
 size_t operand_bytes(const ChosenKernels& chosen, const Node& node, size_t operand,
-                     const StoredPrecision& precision) {
+                     Precision precision) {
   const ValueId id = node.inputs[operand];
   const auto& constant = chosen.graph.value(id).constant;
-  if (!constant) return stored_bytes(chosen.type(id), precision.values);
+  if (!constant) return chosen.value_bytes(id);
   const size_t given = constant->bytes.size();
   return is_matrix_operand(node.kind, operand)
-             ? std::min(given, stored_bytes(chosen.type(id), precision.matrices))
+             ? std::min(given, stored_bytes(chosen.type(id), precision))
              : given;
 }
 
@@ -26,7 +26,7 @@ bool is_int8_weight(const ChosenKernels& chosen, const Node& node, size_t operan
 }
 
 SectionInfo section_info(const ChosenKernels& chosen, const Node& node, const Section& section,
-                         const StoredPrecision& precision) {
+                         Precision precision) {
   constexpr std::string_view kWeight = ".weight";
   SectionInfo info{"", section.name, section.flops, 0, section.product, false, false};
   for (size_t operand : section.operands) {
@@ -51,7 +51,7 @@ size_t stored_bytes(const TensorType& type, Precision precision) {
 }
 
 StepInfo step_info(const ChosenKernels& chosen, size_t index, const Kernel& kernel,
-                   const StoredPrecision& precision) {
+                   Precision precision) {
   const Node& node = chosen.graph.nodes[index];
   const auto first = std::find_if(node.outputs.begin(), node.outputs.end(),
                                   [](ValueId id) { return id != kAbsent; });
@@ -62,6 +62,7 @@ StepInfo step_info(const ChosenKernels& chosen, size_t index, const Kernel& kern
                 .op = op_name(node),
                 .impl = chosen.choices[index].impl,
                 .output = output,
+                .stored = chosen.stored[static_cast<size_t>(*first)],
                 .flops = 0,
                 .weight_bytes = 0,
                 .input_bytes = 0,
@@ -73,7 +74,7 @@ StepInfo step_info(const ChosenKernels& chosen, size_t index, const Kernel& kern
       (chosen.graph.is_constant(id) ? info.weight_bytes : info.input_bytes) +=
           operand_bytes(chosen, node, i, precision);
   for (ValueId id : node.outputs)
-    if (id != kAbsent) info.output_bytes += stored_bytes(chosen.type(id), precision.values);
+    if (id != kAbsent) info.output_bytes += chosen.value_bytes(id);
   info.flops = op_info(node.kind).flops(node, operands_of(node, chosen.types), output) +
                chosen.choices[index].absorbed_flops;
   for (const Section& section : kernel.sections())

@@ -4,16 +4,12 @@
 
 namespace vitro {
 
-/// What a program stores activations in, and what its products read matrices in.
-struct StoredPrecision {
-  Precision values, matrices;
-};
-
 /// Bytes of a value that is stored in that precision.
 size_t stored_bytes(const TensorType& type, Precision precision);
 
-/// What the step of a node does: its flops, the bytes it moves, its sections.
+/// What the step of a node does: its flops, the bytes it moves, its sections. Matrices are read in
+/// `precision`.
 StepInfo step_info(const ChosenKernels& chosen, size_t node, const Kernel& kernel,
-                   const StoredPrecision& precision);
+                   Precision precision);
 
 }  // namespace vitro

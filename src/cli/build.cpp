@@ -10,6 +10,7 @@
 #include "cli/preprocessing_options.h"
 #include "cli/quantization_options.h"
 #include "cli/quantization_report.h"
+#include "cli/range_audit.h"
 #include "cli/shapes.h"
 #include "cli/table.h"
 #include "cli/tuning.h"
@@ -30,14 +31,17 @@ struct Options : CommonOptions {
   ShapesByName shapes;  ///< the only ones of inputs
   TuningOptions tuning;
   QuantizationOptions quantization;
+  RangeAuditOptions range_audit;
 };
 
 /// A plan needs no more than tactics for another machine; all else is built. Without a plan the
 /// reason has been reported.
 QuantizedPlan built(const Options& options) {
   if ((options.tuning.tune || !options.tuning.file.empty()) && is_plan_file(options.model)) {
-    check(options.build.height == 0 && options.dump_ir.empty(), ErrorCode::InvalidArgument,
-          "'{}' is a plan: --size and --dump-ir need the checkpoint", options.model);
+    check(
+        options.build.height == 0 && options.dump_ir.empty() && options.range_audit.images.empty(),
+        ErrorCode::InvalidArgument,
+        "'{}' is a plan: --size, --dump-ir and --range-audit need the checkpoint", options.model);
     return {open_model(options.model, options.build), kSuccess};
   }
   BuildOptions build_options = options.build;
@@ -46,6 +50,8 @@ QuantizedPlan built(const Options& options) {
                             ? quantized(options, build_options, options.quantization)
                             : QuantizedPlan{build(options.model, build_options), kSuccess};
   if (!built.plan) return built;
+  built.plan = audited(*built.plan, options.range_audit, options.quiet);
+  if (!built.plan) return {{}, kInterrupted};
   for (const std::string& note : plan_notes(*built.plan)) log_warning("{}", printable(note));
   return built;
 }
@@ -128,6 +134,7 @@ Action add_build(CLI::App& verb) {
       ->option_text("FILE")
       ->group(kOutputGroup);
   add_quantization_options(verb, options->quantization);
+  add_range_audit_options(verb, options->range_audit);
   add_tuning_options(verb, options->tuning);
   add_verbose_option(verb, *options);
   add_output_options(verb, *options);

@@ -24,8 +24,8 @@ class HelpFormatter final : public CLI::Formatter {
     std::string text = fmt::format("{}\n\nUsage: {}{} [OPTIONS]{}\n", app->get_description(), name,
                                    parent ? "" : " VERB", positionals);
     text += verbs_text(app);
-    for (const char* title :
-         {kModelGroup, kQuantizationGroup, kSampleGroup, kExecutionGroup, kOutputGroup, "Options"})
+    for (const char* title : {kModelGroup, kQuantizationGroup, kRangeAuditGroup, kSampleGroup,
+                              kExecutionGroup, kOutputGroup, "Options"})
       text += group_text(app, title);
     return text + "\n" + make_footer(app);
   }

@@ -19,6 +19,7 @@ namespace vitro::cli {
 /// Titles under which `--help` lists the options.
 inline constexpr const char* kModelGroup = "Model";
 inline constexpr const char* kQuantizationGroup = "8 bits";
+inline constexpr const char* kRangeAuditGroup = "16 bits";
 inline constexpr const char* kSampleGroup = "Sample";
 inline constexpr const char* kExecutionGroup = "Execution";
 inline constexpr const char* kOutputGroup = "Output";

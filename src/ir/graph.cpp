@@ -150,6 +150,7 @@ void inline_body(Graph& graph, size_t node_index) {
   for (const Node& inner : body.nodes) {
     Node node = inner;
     node.source = fused.source + "." + inner.source;
+    node.keeps_float32 = fused.keeps_float32;
     nodes.push_back(std::move(node));
   }
   for (size_t i = 0; i < body.values.size(); ++i) {

@@ -71,6 +71,9 @@ struct Node {
   std::vector<ValueId> outputs;       ///< at least one
   std::string source;                 ///< module path it came from, e.g. "blocks3.4.attn.qkv"
   std::shared_ptr<const Graph> body;  ///< fused ops only: the plain ops it stands for
+  /// Computed and stored in float32 where a session is asked for float16: values that it reads or
+  /// makes have been seen beyond what that holds.
+  bool keeps_float32 = false;
 
   /// The result of a node that has one; throws Internal when it has several.
   ValueId output() const;

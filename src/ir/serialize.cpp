@@ -41,11 +41,13 @@ Value value_from_json(const Json& json) {
 }
 
 Json node_to_json(const Node& node) {
-  return {{"op", op_name(node.kind, node.attrs)},
-          {"inputs", node.inputs},
-          {"outputs", node.outputs},
-          {"source", node.source},
-          {"attrs", attrs_to_json(node.attrs)}};
+  Json json{{"op", op_name(node.kind, node.attrs)},
+            {"inputs", node.inputs},
+            {"outputs", node.outputs},
+            {"source", node.source},
+            {"attrs", attrs_to_json(node.attrs)}};
+  if (node.keeps_float32) json["keeps_float32"] = true;
+  return json;
 }
 
 Node node_from_json(const Json& json, const Graph& graph) {
@@ -58,7 +60,8 @@ Node node_from_json(const Json& json, const Graph& graph) {
             integers_from_json<ValueId>(json.at("inputs")),
             integers_from_json<ValueId>(json.at("outputs")),
             json.at("source").get<std::string>(),
-            nullptr};
+            nullptr,
+            json.value("keeps_float32", false)};
   if (!op_info(node.kind).fused) return node;
   const auto is_value = [&](ValueId id) {
     return id >= 0 && static_cast<size_t>(id) < graph.values.size();

@@ -64,7 +64,7 @@ class Joiner {
         program_.outputs[part.outputs[i].index] = part.executable->outputs()[i];
     part.copies_in = add_copies(piece, piece.inputs, false);
     for (StepInfo step : part.executable->steps()) {
-      step.node = piece.origins[step.node];
+      if (step.node != kNoNode) step.node = piece.origins[step.node];
       program_.steps.push_back(std::move(step));
     }
     part.copies_out = add_copies(piece, piece.outputs, true);

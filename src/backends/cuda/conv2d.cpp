@@ -28,6 +28,7 @@ Conv2dKernel::Conv2dKernel(const OpContext& op)
   args_.element = element_of(op);
   args_.tf32 = is_tf32(op);
   args_.weight = weights_->elements(cache_, weight_);
+  if (multiplies_parts(op)) args_.weight_parts = weights_->parts(cache_, weight_);
   args_.bias = take_floats(op, 2);
   args_.n = extent(x, 0), args_.h = extent(x, 1), args_.w = extent(x, 2), args_.c = extent(x, 3);
   args_.oh = extent(y, 1), args_.ow = extent(y, 2), args_.o = extent(y, 3);
@@ -54,6 +55,8 @@ void Conv2dKernel::choose_tile() {
 void Conv2dKernel::read_images() {
   args_.image = true;
   args_.weight = weights_->channels_first(cache_, weight_);
+  if (args_.weight_parts != nullptr)
+    args_.weight_parts = weights_->channels_first_parts(cache_, weight_);
   choose_tile();
 }
 

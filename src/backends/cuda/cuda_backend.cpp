@@ -9,6 +9,7 @@
 #include "backends/cuda/impls.h"
 #include "backends/cuda/merge_steps.h"
 #include "backends/cuda/peaks.h"
+#include "backends/float_islands.h"
 #include "backends/float_products.h"
 #include "core/check.h"
 
@@ -33,7 +34,7 @@ std::vector<Row> own_rows() {
       {OpKind::GroupNorm, {kGroupNorm}},
       {OpKind::Unary, {kUnary, kUnaryMath}},
       {OpKind::Clip, {kUnary}},
-      {OpKind::Cast, {kUnaryMath}},
+      {OpKind::Cast, {kUnaryMath, kCastPrecision}},
       {OpKind::Binary, {kBinary}},
       {OpKind::Compare, {kBinary}},
       {OpKind::Where, {kWhere}},
@@ -109,7 +110,8 @@ class CudaBackend final : public Backend {
     const std::vector<TensorType> types = infer(asked.graph, asked.inputs).types;
     const std::optional<Graph> floats =
         with_float_products(asked.graph, asked.cache, [&](const Node& node, size_t weight) {
-          return prefers_codes(node, types, weight, precision(asked.precision), asked.device);
+          return prefers_codes(node, types, weight, precision_of(node, precision(asked.precision)),
+                               asked.device);
         });
     const CompileRequest request{.graph = floats ? *floats : asked.graph,
                                  .inputs = asked.inputs,
@@ -125,7 +127,13 @@ class CudaBackend final : public Backend {
     CudaProgram program;
     program.device = request.device;
     program.element = element_of(request.precision);
-    program.weights = DeviceWeights::of(request.cache, request.device, request.precision);
+    const auto keep_weights = [&](Precision precision) {
+      program.weights.push_back(DeviceWeights::of(request.cache, request.device, precision));
+    };
+    keep_weights(request.precision);
+    if (std::any_of(request.graph.nodes.begin(), request.graph.nodes.end(),
+                    [](const Node& node) { return node.keeps_float32; }))
+      keep_weights(Precision::Float32);
     program.steps = compile_program(request, impls, name(), Outputs::Copied);
     for (const TensorType& type : program.steps->output_types)
       check(type.dtype == DType::Float32, ErrorCode::Unsupported,

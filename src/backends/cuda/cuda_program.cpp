@@ -148,7 +148,7 @@ class CudaContext final : public Context {
   void cast_outputs() const {
     for (const OutputCopy& output : program_.steps->copies)
       if (output.from.kind == Place::Kind::Arena && layout_.outputs[output.output].cast)
-        cast({program_.element, Element::Float32, base_ + output.from.index,
+        cast({element_of(output.stored), Element::Float32, base_ + output.from.index,
               base_ + layout_.outputs[output.output].floats, layout_.outputs[output.output].count},
              lane_.launch());
   }
@@ -158,8 +158,8 @@ class CudaContext final : public Context {
     if (output.from.kind == Place::Kind::Constant) return output.from.data;
     if (output.from.kind == Place::Kind::Input)
       return base_ + layout_.inputs[output.from.index].floats;
-    return base_ + (program_.element == Element::Float32 ? output.from.index
-                                                         : layout_.outputs[output.output].floats);
+    return base_ + (layout_.outputs[output.output].cast ? layout_.outputs[output.output].floats
+                                                        : output.from.index);
   }
 
   void run_step(size_t s) {
@@ -206,8 +206,8 @@ class CudaContext final : public Context {
     values.resize(static_cast<size_t>(count));
     if (observed_.bytes() < values.size() * sizeof(float))
       observed_ = DeviceMemory(values.size() * sizeof(float));
-    cast({program_.element, Element::Float32, results_[0], observed_.data(), count},
-         lane_.launch());
+    const Element stored = element_of(program_.steps->infos[s].stored);
+    cast({stored, Element::Float32, results_[0], observed_.data(), count}, lane_.launch());
     copy(values.data(), observed_.data(), count);
     lane_.wait();
   }

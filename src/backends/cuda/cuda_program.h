@@ -9,9 +9,9 @@ namespace vitro::cuda {
 struct CudaProgram {
   std::unique_ptr<Program> steps;
   std::vector<bool> reads_images;  ///< by step: its input is the caller's float32 images
-  std::shared_ptr<DeviceWeights> weights;
+  std::vector<std::shared_ptr<DeviceWeights>> weights;  ///< of each precision
   int device = 0;
-  Element element = Element::Float16;  ///< that activations are stored in
+  Element element = Element::Float16;  ///< that inputs are stored in
 };
 
 /// Runs it on CudaLanes: a first run launch by launch, which ends with making one CUDA graph of

@@ -140,4 +140,28 @@ const void* DeviceWeights::channels_first(PlanCache& cache, const Constant& cons
   return keep(constant, "channels_first", upload(element_, values));
 }
 
+const float* DeviceWeights::parts(PlanCache& cache, const Constant& constant) {
+  elements(cache, constant);
+  return parts_of(constant, "floats", "parts");
+}
+
+const float* DeviceWeights::channels_first_parts(PlanCache& cache, const Constant& constant) {
+  channels_first(cache, constant);
+  return parts_of(constant, "channels_first", "channels_first_parts");
+}
+
+const float* DeviceWeights::parts_of(const Constant& constant, const char* form,
+                                     const char* parts_form) {
+  const std::lock_guard lock(mutex_);
+  if (const auto* found = find(constant, parts_form)) return reinterpret_cast<const float*>(found);
+  const DeviceScope scope(device_);
+  const DeviceMemory& weight = entries_.at({constant.bytes.data(), form}).memory;
+  DeviceMemory parts(2 * weight.bytes());
+  linear_weight_parts(reinterpret_cast<const float*>(weight.data()),
+                      static_cast<int64_t>(weight.bytes() / sizeof(float)),
+                      reinterpret_cast<float*>(parts.data()), {});
+  check_cuda(cudaStreamSynchronize(nullptr), "parts of weights");
+  return reinterpret_cast<const float*>(keep(constant, parts_form, std::move(parts)));
+}
+
 }  // namespace vitro::cuda

@@ -39,6 +39,9 @@ class DeviceWeights final : public PlanCache::Kept {
   /// [o, h, w, c] as [o, c, h, w], in the storage type; zeros fill each o up to a multiple of
   /// eight elements.
   const void* channels_first(PlanCache& cache, const Constant& constant);
+  // Of float32, what linear_weight_parts() makes of elements() and of channels_first().
+  const float* parts(PlanCache& cache, const Constant& constant);
+  const float* channels_first_parts(PlanCache& cache, const Constant& constant);
   /// What make() returns, float32: something derived of `constant` and others.
   template <typename Make>
   const float* derived(const Constant& constant, const char* form, const Make& make) {
@@ -56,6 +59,7 @@ class DeviceWeights final : public PlanCache::Kept {
 
   const std::byte* find(const Constant& constant, const std::string& form) const;
   const std::byte* keep(const Constant& constant, const std::string& form, DeviceMemory memory);
+  const float* parts_of(const Constant& constant, const char* form, const char* parts_form);
   DeviceMemory upload(Element element, std::span<const float> values) const;
 
   const int device_;

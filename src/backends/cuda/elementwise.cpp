@@ -33,6 +33,31 @@ class UnaryKernel final : public Kernel {
   UnaryArgs args_;
 };
 
+/// Between what two precisions store (backends/float_islands.h).
+class CastKernel final : public Kernel {
+ public:
+  explicit CastKernel(const OpContext& op) {
+    args_.from = element_of(op.stored[static_cast<size_t>(op.node.inputs[0])]);
+    args_.to = element_of(op);
+    args_.count = num_elements(op.output().dims);
+  }
+  void run(const KernelArgs& args) const override {
+    CastArgs cast_args = args_;
+    cast_args.x = args.inputs[0];
+    cast_args.y = args.outputs[0];
+    cast(cast_args, launch_of(args));
+  }
+
+ private:
+  CastArgs args_;
+};
+
+std::optional<Refusal> is_cast_of_floats(const OpContext& op) {
+  if (op.output().dtype != DType::Float32)
+    return Refusal{fmt::format("the result is {}", dtype_name(op.output().dtype))};
+  return needs_weights(op);
+}
+
 constexpr std::pair<UnaryFunction, MathOp> kMathOps[] = {
     {UnaryFunction::Exp, MathOp::Exp},
     {UnaryFunction::Log, MathOp::Log},
@@ -122,5 +147,6 @@ class UnaryMathKernel final : public Kernel {
 
 const Impl kUnary{"cuda:unary", is_unary, make_kernel<UnaryKernel>};
 const Impl kUnaryMath{"cuda:unary_math", is_math, make_kernel<UnaryMathKernel>};
+const Impl kCastPrecision{"cuda:cast", is_cast_of_floats, make_kernel<CastKernel>};
 
 }  // namespace vitro::cuda

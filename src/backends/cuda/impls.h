@@ -9,12 +9,12 @@ namespace vitro::cuda {
 // The implementations; each is in the file named by its op.
 extern const Impl kConv2dWindows, kConvDirect;
 extern const Impl kDepthwiseConv2dDirect;
-extern const std::array<Impl, 5> kLinearTiles;
+extern const std::array<Impl, 6> kLinearTiles;
 extern const Impl kLinearCodes;
 extern const Impl kBatchNormAffine;
 extern const Impl kLayerNormRows;
 extern const Impl kGroupNorm;
-extern const Impl kUnary, kUnaryMath;
+extern const Impl kUnary, kUnaryMath, kCastPrecision;
 extern const Impl kBinary, kWhere;
 extern const Impl kMatMulGeneric;
 extern const Impl kPoolWindows;

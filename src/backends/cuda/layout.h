@@ -24,7 +24,11 @@ struct Layout {
     const bool wide = program.element == Element::Float32;
     for (size_t i = 0; i < program.steps->input_types.size(); ++i)
       inputs.push_back(port(program.steps->input_types[i], !wide && is_read(program, i)));
-    for (const TensorType& type : program.steps->output_types) outputs.push_back(port(type, !wide));
+    std::vector<bool> cast(program.steps->output_types.size());
+    for (const OutputCopy& output : program.steps->copies)
+      cast[output.output] = element_of(output.stored) != Element::Float32;
+    for (size_t i = 0; i < cast.size(); ++i)
+      outputs.push_back(port(program.steps->output_types[i], cast[i]));
   }
 
   /// For copies of the largest input or output.

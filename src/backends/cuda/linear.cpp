@@ -79,10 +79,11 @@ class LinearCodesKernel final : public Kernel {
 
 const Impl kLinearCodes{"cuda:linear_codes", keeps_codes, make_kernel<LinearCodesKernel>};
 
-const std::array<Impl, 5> kLinearTiles{
+const std::array<Impl, 6> kLinearTiles{
     Impl{"cuda:linear_tma", is_fastest<LinearKind::Tma>, make_kernel<LinearKernel>},
     Impl{"cuda:linear_wgmma", is_fastest<LinearKind::Wgmma>, make_kernel<LinearKernel>},
     Impl{"cuda:linear_mma", is_fastest<LinearKind::Mma>, make_kernel<LinearKernel>},
+    Impl{"cuda:linear_tf32x3", is_fastest<LinearKind::Tf32x3>, make_kernel<LinearKernel>},
     Impl{"cuda:linear_ffma", is_fastest<LinearKind::Ffma>, make_kernel<LinearKernel>},
     Impl{"cuda:linear_scalar", is_fastest<LinearKind::Scalar>, make_kernel<LinearKernel>}};
 

@@ -65,6 +65,10 @@ int stored_element_bytes(const OpContext& op, const TensorType& type) {
                                                        : dtype_size(type.dtype));
 }
 
+bool multiplies_parts(const OpContext& op) {
+  return element_of(op) == Element::Float32 && !is_tf32(op) && device_of(op).capability == 90;
+}
+
 int num_rows(const TensorType& type) {
   return static_cast<int>(num_elements(type.dims) / type.dims.back());
 }

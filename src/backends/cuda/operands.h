@@ -28,6 +28,8 @@ std::string name_of(Element element, bool tf32);
 /// Bytes of an element: of float32 as it is stored, else as it is.
 int stored_element_bytes(const OpContext& op, const TensorType& type);
 inline bool is_tf32(const OpContext& op) { return op.precision == Precision::TensorFloat32; }
+/// Whether weights are wanted as parts, too (LinearArgs::weight_parts).
+bool multiplies_parts(const OpContext& op);
 inline const DeviceInfo& device_of(const OpContext& op) { return device_info(op.device); }
 
 /// The product of all extents but the last.

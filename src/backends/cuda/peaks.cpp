@@ -80,6 +80,8 @@ Peaks measure_peaks(const PeakRequest& request) {
   peaks.flops_per_s = flops_per_s();
   product.element = element_of(request.precision);
   product.tf32 = request.precision == Precision::TensorFloat32;
+  if (product.element == Element::Float32 && info.capability == 90)
+    product.weight_parts = reinterpret_cast<const float*>(memory);
   peaks.product_flops_per_s = flops_per_s();
   peaks.quantized_flops_per_s = codes_flops_per_s(lane, memory, info.capability);
 

@@ -4,7 +4,7 @@
 
 namespace vitro::cuda {
 
-/// What own kernels reach on large operands: products of float32 on FFMA and of the precision asked
+/// What own kernels reach on large operands: float32 on FFMA, products of the precision asked
 /// for, which is not Default, and sums from and to memory.
 Peaks measure_peaks(const PeakRequest& request);
 

@@ -17,9 +17,9 @@ LinearArgs product_args(const OpContext& op, size_t weight, size_t bias, int m,
   args.layer_norm = ends.layer_norm;
   args.eps = ends.eps;
   args.activation = ends.activation;
-  if (ends.layer_norm)
-    args.weight_sums = DeviceWeights::of(op.cache, op.device, op.precision)
-                           ->row_sums(op.cache, *op.constant(weight));
+  const auto weights = DeviceWeights::of(op.cache, op.device, op.precision);
+  if (ends.layer_norm) args.weight_sums = weights->row_sums(op.cache, *op.constant(weight));
+  if (multiplies_parts(op)) args.weight_parts = weights->parts(op.cache, *op.constant(weight));
   return args;
 }
 

@@ -74,6 +74,7 @@ int expect_conv2d(Conv2dArgs a, Element element, bool tf32, bool norm, bool with
   const auto beta = norm ? Random(5).values(Element::Float32, a.o) : std::vector<float>{};
   const DeviceTensor dx(a.image ? Element::Float32 : element, x),
       dweight(element, a.image ? padded_rows(weight, a.o) : weight);
+  const WeightParts dparts(dweight);
   const DeviceTensor dbias(Element::Float32, bias), dgamma(Element::Float32, gamma),
       dbeta(Element::Float32, beta);
   const auto residual = with_residual ? Random(6).values(element, int64_t{a.n} * a.oh * a.ow * a.o)
@@ -82,6 +83,7 @@ int expect_conv2d(Conv2dArgs a, Element element, bool tf32, bool norm, bool with
   DeviceTensor y(element, int64_t{a.n} * a.oh * a.ow * a.o);
   a.element = element, a.tf32 = tf32;
   a.x = dx.data(), a.weight = dweight.data(), a.bias = dbias.floats(), a.y = y.data();
+  a.weight_parts = dparts.floats();
   if (with_residual) a.residual = dresidual.data();
   if (norm) a.gamma = dgamma.floats(), a.beta = dbeta.floats();
   const std::vector<double> expected = reference(a, x, weight, bias, gamma, beta, residual);

@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "backends/cuda/kernels/launch.h"
+#include "backends/cuda/kernels/linear.h"
 #include "metric.h"
 #include "tolerances.h"
 
@@ -104,6 +105,8 @@ class DeviceTensor {
   ~DeviceTensor() { cudaFree(data_); }
   DeviceTensor(const DeviceTensor&) = delete;
 
+  Element element() const { return element_; }
+  size_t count() const { return bytes_ / element_size(element_); }
   void* data() const { return static_cast<std::byte*>(data_) + kWall; }
   const float* floats() const { return static_cast<const float*>(data()); }
   void poison() { check_cuda(cudaMemset(data_, 0xff, bytes_ + 2 * kWall), "cudaMemset"); }
@@ -134,6 +137,23 @@ class DeviceTensor {
   Element element_;
   size_t bytes_;
   void* data_ = nullptr;
+};
+
+/// What LinearArgs::weight_parts asks for; null of types that have no parts.
+class WeightParts {
+ public:
+  explicit WeightParts(const DeviceTensor& weight)
+      : wide_(weight.element() == Element::Float32),
+        parts_(Element::Float32, wide_ ? static_cast<int64_t>(2 * weight.count()) : 0) {
+    if (wide_)
+      linear_weight_parts(weight.floats(), static_cast<int64_t>(weight.count()),
+                          const_cast<float*>(parts_.floats()), {});
+  }
+  const float* floats() const { return wide_ ? parts_.floats() : nullptr; }
+
+ private:
+  bool wide_;
+  DeviceTensor parts_;
 };
 
 /// A stream, and a wait for it that throws what its kernels did wrong.

@@ -25,6 +25,7 @@ struct Product {
         dresidual(element, residual),
         dbias(Element::Float32, bias),
         dsums(Element::Float32, c.n),
+        dparts(dweight),
         y(element, int64_t{c.m} * c.n) {
     args.element = element, args.tf32 = tf32;
     args.x = dx.data(), args.weight = dweight.data(), args.y = y.data();
@@ -36,6 +37,7 @@ struct Product {
     args.eps = 1e-6f;
     linear_weight_sums(element, dweight.data(), c.n, c.k, const_cast<float*>(dsums.floats()), {});
     args.weight_sums = dsums.floats();
+    args.weight_parts = dparts.floats();
   }
   std::vector<double> reference() const {
     std::vector<double> rows(x.begin(), x.end());
@@ -51,7 +53,9 @@ struct Product {
   Case shape;
   Element type;
   std::vector<float> x, weight, residual, bias;
-  DeviceTensor dx, dweight, dresidual, dbias, dsums, y;
+  DeviceTensor dx, dweight, dresidual, dbias, dsums;
+  WeightParts dparts;
+  DeviceTensor y;
   LinearArgs args;
 };
 
@@ -59,7 +63,10 @@ class LinearTest : public DeviceTest, public testing::WithParamInterface<int> {
  protected:
   int tile() const { return GetParam(); }
   const LinearTile& shape() const { return linear_tiles()[static_cast<size_t>(tile())]; }
-  bool is_ffma() const { return shape().kind == LinearKind::Ffma; }
+  /// Of float32 without tf32 alone.
+  bool is_exact() const {
+    return shape().kind == LinearKind::Ffma || shape().kind == LinearKind::Tf32x3;
+  }
 };
 
 constexpr Case kCases[] = {
@@ -104,7 +111,7 @@ TEST_P(LinearTest, MoreTilesThanMultiprocessors) {
 
 TEST_P(LinearTest, ARowDoesNotDependOnTheOthers) {
   for (const Element element : {Element::Float16, Element::Float32}) {
-    Product product({150, 320, 320, true, true, true, true}, element, !is_ffma());
+    Product product({150, 320, 320, true, true, true, true}, element, !is_exact());
     if (linear_refusal(product.args, tile(), compute_capability()) != nullptr) continue;
     linear(product.args, tile(), {});
     const std::vector<std::byte> all = product.y.download();
@@ -125,7 +132,7 @@ TEST_P(LinearTest, ARowDoesNotDependOnTheOthers) {
 }
 
 TEST_P(LinearTest, TheResidualMayBeTheResult) {
-  const Element element = is_ffma() ? Element::Float32 : Element::Float16;
+  const Element element = is_exact() ? Element::Float32 : Element::Float16;
   const int k = shape().kind == LinearKind::Tma ? 320 : 1280;  // all of it is in shared memory
   Product product({196, 320, k, false, false, true, true}, element, false);
   ASSERT_EQ(linear_refusal(product.args, tile(), compute_capability()), nullptr);
@@ -151,7 +158,7 @@ TEST_P(LinearTest, SumsOfRows) {
   for (const Element element : {Element::Float16, Element::BFloat16, Element::Float32})
     for (const Case& c : {Case{197, 136, 320, true, true, false, true},
                           Case{17000, 64, 72, true, false, true, true}}) {
-      Product product(c, element, !is_ffma());
+      Product product(c, element, !is_exact());
       // What leaves them: x = x * identity, so that its rows are those of the product.
       LinearArgs identity = product.args;
       std::vector<float> ones(static_cast<size_t>(c.k) * c.k, 0.0f);
@@ -160,6 +167,8 @@ TEST_P(LinearTest, SumsOfRows) {
       DeviceTensor x(element, int64_t{c.m} * c.k);
       identity.layer_norm = false, identity.activation = {}, identity.residual = nullptr;
       identity.bias = nullptr, identity.weight = weight.data(), identity.y = x.data();
+      const WeightParts weight_parts(weight);
+      identity.weight_parts = weight_parts.floats();
       identity.n = c.k;
       const int parts = linear_result_parts(c.k, tile());
       if (parts == 0 || linear_refusal(identity, tile(), compute_capability()) != nullptr) continue;
@@ -174,7 +183,7 @@ TEST_P(LinearTest, SumsOfRows) {
           fmt::format("{} {} m {} n {} k {}", shape().name, element_name(element), c.m, c.n, c.k),
           product.y, [&](const Launch& launch) { linear(product.args, tile(), launch); },
           product.reference(),
-          element == Element::Float32 && !is_ffma() ? kCudaTf32 : tolerance_of(element));
+          element == Element::Float32 && !is_exact() ? kCudaTf32 : tolerance_of(element));
     }
 }
 
@@ -226,8 +235,11 @@ TEST(LinearChoice, SmallTilesForSmallBatchesAndLargeForLarge) {
   EXPECT_EQ(tile(80).kind, LinearKind::Mma);
   EXPECT_EQ(tile(80).block_m, 128);
   args.element = Element::Float32;
-  EXPECT_EQ(tile(90).kind, LinearKind::Ffma);
+  EXPECT_EQ(tile(80).kind, LinearKind::Ffma);
   EXPECT_GE(tile(80).block_m, 64);
+  alignas(16) const float parts[4] = {};
+  args.weight_parts = parts;
+  EXPECT_EQ(tile(90).kind, LinearKind::Tf32x3);
   args.m = 49;
   EXPECT_EQ(tile(90).block_m, 16);
   args.k = 321;
@@ -239,13 +251,13 @@ TEST(LinearChoice, RefusalsSayWhy) {
   args.m = args.n = args.k = 64;
   EXPECT_EQ(linear_refusal(args, 1, 90), nullptr);
   args.element = Element::Float32;
-  EXPECT_STREQ(linear_refusal(args, 1, 90), "float32 without tf32 is multiplied by FFMA");
-  const int ffma = choose_linear_tile(args, 132, 90);
-  EXPECT_EQ(linear_tiles()[static_cast<size_t>(ffma)].kind, LinearKind::Ffma);
+  EXPECT_STREQ(linear_refusal(args, 1, 90),
+               "float32 without tf32 is multiplied by ffma and tf32x3 tiles");
+  const int exact = choose_linear_tile(args, 132, 90);
   args.tf32 = true;
-  EXPECT_STREQ(linear_refusal(args, ffma, 90), "tf32 is multiplied by the tensor cores");
+  EXPECT_STREQ(linear_refusal(args, exact, 90), "tf32 is multiplied by mma tiles");
   args.element = Element::Float16, args.tf32 = false;
-  EXPECT_STREQ(linear_refusal(args, ffma, 90), "FFMA tiles are for float32");
+  EXPECT_STREQ(linear_refusal(args, exact, 90), "ffma and tf32x3 tiles are for float32");
   args.n = 0;
   EXPECT_STREQ(linear_refusal(args, 0, 90), "an extent is below 1");
   args.n = 64, args.k = 1024, args.layer_norm = true, args.element = Element::Float16;

@@ -44,6 +44,35 @@ TEST_F(CudaSession, EqualsReferenceAtEveryShapeAndPrecision) {
   }
 }
 
+/// What float16 cannot hold, between two products that it can.
+TEST_F(CudaSession, AnOpMayKeepFloat32) {
+  GraphBuilder builder;
+  const ValueId x = builder.input("x", {3, 16});
+  const auto linear = [&](ValueId in, const std::string& name, float factor) {
+    const auto weight = Random(name).constant({16, 16}, -factor, factor);
+    return builder.op(OpKind::Linear, {}, {in, builder.constant(name, weight)}, name);
+  };
+  const ValueId large = linear(linear(x, "first", 1), "large", 1e5f);
+  const ValueId small = linear(large, "small", 1e-5f);
+  auto data = std::make_shared<PlanData>();
+  data->graph = builder.finish({linear(small, "last", 1), large});
+  const std::vector<Tensor> inputs{test::random_images({3, 16})};
+  const Plan plan = Internals::plan(data);
+  const auto expected = Session(plan, {"cpu", 1}).run(inputs);
+  const SessionOptions options{.backend = "cuda", .precision = Precision::Float16};
+  const auto result_of = [&](const Plan& of, size_t i) {
+    return distance(Session(of, options).run(inputs)[i].as<float>(), expected[i].as<float>());
+  };
+  EXPECT_FALSE(result_of(plan, 0).within(kFloat16Model)) << "the case is no case";
+  auto islands = std::make_shared<PlanData>(*data);
+  for (Node& node : islands->graph.nodes)
+    node.keeps_float32 = node.source == "large" || node.source == "small";
+  for (const size_t i : {0, 1}) {
+    const Distance d = result_of(Internals::plan(islands), i);
+    EXPECT_TRUE(d.within(kFloat16Model)) << i << ": " << report(d, kFloat16Model);
+  }
+}
+
 TEST_F(CudaSession, OpsThatItRefusesRunOnTheCpu) {
   GraphBuilder builder;
   const ValueId x = builder.input("x", {3, 16});

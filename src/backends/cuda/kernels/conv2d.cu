@@ -6,8 +6,8 @@
 
 #include "backends/cuda/kernels/layer_norm.h"
 #include "backends/cuda/kernels/linear_cost.h"
-#include "backends/cuda/kernels/linear_ffma.h"
 #include "backends/cuda/kernels/linear_scalar.cuh"
+#include "backends/cuda/kernels/linear_slabs.h"
 #include "backends/cuda/kernels/linear_wgmma.h"
 #include "backends/cuda/kernels/tensor_map.h"
 
@@ -41,8 +41,7 @@ struct WindowReader {
 /// else a kernel of its own does.
 bool holds_rows(const Conv2dArgs& a, const LinearTile& tile, int capability) {
   const int blocks = a.o / tile.block_n;
-  return (tile.kind == LinearKind::Mma || tile.kind == LinearKind::Ffma) &&
-         a.o % tile.block_n == 0 && blocks <= (capability >= 90 ? 8 : 1);
+  return takes_slabs(tile.kind) && a.o % tile.block_n == 0 && blocks <= (capability >= 90 ? 8 : 1);
 }
 
 RowSource source_of(const Conv2dArgs& a) { return a.image ? RowSource::Image : RowSource::Windows; }
@@ -83,7 +82,8 @@ const char* wgmma_conv_refusal(const Conv2dArgs& a, int capability) {
 LinearArgs product_of(const Conv2dArgs& a) {
   LinearArgs p;
   p.element = a.element;
-  p.x = a.x, p.weight = a.weight, p.bias = a.bias, p.residual = a.residual, p.y = a.y;
+  p.x = a.x, p.weight = a.weight, p.weight_parts = a.weight_parts, p.bias = a.bias,
+  p.residual = a.residual, p.y = a.y;
   p.m = a.n * a.oh * a.ow, p.n = a.o, p.k = columns_of(a);
   p.activation = a.activation;
   return p;
@@ -101,16 +101,15 @@ void conv2d_wgmma(const Conv2dArgs& a, int tile, const Launch& launch) {
   linear_wgmma(product_of(a), tile - kFirstWgmmaTile, launch, &windows);
 }
 
-/// With the norm of the results in the same launch, or without; on the Mma or the Ffma tiles.
+/// With the norm of the results in the same launch, or without; on tiles that take slabs.
 void conv2d_slabs(const Conv2dArgs& a, int tile, bool norm, const Launch& launch) {
-  MmaArgs p = mma_args(product_of(a));
+  MmaArgs p = mma_args(product_of(a), tile_of(tile).kind);
   if (norm) p.gamma = a.gamma, p.beta = a.beta;
   p.eps = a.eps;
   p.windows = windows_of(a);
   p.slabs = slabs_of(a);
   p.image_is_aligned = a.image && is_aligned_image(p.windows);
-  if (tile >= kFirstFfmaTile) return launch_ffma(tile - kFirstFfmaTile, source_of(a), p, launch);
-  launch_mma(a.element, tile - kFirstMmaTile, source_of(a), p, launch);
+  launch_slabs(tile, a.element, source_of(a), p, launch);
 }
 
 void normalize_result(const Conv2dArgs& a, const Launch& launch) {
@@ -132,22 +131,20 @@ const char* conv2d_refusal(const Conv2dArgs& a, int tile, int capability) {
   if (kind == LinearKind::Scalar) return nullptr;
   if (kind == LinearKind::Tma) return "tma tiles take rows of a matrix, not windows";
   if (capability < 80) return "tiles ask for sm_80";
-  const bool wide = a.element == Element::Float32, ffma = kind == LinearKind::Ffma;
-  if (wide && a.tf32 == ffma)
-    return ffma ? "tf32 is multiplied by the tensor cores"
-                : "float32 without tf32 is multiplied by FFMA";
-  if (ffma && !wide) return "FFMA tiles are for float32";
-  if (!a.image && a.c % (wide ? 4 : 8) != 0) return "pixels are not a multiple of 16 bytes";
+  if (takes_slabs(kind))
+    if (const char* refusal = slab_refusal(kind, {a.element, a.tf32, a.weight_parts, capability}))
+      return refusal;
+  if (!a.image && a.c % (a.element == Element::Float32 ? 4 : 8) != 0)
+    return "pixels are not a multiple of 16 bytes";
   if (a.o % 8 != 0) return "the output channels are not a multiple of 8";
   for (const void* pointer :
        {a.x, a.weight, a.residual, static_cast<const void*>(a.y), static_cast<const void*>(a.bias),
         static_cast<const void*>(a.gamma), static_cast<const void*>(a.beta)})
     if (!aligned_16(pointer)) return "a pointer is not 16-byte aligned";
   if (kind == LinearKind::Wgmma) return wgmma_conv_refusal(a, capability);
-  const size_t bytes =
-      ffma ? ffma_shared_bytes(tile - kFirstFfmaTile, source_of(a), slabs_of(a))
-           : mma_shared_bytes(a.element, tile - kFirstMmaTile, source_of(a), slabs_of(a));
-  if (bytes > shared_memory_limit(capability)) return "the windows do not fit shared memory";
+  if (slab_shared_bytes(tile, a.element, source_of(a), slabs_of(a)) >
+      shared_memory_limit(capability))
+    return "the windows do not fit shared memory";
   return nullptr;
 }
 
@@ -158,8 +155,11 @@ std::vector<int> rank_conv2d_tiles(const Conv2dArgs& a, int num_sms, int capabil
     const LinearTile& tile = tile_of(i);
     // Far slower than the product of its extents.
     if (tile.kind == LinearKind::Scalar) return std::numeric_limits<double>::infinity();
-    // Windows take longer than rows; both factors are measured.
-    const double windows = a.image ? 1.0 : tile.kind == LinearKind::Mma ? 1.6 : 1.35;
+    // Windows take longer than rows; the factors are measured.
+    const double windows = a.image                           ? 1.0
+                           : tile.kind == LinearKind::Mma    ? 1.6
+                           : tile.kind == LinearKind::Tf32x3 ? 1.1
+                                                             : 1.35;
     double cycles = windows * expected_cycles(tile, m, a.o, slabs, num_sms);
     if (a.gamma != nullptr) {
       // Two barriers of a cluster, or one kernel more that reads and writes the results.
@@ -186,6 +186,7 @@ void conv2d(const Conv2dArgs& a, int tile, const Launch& launch) {
     case LinearKind::Tma:  // refused
     case LinearKind::Mma:
     case LinearKind::Ffma:
+    case LinearKind::Tf32x3:
       conv2d_slabs(a, tile, norm_there, launch);
       break;
     case LinearKind::Wgmma:

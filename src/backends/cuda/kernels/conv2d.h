@@ -18,7 +18,8 @@ struct Conv2dArgs {
   bool image = false;
   const void* x = nullptr;
   const void* weight = nullptr;
-  const float* bias = nullptr;  // [o] or null
+  const float* weight_parts = nullptr;  // as in LinearArgs
+  const float* bias = nullptr;          // [o] or null
   const float* gamma =
       nullptr;  // [o]: layer norm over the o channels of each pixel, or null for none
   const float* beta = nullptr;  // [o]

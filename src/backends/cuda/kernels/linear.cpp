@@ -8,15 +8,16 @@
 
 #include "backends/cuda/kernels/linear_cost.h"
 #include "backends/cuda/kernels/linear_ffma.h"
-#include "backends/cuda/kernels/linear_mma.h"
 #include "backends/cuda/kernels/linear_scalar.h"
+#include "backends/cuda/kernels/linear_slabs.h"
+#include "backends/cuda/kernels/linear_tf32x3.h"
 #include "backends/cuda/kernels/linear_tma.h"
 #include "backends/cuda/kernels/linear_wgmma.h"
 
 namespace vitro::cuda {
 namespace {
 
-constexpr int kTileCount = kFirstFfmaTile + kFfmaTileCount;
+constexpr int kTileCount = kFirstTf32x3Tile + kTf32x3TileCount;
 
 constexpr auto kTiles = [] {
   std::array<LinearTile, kTileCount> tiles{};
@@ -36,6 +37,10 @@ constexpr auto kTiles = [] {
   for (int i = 0; i < kFfmaTileCount; ++i) {
     const MmaTile& t = kFfmaTiles[i];
     tiles[kFirstFfmaTile + i] = {t.name, LinearKind::Ffma, t.block_m, t.block_n, t.stages};
+  }
+  for (int i = 0; i < kTf32x3TileCount; ++i) {
+    const MmaTile& t = kTf32x3Tiles[i];
+    tiles[kFirstTf32x3Tile + i] = {t.name, LinearKind::Tf32x3, t.block_m, t.block_n, t.stages};
   }
   return tiles;
 }();
@@ -59,11 +64,10 @@ const char* linear_refusal(const LinearArgs& a, int tile, int capability) {
   if (a.layer_norm && a.row_parts > 0 && a.weight_sums == nullptr)
     return "row_sums come without weight_sums";
   if (capability < 80) return "tiles ask for sm_80";
-  const bool wide = a.element == Element::Float32, ffma = kind == LinearKind::Ffma;
-  if (wide && a.tf32 == ffma)
-    return ffma ? "tf32 is multiplied by the tensor cores"
-                : "float32 without tf32 is multiplied by FFMA";
-  if (ffma && !wide) return "FFMA tiles are for float32";
+  const bool wide = a.element == Element::Float32;
+  if (takes_slabs(kind))
+    if (const char* refusal = slab_refusal(kind, {a.element, a.tf32, a.weight_parts, capability}))
+      return refusal;
   if (a.k % (wide ? 4 : 8) != 0) return "rows of x are not a multiple of 16 bytes";
   if (a.n % 8 != 0) return "n is not a multiple of 8";
   for (const void* pointer :
@@ -84,13 +88,10 @@ const char* linear_refusal(const LinearArgs& a, int tile, int capability) {
                ? "the operands of a block do not fit shared memory"
                : nullptr;
   }
-  const int slabs = mma_slabs(a.element, a.k);
-  const size_t bytes = ffma
-                           ? ffma_shared_bytes(tile - kFirstFfmaTile, source_of(a), slabs)
-                           : mma_shared_bytes(a.element, tile - kFirstMmaTile, source_of(a), slabs);
-  if (bytes > shared_memory_limit(capability))
-    return "the rows to normalise do not fit shared memory";
-  return nullptr;
+  return slab_shared_bytes(tile, a.element, source_of(a), mma_slabs(a.element, a.k)) >
+                 shared_memory_limit(capability)
+             ? "the rows to normalise do not fit shared memory"
+             : nullptr;
 }
 
 std::vector<int> rank_linear_tiles(const LinearArgs& a, int num_sms, int capability) {
@@ -106,9 +107,10 @@ int linear_result_parts(int n, int tile) {
   return shape.kind == LinearKind::Scalar ? 0 : (n + shape.block_n - 1) / shape.block_n;
 }
 
-MmaArgs mma_args(const LinearArgs& a) {
+MmaArgs mma_args(const LinearArgs& a, LinearKind kind) {
   MmaArgs p{};
-  p.x = a.x, p.weight = a.weight, p.bias = a.bias, p.residual = a.residual, p.y = a.y;
+  p.weight = kind == LinearKind::Tf32x3 ? a.weight_parts : a.weight;
+  p.x = a.x, p.bias = a.bias, p.residual = a.residual, p.y = a.y;
   p.m = a.m, p.n = a.n, p.k = a.k, p.slabs = mma_slabs(a.element, a.k);
   p.scale_k = 1.0f / static_cast<float>(a.k);
   p.eps = a.eps, p.activation = a.activation;
@@ -123,19 +125,19 @@ void linear(const LinearArgs& a, int tile, const Launch& launch) {
     throw std::invalid_argument("linear of m " + std::to_string(a.m) + ", n " +
                                 std::to_string(a.n) + ", k " + std::to_string(a.k) + " on tile " +
                                 std::to_string(tile) + ": " + refusal);
-  switch (kTiles[static_cast<size_t>(tile)].kind) {
+  const LinearKind kind = kTiles[static_cast<size_t>(tile)].kind;
+  switch (kind) {
     case LinearKind::Scalar:
       return linear_scalar(a, launch);
     case LinearKind::Wgmma:
       return linear_wgmma(a, tile - kFirstWgmmaTile, launch);
     case LinearKind::Tma:
       return linear_tma(a, tile - kFirstTmaTile, launch);
-    case LinearKind::Ffma:
-      return launch_ffma(tile - kFirstFfmaTile, source_of(a), mma_args(a), launch);
     case LinearKind::Mma:
-      break;
+    case LinearKind::Ffma:
+    case LinearKind::Tf32x3:
+      return launch_slabs(tile, a.element, source_of(a), mma_args(a, kind), launch);
   }
-  launch_mma(a.element, tile - kFirstMmaTile, source_of(a), mma_args(a), launch);
 }
 
 }  // namespace vitro::cuda

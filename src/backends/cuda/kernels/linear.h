@@ -30,6 +30,8 @@ struct LinearArgs {
   const float2* row_sums = nullptr;
   int row_parts = 0;
   const float* weight_sums = nullptr;
+  /// The parts of a float32 weight (linear_weight_parts), [2, n, k]: without them no Tf32x3 tile.
+  const float* weight_parts = nullptr;
   /// Where to leave the same of y, [m, linear_result_parts()], or null. Not on the Scalar tile.
   float2* result_sums = nullptr;
 };
@@ -40,6 +42,7 @@ enum class LinearKind {
   Wgmma,   // wgmma and TMA: 16 bits; sm_90a
   Tma,     // mma.sync, all of k brought at once by TMA, for few rows: 16 bits; sm_90
   Ffma,    // true float32, rows of a multiple of 16 bytes; sm_80
+  Tf32x3,  // the same as wgmma of parts that are tf32; sm_90a
 };
 
 /// One way to cut the product: a block of threads makes block_m x block_n results at a time.
@@ -74,5 +77,8 @@ void linear(const LinearArgs& args, int tile, const Launch& launch);
 /// sums[i] = the sum of weight[i, :], for LinearArgs::weight_sums.
 void linear_weight_sums(Element element, const void* weight, int n, int k, float* sums,
                         const Launch& launch);
+
+/// parts[0, i] + parts[1, i] = weight[i] to 2^-22 of it, both tf32.
+void linear_weight_parts(const float* weight, int64_t count, float* parts, const Launch& launch);
 
 }  // namespace vitro::cuda

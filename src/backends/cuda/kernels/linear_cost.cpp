@@ -21,6 +21,15 @@ double ffma_cycles(const LinearTile& tile, double blocks, int slabs, int num_sms
   return 2300 + block * std::ceil(blocks / num_sms);
 }
 
+/// Fitted as those below. A slab's products wait for its operands and for each other: by itself a
+/// block takes longer than where others share its multiprocessor.
+double tf32x3_cycles(const LinearTile& tile, double blocks, int slabs, int num_sms) {
+  const double area = tile.block_m * tile.block_n / 4096.0;
+  const double alone = slabs * std::max(1200.0, 700 * area) + 1000;
+  const double shared = slabs * 950 * std::pow(area, 0.83) + 1700 * area;
+  return 1800 + std::max(alone, shared * std::ceil(blocks / num_sms));
+}
+
 }  // namespace
 
 // The constants are fitted to what the products of UniFormer-S took on an H100 at batches of 1 to
@@ -44,6 +53,7 @@ double expected_cycles(const LinearTile& tile, int m, int n, int slabs, int num_
     return 1010 + block * std::max(1.0, (share + std::ceil(share)) / 2);
   }
   if (tile.kind == LinearKind::Ffma) return ffma_cycles(tile, rows * columns, slabs, num_sms);
+  if (tile.kind == LinearKind::Tf32x3) return tf32x3_cycles(tile, rows * columns, slabs, num_sms);
   // A slab's products, or its way from L2, whichever is slower, and the barrier before it unless
   // all slabs fit; then the results.
   const double products = area * 64 / (tile.kind == LinearKind::Mma ? 400 : 60);

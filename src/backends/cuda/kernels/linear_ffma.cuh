@@ -65,6 +65,7 @@ struct FfmaShape {
   static constexpr int thread_m = kBlockM / kWarpsM / 4, thread_n = kBlockN / kWarpsN / 8;
   // About 500 multiply-adds in a row: more would not stay in the instruction cache.
   static constexpr int unroll_chunks = thread_m * thread_n >= 64 ? 2 : 4, unroll = 1;
+  static constexpr int weight_parts = 1;
   static constexpr bool early_vectors = thread_m * thread_n < 64;  // where registers hold them
   static constexpr int pitch = kBlockN + 8;  // of the float32 sums, without bank conflicts
   static constexpr size_t sum_bytes = sizeof(float) * kWarpsK * kBlockM * pitch;

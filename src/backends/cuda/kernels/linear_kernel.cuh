@@ -7,6 +7,7 @@
 #include "backends/cuda/kernels/mma_epilogue.cuh"
 #include "backends/cuda/kernels/mma_slab.cuh"
 #include "backends/cuda/kernels/row_norm.cuh"
+#include "backends/cuda/kernels/tma.cuh"
 #include "backends/cuda/kernels/window_slab.cuh"
 
 // Products whose operands come to shared memory as slabs, whatever multiplies them there: a Shape
@@ -41,9 +42,10 @@ struct RowLoader<T, Shape, RowSource::Windows> {
 template <typename T, class Shape, RowSource kSource, bool kNormResult>
 __global__ void __launch_bounds__(Shape::threads, Shape::blocks)
     linear_tile_kernel(const __grid_constant__ MmaArgs p) {
-  extern __shared__ __align__(128) char shared[];
+  extern __shared__ __align__(1024) char shared[];
   constexpr int kColumns = kSlabColumns<T>;
-  constexpr int kSlabA = Shape::block_m * kSlabBytes, kSlabB = Shape::block_n * kSlabBytes;
+  constexpr int kPartB = Shape::block_n * kSlabBytes, kSlabB = Shape::weight_parts * kPartB;
+  constexpr int kSlabA = Shape::block_m * kSlabBytes;
   const int slabs = p.slabs, stages = min(Shape::stages, slabs);
   const bool all_fit = slabs <= Shape::stages;
   const int first_half = (slabs + 1) / 2;
@@ -61,13 +63,21 @@ __global__ void __launch_bounds__(Shape::threads, Shape::blocks)
   load_b.set_matrix(weight, first_column, p.n, p.k);
   TapWalk tap_b;
   auto fetch_b = [&](int slab) {  // in order
-    char* const to = slabs_b + slab % stages * kSlabB;
-    if constexpr (kSource == RowSource::Windows) {
-      load_b.load(to, weight, tap_b.channel, tap_b.column(p.windows), p.windows.c);
-      tap_b.next(p.windows, kColumns);
-    } else {
-      load_b.load(to, weight, slab * kColumns, slab * kColumns, p.k);
+#pragma unroll
+    for (int part = 0; part < Shape::weight_parts; ++part) {
+      char* const to = slabs_b + slab % stages * kSlabB + part * kPartB;
+      const int64_t matrix = part * static_cast<int64_t>(p.n) * p.k;
+      if constexpr (kSource == RowSource::Windows)
+        load_b.load(to, weight, tap_b.channel, matrix + tap_b.column(p.windows), p.windows.c);
+      else
+        load_b.load(to, weight, slab * kColumns, matrix + slab * kColumns, p.k);
     }
+    if constexpr (kSource == RowSource::Windows) tap_b.next(p.windows, kColumns);
+  };
+  // Copies of this thread that are waited for are there for all.
+  auto share_slabs = [] {
+    if constexpr (Shape::weight_parts > 1) fence_for_async();
+    __syncthreads();
   };
   const int ahead = all_fit ? slabs : Shape::stages - 1;
   for (int s = 0; s < ahead; ++s) fetch_b(s);
@@ -104,7 +114,7 @@ __global__ void __launch_bounds__(Shape::threads, Shape::blocks)
   typename Shape::Sums sums{};
   if (is_resident(kSource)) {
     cp_async_wait<0>();
-    __syncthreads();
+    share_slabs();
   }
   if (kSource == RowSource::NormedRows && !RowNormalizer<T, Shape>::holds(slabs)) {
     normalize_rows<T, Shape>(slabs_a, p.k, p.eps);
@@ -121,16 +131,16 @@ __global__ void __launch_bounds__(Shape::threads, Shape::blocks)
       multiply_slabs(0, slabs);
     } else {
       cp_async_wait<1>();
-      __syncthreads();
+      share_slabs();
       multiply_slabs(0, first_half);
       cp_async_wait<0>();
-      __syncthreads();
+      share_slabs();
       multiply_slabs(first_half, slabs);
     }
   } else {
     for (int s = 0; s < slabs; ++s) {
       cp_async_wait<Shape::stages - 2>();
-      __syncthreads();
+      share_slabs();
       if (s + ahead < slabs) {
         fetch_b(s + ahead);
         if (!is_resident(kSource)) fetch_a(s + ahead);
@@ -168,7 +178,7 @@ size_t operand_bytes(RowSource source, int slabs) {
   const int stages = std::min(Shape::stages, slabs);
   const size_t operands =
       static_cast<size_t>(is_resident(source) ? slabs : stages) * Shape::block_m * kSlabBytes +
-      static_cast<size_t>(stages) * Shape::block_n * kSlabBytes;
+      static_cast<size_t>(stages) * Shape::weight_parts * Shape::block_n * kSlabBytes;
   return std::max(operands, Shape::sum_bytes + Shape::block_m * sizeof(float2));
 }
 template <typename T, class Shape>

@@ -80,6 +80,7 @@ struct MmaShape {
   static constexpr int warps_m = kWarpsM, warps_n = kWarpsN, warps_k = kWarpsK;
   static constexpr int blocks = 0;  // that a multiprocessor has to hold; 0: the compiler decides
   static constexpr int unroll = 4;  // slabs
+  static constexpr int weight_parts = 1;       // matrices of weights that are multiplied
   static constexpr bool early_vectors = true;  // biases are loaded before the products
   static constexpr int threads = 32 * kWarpsM * kWarpsN * kWarpsK;
   static constexpr int tiles_m = kBlockM / kWarpsM / 16, tiles_n = kBlockN / kWarpsN / 8;

@@ -16,7 +16,7 @@ enum class RowSource {
 /// A matrix product with its ends, as the kernels of linear_kernel.cuh see it.
 struct MmaArgs {
   const void* x;
-  const void* weight;    // [n, k]
+  const void* weight;    // [n, k], or the parts of float32 ones on tiles of Tf32x3: [2, n, k]
   const float* bias;     // [n] or null
   const void* residual;  // [m, n] or null
   const float* gamma;    // [n]; of the layer norm over each row of results, or null for none
@@ -39,8 +39,8 @@ struct MmaArgs {
   bool next_early;
 };
 
-/// Those of a product of rows.
-MmaArgs mma_args(const LinearArgs& args);
+/// Those of a product of rows on a tile of that kind.
+MmaArgs mma_args(const LinearArgs& args, LinearKind kind);
 
 /// The tiles of linear_mma.cuh by index; `product` is of float16, bfloat16 or float (as tf32).
 struct MmaTile {

@@ -38,7 +38,7 @@ void linear_tma(const LinearArgs& a, int tile, const Launch& launch) {
   p.groups = p.slabs / p.group;
   p.x = slabs_of(a.element, a.x, a.m, kTmaTiles[tile].block_m, p);
   p.weight = slabs_of(a.element, a.weight, a.n, kTmaTiles[tile].block_n, p);
-  p.ends = mma_args(a);
+  p.ends = mma_args(a, LinearKind::Tma);
   if (a.element == Element::Float16) return launch_tma_of<__half>(tile, p, launch);
   launch_tma_of<__nv_bfloat16>(tile, p, launch);
 }
