@@ -63,7 +63,7 @@ TEST_F(CudaChoice, TakesBooleansBetweenFloats) {
   EXPECT_EQ(taken(DType::Int64, op(OpKind::Binary, BinaryAttrs{BinaryFunction::Add}, 2)),
             "cuda:binary: the operands are I64");
   EXPECT_EQ(taken(DType::Int64, op(OpKind::Cast, CastAttrs{DType::Float32})),
-            "cuda:unary_math: it makes F32 of I64");
+            "cuda:unary_math: it makes F32 of I64; cuda:cast: operand 0 is I64");
 }
 
 TEST_F(CudaChoice, RefusesWhatNoKernelTakes) {
