@@ -29,6 +29,7 @@ struct Dispatch {
   Dims output;
   const char* chosen = nullptr;         ///< implementation; null: the op's body runs instead
   std::vector<const char*> absorbed;    ///< ops behind it that the kernel does on its way
+  std::string choices;                  ///< Kernel::choices()
   std::vector<Refused> refused;         ///< who was asked before, in order
   std::string key;                      ///< op_key()
   std::vector<const char*> candidates;  ///< what tuning may choose from; the usual choice first

@@ -74,6 +74,9 @@ class Kernel {
   virtual std::vector<Section> sections() const { return {}; }
   /// What it chose for its parts by OpContext::tactics, for tuning to choose otherwise.
   virtual std::vector<TunableOp> tunables() const { return {}; }
+  /// What its parts work with, for people: "fc1 wgmma_128x128, fc2 tma_32x64"; empty: it has
+  /// nothing to choose. Asked when the program is done.
+  virtual std::string choices() const { return {}; }
   virtual void run(const KernelArgs& args) const = 0;
 };
 

@@ -230,6 +230,12 @@ std::unique_ptr<Program> compile_program(const CompileRequest& request, ImplTabl
   return ProgramBuilder(request, impls, backend, outputs).build(outputs);
 }
 
+void describe_choices(Program& program) {
+  auto step = program.sequence.begin();
+  for (Dispatch& dispatch : program.dispatches)
+    if (dispatch.chosen) dispatch.choices = (step++)->kernel->choices();
+}
+
 std::optional<Refusal> refusal_of(const OpContext& op, ImplTable impls) {
   if (is_view(op.node)) return std::nullopt;
   std::string reasons;

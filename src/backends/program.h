@@ -55,6 +55,9 @@ enum class Outputs : uint8_t { Direct, Copied };
 std::unique_ptr<Program> compile_program(const CompileRequest& request, ImplTable impls,
                                          const char* backend, Outputs outputs = Outputs::Direct);
 
+/// Writes what its kernels chose into the dispatches, once nothing changes any more.
+void describe_choices(Program& program);
+
 /// Why none of the implementations can run an op; nothing when one can, or when the op is a view.
 std::optional<Refusal> refusal_of(const OpContext& op, ImplTable impls);
 

@@ -92,6 +92,7 @@ Json why_json(const Executable& executable) {
                     {"impl", dispatch.chosen ? Json(dispatch.chosen) : Json(nullptr)},
                     {"refused", refused}});
     if (!dispatch.absorbed.empty()) json.back()["absorbed"] = dispatch.absorbed;
+    if (!dispatch.choices.empty()) json.back()["choices"] = dispatch.choices;
     if (!dispatch.tactic) continue;
     Json& measured = json.back()["measured_us"] = Json::object();
     for (const auto& [impl, us] : dispatch.tactic->timings) measured[impl] = us;

@@ -61,9 +61,11 @@ std::string dispatch_text(std::span<const Dispatch> dispatches) {
       if (c != kMeasured || measured) text += fmt::format("{:<{}}  ", row[c], widths[c]);
     text.erase(text.find_last_not_of(' ') + 1);
     text += '\n';
-    // On a line of its own: reasons have numbers and are long.
-    if (&row != &rows.front() && !row[kRefused].empty())
-      text += fmt::format("  refused: {}\n", row[kRefused]);
+    if (&row == &rows.front()) continue;
+    // On lines of their own: they are long.
+    const Dispatch& dispatch = dispatches[static_cast<size_t>(&row - &rows.front()) - 1];
+    if (!dispatch.choices.empty()) text += fmt::format("  with: {}\n", dispatch.choices);
+    if (!row[kRefused].empty()) text += fmt::format("  refused: {}\n", row[kRefused]);
   }
   return text;
 }

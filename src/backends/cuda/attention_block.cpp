@@ -51,6 +51,9 @@ class AttentionBlock : public Kernel, public LeavesRowSums {
     return aligned_bytes(qkv_bytes()) + std::max(proj_.result_bytes(), qkv_scratch_bytes());
   }
   std::vector<TunableOp> tunables() const override { return {variant_.op, proj_.tunable()}; }
+  std::string choices() const override {
+    return fmt::format("{}core {}, proj {}", qkv_choice(), variant_.name, proj_.tile_name());
+  }
   std::vector<Section> sections() const override {
     const double core = 4.0 * core_.n * core_.heads * core_.t * core_.t * core_.head_dim;
     return {{"qkv", 3 * proj_.flops(), {0, 1, 2}, true},
@@ -75,6 +78,7 @@ class AttentionBlock : public Kernel, public LeavesRowSums {
  protected:
   size_t result_bytes() const { return proj_.result_bytes(); }
   virtual size_t qkv_scratch_bytes() const { return 0; }
+  virtual std::string qkv_choice() const { return {}; }
   virtual void run_qkv(const std::byte* x, std::byte* scratch, void* qkv,
                        const Launch& launch) const = 0;
 
@@ -123,6 +127,7 @@ class AttentionBlockLaunches final : public AttentionBlock, public ReadsRowSums 
   }
 
  private:
+  std::string qkv_choice() const override { return fmt::format("qkv {}, ", qkv_.tile_name()); }
   void run_qkv(const std::byte* x, std::byte*, void* qkv, const Launch& launch) const override {
     qkv_.run(x, nullptr, qkv, launch, row_sums_behind(x, result_bytes()));
   }

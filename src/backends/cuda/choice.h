@@ -1,6 +1,7 @@
 #pragma once
 
 #include <string>
+#include <tuple>
 #include <utility>
 #include <vector>
 
@@ -14,13 +15,14 @@ template <typename Value>
 struct Choice {
   TunableOp op;
   Value value{};
+  std::string name{};  ///< of the value
 };
 template <typename Value>
 Choice<Value> choose(std::string key, const std::vector<std::pair<std::string, Value>>& ranked,
                      const TacticTable* tactics) {
   Choice<Value> choice{{std::move(key), {}}};
   for (const auto& candidate : ranked) choice.op.candidates.push_back(candidate.first);
-  choice.value = ranked[chosen_candidate(choice.op, tactics)].second;
+  std::tie(choice.name, choice.value) = ranked[chosen_candidate(choice.op, tactics)];
   return choice;
 }
 

@@ -13,6 +13,7 @@ class Conv2dKernel final : public Kernel {
  public:
   explicit Conv2dKernel(const OpContext& op);
   std::vector<TunableOp> tunables() const override { return {choice_.op}; }
+  std::string choices() const override { return choice_.name; }
   int in_place_operand() const override { return residual_ ? int{kResidual} : -1; }
   bool absorb(const OpContext& next, size_t operand) override;
   void run(const KernelArgs& args) const override;

@@ -139,6 +139,7 @@ class CudaBackend final : public Backend {
       check(type.dtype == DType::Float32, ErrorCode::Unsupported,
             "backend 'cuda' gives outputs of F32, not of {}", dtype_name(type.dtype));
     program.reads_images = merge_steps(*program.steps);
+    describe_choices(*program.steps);
     return make_cuda_executable(std::move(program));
   }
 };

@@ -29,6 +29,7 @@ class LinearKernel final : public Kernel {
  public:
   explicit LinearKernel(const OpContext& op) : product_(op, args_of(op)) {}
   std::vector<TunableOp> tunables() const override { return {product_.tunable()}; }
+  std::string choices() const override { return product_.tile_name(); }
   int in_place_operand() const override { return residual_ ? int{kResidual} : -1; }
   bool absorb(const OpContext& next, size_t operand) override {
     Activation activation = product_.activation();

@@ -45,6 +45,7 @@ class LocalMixerFused final : public Kernel {
   explicit LocalMixerFused(const OpContext& op)
       : args_(args_of(op)), tile_(choose(key(), ranked(), op.tactics)) {}
   std::vector<TunableOp> tunables() const override { return {tile_.op}; }
+  std::string choices() const override { return tile_.name; }
   void run(const KernelArgs& args) const override {
     LocalMixerArgs mixer_args = args_;
     mixer_args.x = args.inputs[0];
@@ -105,6 +106,9 @@ class LocalMixerLaunches final : public Kernel {
             {"conv2", conv2_.flops(), {6, 7}, true}};
   }
   std::vector<TunableOp> tunables() const override { return {conv1_.tunable(), conv2_.tunable()}; }
+  std::string choices() const override {
+    return fmt::format("conv1 {}, conv2 {}", conv1_.tile_name(), conv2_.tile_name());
+  }
   void run(const KernelArgs& args) const override {
     const Launch launch = launch_of(args);
     std::byte* const z = args.scratch;

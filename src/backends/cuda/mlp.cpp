@@ -1,5 +1,7 @@
 #include "backends/cuda/kernels/mlp.h"
 
+#include <fmt/core.h>
+
 #include "backends/cuda/codes_product.h"
 #include "backends/cuda/impls.h"
 #include "backends/cuda/product.h"
@@ -49,6 +51,7 @@ class MlpFused final : public Kernel {
  public:
   explicit MlpFused(const OpContext& op) : args_(fused_args(op)), tile_(fused_tile(op, args_)) {}
   int in_place_operand() const override { return 0; }
+  std::string choices() const override { return mlp_tiles()[static_cast<size_t>(tile_)].name; }
   void run(const KernelArgs& args) const override {
     MlpArgs mlp_args = args_;
     mlp_args.x = args.inputs[0];
@@ -81,6 +84,9 @@ class MlpProducts final : public Kernel, public LeavesRowSums, public ReadsRowSu
     return {{"fc1", fc1_.flops(), {0, 1, 2}, true}, {"fc2", fc2_.flops(), {3, 4}, true}};
   }
   std::vector<TunableOp> tunables() const override { return {fc1_.tunable(), fc2_.tunable()}; }
+  std::string choices() const override {
+    return fmt::format("fc1 {}, fc2 {}", fc1_.tile_name(), fc2_.tile_name());
+  }
   void run(const KernelArgs& args) const override {
     lane_of(args).begin_section(kFc1);
     fc1_.run(args.inputs[0], nullptr, args.scratch, launch_of(args),

@@ -38,6 +38,7 @@ class Product {
   const Activation& activation() const { return args_.activation; }
   void activate(const Activation& activation) { args_.activation = activation; }
   const TunableOp& tunable() const { return choice_.op; }
+  const std::string& tile_name() const { return choice_.name; }
   const LinearTile& tile() const { return linear_tiles()[static_cast<size_t>(choice_.value)]; }
   /// Parts of each row of y that it can leave sums of; 0: none.
   int result_parts() const { return linear_result_parts(args_.n, choice_.value); }

@@ -44,6 +44,17 @@ TEST_F(CudaSession, EqualsReferenceAtEveryShapeAndPrecision) {
   }
 }
 
+TEST_F(CudaSession, SaysWhatItsKernelsChose) {
+  const Plan plan = test::small_plan(DType::Float32);
+  Engine engine(plan, {.backend = "cuda", .precision = Precision::Float16});
+  const auto program = engine.program(Dims{1, 3, 8, 8});
+  size_t with = 0;
+  for (const Dispatch& dispatch : program->dispatch())
+    with += dispatch.chosen && !dispatch.choices.empty();
+  EXPECT_GT(with, 0u);
+  EXPECT_NE(engine.explain(*program).find("\n  with: "), std::string::npos);
+}
+
 /// What float16 cannot hold, between two products that it can.
 TEST_F(CudaSession, AnOpMayKeepFloat32) {
   GraphBuilder builder;
@@ -61,7 +72,8 @@ TEST_F(CudaSession, AnOpMayKeepFloat32) {
   const auto expected = Session(plan, {"cpu", 1}).run(inputs);
   const SessionOptions options{.backend = "cuda", .precision = Precision::Float16};
   const auto result_of = [&](const Plan& of, size_t i) {
-    return distance(Session(of, options).run(inputs)[i].as<float>(), expected[i].as<float>());
+    const std::vector<Tensor> results = Session(of, options).run(inputs);
+    return distance(results[i].as<float>(), expected[i].as<float>());
   };
   EXPECT_FALSE(result_of(plan, 0).within(kFloat16Model)) << "the case is no case";
   auto islands = std::make_shared<PlanData>(*data);

@@ -8,6 +8,7 @@
 #include "backends/cuda/kernels/mma_slab.cuh"
 #include "backends/cuda/kernels/row_norm.cuh"
 #include "backends/cuda/kernels/tma.cuh"
+#include "backends/cuda/kernels/wgmma.cuh"
 #include "backends/cuda/kernels/window_slab.cuh"
 
 // Products whose operands come to shared memory as slabs, whatever multiplies them there: a Shape
@@ -76,7 +77,7 @@ __global__ void __launch_bounds__(Shape::threads, Shape::blocks)
   };
   // Copies of this thread that are waited for are there for all.
   auto share_slabs = [] {
-    if constexpr (Shape::weight_parts > 1) fence_for_async();
+    if constexpr (Shape::weight_parts > 1 && kHasWgmma) fence_for_async();
     __syncthreads();
   };
   const int ahead = all_fit ? slabs : Shape::stages - 1;
