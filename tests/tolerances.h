@@ -107,6 +107,8 @@ inline constexpr double kSine = 2e-7;
 // intermediates that a fused kernel hands to the tensor cores; sums are float32.
 inline constexpr Tolerance kCudaFloat32{1e-10, 1e-4};
 inline constexpr Tolerance kCudaFloat16{4e-6, 2e-2};
+// Norms of numbers whose mean is 1000 deviations: float32 holds three digits fewer of what is left.
+inline constexpr Tolerance kCudaFarMean{5e-9, 5e-4};
 // Both operands are rounded to 11 bits.
 inline constexpr Tolerance kCudaTf32{4e-6, 2e-2};
 inline constexpr Tolerance kCudaBFloat16{2.5e-4, 0.15};

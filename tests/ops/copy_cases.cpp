@@ -1,5 +1,7 @@
 #include <fmt/ranges.h>
 
+#include <array>
+
 #include "ops/case_list.h"
 
 namespace vitro {
@@ -53,9 +55,20 @@ void add_joins(CaseList& cases) {
           PadAttrs{PadMode::Constant, {0, -1, 2, 3}, {1, 2, -3, 0}, 0.5}, "crops_too");
   add_one(cases, OpKind::Pad, {1, 4, 5}, PadAttrs{PadMode::Constant, {0, 0, 0}, {0, 0, 0}, 1.0},
           "nothing");
+  for (const auto& [mode, name] :
+       {std::pair{PadMode::Reflect, "reflect"}, {PadMode::Edge, "edge"}, {PadMode::Wrap, "wrap"}}) {
+    add_one(cases, OpKind::Pad, {2, 5, 4, 17}, PadAttrs{mode, {0, 2, 3, 0}, {0, 4, 1, 0}, 0.0},
+            name);
+    add_one(cases, OpKind::Pad, {3, 7}, PadAttrs{mode, {1, -2}, {2, 5}, 0.0},
+            fmt::format("{}_crops_too", name));
+  }
   for (const auto& [from, to] : std::vector<std::pair<Dims, Dims>>{
            {{1, 1, 70}, {3, 5, 70}}, {{7, 1}, {2, 7, 9}}, {{1}, {33}}, {{2, 3}, {2, 3}}})
     add_one(cases, OpKind::Expand, from, DimsAttrs{to}, fmt::format("to_{}", fmt::join(to, "_")));
+  for (const auto& [dims, repeats] : std::vector<std::pair<Dims, Ints>>{
+           {{2, 3, 8}, {1, 2, 3}}, {{5, 7}, {3, 1}}, {{1, 9}, {4, 1}}, {{6}, {1}}})
+    add_one(cases, OpKind::Tile, dims, DimsAttrs{repeats},
+            fmt::format("by_{}", fmt::join(repeats, "_")));
   for (const std::vector<int64_t>& indices :
        std::vector<std::vector<int64_t>>{{0}, {4, 0, -1, 2, 2}, {3, 1}})
     cases.add(OpKind::Gather, fmt::format("axis_1_{}_from_{}", indices.size(), indices[0]),
@@ -79,6 +92,37 @@ void add_large_gather(CaseList& cases) {
                        builder.constant("indices", make_constant({count}, indices))},
                       "op");
   });
+}
+
+void add_choices(CaseList& cases) {
+  for (const int64_t axis : {0, 1, 2})
+    cases.add(OpKind::GatherElements, fmt::format("axis_{}", axis),
+              [=](GraphBuilder& builder, Random& random) {
+                const Dims dims{4, 5, 6};
+                Dims picked = dims;
+                picked[static_cast<size_t>(axis)] = 7;
+                const int64_t extent = dims[static_cast<size_t>(axis)];
+                Ints indices(static_cast<size_t>(num_elements(picked)));
+                for (int64_t& index : indices) index = random.integer(-extent, extent - 1);
+                return builder.op(OpKind::GatherElements, AxisAttrs{axis},
+                                  {builder.input("x", dims),
+                                   builder.constant("indices", make_constant(picked, indices))},
+                                  "op");
+              });
+  for (const auto& [condition, a, b] :
+       std::vector<std::array<Dims, 3>>{{{{3, 5, 16}, {3, 5, 16}, {3, 5, 16}}},
+                                        {{{5, 1}, {3, 1, 7}, {1}}},
+                                        {{{1}, {4, 9}, {4, 9}}}})
+    cases.add(OpKind::Where,
+              fmt::format("{}_of_{}_and_{}", to_string(condition), to_string(a), to_string(b)),
+              [=, condition = condition, a = a, b = b](GraphBuilder& builder, Random& random) {
+                Ints flags(static_cast<size_t>(num_elements(condition)));
+                for (int64_t& flag : flags) flag = random.integer(0, 1);
+                const ValueId where =
+                    builder.constant("where", make_constant(condition, flags, DType::Bool));
+                const ValueId yes = builder.input("a", a);
+                return builder.op(OpKind::Where, {}, {where, yes, builder.input("b", b)}, "op");
+              });
 }
 
 void add_batched_products(CaseList& cases) {
@@ -114,6 +158,7 @@ void add_copy_cases(CaseList& cases) {
   add_slices(cases);
   add_joins(cases);
   add_large_gather(cases);
+  add_choices(cases);
   add_batched_products(cases);
 }
 

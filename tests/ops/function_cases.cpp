@@ -1,23 +1,70 @@
 #include <fmt/ranges.h>
 
+#include <algorithm>
+
 #include "ops/case_list.h"
 
 namespace vitro {
 namespace {
 
-void add_unary_cases(CaseList& cases) {
+/// A function where its values are near 1, and its slope not much larger.
+struct UnaryCase {
+  UnaryAttrs attrs;
+  float low = -7.0f, high = 7.0f;
+};
+
+std::vector<UnaryCase> unary_functions() {
   using enum UnaryFunction;
-  const std::vector<UnaryAttrs> functions{
-      {Relu}, {Sigmoid}, {Tanh}, {HardSigmoid, 0.2f, 0.4f}, {HardSwish}, {Silu}, {GeluTanh}, {Exp},
-      {Erf},  {Sin},     {Cos}};
+  return {{{Relu}},
+          {{Sigmoid}},
+          {{Tanh}},
+          {{HardSigmoid, 0.2f, 0.4f}},
+          {{HardSwish}},
+          {{Silu}},
+          {{GeluTanh}},
+          {{Exp}},
+          {{Log}, 0.1f, 9.0f},
+          {{Sqrt}, 0.0f, 9.0f},
+          {{Rsqrt}, 0.1f, 9.0f},
+          {{Reciprocal}, 0.1f, 4.0f},
+          {{Neg}},
+          {{Abs}},
+          {{Erf}},
+          {{Floor}},
+          {{Ceil}},
+          {{Round}},
+          {{Sign}},
+          {{Mish}},
+          {{Elu, 0.7f}},
+          {{Celu, 1.3f}},
+          {{Selu}},
+          {{LeakyRelu, 0.1f}},
+          {{ThresholdedRelu, 0.5f}},
+          {{Softplus}},
+          {{Softsign}},
+          {{Sin}},
+          {{Cos}},
+          {{Tan}, -1.2f, 1.2f},
+          {{Asin}, -1.0f, 1.0f},
+          {{Acos}, -1.0f, 1.0f},
+          {{Atan}},
+          {{Sinh}},
+          {{Cosh}},
+          {{Asinh}},
+          {{Acosh}, 1.1f, 9.0f},
+          {{Atanh}, -0.9f, 0.9f}};
+}
+
+void add_unary_cases(CaseList& cases) {
   for (const Dims& dims : std::vector<Dims>{{1}, {3, 5, 7, 17}, {2, 13, 12, 64}})
-    for (const UnaryAttrs& attrs : functions) {
-      OpCase& unary = cases.add(
-          op_name(OpKind::Unary, attrs), to_string(dims), [=](GraphBuilder& builder, Random&) {
-            return builder.op(OpKind::Unary, attrs, {builder.input("x", dims)}, "op");
-          });
-      unary.low = num_elements(dims) == 1 ? 0.5f : -7.0f;
-      unary.high = 7.0f;
+    for (const UnaryCase& function : unary_functions()) {
+      OpCase& unary =
+          cases.add(op_name(OpKind::Unary, function.attrs), to_string(dims),
+                    [dims, attrs = function.attrs](GraphBuilder& builder, Random&) {
+                      return builder.op(OpKind::Unary, attrs, {builder.input("x", dims)}, "op");
+                    });
+      unary.low = num_elements(dims) == 1 ? std::max(0.5f, function.low) : function.low;
+      unary.high = function.high;
     }
   for (const Dims& dims : std::vector<Dims>{{17}, {1, 9, 7, 40}})
     for (const int bounds : {1, 2, 3}) {
@@ -48,7 +95,7 @@ void add_binary_cases(CaseList& cases) {
       {{2, 35, 33}, {2, 35, 33}},
       {{1, 1}, {1}},
   };
-  for (const BinaryFunction function : {Add, Sub, Mul, Div, Min, Max, Pow})
+  for (const BinaryFunction function : {Add, Sub, Mul, Div, Min, Max, Pow, Mod, Fmod, PRelu})
     for (const auto& [a, b] : shapes) {
       const char* name = op_name(OpKind::Binary, BinaryAttrs{function});
       OpCase& binary = cases.add(name, fmt::format("{}_and_{}", to_string(a), to_string(b)),
@@ -56,14 +103,19 @@ void add_binary_cases(CaseList& cases) {
                                    const ValueId left = builder.input("a", a);
                                    return builder.op(function, left, builder.input("b", b), "op");
                                  });
-      binary.low = function == Div || function == Pow ? 0.5f : -2.0f;
+      const bool divides =
+          function == Div || function == Pow || function == Mod || function == Fmod;
+      binary.low = divides ? 0.5f : -2.0f;
       binary.high = 2.0f;
     }
 }
 
 void add_group_norm_cases(CaseList& cases) {
-  for (const auto& [dims, groups] : std::vector<std::pair<Dims, int64_t>>{
-           {{2, 7, 9, 24}, 1}, {{1, 20, 11, 140}, 4}, {{3, 5, 17}, 17}, {{1, 1, 1, 6}, 2}})
+  for (const auto& [dims, groups] : std::vector<std::pair<Dims, int64_t>>{{{2, 7, 9, 24}, 1},
+                                                                          {{1, 20, 11, 140}, 4},
+                                                                          {{3, 5, 17}, 17},
+                                                                          {{1, 1, 1, 6}, 2},
+                                                                          {{2, 40, 33, 32}, 1}})
     for (const size_t operands : {1, 2, 3}) {
       OpCase& norm = cases.add(
           OpKind::GroupNorm, fmt::format("{}_in_{}_operands_{}", to_string(dims), groups, operands),
@@ -92,7 +144,7 @@ void add_reduce_cases(CaseList& cases) {
                                                       {{2, 3, 9, 40}, {2}},
                                                       {{5, 1, 3}, {1}},
                                                       {{1, 1}, {0}}};
-  for (const ReduceFunction f : {Mean, Max, Min, Sum, L1, L2, SumSquare})
+  for (const ReduceFunction f : {Mean, Max, Min, Sum, Prod, L1, L2, SumSquare, LogSum, LogSumExp})
     for (const auto& [dims, axes] : reductions) {
       OpCase& reduce = cases.add(op_name(OpKind::Reduce, ReduceAttrs{f}),
                                  fmt::format("{}_over_{}", to_string(dims), fmt::join(axes, "_")),
@@ -102,6 +154,8 @@ void add_reduce_cases(CaseList& cases) {
                                  });
       // Sums of both signs may cancel to nothing, of which no digits are right.
       reduce.low = f == Sum || f == Mean ? -0.5f : -1.0f;
+      // Products near 1, logarithms of sums above 0 that are not 1.
+      if (f == Prod || f == LogSum) reduce.low = 0.8f, reduce.high = 1.25f;
     }
   for (const auto& [dims, axis] : std::vector<std::pair<Dims, int64_t>>{
            {{2, 7, 33}, 1}, {{3, 5, 17}, 0}, {{3, 5, 17}, 2}, {{2, 49, 3, 1}, 1}, {{9, 1}, 0}})
@@ -119,17 +173,18 @@ void add_axis_cases(CaseList& cases) {
                                                                         {{3, 5, 7, 17}, 0},
                                                                         {{3, 5, 7, 17}, -3},
                                                                         {{2, 49, 3, 1}, 1},
-                                                                        {{9, 1}, 0}})
-    for (const float range : {1.0f, 100.0f}) {
-      OpCase& softmax = cases.add(
-          OpKind::Softmax, fmt::format("{}_axis_{}_range_{}", to_string(dims), axis + 4, range),
-          [dims = dims, axis = axis](GraphBuilder& builder, Random&) {
-            return builder.op(OpKind::Softmax, SoftmaxAttrs{axis}, {builder.input("x", dims)},
-                              "op");
-          });
-      softmax.low = -range;
-      softmax.high = range;
-    }
+                                                                        {{9, 1}, 0},
+                                                                        {{5, 40}, 1}})
+    for (const float range : {1.0f, 100.0f})
+      for (const OpKind kind : {OpKind::Softmax, OpKind::LogSoftmax}) {
+        OpCase& softmax = cases.add(
+            kind, fmt::format("{}_axis_{}_range_{}", to_string(dims), axis + 4, range),
+            [dims = dims, axis = axis, kind](GraphBuilder& builder, Random&) {
+              return builder.op(kind, SoftmaxAttrs{axis}, {builder.input("x", dims)}, "op");
+            });
+        softmax.low = -range;
+        softmax.high = range;
+      }
   for (const int64_t axes : {2, 3})
     for (const bool affine : {false, true})
       cases.add(

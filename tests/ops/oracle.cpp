@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <map>
 #include <stdexcept>
 
 #include "core/convert.h"
@@ -35,29 +36,6 @@ void linear(const Arrays& in, Array& out) {
 }
 
 namespace {
-
-void transpose(const Node& node, const Arrays& in, Array& out) {
-  const auto& perm = node.as<TransposeAttrs>().perm;
-  for (int64_t i = 0; i < out.size(); ++i) {
-    const Dims to = coordinates(i, out.dims);
-    Dims from(to.size());
-    for (size_t axis = 0; axis < to.size(); ++axis)
-      from[static_cast<size_t>(perm[axis])] = to[axis];
-    out[i] = in[0][position(from, in[0].dims)];
-  }
-}
-
-void slice(const Node& node, const Arrays& in, Array& out) {
-  const auto& attrs = node.as<SliceAttrs>();
-  for (int64_t i = 0; i < out.size(); ++i) {
-    Dims from = coordinates(i, out.dims);
-    for (size_t k = 0; k < attrs.axes.size(); ++k) {
-      int64_t& at = from[static_cast<size_t>(attrs.axes[k])];
-      at = attrs.begins[k] + at * (attrs.steps.empty() ? 1 : attrs.steps[k]);
-    }
-    out[i] = in[0][position(from, in[0].dims)];
-  }
-}
 
 /// The element of an operand, broadcast as in NumPy, for element `index` of the result.
 double broadcast_at(const Array& operand, int64_t index, const Dims& dims) {
@@ -93,39 +71,6 @@ void matmul(const Node& node, const Arrays& in, Array& out) {
   }
 }
 
-void concat(const Node& node, const Arrays& in, Array& out) {
-  const auto axis = static_cast<size_t>(node.as<AxisAttrs>().axis);
-  for (int64_t i = 0; i < out.size(); ++i) {
-    Dims from = coordinates(i, out.dims);
-    size_t operand = 0;
-    while (from[axis] >= in[operand].dims[axis]) from[axis] -= in[operand++].dims[axis];
-    out[i] = in[operand][position(from, in[operand].dims)];
-  }
-}
-
-void pad(const Node& node, const Arrays& in, Array& out) {
-  const auto& attrs = node.as<PadAttrs>();
-  for (int64_t i = 0; i < out.size(); ++i) {
-    Dims from = coordinates(i, out.dims);
-    bool inside = true;
-    for (size_t axis = 0; axis < from.size(); ++axis) {
-      from[axis] -= attrs.begin[axis];
-      inside = inside && from[axis] >= 0 && from[axis] < in[0].dims[axis];
-    }
-    out[i] = inside ? in[0][position(from, in[0].dims)] : attrs.value;
-  }
-}
-
-/// Indices along axis 1 of three.
-void gather(const Arrays& in, Array& out) {
-  for (int64_t i = 0; i < out.size(); ++i) {
-    Dims from = coordinates(i, out.dims);
-    const double index = in[1][from[1]];
-    from[1] = static_cast<int64_t>(index < 0 ? index + static_cast<double>(in[0].dims[1]) : index);
-    out[i] = in[0][position(from, in[0].dims)];
-  }
-}
-
 void expand(const Arrays& in, Array& out) {
   for (int64_t i = 0; i < out.size(); ++i) out[i] = broadcast_at(in[0], i, out.dims);
 }
@@ -141,6 +86,11 @@ void binary(const Node& node, const Arrays& in, Array& out) {
   for (int64_t i = 0; i < out.size(); ++i)
     out[i] = evaluate(node.as<BinaryAttrs>().function, broadcast_at(in[0], i, out.dims),
                       broadcast_at(in[1], i, out.dims));
+}
+
+void where(const Arrays& in, Array& out) {
+  for (int64_t i = 0; i < out.size(); ++i)
+    out[i] = broadcast_at(in[broadcast_at(in[0], i, out.dims) != 0 ? 1 : 2], i, out.dims);
 }
 
 void clip(const Node& node, const Arrays& in, Array& out) {
@@ -166,60 +116,60 @@ size_t rounded_operands(const Node& node) {
   return node.kind == OpKind::Linear || conv ? 2 : 0;
 }
 
+void reshape(const Arrays& in, Array& out) { out.data = in[0].data; }
+
+void constant_of_shape(const Node& node, const Arrays&, Array& out) {
+  std::fill(out.data.begin(), out.data.end(), node.as<FillAttrs>().value);
+}
+
+using Equation = void (*)(const Node&, const Arrays&, Array&);
+/// Of an op without attributes.
+template <void (*kEquation)(const Arrays&, Array&)>
+void plain(const Node&, const Arrays& in, Array& out) {
+  kEquation(in, out);
+}
+
+const std::map<OpKind, Equation>& equations() {
+  static const std::map<OpKind, Equation> table{
+      {OpKind::Conv, conv},
+      {OpKind::DepthwiseConv2d, depthwise_conv2d},
+      {OpKind::Linear, plain<linear>},
+      {OpKind::QuantizedLinear, quantized_product},
+      {OpKind::QuantizedConv, quantized_product},
+      {OpKind::MatMul, matmul},
+      {OpKind::BatchNorm, batch_norm},
+      {OpKind::GroupNorm, group_norm},
+      {OpKind::LayerNorm, layer_norm},
+      {OpKind::Pool, pool},
+      {OpKind::Unary, unary},
+      {OpKind::Clip, clip},
+      {OpKind::Binary, binary},
+      {OpKind::Where, plain<where>},
+      {OpKind::Softmax, softmax},
+      {OpKind::LogSoftmax, softmax},
+      {OpKind::Reduce, reduce},
+      {OpKind::CumSum, cum_sum},
+      {OpKind::Reshape, plain<reshape>},
+      {OpKind::ReshapeLike, plain<reshape>},
+      {OpKind::Transpose, transpose},
+      {OpKind::Slice, slice},
+      {OpKind::Concat, concat},
+      {OpKind::Pad, pad},
+      {OpKind::Gather, gather},
+      {OpKind::GatherElements, gather_elements},
+      {OpKind::Expand, plain<expand>},
+      {OpKind::Tile, plain<tile>},
+      {OpKind::Resize, resize},
+      {OpKind::ConstantOfShape, constant_of_shape},
+  };
+  return table;
+}
+
 std::vector<Array> run(const Graph& graph, const Arrays& inputs, Precision products);
 
 void compute(const Node& node, const Arrays& in, Array& out, Precision products) {
-  switch (node.kind) {
-    case OpKind::Conv:
-      return conv2d(node, in, out);
-    case OpKind::DepthwiseConv2d:
-      return depthwise_conv2d(node, in, out);
-    case OpKind::Linear:
-      return linear(in, out);
-    case OpKind::QuantizedLinear:
-    case OpKind::QuantizedConv:
-      return quantized_product(node, in, out);
-    case OpKind::BatchNorm:
-      return batch_norm(node, in, out);
-    case OpKind::GroupNorm:
-      return group_norm(node, in, out);
-    case OpKind::LayerNorm:
-      return layer_norm(node, in, out);
-    case OpKind::Pool:
-      return pool(node, in, out);
-    case OpKind::Unary:
-      return unary(node, in, out);
-    case OpKind::Clip:
-      return clip(node, in, out);
-    case OpKind::Binary:
-      return binary(node, in, out);
-    case OpKind::MatMul:
-      return matmul(node, in, out);
-    case OpKind::Softmax:
-      return softmax(node, in, out);
-    case OpKind::Reshape:
-    case OpKind::ReshapeLike:
-      out.data = in[0].data;
-      return;
-    case OpKind::Transpose:
-      return transpose(node, in, out);
-    case OpKind::Concat:
-      return concat(node, in, out);
-    case OpKind::Pad:
-      return pad(node, in, out);
-    case OpKind::Gather:
-      return gather(in, out);
-    case OpKind::Expand:
-      return expand(in, out);
-    case OpKind::Slice:
-      return slice(node, in, out);
-    case OpKind::Reduce:
-      return reduce(node, in, out);
-    case OpKind::CumSum:
-      return cum_sum(node, in, out);
-    default:
-      break;
-  }
+  const auto equation = equations().find(node.kind);
+  if (equation != equations().end()) return equation->second(node, in, out);
   if (!node.body) throw std::logic_error("oracle: an op without an equation and without a body");
   Arrays given;
   for (size_t i = 0; i < in.size(); ++i)
@@ -236,16 +186,16 @@ std::vector<Array> run(const Graph& graph, const Arrays& inputs, Precision produ
   for (size_t i = 0; i < values.size(); ++i) {
     if (!graph.values[i].constant) continue;
     values[i] = Array(graph.values[i].constant->type.dims);
-    if (graph.values[i].constant->type.dtype == DType::Int64) {
-      const auto* integers =
-          reinterpret_cast<const int64_t*>(graph.values[i].constant->bytes.data());
+    const DType dtype = graph.values[i].constant->type.dtype;
+    const std::byte* bytes = graph.values[i].constant->bytes.data();
+    const auto copy = [&](const auto* integers) {
       std::copy_n(integers, values[i].size(), values[i].data.begin());
-      continue;
-    }
-    if (graph.values[i].constant->type.dtype == DType::Int8) {
-      const auto* integers =
-          reinterpret_cast<const int8_t*>(graph.values[i].constant->bytes.data());
-      std::copy_n(integers, values[i].size(), values[i].data.begin());
+    };
+    if (dtype == DType::Int64 || dtype == DType::Int8 || dtype == DType::Bool) {
+      if (dtype == DType::Int64)
+        copy(reinterpret_cast<const int64_t*>(bytes));
+      else
+        copy(reinterpret_cast<const int8_t*>(bytes));
       continue;
     }
     const Constant constant = with_dtype(*graph.values[i].constant, DType::Float32);

@@ -60,7 +60,8 @@ void softmax(const Node& node, const Arrays& in, Array& out) {
     double peak = in[0][first], sum = 0.0;
     for (int64_t c = 0; c < extent; ++c) peak = std::max(peak, in[0][first + c * step]);
     for (int64_t c = 0; c < extent; ++c) sum += std::exp(in[0][first + c * step] - peak);
-    out[i] = std::exp(in[0][i] - peak) / sum;
+    const double away = in[0][i] - peak;
+    out[i] = node.kind == OpKind::LogSoftmax ? away - std::log(sum) : std::exp(away) / sum;
   }
 }
 

@@ -43,9 +43,19 @@ void reduce(const Node& node, const Arrays& in, Array& out);
 void cum_sum(const Node& node, const Arrays& in, Array& out);
 
 // oracle_windows.cpp
-void conv2d(const Node& node, const Arrays& in, Array& out);
+void conv(const Node& node, const Arrays& in, Array& out);
 void depthwise_conv2d(const Node& node, const Arrays& in, Array& out);
 void pool(const Node& node, const Arrays& in, Array& out);
+
+// oracle_movement.cpp
+void transpose(const Node& node, const Arrays& in, Array& out);
+void slice(const Node& node, const Arrays& in, Array& out);
+void concat(const Node& node, const Arrays& in, Array& out);
+void pad(const Node& node, const Arrays& in, Array& out);
+void gather(const Node& node, const Arrays& in, Array& out);
+void gather_elements(const Node& node, const Arrays& in, Array& out);
+void tile(const Arrays& in, Array& out);
+void resize(const Node& node, const Arrays& in, Array& out);
 
 // oracle_norms.cpp
 void batch_norm(const Node& node, const Arrays& in, Array& out);

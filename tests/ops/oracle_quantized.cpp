@@ -24,7 +24,7 @@ void quantized_product(const Node& node, const Arrays& in, Array& out) {
     codes[i] = code_of(in[0][i], in[4][c], in[5][c]) - zeros[c];
   }
   if (node.kind == OpKind::QuantizedConv)
-    conv2d(node, {codes, in[1], no_bias}, out);
+    conv(node, {codes, in[1], no_bias}, out);
   else
     linear({codes, in[1], no_bias}, out);
   const int64_t num_out = in[1].dims[0], terms = in[1].size() / num_out;

@@ -1,43 +1,48 @@
 #include <algorithm>
 #include <cmath>
-#include <stdexcept>
 
 #include "ops/oracle_ops.h"
 
 namespace vitro::oracle {
 namespace {
 
-double reduced(ReduceFunction function, const std::vector<double>& elements) {
-  const auto sum = [&](auto term) {
-    double total = 0.0;
-    for (const double x : elements) total += term(x);
-    return total;
-  };
+/// A reduction of the terms of one result.
+double reduced(ReduceFunction function, const std::vector<double>& x) {
+  double sum = 0, product = 1, magnitudes = 0, squares = 0, exponentials = 0;
+  for (double v : x) {
+    sum += v, product *= v, magnitudes += std::abs(v), squares += v * v;
+    exponentials += std::exp(v);
+  }
   switch (function) {
     case ReduceFunction::Mean:
-      return sum([](double x) { return x; }) / static_cast<double>(elements.size());
+      return sum / static_cast<double>(x.size());
     case ReduceFunction::Max:
-      return *std::max_element(elements.begin(), elements.end());
+      return *std::max_element(x.begin(), x.end());
     case ReduceFunction::Min:
-      return *std::min_element(elements.begin(), elements.end());
+      return *std::min_element(x.begin(), x.end());
     case ReduceFunction::Sum:
-      return sum([](double x) { return x; });
+      return sum;
+    case ReduceFunction::Prod:
+      return product;
     case ReduceFunction::L1:
-      return sum([](double x) { return std::abs(x); });
+      return magnitudes;
     case ReduceFunction::L2:
-      return std::sqrt(sum([](double x) { return x * x; }));
+      return std::sqrt(squares);
     case ReduceFunction::SumSquare:
-      return sum([](double x) { return x * x; });
-    default:
-      throw std::logic_error("a reduction that no case has");
+      return squares;
+    case ReduceFunction::LogSum:
+      return std::log(sum);
+    case ReduceFunction::LogSumExp:
+      return std::log(exponentials);
   }
+  return sum;
 }
 
 }  // namespace
 
 void reduce(const Node& node, const Arrays& in, Array& out) {
   const auto& attrs = node.as<ReduceAttrs>();
-  std::vector<std::vector<double>> groups(static_cast<size_t>(out.size()));
+  std::vector<std::vector<double>> terms(out.data.size());
   for (int64_t i = 0; i < in[0].size(); ++i) {
     const Dims from = coordinates(i, in[0].dims);
     Dims to;
@@ -45,24 +50,23 @@ void reduce(const Node& node, const Arrays& in, Array& out) {
       if (std::find(attrs.axes.begin(), attrs.axes.end(), static_cast<int64_t>(axis)) ==
           attrs.axes.end())
         to.push_back(from[axis]);
-    groups[static_cast<size_t>(position(to, out.dims))].push_back(in[0][i]);
+    terms[static_cast<size_t>(position(to, out.dims))].push_back(in[0][i]);
   }
   for (int64_t i = 0; i < out.size(); ++i)
-    out[i] = reduced(attrs.function, groups[static_cast<size_t>(i)]);
+    out[i] = reduced(attrs.function, terms[static_cast<size_t>(i)]);
 }
 
 void cum_sum(const Node& node, const Arrays& in, Array& out) {
   const auto& attrs = node.as<CumSumAttrs>();
   const auto axis = static_cast<size_t>(attrs.axis);
   for (int64_t i = 0; i < out.size(); ++i) {
-    const Dims at = coordinates(i, out.dims);
-    const int64_t own = at[axis];
-    Dims from = at;
-    out[i] = 0.0;
-    for (int64_t t = 0; t < out.dims[axis]; ++t) {
-      from[axis] = t;
-      const bool counts = attrs.reverse ? t > own : t < own;
-      if (counts || (t == own && !attrs.exclusive)) out[i] += in[0][position(from, out.dims)];
+    const Dims to = coordinates(i, out.dims);
+    const int64_t end = to[axis];
+    Dims from = to;
+    for (from[axis] = 0; from[axis] < out.dims[axis]; ++from[axis]) {
+      const bool before = attrs.reverse ? from[axis] > end : from[axis] < end;
+      if (before || (from[axis] == end && !attrs.exclusive))
+        out[i] += in[0][position(from, out.dims)];
     }
   }
 }

@@ -17,46 +17,62 @@ void for_each_nhwc(const Dims& dims, Body body) {
         for (int64_t o = 0; o < dims[3]; ++o) body(n, y, x, o, index++);
 }
 
+/// Calls body(number of the tap, its place in src, whether that is inside, whether it is before the
+/// end of the padding) for each tap of the window of the result at `at`.
+template <typename Body>
+void for_each_tap(const std::vector<WindowAxis>& axes, const Dims& src, const Dims& at, Body body) {
+  Dims kernel;
+  for (const WindowAxis& axis : axes) kernel.push_back(axis.kernel);
+  for (int64_t tap = 0; tap < num_elements(kernel); ++tap) {
+    const Dims k = coordinates(tap, kernel);
+    Dims from = at;
+    bool inside = true, padded = true;
+    for (size_t a = 0; a < axes.size(); ++a) {
+      from[a + 1] = at[a + 1] * axes[a].stride + k[a] * axes[a].dilation - axes[a].pad_begin;
+      inside = inside && from[a + 1] >= 0 && from[a + 1] < src[a + 1];
+      padded = padded && from[a + 1] < src[a + 1] + axes[a].pad_end;
+    }
+    body(tap, from, inside, padded);
+  }
+}
+
 }  // namespace
 
-void conv2d(const Node& node, const Arrays& in, Array& out) {
+void conv(const Node& node, const Arrays& in, Array& out) {
   const Array &src = in[0], &weight = in[1];
-  const Dims& w = weight.dims;  // [out, kernel_h, kernel_w, in / groups]
+  const Dims& w = weight.dims;  // [out, kernel..., in / groups]
   const auto axes = conv_windows(node, w);
   const int64_t group = w[0] / node.as<ConvAttrs>().groups;  // results of one
-  for_each_nhwc(out.dims, [&](int64_t n, int64_t y, int64_t x, int64_t o, int64_t index) {
+  const int64_t taps = num_elements(w) / w[0] / w.back();
+  for (int64_t index = 0; index < out.size(); ++index) {
+    const Dims at = coordinates(index, out.dims);
+    const int64_t o = at.back();
     double sum = in.size() > 2 ? in[2][o] : 0.0;
-    for (int64_t ky = 0; ky < w[1]; ++ky)
-      for (int64_t kx = 0; kx < w[2]; ++kx)
-        for (int64_t i = 0; i < w[3]; ++i)
-          sum += weight[((o * w[1] + ky) * w[2] + kx) * w[3] + i] *
-                 src.at_or_zero(n, y * axes[0].stride + ky * axes[0].dilation - axes[0].pad_begin,
-                                x * axes[1].stride + kx * axes[1].dilation - axes[1].pad_begin,
-                                o / group * w[3] + i);
+    for_each_tap(axes, src.dims, at, [&](int64_t tap, Dims from, bool inside, bool) {
+      if (!inside) return;
+      from.back() = o / group * w.back();
+      const int64_t first = position(from, src.dims), row = (o * taps + tap) * w.back();
+      for (int64_t i = 0; i < w.back(); ++i) sum += weight[row + i] * src[first + i];
+    });
     out[index] = sum;
-  });
+  }
 }
 
 void pool(const Node& node, const Arrays& in, Array& out) {
   const auto axes = pool_windows(node);
   const auto& attrs = node.as<PoolAttrs>();
-  const Dims& dims = in[0].dims;
-  for_each_nhwc(out.dims, [&](int64_t n, int64_t y, int64_t x, int64_t c, int64_t index) {
+  for (int64_t index = 0; index < out.size(); ++index) {
     double highest = -HUGE_VAL, sum = 0, count = 0;
-    for (int64_t ky = 0; ky < axes[0].kernel; ++ky)
-      for (int64_t kx = 0; kx < axes[1].kernel; ++kx) {
-        const int64_t row = y * axes[0].stride + ky * axes[0].dilation - axes[0].pad_begin;
-        const int64_t column = x * axes[1].stride + kx * axes[1].dilation - axes[1].pad_begin;
-        const bool inside = row >= 0 && row < dims[1] && column >= 0 && column < dims[2];
-        const bool padded = row < dims[1] + axes[0].pad_end && column < dims[2] + axes[1].pad_end;
-        count += inside || (attrs.count_include_pad && padded) ? 1 : 0;
-        if (!inside) continue;
-        const double value = in[0].at_or_zero(n, row, column, c);
-        highest = std::max(highest, value);
-        sum += value;
-      }
+    for_each_tap(axes, in[0].dims, coordinates(index, out.dims),
+                 [&](int64_t, const Dims& from, bool inside, bool padded) {
+                   count += inside || (attrs.count_include_pad && padded) ? 1 : 0;
+                   if (!inside) return;
+                   const double value = in[0][position(from, in[0].dims)];
+                   highest = std::max(highest, value);
+                   sum += value;
+                 });
     out[index] = attrs.function == PoolFunction::Max ? highest : sum / count;
-  });
+  }
 }
 
 void depthwise_conv2d(const Node& node, const Arrays& in, Array& out) {

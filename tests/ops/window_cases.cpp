@@ -6,7 +6,7 @@ namespace vitro {
 namespace {
 
 struct WindowCase {
-  Dims input, weight;  ///< [n, h, w, c], [out, kernel_h, kernel_w, in / groups]
+  Dims input, weight;  ///< [n, spatial..., c], [out, kernel..., in / groups]
   ConvAttrs attrs;
 };
 
@@ -33,6 +33,13 @@ void add_general_convolutions(CaseList& cases) {
            {{3, 7, 5, 17}, {34, 3, 2, 1}, {{1, 2}, {2, 1}, {2, 0}, {1, 1}, 17}},
            {{1, 10, 11, 48}, {96, 3, 3, 8}, {{1, 1}, {}, {1, 1}, {1, 1}, 6}},  // by tiles, too
            {{2, 9, 13, 80}, {80, 3, 3, 40}, {{1, 1}, {}, {0, 1}, {2, 1}, 2}},
+           // Over one axis and over three.
+           {{2, 19, 12}, {20, 5, 12}, {{2}, {2}, {3}, {4}}},
+           {{2, 11, 24}, {32, 3, 8}, {{1}, {}, {1}, {1}, 3}},
+           {{1, 4, 5, 6, 8}, {9, 2, 3, 3, 8}, {{1, 2, 1}, {}, {0, 1, 1}, {1, 1, 1}}},
+           {{1, 3, 4, 5, 6}, {6, 3, 2, 3, 1}, {{1, 1, 2}, {1, 2, 1}, {1, 1, 1}, {1, 1, 1}, 6}},
+           // Groups of a ResNeXt.
+           {{1, 6, 7, 64}, {64, 3, 3, 16}, {{1, 1}, {}, {1, 1}, {1, 1}, 4}},
            // A window far outside of the image.
            {{1, 2, 3, 4}, {5, 3, 3, 4}, {{1, 1}, {}, {6, 5}, {4, 7}}},
        }) {
@@ -66,6 +73,8 @@ void add_pools(CaseList& cases) {
                  {{1, 9, 9, 64}, {function, {2, 3}, {1, 2}, {}, {0, 1}, {1, 0}}},
                  {{1, 10, 7, 40}, {function, {3, 2}, {2, 1}, {2, 3}, {1, 1}, {1, 1}}},
                  {{3, 1, 1, 5}, {function, {1, 1}, {1, 1}, {}, {}, {}}},
+                 {{2, 15, 24}, {function, {3}, {2}, {}, {1}, {1}}},
+                 {{1, 5, 6, 7, 8}, {function, {2, 3, 2}, {1, 2, 2}, {}, {1, 1, 0}, {0, 1, 1}}},
              }) {
           if (function == PoolFunction::Max && counts) continue;
           PoolAttrs attrs = c.attrs;
@@ -81,9 +90,28 @@ void add_pools(CaseList& cases) {
         }
 }
 
+void add_resizes(CaseList& cases) {
+  for (const auto& [dims, sizes] :
+       std::vector<std::pair<Dims, Ints>>{{{1, 7, 9, 16}, {1, 14, 18, 16}},
+                                          {{2, 8, 6, 5}, {2, 5, 11, 5}},
+                                          {{3, 10, 17}, {3, 4, 17}},
+                                          {{2, 3}, {2, 3}}})
+    for (const ResizeMode mode : {ResizeMode::Nearest, ResizeMode::Linear})
+      cases.add(OpKind::Resize,
+                fmt::format("{}_to_{}_{}", to_string(dims), fmt::join(sizes, "x"),
+                            mode == ResizeMode::Linear ? "linear" : "nearest"),
+                [=, dims = dims, sizes = sizes](GraphBuilder& builder, Random&) {
+                  ResizeAttrs attrs;
+                  attrs.mode = mode;
+                  attrs.sizes = sizes;
+                  return builder.op(OpKind::Resize, attrs, {builder.input("x", dims)}, "op");
+                });
+}
+
 }  // namespace
 
 void add_window_cases(CaseList& cases) {
+  add_resizes(cases);
   add_general_convolutions(cases);
   add_pools(cases);
 }

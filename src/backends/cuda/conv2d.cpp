@@ -67,7 +67,7 @@ bool Conv2dKernel::absorb(const OpContext& next, size_t operand) {
 }
 
 bool Conv2dKernel::normalize(const LayerNormKernel& norm) {
-  if (residual_ || args_.activation.op != UnaryOp::None) return false;
+  if (residual_ || args_.activation.op != UnaryOp::None || norm.width() != args_.o) return false;
   args_.gamma = norm.weight();
   args_.beta = norm.bias();
   args_.eps = norm.eps();

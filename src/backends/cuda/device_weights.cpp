@@ -48,12 +48,12 @@ PlanCache::Entry DeviceWeights::entry() const {
   return all;
 }
 
-const std::byte* DeviceWeights::find(const Constant& constant, const char* form) const {
+const std::byte* DeviceWeights::find(const Constant& constant, const std::string& form) const {
   const auto found = entries_.find({constant.bytes.data(), form});
   return found == entries_.end() ? nullptr : found->second.memory.data();
 }
 
-const std::byte* DeviceWeights::keep(const Constant& constant, const char* form,
+const std::byte* DeviceWeights::keep(const Constant& constant, const std::string& form,
                                      DeviceMemory memory) {
   Entry& entry = entries_[{constant.bytes.data(), form}];
   entry = {constant, std::move(memory)};
@@ -88,6 +88,18 @@ const void* DeviceWeights::bytes(PlanCache& cache, const Constant& constant) {
   DeviceMemory memory(rows.bytes.size());
   copy_to(memory, rows.bytes.data(), rows.bytes.size());
   return keep(constant, "bytes", std::move(memory));
+}
+
+const void* DeviceWeights::table(const std::string& key,
+                                 const std::function<std::vector<std::byte>()>& make) {
+  const std::lock_guard lock(mutex_);
+  const Constant none;
+  if (const auto* found = find(none, key)) return found;
+  const std::vector<std::byte> values = make();
+  const DeviceScope scope(device_);
+  DeviceMemory memory(values.size());
+  copy_to(memory, values.data(), values.size());
+  return keep(none, key, std::move(memory));
 }
 
 const float* DeviceWeights::floats(PlanCache& cache, const Constant& constant) {

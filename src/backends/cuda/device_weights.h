@@ -1,5 +1,6 @@
 #pragma once
 
+#include <functional>
 #include <map>
 #include <mutex>
 #include <span>
@@ -31,6 +32,8 @@ class DeviceWeights final : public PlanCache::Kept {
   const float* floats(PlanCache& cache, const Constant& constant);
   /// Its bytes as they are: a matrix of int8.
   const void* bytes(PlanCache& cache, const Constant& constant);
+  /// What make() returns, as it is: a table that follows from `key` alone.
+  const void* table(const std::string& key, const std::function<std::vector<std::byte>()>& make);
   /// The sums of its rows as stored, float32.
   const float* row_sums(PlanCache& cache, const Constant& constant);
   /// [o, h, w, c] as [o, c, h, w], in the storage type; zeros fill each o up to a multiple of
@@ -54,9 +57,9 @@ class DeviceWeights final : public PlanCache::Kept {
     DeviceMemory memory;
   };
 
+  const std::byte* find(const Constant& constant, const std::string& form) const;
+  const std::byte* keep(const Constant& constant, const std::string& form, DeviceMemory memory);
   const float* parts_of(const Constant& constant, const char* form, const char* parts_form);
-  const std::byte* find(const Constant& constant, const char* form) const;
-  const std::byte* keep(const Constant& constant, const char* form, DeviceMemory memory);
   DeviceMemory upload(Element element, std::span<const float> values) const;
 
   const int device_;

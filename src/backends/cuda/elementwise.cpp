@@ -1,20 +1,17 @@
 #include "backends/cuda/kernels/elementwise.h"
 
+#include <fmt/core.h>
+
 #include "backends/cuda/activation.h"
 #include "backends/cuda/impls.h"
+#include "backends/cuda/kernels/unary_math.h"
 #include "backends/cuda/operands.h"
-#include "ir/strided.h"
 
 namespace vitro::cuda {
 namespace {
 
 std::optional<Refusal> is_unary(const OpContext& op) {
   return activation_of(op) ? needs_weights(op) : Refusal{"another function"};
-}
-
-template <BinaryFunction kFunction>
-std::optional<Refusal> is_binary(const OpContext& op) {
-  return is(op.node, kFunction) ? needs_floats(op) : Refusal{"another function"};
 }
 
 class UnaryKernel final : public Kernel {
@@ -55,43 +52,101 @@ class CastKernel final : public Kernel {
   CastArgs args_;
 };
 
-Dims broadcast_strides(const vitro::Dims& operand, const vitro::Dims& result) {
-  return to_dims(broadcast_walk(operand, result).strides);
+std::optional<Refusal> is_cast_of_floats(const OpContext& op) {
+  if (op.output().dtype != DType::Float32)
+    return Refusal{fmt::format("the result is {}", dtype_name(op.output().dtype))};
+  return needs_weights(op);
 }
 
-template <BinaryOp kOp>
-class BinaryKernel final : public Kernel {
+constexpr std::pair<UnaryFunction, MathOp> kMathOps[] = {
+    {UnaryFunction::Exp, MathOp::Exp},
+    {UnaryFunction::Log, MathOp::Log},
+    {UnaryFunction::Sqrt, MathOp::Sqrt},
+    {UnaryFunction::Rsqrt, MathOp::Rsqrt},
+    {UnaryFunction::Reciprocal, MathOp::Reciprocal},
+    {UnaryFunction::Neg, MathOp::Neg},
+    {UnaryFunction::Abs, MathOp::Abs},
+    {UnaryFunction::Erf, MathOp::Erf},
+    {UnaryFunction::Floor, MathOp::Floor},
+    {UnaryFunction::Ceil, MathOp::Ceil},
+    {UnaryFunction::Round, MathOp::Round},
+    {UnaryFunction::Sign, MathOp::Sign},
+    {UnaryFunction::Mish, MathOp::Mish},
+    {UnaryFunction::Elu, MathOp::Elu},
+    {UnaryFunction::Celu, MathOp::Celu},
+    {UnaryFunction::Selu, MathOp::Selu},
+    {UnaryFunction::LeakyRelu, MathOp::LeakyRelu},
+    {UnaryFunction::ThresholdedRelu, MathOp::ThresholdedRelu},
+    {UnaryFunction::Softplus, MathOp::Softplus},
+    {UnaryFunction::Softsign, MathOp::Softsign},
+    {UnaryFunction::Sin, MathOp::Sin},
+    {UnaryFunction::Cos, MathOp::Cos},
+    {UnaryFunction::Tan, MathOp::Tan},
+    {UnaryFunction::Asin, MathOp::Asin},
+    {UnaryFunction::Acos, MathOp::Acos},
+    {UnaryFunction::Atan, MathOp::Atan},
+    {UnaryFunction::Sinh, MathOp::Sinh},
+    {UnaryFunction::Cosh, MathOp::Cosh},
+    {UnaryFunction::Asinh, MathOp::Asinh},
+    {UnaryFunction::Acosh, MathOp::Acosh},
+    {UnaryFunction::Atanh, MathOp::Atanh},
+    {UnaryFunction::Not, MathOp::Not},
+    {UnaryFunction::IsNan, MathOp::IsNan},
+    {UnaryFunction::IsInf, MathOp::IsInf},
+};
+
+/// Of a unary, and of a cast between numbers and booleans.
+std::optional<MathOp> math_op(const OpContext& op) {
+  if (op.node.kind == OpKind::Cast)
+    return op.input(0).dtype == DType::Bool ? MathOp::NumberOf : MathOp::IsNotZero;
+  const auto function = op.node.as<UnaryAttrs>().function;
+  for (const auto& [ours, math] : kMathOps)
+    if (ours == function) return math;
+  return std::nullopt;
+}
+
+std::optional<Refusal> is_math(const OpContext& op) {
+  const auto function = math_op(op);
+  if (!function) return Refusal{"another function"};
+  if (auto refusal = needs_sizes(op, 1)) return refusal;
+  const DType from = reads_booleans(*function) ? DType::Bool : DType::Float32,
+              to = gives_booleans(*function) ? DType::Bool : DType::Float32;
+  if (op.input(0).dtype != from || op.output().dtype != to)
+    return Refusal{fmt::format("it makes {} of {}", dtype_name(op.output().dtype),
+                               dtype_name(op.input(0).dtype))};
+  return std::nullopt;
+}
+
+class UnaryMathKernel final : public Kernel {
  public:
-  explicit BinaryKernel(const OpContext& op)
-      : in_place_(op.input(0).dims == op.output().dims ? 0 : -1), a_(op, 0), b_(op, 1) {
-    args_.op = kOp;
+  explicit UnaryMathKernel(const OpContext& op)
+      : x_(op, 0), in_place_(op.input(0) == op.output() ? 0 : -1) {
+    args_.op = *math_op(op);
+    if (op.node.kind == OpKind::Unary) {
+      args_.alpha = op.node.as<UnaryAttrs>().alpha;
+      args_.beta = op.node.as<UnaryAttrs>().beta;
+    }
     args_.element = element_of(op);
-    args_.dims = to_dims(op.output().dims);
-    args_.a_strides = broadcast_strides(op.input(0).dims, op.output().dims);
-    args_.b_strides = broadcast_strides(op.input(1).dims, op.output().dims);
+    args_.count = num_elements(op.output().dims);
   }
   int in_place_operand() const override { return in_place_; }
   void run(const KernelArgs& args) const override {
-    BinaryArgs binary_args = args_;
-    binary_args.a = a_.in(args);
-    binary_args.b = b_.in(args);
-    binary_args.y = args.outputs[0];
-    binary(binary_args, launch_of(args));
+    UnaryMathArgs math_args = args_;
+    math_args.x = x_.in(args);
+    math_args.y = args.outputs[0];
+    unary_math(math_args, launch_of(args));
   }
 
  private:
-  BinaryArgs args_;
+  Operand x_;
   int in_place_;
-  Operand a_, b_;
+  UnaryMathArgs args_;
 };
 
 }  // namespace
 
 const Impl kUnary{"cuda:unary", is_unary, make_kernel<UnaryKernel>};
-const Impl kCastPrecision{"cuda:cast", needs_weights, make_kernel<CastKernel>};
-const Impl kAdd{"cuda:add", is_binary<BinaryFunction::Add>,
-                make_kernel<BinaryKernel<BinaryOp::Add>>};
-const Impl kMul{"cuda:mul", is_binary<BinaryFunction::Mul>,
-                make_kernel<BinaryKernel<BinaryOp::Mul>>};
+const Impl kUnaryMath{"cuda:unary_math", is_math, make_kernel<UnaryMathKernel>};
+const Impl kCastPrecision{"cuda:cast", is_cast_of_floats, make_kernel<CastKernel>};
 
 }  // namespace vitro::cuda

@@ -7,19 +7,25 @@
 namespace vitro::cuda {
 
 // The implementations; each is in the file named by its op.
-extern const Impl kConv2dWindows;
+extern const Impl kConv2dWindows, kConvDirect;
 extern const Impl kDepthwiseConv2dDirect;
 extern const std::array<Impl, 6> kLinearTiles;
 extern const Impl kLinearCodes;
 extern const Impl kBatchNormAffine;
 extern const Impl kLayerNormRows;
-extern const Impl kCastPrecision, kUnary, kAdd, kMul;
+extern const Impl kGroupNorm;
+extern const Impl kUnary, kUnaryMath, kCastPrecision;
+extern const Impl kBinary, kWhere;
 extern const Impl kMatMulGeneric;
 extern const Impl kPoolWindows;
-extern const Impl kSoftmaxRows;
-extern const Impl kTransposeCopy, kSliceCopy, kExpandCopy, kConcatCopy, kSplitCopy, kGatherCopy,
-    kPadCopy;
-extern const Impl kReduceMean, kReduceMax;
+extern const Impl kSoftmaxLines;
+extern const Impl kCumSum;
+extern const Impl kTransposeCopy, kSliceCopy, kExpandCopy, kTileCopy, kConcatCopy, kSplitCopy,
+    kConstantOfShapeFill;
+extern const Impl kGatherCopy, kGatherTable, kGatherElements;
+extern const Impl kPadCopy, kPadBorder;
+extern const Impl kResizeAxes;
+extern const Impl kReduce;
 extern const std::array<Impl, 4> kAttentionVariants;
 extern const Impl kAttentionBlockCodes, kAttentionBlockLaunches;
 extern const Impl kMlpFused, kMlpCodes, kMlpProducts;

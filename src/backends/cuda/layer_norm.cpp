@@ -3,22 +3,15 @@
 #include "backends/cuda/impls.h"
 
 namespace vitro::cuda {
-namespace {
-
-std::optional<Refusal> over_last_axis(const OpContext& op) {
-  if (op.node.as<NormAttrs>().axes != 1) return Refusal{"it is over several axes"};
-  return needs_weights(op);
-}
-
-}  // namespace
-
 LayerNormKernel::LayerNormKernel(const OpContext& op) {
   args_.element = element_of(op);
   args_.weight = take_floats(op, 1);
   args_.bias = take_floats(op, 2);
-  args_.rows = num_rows(op.input(0));
-  args_.c = width(op.input(0));
-  args_.eps = op.node.as<NormAttrs>().eps;
+  const auto& attrs = op.node.as<NormAttrs>();
+  const vitro::Dims& dims = op.input(0).dims;
+  args_.c = static_cast<int>(num_elements(vitro::Dims(dims.end() - attrs.axes, dims.end())));
+  args_.rows = num_elements(dims) / args_.c;
+  args_.eps = attrs.eps;
 }
 
 void LayerNormKernel::run(const KernelArgs& args) const {
@@ -28,6 +21,6 @@ void LayerNormKernel::run(const KernelArgs& args) const {
   layer_norm(norm_args, launch_of(args));
 }
 
-const Impl kLayerNormRows{"cuda:layer_norm_rows", over_last_axis, make_kernel<LayerNormKernel>};
+const Impl kLayerNormRows{"cuda:layer_norm_rows", needs_weights, make_kernel<LayerNormKernel>};
 
 }  // namespace vitro::cuda

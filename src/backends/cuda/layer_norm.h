@@ -15,6 +15,7 @@ class LayerNormKernel final : public Kernel {
   const float* weight() const { return args_.weight; }  ///< null: none
   const float* bias() const { return args_.bias; }      ///< null: none
   float eps() const { return args_.eps; }
+  int width() const { return args_.c; }  ///< elements that are normalised together
 
  private:
   LayerNormArgs args_;

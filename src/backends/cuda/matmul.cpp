@@ -1,34 +1,37 @@
 #include "backends/cuda/kernels/matmul.h"
 
-#include <algorithm>
-
 #include "backends/cuda/impls.h"
 #include "backends/cuda/operands.h"
 
 namespace vitro::cuda {
 namespace {
 
-std::optional<Refusal> can_run(const OpContext& op) {
-  if (auto refusal = needs_floats(op)) return refusal;
-  const vitro::Dims &a = op.input(0).dims, &b = op.input(1).dims;
-  if (op.node.as<MatMulAttrs>().transpose_a) return Refusal{"operand 0 is transposed"};
-  if (!std::equal(a.begin(), a.end() - 2, b.begin(), b.end() - 2))
-    return Refusal{"its batches are broadcast"};
-  return std::nullopt;
+/// The extents before those of the matrices.
+vitro::Dims batch_of(const TensorType& type) { return {type.dims.begin(), type.dims.end() - 2}; }
+
+/// Strides of the matrices of an operand.
+Dims batch_strides(const TensorType& operand, const vitro::Dims& batch) {
+  Dims strides = broadcast_strides(batch_of(operand), batch);
+  const int64_t matrix = operand.dims[operand.dims.size() - 2] * operand.dims.back();
+  for (int i = 0; i < strides.rank; ++i) strides.v[i] *= matrix;
+  return strides;
 }
 
 class MatMulKernel final : public Kernel {
  public:
   explicit MatMulKernel(const OpContext& op) : a_(op, 0), b_(op, 1) {
+    const auto& attrs = op.node.as<MatMulAttrs>();
     const vitro::Dims &a = op.input(0).dims, &y = op.output().dims;
+    const vitro::Dims batch = batch_of(op.output());
     args_.element = element_of(op);
-    args_.m = static_cast<int>(a[a.size() - 2]);
-    args_.k = static_cast<int>(a.back());
+    args_.m = static_cast<int>(y[y.size() - 2]);
+    args_.k = static_cast<int>(attrs.transpose_a ? a[a.size() - 2] : a.back());
     args_.n = static_cast<int>(y.back());
-    args_.batch = num_elements(y) / args_.m / args_.n;
-    args_.a_batch_stride = int64_t{args_.m} * args_.k;
-    args_.b_batch_stride = int64_t{args_.k} * args_.n;
-    args_.transpose_b = op.node.as<MatMulAttrs>().transpose_b;
+    args_.batch = to_dims(batch);
+    args_.a_batch_strides = batch_strides(op.input(0), batch);
+    args_.b_batch_strides = batch_strides(op.input(1), batch);
+    args_.transpose_a = attrs.transpose_a;
+    args_.transpose_b = attrs.transpose_b;
   }
   void run(const KernelArgs& args) const override {
     MatmulArgs matmul_args = args_;
@@ -45,6 +48,6 @@ class MatMulKernel final : public Kernel {
 
 }  // namespace
 
-const Impl kMatMulGeneric{"cuda:matmul_generic", can_run, make_kernel<MatMulKernel>};
+const Impl kMatMulGeneric{"cuda:matmul_generic", needs_floats, make_kernel<MatMulKernel>};
 
 }  // namespace vitro::cuda

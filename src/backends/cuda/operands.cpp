@@ -2,7 +2,11 @@
 
 #include <fmt/core.h>
 
-#include "ir/op_info.h"
+#include <bit>
+
+#include "core/convert.h"
+#include "ir/infer.h"
+#include "ir/strided.h"
 
 namespace vitro::cuda {
 namespace {
@@ -40,6 +44,13 @@ std::optional<Refusal> needs_float_operands(const OpContext& op, size_t count) {
   return needs_size(op.output(), "the result");
 }
 
+std::optional<Refusal> needs_sizes(const OpContext& op, size_t count) {
+  for (size_t i = 0; i < count; ++i)
+    if (op.has_input(i))
+      if (auto refusal = needs_size(op.input(i), fmt::format("operand {}", i))) return refusal;
+  return needs_size(op.output(), "the result");
+}
+
 std::optional<Refusal> needs_weights(const OpContext& op) {
   if (auto refusal = needs_floats(op)) return refusal;
   if (op.constant(0)) return Refusal{"operand 0 is a constant"};
@@ -47,6 +58,11 @@ std::optional<Refusal> needs_weights(const OpContext& op) {
     if (op.has_input(i) && !op.constant(i))
       return Refusal{fmt::format("operand {} is computed, not a weight", i)};
   return std::nullopt;
+}
+
+int stored_element_bytes(const OpContext& op, const TensorType& type) {
+  return static_cast<int>(type.dtype == DType::Float32 ? element_size(element_of(op))
+                                                       : dtype_size(type.dtype));
 }
 
 bool multiplies_parts(const OpContext& op) {
@@ -63,12 +79,54 @@ Dims to_dims(const vitro::Dims& dims) {
   return result;
 }
 
+Dims broadcast_strides(const vitro::Dims& operand, const vitro::Dims& result) {
+  return to_dims(broadcast_walk(operand, result).strides);
+}
+
+Lines::Lines(const OpContext& op, const TensorType& type, int64_t axis) {
+  const vitro::Dims& dims = type.dims;
+  const auto at = dims.begin() + static_cast<std::ptrdiff_t>(
+                                     axis_of(op.node, axis, static_cast<int64_t>(dims.size())));
+  outer = num_elements(vitro::Dims(dims.begin(), at));
+  extent = *at;
+  inner = num_elements(vitro::Dims(at + 1, dims.end()));
+}
+
 const void* take_elements(const OpContext& op, size_t i) {
   return op.has_input(i) ? weights_of(op)->elements(op.cache, op.take(i)) : nullptr;
 }
 
 const float* take_floats(const OpContext& op, size_t i) {
   return op.has_input(i) ? weights_of(op)->floats(op.cache, op.take(i)) : nullptr;
+}
+
+const void* take_bytes(const OpContext& op, size_t i) {
+  return op.has_input(i) ? weights_of(op)->bytes(op.cache, op.take(i)) : nullptr;
+}
+
+const void* known_bytes(const OpContext& op, size_t i) {
+  if (!op.has_input(i) || op.constant(i)) return nullptr;
+  const Contents& known = op.contents[static_cast<size_t>(op.node.inputs[i])];
+  if (!known) return nullptr;
+  const auto& [dtype, dims] = op.input(i);
+  const Constant constant = make_constant(dims, *known, dtype);
+  const std::string_view bytes(reinterpret_cast<const char*>(constant.bytes.data()),
+                               constant.bytes.size());
+  return weights_of(op)->table(fmt::format("known {}", bytes), [&] {
+    return std::vector<std::byte>(constant.bytes.begin(), constant.bytes.end());
+  });
+}
+
+uint32_t bits_of(Element element, float value) {
+  switch (element) {
+    case Element::Float16:
+      return float32_to_float16(value);
+    case Element::BFloat16:
+      return float32_to_bfloat16(value);
+    case Element::Float32:
+      break;
+  }
+  return std::bit_cast<uint32_t>(value);
 }
 
 std::string name_of(Element element, bool tf32) {

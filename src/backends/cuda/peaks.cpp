@@ -4,7 +4,7 @@
 
 #include "backends/cuda/cuda_lane.h"
 #include "backends/cuda/device_weights.h"
-#include "backends/cuda/kernels/elementwise.h"
+#include "backends/cuda/kernels/binary.h"
 #include "backends/cuda/kernels/linear.h"
 #include "backends/cuda/kernels/linear_codes.h"
 

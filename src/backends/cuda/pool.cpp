@@ -7,11 +7,6 @@
 namespace vitro::cuda {
 namespace {
 
-std::optional<Refusal> can_run(const OpContext& op) {
-  if (op.input(0).dims.size() != 4) return Refusal{"it is not over two axes"};
-  return needs_weights(op);
-}
-
 PoolAxis axis_of(const OpContext& op, size_t axis, const WindowAxis& window) {
   return {extent(op.input(0), axis),         extent(op.output(), axis),
           static_cast<int>(window.kernel),   static_cast<int>(window.stride),
@@ -27,9 +22,10 @@ class PoolKernel final : public Kernel {
     args_.average = attrs.function == PoolFunction::Average;
     args_.count_padding = attrs.count_include_pad;
     args_.element = element_of(op);
-    args_.n = extent(op.input(0), 0), args_.c = extent(op.input(0), 3);
-    args_.height = axis_of(op, 1, windows[0]);
-    args_.width = axis_of(op, 2, windows[1]);
+    args_.n = extent(op.input(0), 0), args_.c = width(op.input(0));
+    PoolAxis* axes[] = {&args_.depth, &args_.height, &args_.width};
+    for (size_t i = 0, first = 3 - windows.size(); i < windows.size(); ++i)
+      *axes[first + i] = axis_of(op, i + 1, windows[i]);
   }
   void run(const KernelArgs& args) const override {
     PoolArgs pool_args = args_;
@@ -44,6 +40,6 @@ class PoolKernel final : public Kernel {
 
 }  // namespace
 
-const Impl kPoolWindows{"cuda:pool_windows", can_run, make_kernel<PoolKernel>};
+const Impl kPoolWindows{"cuda:pool_windows", needs_weights, make_kernel<PoolKernel>};
 
 }  // namespace vitro::cuda

@@ -2,29 +2,33 @@
 
 #include "backends/cuda/impls.h"
 #include "backends/cuda/operands.h"
+#include "ir/infer.h"
 
 namespace vitro::cuda {
 namespace {
 
+// By function.
+constexpr std::array kReduceOps{
+    ReduceOp::Mean, ReduceOp::Max, ReduceOp::Min,       ReduceOp::Sum,    ReduceOp::Prod,
+    ReduceOp::L1,   ReduceOp::L2,  ReduceOp::SumSquare, ReduceOp::LogSum, ReduceOp::LogSumExp};
+static_assert(kReduceOps.size() == static_cast<size_t>(ReduceFunction::LogSumExp) + 1);
+
 /// Nothing may be reduced: its mean is NaN, its maximum -infinity.
-template <ReduceFunction kFunction>
 std::optional<Refusal> can_run(const OpContext& op) {
-  if (!is(op.node, kFunction)) return Refusal{"another function"};
-  const bool nothing = num_elements(op.input(0).dims) == 0 && !op.constant(0);
+  const TensorType& x = op.input(0);
+  const bool nothing = x.dtype == DType::Float32 && num_elements(x.dims) == 0 && !op.constant(0);
   return nothing ? std::nullopt : needs_floats(op);
 }
 
-template <ReduceOp kOp>
 class ReduceKernel final : public Kernel {
  public:
   explicit ReduceKernel(const OpContext& op) : x_(op, 0) {
-    args_.op = kOp;
+    const auto& attrs = op.node.as<ReduceAttrs>();
+    args_.op = kReduceOps[static_cast<size_t>(attrs.function)];
     args_.element = element_of(op);
     args_.dims = to_dims(op.input(0).dims);
-    const Ints& axes = op.node.as<ReduceAttrs>().axes;
-    const int rank = args_.dims.rank;
-    for (int axis = 0; axis < rank; ++axis) args_.vanishes[axis] = axes.empty();
-    for (int64_t axis : axes) args_.vanishes[axis < 0 ? axis + rank : axis] = true;
+    for (int axis = 0; axis < args_.dims.rank; ++axis) args_.vanishes[axis] = attrs.axes.empty();
+    for (size_t axis : axes_of(op.node, attrs.axes, args_.dims.rank)) args_.vanishes[axis] = true;
   }
   void run(const KernelArgs& args) const override {
     ReduceArgs reduce_args = args_;
@@ -40,9 +44,6 @@ class ReduceKernel final : public Kernel {
 
 }  // namespace
 
-const Impl kReduceMean{"cuda:reduce_mean", can_run<ReduceFunction::Mean>,
-                       make_kernel<ReduceKernel<ReduceOp::Mean>>};
-const Impl kReduceMax{"cuda:reduce_max", can_run<ReduceFunction::Max>,
-                      make_kernel<ReduceKernel<ReduceOp::Max>>};
+const Impl kReduce{"cuda:reduce", can_run, make_kernel<ReduceKernel>};
 
 }  // namespace vitro::cuda

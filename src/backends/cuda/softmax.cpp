@@ -1,36 +1,36 @@
 #include "backends/cuda/kernels/softmax.h"
 
-#include <fmt/core.h>
-
 #include "backends/cuda/impls.h"
 #include "backends/cuda/operands.h"
 
 namespace vitro::cuda {
 namespace {
 
-std::optional<Refusal> over_last_axis(const OpContext& op) {
-  const int64_t axis = op.node.as<SoftmaxAttrs>().axis;
-  const auto rank = static_cast<int64_t>(op.input(0).dims.size());
-  if (axis != -1 && axis != rank - 1) return Refusal{fmt::format("it is over axis {}", axis)};
-  return needs_weights(op);
-}
-
 class SoftmaxKernel final : public Kernel {
  public:
-  explicit SoftmaxKernel(const OpContext& op)
-      : element_(element_of(op)), rows_(num_rows(op.input(0))), c_(width(op.input(0))) {}
+  explicit SoftmaxKernel(const OpContext& op) : x_(op, 0) {
+    const Lines lines(op, op.input(0), op.node.as<SoftmaxAttrs>().axis);
+    args_.element = element_of(op);
+    args_.rows = lines.outer;
+    args_.c = static_cast<int>(lines.extent);
+    args_.inner = static_cast<int>(lines.inner);
+    args_.log = op.node.kind == OpKind::LogSoftmax;
+  }
   int in_place_operand() const override { return 0; }
   void run(const KernelArgs& args) const override {
-    softmax({element_, args.inputs[0], args.outputs[0], rows_, c_}, launch_of(args));
+    SoftmaxArgs softmax_args = args_;
+    softmax_args.x = x_.in(args);
+    softmax_args.y = args.outputs[0];
+    softmax(softmax_args, launch_of(args));
   }
 
  private:
-  Element element_;
-  int rows_, c_;
+  Operand x_;
+  SoftmaxArgs args_;
 };
 
 }  // namespace
 
-const Impl kSoftmaxRows{"cuda:softmax_rows", over_last_axis, make_kernel<SoftmaxKernel>};
+const Impl kSoftmaxLines{"cuda:softmax_lines", needs_floats, make_kernel<SoftmaxKernel>};
 
 }  // namespace vitro::cuda

@@ -87,6 +87,29 @@ TEST_F(MovementTest, IntoPartOfTheResult) {
   }
 }
 
+TEST_F(MovementTest, RunsBackwards) {
+  // [3, 8, 24] from the last row and column on.
+  for (const Element element : {Element::Float32, Element::Float16}) {
+    const auto x = Random(6).values(element, 3 * 8 * 24);
+    const DeviceTensor dx(element, x);
+    const int size = static_cast<int>(element_size(element));
+    for (const auto& [strides, first] :
+         {std::pair{Dims{192, -24, 1}, 7 * 24}, {Dims{192, 24, -1}, 23}}) {
+      const StridedCopyArgs args{size,    static_cast<const char*>(dx.data()) + first * size,
+                                 nullptr, {3, 8, 24},
+                                 strides, {}};
+      DeviceTensor dy(element, 3 * 8 * 24);
+      expect_result(fmt::format("{} from {}", element_name(element), first), dy,
+                    [&, first = first](const Launch& launch) {
+                      StridedCopyArgs copy = args;
+                      copy.y = dy.data();
+                      strided_copy(copy, launch);
+                    },
+                    copied(x, first, args), {0, 0});
+    }
+  }
+}
+
 TEST(MovementArgsTest, RefusesByName) {
   EXPECT_THROW(transpose_args(2, nullptr, {2, 3}, {0}, nullptr), std::invalid_argument);
   EXPECT_THROW(strided_copy({3, nullptr, nullptr, {2}, {1}, {}}, {}), std::invalid_argument);

@@ -14,17 +14,42 @@ struct Case {
   std::vector<int> axes;
 };
 
+double reduced(ReduceOp op, const std::vector<double>& x) {
+  double sum = 0, product = 1, magnitudes = 0, squares = 0, exponentials = 0;
+  for (const double v : x) {
+    sum += v, product *= v, magnitudes += std::abs(v), squares += v * v;
+    exponentials += std::exp(v);
+  }
+  switch (op) {
+    case ReduceOp::Mean:
+      return sum / static_cast<double>(x.size());
+    case ReduceOp::Max:
+      return *std::max_element(x.begin(), x.end());
+    case ReduceOp::Min:
+      return *std::min_element(x.begin(), x.end());
+    case ReduceOp::Sum:
+      return sum;
+    case ReduceOp::Prod:
+      return product;
+    case ReduceOp::L1:
+      return magnitudes;
+    case ReduceOp::L2:
+      return std::sqrt(squares);
+    case ReduceOp::SumSquare:
+      return squares;
+    case ReduceOp::LogSum:
+      return std::log(sum);
+    case ReduceOp::LogSumExp:
+      return std::log(exponentials);
+  }
+  return sum;
+}
+
 std::vector<double> reference(const ReduceArgs& args, const std::vector<float>& x) {
   Dims kept;
-  int64_t gone = 1;
-  for (int d = 0; d < args.dims.rank; ++d) {
-    if (args.vanishes[d])
-      gone *= args.dims.v[d];
-    else
-      kept.push_back(args.dims.v[d]);
-  }
-  const bool mean = args.op == ReduceOp::Mean;
-  std::vector<double> y(static_cast<size_t>(element_count(kept)), mean ? 0.0 : -INFINITY);
+  for (int d = 0; d < args.dims.rank; ++d)
+    if (!args.vanishes[d]) kept.push_back(args.dims.v[d]);
+  std::vector<std::vector<double>> terms(static_cast<size_t>(element_count(kept)));
   for (int64_t i = 0; i < element_count(args.dims); ++i) {
     int64_t rest = i, index = 0, stride = 1;
     for (int d = args.dims.rank - 1; d >= 0; --d) {
@@ -34,22 +59,26 @@ std::vector<double> reference(const ReduceArgs& args, const std::vector<float>& 
       }
       rest /= args.dims.v[d];
     }
-    double& result = y[static_cast<size_t>(index)];
-    result = mean ? result + x[static_cast<size_t>(i)] / static_cast<double>(gone)
-                  : std::max(result, static_cast<double>(x[static_cast<size_t>(i)]));
+    terms[static_cast<size_t>(index)].push_back(x[static_cast<size_t>(i)]);
   }
+  std::vector<double> y;
+  for (const auto& list : terms) y.push_back(reduced(args.op, list));
   return y;
 }
 
-TEST_F(ReduceTest, MeanAndMaxOverAnyAxes) {
+TEST_F(ReduceTest, AnyFunctionOverAnyAxes) {
+  using enum ReduceOp;
   const std::vector<Case> cases = {{{3, 49, 512}, {1}}, {{2, 7, 7, 72}, {1, 2}}, {{4, 5, 13}, {1}},
                                    {{3, 4, 100}, {2}},  {{2, 3, 4, 5}, {0, 2}},  {{6, 10}, {0, 1}},
                                    {{6, 16}, {}},       {{200, 8}, {0}}};
   for (const Element element : kElements)
     for (const Case& k : cases)
-      for (const ReduceOp op : {ReduceOp::Mean, ReduceOp::Max}) {
+      for (const ReduceOp op : {Mean, Max, Min, Sum, Prod, L1, L2, SumSquare, LogSum, LogSumExp}) {
         Random random(5);
-        const auto x = random.values(element, element_count(k.dims), -0.5f, 1.0f);
+        // Products near 1, sums above 0.
+        const bool near_one = op == Prod || op == LogSum;
+        const auto x = random.values(element, element_count(k.dims), near_one ? 0.9f : -0.5f,
+                                     near_one ? 1.12f : 1.0f);
         const DeviceTensor dx(element, x);
         ReduceArgs args{op, element, dx.data(), nullptr, k.dims, {}};
         for (const int axis : k.axes) args.vanishes[axis] = true;
@@ -62,6 +91,22 @@ TEST_F(ReduceTest, MeanAndMaxOverAnyAxes) {
             dy, [&](const Launch& launch) { reduce(args, launch); }, expected,
             tolerance_of(element));
       }
+}
+
+TEST_F(ReduceTest, NothingHasAValue) {
+  const DeviceTensor dx(Element::Float32, 1);
+  const auto of = [&](ReduceOp op) {
+    const DeviceTensor dy(Element::Float32, 2);
+    reduce({op, Element::Float32, dx.data(), dy.data(), {2, 0}, {false, true}}, {});
+    check_cuda(cudaDeviceSynchronize(), "reduce");
+    return dy.values()[1];
+  };
+  EXPECT_EQ(of(ReduceOp::Max), -INFINITY);
+  EXPECT_EQ(of(ReduceOp::Min), INFINITY);
+  EXPECT_EQ(of(ReduceOp::Sum), 0.0f);
+  EXPECT_EQ(of(ReduceOp::Prod), 1.0f);
+  EXPECT_EQ(of(ReduceOp::LogSumExp), -INFINITY);
+  EXPECT_TRUE(std::isnan(of(ReduceOp::Mean)));
 }
 
 TEST_F(ReduceTest, MaximumKeepsNaN) {
@@ -79,28 +124,40 @@ TEST_F(ReduceTest, MaximumKeepsNaN) {
   }
 }
 
-TEST_F(SoftmaxTest, AnyWidth) {
+TEST_F(SoftmaxTest, AnyWidthAlongAnyAxis) {
   for (const Element element : kElements)
-    for (const int c : {1, 5, 49, 196, 1000}) {
-      Random random(static_cast<uint32_t>(c));
-      const int64_t rows = 13;
-      const auto x = random.values(element, rows * c, -4, 4);
-      std::vector<double> expected;
-      for (int64_t r = 0; r < rows; ++r) {
-        double sum = 0;
-        for (int i = 0; i < c; ++i) sum += std::exp(static_cast<double>(x[r * c + i]));
-        for (int i = 0; i < c; ++i)
-          expected.push_back(std::exp(static_cast<double>(x[r * c + i])) / sum);
+    for (const auto& [rows, c, inner] : {std::tuple{13, 1, 1},
+                                         {13, 5, 1},
+                                         {13, 49, 1},
+                                         {3, 196, 1},
+                                         {3, 1000, 1},
+                                         {2, 49, 7},
+                                         {3, 5, 130},
+                                         {1, 1, 9}})
+      for (const bool log : {false, true}) {
+        if (log && c == 1) continue;  // all are 0, to which nothing is near
+        Random random(static_cast<uint32_t>(c));
+        const int count = rows * c * inner;
+        const auto x = random.values(element, count, -4, 4);
+        std::vector<double> expected(static_cast<size_t>(count));
+        for (int line = 0; line < rows * inner; ++line) {
+          const int first = line / inner * c * inner + line % inner;
+          double sum = 0;
+          for (int i = 0; i < c; ++i) sum += std::exp(static_cast<double>(x[first + i * inner]));
+          for (int i = 0; i < c; ++i) {
+            const double v = x[first + i * inner];
+            expected[first + i * inner] = log ? v - std::log(sum) : std::exp(v) / sum;
+          }
+        }
+        const DeviceTensor dx(element, x);
+        DeviceTensor dy(element, count);
+        expect_result(
+            fmt::format("{} [{}, {}, {}] log {}", element_name(element), rows, c, inner, log), dy,
+            [&, rows = rows, c = c, inner = inner](const Launch& launch) {
+              softmax({element, dx.data(), dy.data(), rows, c, inner, log}, launch);
+            },
+            expected, tolerance_of(element));
       }
-      const DeviceTensor dx(element, x);
-      DeviceTensor dy(element, rows * c);
-      expect_result(
-          fmt::format("{} c {}", element_name(element), c), dy,
-          [&](const Launch& launch) {
-            softmax({element, dx.data(), dy.data(), rows, c}, launch);
-          },
-          expected, tolerance_of(element));
-    }
 }
 
 }  // namespace

@@ -1,8 +1,9 @@
 #pragma once
 
+#include <cstdint>
+
 #include "backends/cuda/kernels/activation.h"
 #include "backends/cuda/kernels/launch.h"
-#include "backends/cuda/kernels/strided.h"
 
 namespace vitro::cuda {
 
@@ -15,22 +16,6 @@ struct UnaryArgs {
   int64_t count = 0;
 };
 void unary(const UnaryArgs& args, const Launch& launch);
-
-enum class BinaryOp { Add, Mul };
-
-/// y = a op b over `dims`, y dense. A stride of 0 broadcasts. y may be a or b where that one is
-/// dense.
-struct BinaryArgs {
-  BinaryOp op = BinaryOp::Add;
-  Element element = Element::Float16;  // of a, b and y
-  const void* a = nullptr;
-  const void* b = nullptr;
-  void* y = nullptr;
-  Dims dims;                  // of y
-  Dims a_strides, b_strides;  // in elements
-};
-/// Eight elements a thread where the innermost runs allow it.
-void binary(const BinaryArgs& args, const Launch& launch);
 
 /// y[i] = x[i] in another storage type, rounded to the nearest.
 struct CastArgs {

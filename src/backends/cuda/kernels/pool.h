@@ -10,7 +10,8 @@ struct PoolAxis {
   int kernel = 1, stride = 1, dilation = 1, pad_begin = 0, pad_end = 0;
 };
 
-/// y[n, oh, ow, c] = the maximum or the average of windows of x[n, h, w, c]; sums in float32.
+/// y[n, od, oh, ow, c] = the maximum or the average of windows of x[n, d, h, w, c]; sums in
+/// float32.
 struct PoolArgs {
   bool average = false;
   bool count_padding = false;          // an average counts the padding as elements
@@ -18,7 +19,7 @@ struct PoolArgs {
   const void* x = nullptr;
   void* y = nullptr;
   int n = 0, c = 0;
-  PoolAxis height, width;
+  PoolAxis height, width, depth;  // an axis that there is not is one of 1
 };
 void pool(const PoolArgs& args, const Launch& launch);
 

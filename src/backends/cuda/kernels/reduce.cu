@@ -10,18 +10,40 @@ constexpr int kThreads = 256;
 constexpr int kGroups = 8;  // of 8 channels, one line of 128 bytes a token
 constexpr int kTokens = kThreads / kGroups;
 
+/// A function as a fold: finish(of the terms of all elements combined, beginning with the start).
 template <ReduceOp kOp>
-inline constexpr float kStart = kOp == ReduceOp::Mean ? 0.0f : -INFINITY;
+struct Fold {
+  static constexpr float kStart = kOp == ReduceOp::Max    ? -INFINITY
+                                  : kOp == ReduceOp::Min  ? INFINITY
+                                  : kOp == ReduceOp::Prod ? 1.0f
+                                                          : 0.0f;
 
-template <ReduceOp kOp>
-__device__ __forceinline__ float combine(float a, float b) {
-  return kOp == ReduceOp::Mean ? a + b : max_or_nan(a, b);
-}
+  static __device__ __forceinline__ float term(float x) {
+    if (kOp == ReduceOp::L1) return fabsf(x);
+    return kOp == ReduceOp::L2 || kOp == ReduceOp::SumSquare ? x * x : x;
+  }
+  static __device__ __forceinline__ float combine(float a, float b) {
+    if (kOp == ReduceOp::Max) return max_or_nan(a, b);
+    if (kOp == ReduceOp::Min) return -max_or_nan(-a, -b);
+    return kOp == ReduceOp::Prod ? a * b : a + b;
+  }
+  static __device__ __forceinline__ float combine_warp(float v) {
+#pragma unroll
+    for (int i = 16; i > 0; i /= 2) v = combine(v, __shfl_xor_sync(0xffffffffu, v, i));
+    return v;
+  }
+  /// `share` is 1 / elements.
+  static __device__ __forceinline__ float finish(float v, float share) {
+    if (kOp == ReduceOp::Mean) return v * share;
+    if (kOp == ReduceOp::L2) return sqrtf(v);
+    return kOp == ReduceOp::LogSum || kOp == ReduceOp::LogSumExp ? logf(v) : v;
+  }
+};
 
 /// x [n, t, c] -> y [n, c]; grid (blocks of 64 channels, n).
 template <typename T, ReduceOp kOp>
 __global__ void __launch_bounds__(kThreads)
-    reduce_tokens_kernel(const void* x, void* y, int t, int c, float scale) {
+    reduce_tokens_kernel(const void* x, void* y, int t, int c, float share) {
   __shared__ float parts[kTokens][kGroups * 8 + 1];
   wait_for_previous();
   allow_next();
@@ -29,7 +51,7 @@ __global__ void __launch_bounds__(kThreads)
   const int channel = (blockIdx.x * kGroups + group) * 8;
   float sum[8];
 #pragma unroll
-  for (float& v : sum) v = kStart<kOp>;
+  for (float& v : sum) v = Fold<kOp>::kStart;
   if (channel < c) {
     const T* tokens = static_cast<const T*>(x) + static_cast<int64_t>(blockIdx.y) * t * c + channel;
 #pragma unroll 4
@@ -37,19 +59,19 @@ __global__ void __launch_bounds__(kThreads)
       float v[8];
       Eight<T>::load(tokens + static_cast<int64_t>(token) * c).unpack(v);
 #pragma unroll
-      for (int e = 0; e < 8; ++e) sum[e] = combine<kOp>(sum[e], v[e]);
+      for (int e = 0; e < 8; ++e) sum[e] = Fold<kOp>::combine(sum[e], Fold<kOp>::term(v[e]));
     }
   }
 #pragma unroll
   for (int e = 0; e < 8; ++e) parts[first][group * 8 + e] = sum[e];
   __syncthreads();
   if (threadIdx.x >= kGroups * 8 || blockIdx.x * kGroups * 8 + threadIdx.x >= c) return;
-  float total = kStart<kOp>;
+  float total = Fold<kOp>::kStart;
 #pragma unroll
-  for (int i = 0; i < kTokens; ++i) total = combine<kOp>(total, parts[i][threadIdx.x]);
+  for (int i = 0; i < kTokens; ++i) total = Fold<kOp>::combine(total, parts[i][threadIdx.x]);
   static_cast<T*>(
       y)[static_cast<int64_t>(blockIdx.y) * c + blockIdx.x * kGroups * 8 + threadIdx.x] =
-      from_float<T>(total * scale);
+      from_float<T>(Fold<kOp>::finish(total, share));
 }
 
 /// Extents and strides of the axes that stay or of those that vanish.
@@ -70,17 +92,28 @@ __device__ __forceinline__ int64_t offset_of(const Axes& axes, unsigned index) {
 template <typename T, ReduceOp kOp>
 __global__ void __launch_bounds__(kThreads)
     reduce_any_kernel(const void* x, void* y, Axes kept, Axes gone, unsigned results,
-                      unsigned terms, float scale) {
+                      unsigned terms, float share) {
   wait_for_previous();
   allow_next();
   const unsigned result = blockIdx.x * (kThreads / 32) + threadIdx.x / 32;
   if (result >= results) return;
   const T* base = static_cast<const T*>(x) + offset_of(kept, result);
-  float total = kStart<kOp>;
-  for (unsigned i = threadIdx.x % 32; i < terms; i += 32)
-    total = combine<kOp>(total, to_float(base[offset_of(gone, i)]));
-  total = kOp == ReduceOp::Mean ? sum_lanes<32>(total) : max_lanes<32>(total);
-  if (threadIdx.x % 32 == 0) static_cast<T*>(y)[result] = from_float<T>(total * scale);
+  const auto over_terms = [&](auto fold, auto term) {
+    float total = decltype(fold)::kStart;
+    for (unsigned i = threadIdx.x % 32; i < terms; i += 32)
+      total = fold.combine(total, term(to_float(base[offset_of(gone, i)])));
+    return fold.combine_warp(total);
+  };
+  float total, peak = 0;
+  if constexpr (kOp == ReduceOp::LogSumExp) {
+    peak = over_terms(Fold<ReduceOp::Max>{}, [](float v) { return v; });
+    if (!isfinite(peak)) peak = 0;
+    total = over_terms(Fold<kOp>{}, [&](float v) { return expf(v - peak); });
+  } else {
+    total = over_terms(Fold<kOp>{}, [](float v) { return Fold<kOp>::term(v); });
+  }
+  if (threadIdx.x % 32 == 0)
+    static_cast<T*>(y)[result] = from_float<T>(peak + Fold<kOp>::finish(total, share));
 }
 
 template <typename T, ReduceOp kOp>
@@ -100,16 +133,23 @@ void launch_reduce(const ReduceArgs& args, const Launch& launch) {
       (gone.dims.rank == 0 ? outer : inner) *= args.dims.v[i];
     }
   }
-  const float scale = kOp == ReduceOp::Mean ? 1.0f / static_cast<float>(middle) : 1.0f;
-  if (together && inner > 1 && inner % 8 == 0 && outer > 0 && outer <= 65535 && aligned_16(args.x))
+  const float share = 1.0f / static_cast<float>(middle);
+  if (kOp != ReduceOp::LogSumExp && together && inner > 1 && inner % 8 == 0 && outer > 0 &&
+      outer <= 65535 && aligned_16(args.x))
     return launch_kernel("reduce", reduce_tokens_kernel<T, kOp>,
                          dim3((inner / 8 + kGroups - 1) / kGroups, outer), dim3(kThreads), 0,
-                         launch, args.x, args.y, middle, inner, scale);
+                         launch, args.x, args.y, middle, inner, share);
   const int64_t results = outer * inner;
   if (results == 0) return;
   launch_kernel("reduce", reduce_any_kernel<T, kOp>,
                 dim3(static_cast<unsigned>((results + kThreads / 32 - 1) / (kThreads / 32))),
-                dim3(kThreads), 0, launch, args.x, args.y, kept, gone, results, middle, scale);
+                dim3(kThreads), 0, launch, args.x, args.y, kept, gone, results, middle, share);
+}
+
+/// The one of kOps.
+template <typename T, ReduceOp... kOps>
+void launch_op(const ReduceArgs& args, const Launch& launch) {
+  ((args.op == kOps ? launch_reduce<T, kOps>(args, launch) : void()), ...);
 }
 
 }  // namespace
@@ -119,10 +159,10 @@ void reduce(const ReduceArgs& args, const Launch& launch) {
   if (count > INT32_MAX)
     throw std::invalid_argument("reduce: " + std::to_string(count) +
                                 " elements, more than the 2147483647 of one launch");
+  using enum ReduceOp;
   with_element(args.element, [&](auto tag) {
     using T = typename decltype(tag)::type;
-    if (args.op == ReduceOp::Mean) return launch_reduce<T, ReduceOp::Mean>(args, launch);
-    launch_reduce<T, ReduceOp::Max>(args, launch);
+    launch_op<T, Mean, Max, Min, Sum, Prod, L1, L2, SumSquare, LogSum, LogSumExp>(args, launch);
   });
 }
 

@@ -5,10 +5,11 @@
 
 namespace vitro::cuda {
 
-enum class ReduceOp { Mean, Max };
+/// As docs/operators.md defines them.
+enum class ReduceOp { Mean, Max, Min, Sum, Prod, L1, L2, SumSquare, LogSum, LogSumExp };
 
-/// y = the mean or the maximum of x over the axes that vanish, in float32; a maximum is NaN if one
-/// element is NaN. y is dense over the axes that stay, in their order.
+/// y = x reduced over the axes that vanish, in float32; a maximum or minimum is NaN if one element
+/// is NaN. y is dense over the axes that stay, in their order.
 struct ReduceArgs {
   ReduceOp op = ReduceOp::Mean;
   Element element = Element::Float16;  // of x and y
@@ -19,8 +20,8 @@ struct ReduceArgs {
 };
 
 /// Fast where all axes between the first and the last ones vanish, [n, t, c] -> [n, c] with c a
-/// multiple of 8; else a warp per result. Throws std::invalid_argument for more than 2^31 - 1
-/// elements.
+/// multiple of 8, for all but LogSumExp; else a warp per result. Throws std::invalid_argument for
+/// more than 2^31 - 1 elements.
 void reduce(const ReduceArgs& args, const Launch& launch);
 
 }  // namespace vitro::cuda

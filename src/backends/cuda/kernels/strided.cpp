@@ -30,17 +30,18 @@ Dims dense_strides(const Dims& dims) {
   return strides;
 }
 
-StridedWalk collapse(const char* op, const Dims& dims, const Dims& strides_a,
-                     const Dims& strides_b) {
-  if (strides_a.rank != dims.rank || strides_b.rank != dims.rank)
-    throw std::invalid_argument(std::string(op) + ": " + std::to_string(dims.rank) +
-                                " extents with " + std::to_string(strides_a.rank) + " and " +
-                                std::to_string(strides_b.rank) + " strides");
+StridedWalk collapse(const char* op, const Dims& dims, const Dims& strides_a, const Dims& strides_b,
+                     const Dims& strides_c) {
+  const Dims* strides[StridedWalk::kOperands] = {&strides_a, &strides_b,
+                                                 strides_c.rank == 0 ? &strides_b : &strides_c};
+  for (const Dims* one : strides)
+    if (one->rank != dims.rank)
+      throw std::invalid_argument(std::string(op) + ": " + std::to_string(dims.rank) +
+                                  " extents with " + std::to_string(one->rank) + " strides");
   if (element_count(dims) > INT32_MAX)
     throw std::invalid_argument(std::string(op) + ": " + std::to_string(element_count(dims)) +
                                 " elements, more than the 2147483647 of one launch");
   StridedWalk walk;
-  const Dims* strides[] = {&strides_a, &strides_b};
   for (int i = 0; i < dims.rank; ++i) {
     if (dims.v[i] == 1) continue;
     bool merges = walk.rank > 0;

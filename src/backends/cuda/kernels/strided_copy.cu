@@ -5,6 +5,7 @@
 
 #include "backends/cuda/kernels/element.cuh"
 #include "backends/cuda/kernels/ptx.cuh"
+#include "backends/cuda/kernels/word.cuh"
 
 namespace vitro::cuda {
 namespace {
@@ -107,25 +108,6 @@ int elements_per_word(const StridedCopyArgs& args, const StridedWalk& walk) {
   return 1;
 }
 
-template <typename F>
-void with_word(int bytes, F&& call) {
-  switch (bytes) {
-    case 1:
-      return call(TypeTag<uint8_t>{});
-    case 2:
-      return call(TypeTag<uint16_t>{});
-    case 4:
-      return call(TypeTag<uint32_t>{});
-    case 8:
-      return call(TypeTag<uint2>{});
-    case 16:
-      return call(TypeTag<uint4>{});
-    default:
-      throw std::invalid_argument("strided_copy: elements of " + std::to_string(bytes) +
-                                  " bytes, not 1, 2, 4, 8 or 16");
-  }
-}
-
 /// Whether the walk is [batch,] rows, columns with x transposed, both long enough to fill tiles.
 bool swaps_last_two(const StridedWalk& walk) {
   const int inner = walk.rank - 1;
@@ -159,7 +141,7 @@ void strided_copy(const StridedCopyArgs& args, const Launch& launch) {
     walk.strides[0][d] /= elements, walk.strides[1][d] /= elements;
   const int64_t count = element_count(args.dims) / elements;
   const bool batched = walk.rank == 3;
-  with_word(args.element_bytes * elements, [&](auto tag) {
+  with_word("strided_copy", args.element_bytes * elements, [&](auto tag) {
     using Word = typename decltype(tag)::type;
     if constexpr (sizeof(Word) <= 4) {
       if (elements == 1 && dense && interleaves_three(args, walk)) {
