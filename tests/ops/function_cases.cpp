@@ -154,8 +154,8 @@ void add_reduce_cases(CaseList& cases) {
                                  });
       // Sums of both signs may cancel to nothing, of which no digits are right.
       reduce.low = f == Sum || f == Mean ? -0.5f : -1.0f;
-      // Products near 1, logarithms of sums above 0 that are not 1.
-      if (f == Prod || f == LogSum) reduce.low = 0.8f, reduce.high = 1.25f;
+      if (f == Prod) reduce.low = 0.95f, reduce.high = 1.05f;  // the product is near 1, too
+      if (f == LogSum) reduce.low = 1.5f, reduce.high = 2.5f;  // logarithms are away from 0
     }
   for (const auto& [dims, axis] : std::vector<std::pair<Dims, int64_t>>{
            {{2, 7, 33}, 1}, {{3, 5, 17}, 0}, {{3, 5, 17}, 2}, {{2, 49, 3, 1}, 1}, {{9, 1}, 0}})
