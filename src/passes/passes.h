@@ -20,7 +20,8 @@ void widen_halves(Graph& graph);
 void fold_shapes(Graph& graph);
 
 /// Element by element ops and views of small constants -> constants: factors that exporters compute
-/// from extents.
+/// from extents. Functions of elements that are all the same -> a constant_of_shape of another
+/// value.
 void fold_scalars(Graph& graph);
 
 /// pow(x, 2) -> x * x, which every backend multiplies quickly. Behind the patterns that know it as
