@@ -79,6 +79,13 @@ void add_unary_cases(CaseList& cases) {
     }
 }
 
+/// Whether an operand of extents `from` repeats to `to`, which stay as they are.
+bool repeats_to(const Dims& from, const Dims& to) {
+  return from.size() <= to.size() &&
+         std::equal(from.rbegin(), from.rend(), to.rbegin(),
+                    [](int64_t a, int64_t b) { return a == 1 || a == b; });
+}
+
 void add_binary_cases(CaseList& cases) {
   using enum BinaryFunction;
   const std::vector<std::pair<Dims, Dims>> shapes{
@@ -97,6 +104,7 @@ void add_binary_cases(CaseList& cases) {
   };
   for (const BinaryFunction function : {Add, Sub, Mul, Div, Min, Max, Pow, Mod, Fmod, PRelu})
     for (const auto& [a, b] : shapes) {
+      if (function == PRelu && !repeats_to(b, a)) continue;
       const char* name = op_name(OpKind::Binary, BinaryAttrs{function});
       OpCase& binary = cases.add(name, fmt::format("{}_and_{}", to_string(a), to_string(b)),
                                  [=, a = a, b = b](GraphBuilder& builder, Random&) {
