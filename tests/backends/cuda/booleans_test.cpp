@@ -4,6 +4,7 @@
 #include "metric.h"
 #include "ops/random.h"
 #include "runtime/internals.h"
+#include "runtime/plan_data.h"
 #include "vitro/session.h"
 
 namespace vitro {
