@@ -85,6 +85,11 @@ void fold_layer_norm_affine(Graph& graph);
 /// Bias of depthwise_conv2d -> bias of the linears that are its only readers.
 void fold_depthwise_bias(Graph& graph);
 
+/// One row of a softmax, of a factor or of a product -> the softmax, factor or product of that row,
+/// so that what computes it all keeps the readers that a pattern has: how much one token attends to
+/// the others, beside an attention.
+void take_rows_early(Graph& graph);
+
 /// softmax(q k^T) v -> attention, however q, k and v are moved into heads out of one value or of
 /// the linears of one input (whose rows then become one linear), scaled and merged.
 void fuse_attention(Graph& graph);

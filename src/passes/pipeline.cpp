@@ -44,6 +44,7 @@ const std::vector<Pass>& passes_of_ops() {
       {"fold_layer_norm_affine", fold_layer_norm_affine},
       // After fold_batch_norm, which may give a depthwise_conv2d a bias.
       {"fold_depthwise_bias", fold_depthwise_bias},
+      {"take_rows_early", take_rows_early},
       {"fuse_attention", fuse_attention},
       {"fold_attention_scale", fold_attention_scale},
       // When all that scales rows of weights has done so: their codes stay the same. What the

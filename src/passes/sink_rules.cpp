@@ -299,10 +299,11 @@ bool Sinker::sink_expand(const Node& node, const Ints& perm) {
 
 bool Sinker::sink_gather(const Node& node, const Ints& perm) {
   const size_t rank = extents_.dims(0, node.inputs[1]).size();
-  if (rank > 1 || perm_of(node.inputs[1])) return false;
-  const int64_t axis = moved_axis(node.as<AxisAttrs>().axis, perm);
+  const auto& attrs = node.as<GatherAttrs>();
+  if (rank > 1 || attrs.batch_dims > 0 || perm_of(node.inputs[1])) return false;
+  const int64_t axis = moved_axis(attrs.axis, perm);
   const ValueId made =
-      emit(OpKind::Gather, AxisAttrs{axis}, {untransposed(node.inputs[0]), node.inputs[1]}, node);
+      emit(OpKind::Gather, GatherAttrs{axis}, {untransposed(node.inputs[0]), node.inputs[1]}, node);
   replace(node, 0, made, rank == 1 ? perm : without(perm, {axis}));
   return true;
 }
@@ -326,7 +327,7 @@ bool Sinker::sink_resize(const Node& node, const Ints& perm) {
   }
   std::vector<ValueId> inputs{untransposed(node.inputs[0])};
   if (node.has_input(1))
-    inputs.push_back(emit(OpKind::Gather, AxisAttrs{0},
+    inputs.push_back(emit(OpKind::Gather, GatherAttrs{0},
                           {node.inputs[1], integers(inverse_of(perm), node)}, node));
   replace(node, 0, emit(OpKind::Resize, attrs, inputs, node), perm);
   return true;
@@ -334,7 +335,7 @@ bool Sinker::sink_resize(const Node& node, const Ints& perm) {
 
 bool Sinker::sink_shape(const Node& node, const Ints& perm) {
   const ValueId shape = emit(OpKind::Shape, {}, {untransposed(node.inputs[0])}, node);
-  alias(node.output(), emit(OpKind::Gather, AxisAttrs{0}, {shape, integers(perm, node)}, node));
+  alias(node.output(), emit(OpKind::Gather, GatherAttrs{0}, {shape, integers(perm, node)}, node));
   return true;
 }
 
@@ -382,7 +383,7 @@ bool Sinker::sink_reshape(const Node& node, const Ints& perm) {
     made = emit(OpKind::Reshape, ReshapeAttrs{*attrs}, {x}, node);
   } else if (node.has_input(1) && extents_.contents(0, node.inputs[1]) == to[0]) {
     const ValueId dims =
-        emit(OpKind::Gather, AxisAttrs{0}, {node.inputs[1], integers(order, node)}, node);
+        emit(OpKind::Gather, GatherAttrs{0}, {node.inputs[1], integers(order, node)}, node);
     made = emit(OpKind::Reshape, ReshapeAttrs{}, {x, dims}, node);
   } else {
     return false;

@@ -175,7 +175,7 @@ TEST(Program, ArithmeticOnShapesRunsNothing) {
   const ValueId shape = builder.op(OpKind::Shape, {}, {x}, "shape");
   const int64_t order[] = {1, 0, 2};
   const ValueId indices = builder.constant("order", make_constant(Dims{3}, order));
-  const ValueId dims = builder.op(OpKind::Gather, AxisAttrs{0}, {shape, indices}, "gather");
+  const ValueId dims = builder.op(OpKind::Gather, GatherAttrs{0}, {shape, indices}, "gather");
   const ValueId y = builder.op(OpKind::Reshape, ReshapeAttrs{}, {x, dims}, "reshape");
   const Graph graph = builder.finish({builder.op(UnaryFunction::Gelu, y, "gelu"), dims});
   const TensorType type{DType::Float32, {5, 3, 4}};

@@ -1,5 +1,7 @@
 #include <fmt/ranges.h>
 
+#include <tuple>
+
 #include "ops/case_list.h"
 
 namespace vitro {
@@ -62,7 +64,7 @@ void add_joins(CaseList& cases) {
               [=](GraphBuilder& builder, Random&) {
                 const ValueId x = builder.input("x", {3, 5, 33});
                 const auto count = static_cast<int64_t>(indices.size());
-                return builder.op(OpKind::Gather, AxisAttrs{1},
+                return builder.op(OpKind::Gather, GatherAttrs{1},
                                   {x, builder.constant("indices", make_constant({count}, indices))},
                                   "op");
               });
@@ -74,10 +76,73 @@ void add_large_gather(CaseList& cases) {
     std::vector<int64_t> indices(2401);
     for (int64_t& index : indices) index = random.integer(-169, 168);
     const auto count = static_cast<int64_t>(indices.size());
-    return builder.op(OpKind::Gather, AxisAttrs{1},
+    return builder.op(OpKind::Gather, GatherAttrs{1},
                       {builder.input("table", {3, 169, 1}),
                        builder.constant("indices", make_constant({count}, indices))},
                       "op");
+  });
+}
+
+ValueId positions(GraphBuilder& builder, Random& random, const Dims& dims, int64_t extent) {
+  std::vector<int64_t> indices(static_cast<size_t>(num_elements(dims)));
+  for (int64_t& index : indices) index = random.integer(0, extent - 1);
+  return builder.constant("indices", make_constant(dims, indices));
+}
+
+/// Positions that are others in each image, and for each element.
+void add_gathers_of_images(CaseList& cases) {
+  for (const auto& [dims, places, axis] : std::vector<std::tuple<Dims, Dims, int64_t>>{
+           {{3, 49, 24}, {3, 49}, 1}, {{2, 3, 7, 5}, {2, 4}, 2}, {{4, 50}, {4, 20}, 1}})
+    cases.add(OpKind::Gather, fmt::format("{}_by_{}_of_images", to_string(dims), to_string(places)),
+              [dims = dims, places = places, axis = axis](GraphBuilder& builder, Random& random) {
+                const int64_t extent = dims[static_cast<size_t>(axis)];
+                const ValueId x = builder.input("x", dims);
+                return builder.op(OpKind::Gather, GatherAttrs{axis, 1},
+                                  {x, positions(builder, random, places, extent)}, "op");
+              });
+  for (const int64_t axis : {0, 1, 2})
+    cases.add(OpKind::GatherElements, fmt::format("axis_{}", axis),
+              [axis](GraphBuilder& builder, Random& random) {
+                const Dims dims{5, 7, 33};
+                Dims places{4, 6, 30};
+                places[static_cast<size_t>(axis)] = 40;
+                const int64_t extent = dims[static_cast<size_t>(axis)];
+                const ValueId x = builder.input("x", dims);
+                return builder.op(OpKind::GatherElements, AxisAttrs{axis},
+                                  {x, positions(builder, random, places, extent)}, "op");
+              });
+}
+
+/// Rows, and single elements, at places that may be the same.
+void add_scatters(CaseList& cases) {
+  for (const auto& [dims, count] :
+       std::vector<std::pair<Dims, int64_t>>{{{3, 7, 20}, 1}, {{3, 7, 20}, 2}, {{9, 5}, 2}})
+    cases.add(OpKind::ScatterND, fmt::format("{}_at_{}_axes", to_string(dims), count),
+              [dims = dims, count = count](GraphBuilder& builder, Random& random) {
+                const ValueId x = builder.input("x", dims);
+                Dims rows{4, 2};
+                rows.insert(rows.end(), dims.begin() + count, dims.end());
+                const ValueId updates = builder.input("updates", rows);
+                const ValueId places = positions(builder, random, {4, 2, count}, 3);
+                return builder.op(OpKind::ScatterND, {}, {x, places, updates}, "op");
+              });
+}
+
+/// A k that is known from the shape, and others.
+void add_top_k(CaseList& cases) {
+  const auto add = [&](const Dims& dims, const TopKAttrs& attrs, const char* what) {
+    cases.add(OpKind::TopK, fmt::format("{}_{}", to_string(dims), what),
+              [=](GraphBuilder& builder, Random&) {
+                return builder.ops(OpKind::TopK, attrs, {builder.input("x", dims)}, 2, "op")[0];
+              });
+  };
+  add({3, 196}, {1, 196, true}, "all");
+  add({3, 196}, {1, 98, false}, "smallest");
+  add({2, 50, 17}, {1, 7, true}, "between");
+  cases.add(OpKind::TopK, "k_of_an_operand", [](GraphBuilder& builder, Random&) {
+    const ValueId k = builder.constant("k", make_constant({1}, std::vector<int64_t>{20}));
+    return builder.ops(OpKind::TopK, TopKAttrs{1, 1, true}, {builder.input("x", {2, 49}), k}, 2,
+                       "op")[0];
   });
 }
 
@@ -114,6 +179,9 @@ void add_copy_cases(CaseList& cases) {
   add_slices(cases);
   add_joins(cases);
   add_large_gather(cases);
+  add_gathers_of_images(cases);
+  add_scatters(cases);
+  add_top_k(cases);
   add_batched_products(cases);
 }
 

@@ -132,13 +132,55 @@ void pad(const Node& node, const Arrays& in, Array& out) {
   }
 }
 
-/// Indices along axis 1 of three.
-void gather(const Arrays& in, Array& out) {
+void gather(const Node& node, const Arrays& in, Array& out) {
+  const auto& attrs = node.as<GatherAttrs>();
+  const auto batch = attrs.batch_dims, axis = attrs.axis;
+  const auto places = static_cast<int64_t>(in[1].dims.size()) - batch;
+  for (int64_t i = 0; i < out.size(); ++i) {
+    const Dims to = coordinates(i, out.dims);
+    Dims at(to.begin(), to.begin() + batch), from(to.begin(), to.begin() + axis);
+    at.insert(at.end(), to.begin() + axis, to.begin() + axis + places);
+    const double index = in[1][position(at, in[1].dims)];
+    const auto extent = static_cast<double>(in[0].dims[static_cast<size_t>(axis)]);
+    from.push_back(static_cast<int64_t>(index < 0 ? index + extent : index));
+    from.insert(from.end(), to.begin() + axis + places, to.end());
+    out[i] = in[0][position(from, in[0].dims)];
+  }
+}
+
+void gather_elements(const Node& node, const Arrays& in, Array& out) {
   for (int64_t i = 0; i < out.size(); ++i) {
     Dims from = coordinates(i, out.dims);
-    const double index = in[1][from[1]];
-    from[1] = static_cast<int64_t>(index < 0 ? index + static_cast<double>(in[0].dims[1]) : index);
+    from[static_cast<size_t>(node.as<AxisAttrs>().axis)] = static_cast<int64_t>(in[1][i]);
     out[i] = in[0][position(from, in[0].dims)];
+  }
+}
+
+void scatter_nd(const Arrays& in, Array& out) {
+  out.data = in[0].data;
+  const int64_t count = in[1].dims.back(), updates = in[1].size() / count;
+  const Dims lead(in[0].dims.begin(), in[0].dims.begin() + count);
+  const int64_t run = in[0].size() / num_elements(lead);
+  for (int64_t i = 0; i < updates; ++i) {
+    Dims at;
+    for (int64_t axis = 0; axis < count; ++axis)
+      at.push_back(static_cast<int64_t>(in[1][i * count + axis]));
+    for (int64_t j = 0; j < run; ++j) out[position(at, lead) * run + j] = in[2][i * run + j];
+  }
+}
+
+/// The values; ties do not tell them apart.
+void top_k(const Node& node, const Arrays& in, Array& out) {
+  const auto& attrs = node.as<TopKAttrs>();
+  const auto axis = static_cast<size_t>(attrs.axis);
+  for (int64_t i = 0; i < out.size(); ++i) {
+    Dims from = coordinates(i, out.dims);
+    const auto place = static_cast<size_t>(from[axis]);
+    std::vector<double> line;
+    for (from[axis] = 0; from[axis] < in[0].dims[axis]; ++from[axis])
+      line.push_back(in[0][position(from, in[0].dims)]);
+    std::sort(line.begin(), line.end());
+    out[i] = attrs.largest ? line[line.size() - 1 - place] : line[place];
   }
 }
 
@@ -224,7 +266,13 @@ void compute(const Node& node, const Arrays& in, Array& out, Precision products)
     case OpKind::Pad:
       return pad(node, in, out);
     case OpKind::Gather:
-      return gather(in, out);
+      return gather(node, in, out);
+    case OpKind::GatherElements:
+      return gather_elements(node, in, out);
+    case OpKind::ScatterND:
+      return scatter_nd(in, out);
+    case OpKind::TopK:
+      return top_k(node, in, out);
     case OpKind::Expand:
       return expand(in, out);
     case OpKind::Slice:

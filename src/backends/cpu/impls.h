@@ -47,6 +47,7 @@ extern const Impl kBatchNormRows, kGroupNormMaps;
 extern const Impl kPoolWindows;
 extern const Impl kMatMulBatched;
 extern const Impl kTransposeCopy, kSliceCopy, kExpandCopy, kConcatCopy, kSplitCopy, kPadCopy;
-extern const Impl kGatherRuns;
+extern const Impl kGatherRuns, kGatherElementsRows, kScatterNDRows;
+extern const Impl kTopKSort;
 
 }  // namespace vitro::cpu

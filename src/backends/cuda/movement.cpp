@@ -143,7 +143,7 @@ class GatherKernel final : public CopyKernel {
  public:
   explicit GatherKernel(const OpContext& op) : CopyKernel(op) {
     const vitro::Dims& dims = op.input(0).dims;
-    const size_t axis = axis_attr<AxisAttrs>(op, op.input(0));
+    const size_t axis = axis_attr<GatherAttrs>(op, op.input(0));
     const auto split = dims.begin() + static_cast<std::ptrdiff_t>(axis);
     const int64_t inner = num_elements(vitro::Dims(split + 1, dims.end()));
     const int64_t outer = num_elements(vitro::Dims(dims.begin(), split));
@@ -221,7 +221,8 @@ std::optional<Refusal> can_gather(const OpContext& op) {
   if (auto refusal = needs_first_floats(op)) return refusal;
   if (!op.contents[static_cast<size_t>(op.node.inputs[1])])
     return Refusal{"the indices are computed"};
-  const size_t axis = axis_attr<AxisAttrs>(op, op.input(0));
+  if (op.node.as<GatherAttrs>().batch_dims > 0) return Refusal{"each image has its own indices"};
+  const size_t axis = axis_attr<GatherAttrs>(op, op.input(0));
   const size_t runs = index_runs(op, op.input(0).dims[axis]).size();
   if (runs > kMostRuns)
     return Refusal{

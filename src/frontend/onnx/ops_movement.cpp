@@ -158,7 +158,7 @@ Results import_pad(Call& call) {
 }
 
 Results import_gather(Call& call) {
-  return {call.op(OpKind::Gather, AxisAttrs{call.integer("axis", 0)}, {call.in(0), call.in(1)})};
+  return {call.op(OpKind::Gather, GatherAttrs{call.integer("axis", 0)}, {call.in(0), call.in(1)})};
 }
 
 Results import_gather_elements(Call& call) {
