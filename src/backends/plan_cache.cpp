@@ -70,8 +70,8 @@ std::map<const std::byte*, Constant> PlanCache::storable() const {
   const std::lock_guard lock(mutex_);
   std::map<const std::byte*, Constant> result;
   for (const auto& [key, constant] : made_) {
-    const auto has_inverse = [&](const PackedForm* form) {
-      return form->id == constant.storage && form->unpack;
+    const auto has_inverse = [&storage = constant.storage](const PackedForm* form) {
+      return form->id == storage && form->unpack;
     };
     if (std::any_of(forms_.begin(), forms_.end(), has_inverse)) result.emplace(key.first, constant);
   }

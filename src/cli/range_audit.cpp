@@ -1,5 +1,7 @@
 #include "cli/range_audit.h"
 
+#include <CLI/CLI.hpp>
+
 #include "calibration/range_audit.h"
 #include "cli/interrupt.h"
 #include "cli/output.h"
