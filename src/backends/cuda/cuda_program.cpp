@@ -191,8 +191,10 @@ class CudaContext final : public Context {
       observer.before_step(s);
       run_step(s);
       lane_.wait();
-      if (observer.wants_outputs()) download(s, values);
-      const auto* bytes = reinterpret_cast<const std::byte*>(values.data());
+      // Booleans stay on the GPU: observers see floats.
+      const bool floats = program_.steps->infos[s].output.dtype == DType::Float32;
+      if (observer.wants_outputs() && floats) download(s, values);
+      const auto* bytes = floats ? reinterpret_cast<const std::byte*>(values.data()) : nullptr;
       observer.after_step(
           s, observer.wants_outputs() ? std::span(&bytes, 1) : std::span<const std::byte* const>());
     }
