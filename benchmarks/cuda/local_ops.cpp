@@ -15,6 +15,7 @@
 #include "backends/cuda/kernels/local_mixer.h"
 #include "backends/cuda/kernels/reduce.h"
 #include "backends/cuda/kernels/strided_copy.h"
+#include "backends/cuda/kernels/transformer_blocks.h"
 #include "cuda/format.h"
 #include "cuda/graph_timing.h"
 
@@ -174,6 +175,26 @@ void time_local_mixer(Report& report, const Stage& s, int batch) {
   }
 }
 
+/// Of one image; `blocks` follow each other in a launch.
+void time_transformer_blocks(Report& report, const Stage& s, int blocks) {
+  TransformerBlocksArgs args;
+  args.element = report.format.element;
+  args.h = args.w = s.size, args.c = s.c, args.blocks = blocks, args.scale = 0.125f;
+  if (!transformer_blocks_refusal(args).empty()) return;
+  const Tensors t(map_bytes(report, s, 1), map_bytes(report, s, 1));
+  const Memory scratch(transformer_blocks_scratch_bytes(args));
+  const size_t bytes = packed_transformer_block_bytes(s.c);
+  const Memory packed(bytes * static_cast<size_t>(blocks));
+  args.scratch = scratch.data();
+  for (int block = 0; block < blocks; ++block)
+    args.packed[block] = static_cast<char*>(packed.data()) + bytes * static_cast<size_t>(block);
+  report.time(name("transformer_blocks", s), fmt::format("{} blocks", blocks), 1,
+              1e-6 * static_cast<double>(bytes) * blocks, [&](int i, const Launch& launch) {
+                args.x = t.x[i % kSets]->data(), args.y = t.y[i % kSets]->data();
+                transformer_blocks(args, launch);
+              });
+}
+
 void time_ends(Report& report, int batch) {
   const Stage& last = kStages[3];
   const size_t image_bytes = report.format.size() * batch * 3 * 224 * 224;
@@ -212,6 +233,8 @@ void run(const Format& format, const char* path, const std::string& only, int on
       if (i < 2) time_depthwise(report, s, 5, batch);
       if (i >= 2) time_attention(report, s, batch);
       time_layer_norm(report, s, batch);
+      if (i >= 2 && batch == 1 && !format.wide())
+        for (const int blocks : {1, 2, i == 2 ? 8 : 3}) time_transformer_blocks(report, s, blocks);
     }
     time_ends(report, batch);
   }

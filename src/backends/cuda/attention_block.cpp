@@ -9,6 +9,7 @@
 #include "backends/cuda/impls.h"
 #include "backends/cuda/product.h"
 #include "backends/cuda/row_sums.h"
+#include "backends/cuda/transformer_part.h"
 
 namespace vitro::cuda {
 namespace {
@@ -76,6 +77,8 @@ class AttentionBlock : public Kernel, public LeavesRowSums {
   }
 
  protected:
+  const AttentionArgs& core() const { return core_; }
+  const Product& proj() const { return proj_; }
   size_t result_bytes() const { return proj_.result_bytes(); }
   virtual size_t qkv_scratch_bytes() const { return 0; }
   virtual std::string qkv_choice() const { return {}; }
@@ -113,13 +116,32 @@ class AttentionBlock : public Kernel, public LeavesRowSums {
   bool leaves_row_sums_ = false;
 };
 
-class AttentionBlockLaunches final : public AttentionBlock, public ReadsRowSums {
+class AttentionBlockLaunches final : public AttentionBlock,
+                                     public ReadsRowSums,
+                                     public TransformerPart {
  public:
   explicit AttentionBlockLaunches(const OpContext& op)
       : AttentionBlock(op),
+        weight_(*op.constant(1)),
+        weights_(DeviceWeights::of(op.cache, op.device, op.precision)),
         qkv_(op, product_args(op, 1, 2, num_rows(op.input(0)),
                               {true, op.node.as<AttentionBlockAttrs>().eps, {}})) {}
   void read_row_sums(int parts) override { qkv_.read_row_sums(parts); }
+  bool join(TransformerBlock& block) const override {
+    const LinearArgs &qkv = qkv_.args(), &projection = proj().args();
+    TransformerBlockWeights& weights = block.weights;
+    if (!weights.pos_weight || weights.qkv || core().t != block.h * block.w ||
+        core().heads * 64 != block.c || core().head_dim != 64 || qkv.element != block.element ||
+        qkv.k != block.c || !qkv.bias || !projection.bias)
+      return false;
+    weights.qkv = qkv.weight, weights.qkv_bias = qkv.bias, weights.qkv_sums = qkv.weight_sums;
+    weights.proj = projection.weight, weights.proj_bias = projection.bias;
+    block.scale = core().scale;
+    block.eps1 = qkv.eps;
+    block.qkv = weight_;
+    block.kept = weights_;
+    return true;
+  }
   std::vector<TunableOp> tunables() const override {
     std::vector<TunableOp> all = AttentionBlock::tunables();
     all.insert(all.begin(), qkv_.tunable());
@@ -132,6 +154,8 @@ class AttentionBlockLaunches final : public AttentionBlock, public ReadsRowSums 
     qkv_.run(x, nullptr, qkv, launch, row_sums_behind(x, result_bytes()));
   }
 
+  Constant weight_;
+  std::shared_ptr<DeviceWeights> weights_;
   Product qkv_;
 };
 

@@ -4,11 +4,12 @@
 #include "backends/cuda/impls.h"
 #include "backends/cuda/operands.h"
 #include "backends/cuda/row_sums.h"
+#include "backends/cuda/transformer_part.h"
 
 namespace vitro::cuda {
 namespace {
 
-class DepthwiseConv2dKernel final : public Kernel, public LeavesRowSums {
+class DepthwiseConv2dKernel final : public Kernel, public LeavesRowSums, public TransformerPart {
  public:
   explicit DepthwiseConv2dKernel(const OpContext& op) {
     const auto& attrs = op.node.as<Conv2dAttrs>();
@@ -35,6 +36,17 @@ class DepthwiseConv2dKernel final : public Kernel, public LeavesRowSums {
         !is_activation_of_products(function->op))
       return false;
     args_.activation = *function;
+    return true;
+  }
+  bool join(TransformerBlock& block) const override {
+    const DepthwiseConv2dArgs& a = args_;
+    if (a.kh != 3 || a.kw != 3 || a.oh != a.h || a.ow != a.w || a.stride_y != 1 ||
+        a.stride_x != 1 || a.pad_top != 1 || a.pad_left != 1 || !a.bias ||
+        a.activation.op != UnaryOp::None || block.c != 0)
+      return false;
+    block.element = a.element;
+    block.n = a.n, block.h = a.h, block.w = a.w, block.c = a.c;
+    block.weights.pos_weight = a.weight, block.weights.pos_bias = a.bias;
     return true;
   }
   void run(const KernelArgs& args) const override {

@@ -140,6 +140,17 @@ const void* DeviceWeights::channels_first(PlanCache& cache, const Constant& cons
   return keep(constant, "channels_first", upload(element_, values));
 }
 
+const void* DeviceWeights::made(const Constant& constant, const char* form, size_t bytes,
+                                const std::function<void(void*)>& make) {
+  const std::lock_guard lock(mutex_);
+  if (const auto* found = find(constant, form)) return found;
+  const DeviceScope scope(device_);
+  DeviceMemory memory(bytes);
+  make(memory.data());
+  check_cuda(cudaStreamSynchronize(nullptr), form);
+  return keep(constant, form, std::move(memory));
+}
+
 const float* DeviceWeights::parts(PlanCache& cache, const Constant& constant) {
   elements(cache, constant);
   return parts_of(constant, "floats", "parts");

@@ -42,6 +42,10 @@ class DeviceWeights final : public PlanCache::Kept {
   // Of float32, what linear_weight_parts() makes of elements() and of channels_first().
   const float* parts(PlanCache& cache, const Constant& constant);
   const float* channels_first_parts(PlanCache& cache, const Constant& constant);
+  /// What make(memory) writes to so many bytes on the device: something derived of `constant` and
+  /// others.
+  const void* made(const Constant& constant, const char* form, size_t bytes,
+                   const std::function<void(void*)>& make);
   /// What make() returns, float32: something derived of `constant` and others.
   template <typename Make>
   const float* derived(const Constant& constant, const char* form, const Make& make) {

@@ -8,6 +8,7 @@
 #include "backends/cuda/impls.h"
 #include "backends/cuda/movement.h"
 #include "backends/cuda/row_sums.h"
+#include "backends/cuda/transformer_blocks.h"
 
 namespace vitro::cuda {
 namespace {
@@ -120,6 +121,7 @@ std::vector<bool> merge_steps(Program& program) {
   for (size_t step = 0; step < program.sequence.size(); ++step) {
     reads_images.push_back(merge_transpose(program, step));
     merge_norm(program, step);
+    merge_transformer_blocks(program, step);
   }
   for (size_t step = 0; step < program.sequence.size(); ++step) link_row_sums(program, step);
   return reads_images;

@@ -6,6 +6,7 @@
 #include "backends/cuda/impls.h"
 #include "backends/cuda/product.h"
 #include "backends/cuda/row_sums.h"
+#include "backends/cuda/transformer_part.h"
 #include "ir/infer.h"
 
 namespace vitro::cuda {
@@ -65,7 +66,10 @@ class MlpFused final : public Kernel {
 };
 
 /// y = x + fc2(hidden), hidden = gelu(fc1(x')): norm, activation and sum inside of the products.
-class MlpProducts final : public Kernel, public LeavesRowSums, public ReadsRowSums {
+class MlpProducts final : public Kernel,
+                          public LeavesRowSums,
+                          public ReadsRowSums,
+                          public TransformerPart {
  public:
   enum Phase { kFc1, kFc2 };
   explicit MlpProducts(const OpContext& op)
@@ -86,6 +90,17 @@ class MlpProducts final : public Kernel, public LeavesRowSums, public ReadsRowSu
   std::vector<TunableOp> tunables() const override { return {fc1_.tunable(), fc2_.tunable()}; }
   std::string choices() const override {
     return fmt::format("fc1 {}, fc2 {}", fc1_.tile_name(), fc2_.tile_name());
+  }
+  bool join(TransformerBlock& block) const override {
+    const LinearArgs &fc1 = fc1_.args(), &fc2 = fc2_.args();
+    TransformerBlockWeights& weights = block.weights;
+    if (!weights.qkv || weights.fc1 || !fc1.layer_norm || fc1.k != block.c ||
+        fc1.n != 4 * block.c || fc1.element != block.element || !fc1.bias || !fc2.bias)
+      return false;
+    weights.fc1 = fc1.weight, weights.fc1_bias = fc1.bias, weights.fc1_sums = fc1.weight_sums;
+    weights.fc2 = fc2.weight, weights.fc2_bias = fc2.bias;
+    block.eps2 = fc1.eps;
+    return true;
   }
   void run(const KernelArgs& args) const override {
     lane_of(args).begin_section(kFc1);

@@ -35,6 +35,7 @@ class Product {
   }
   /// From here on run() is given the sums of so many parts of each row of x.
   void read_row_sums(int parts);
+  const LinearArgs& args() const { return args_; }
   const Activation& activation() const { return args_.activation; }
   void activate(const Activation& activation) { args_.activation = activation; }
   const TunableOp& tunable() const { return choice_.op; }

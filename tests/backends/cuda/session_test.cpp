@@ -4,6 +4,7 @@
 #include <thread>
 
 #include "backends/cuda/cuda_session.h"
+#include "backends/cuda/kernels/launch.h"
 #include "backends/numbers.h"
 #include "floats.h"
 #include "ir/builder.h"
@@ -120,22 +121,53 @@ TEST_F(CudaSession, OpsThatItRefusesRunOnTheCpu) {
 }
 
 TEST_F(CudaSession, EveryArchitectureAgreesWithTheCpu) {
-  const Tensor images = test::random_images({2, 3, 64, 96});
   for (const UniFormerConfig& config : model_configs()) {
     RandomWeights weights(7);
     auto data = std::make_shared<PlanData>();
     data->graph = build_uniformer(config, {.num_classes = 10}, weights);
     run_passes(data->graph, {});
     const Plan plan = Internals::plan(data);
-    const Tensor expected = Session(plan, {"cpu", 2}).run(images);
-    for (const Precision precision : kPrecisions) {
-      const Tensor result = Session(plan, {.backend = "cuda", .precision = precision}).run(images);
-      const Distance d = distance(result.as<float>(), expected.as<float>());
-      EXPECT_TRUE(d.within(model_tolerance(precision)))
-          << config.name << ", " << to_string(precision) << ": "
-          << report(d, model_tolerance(precision));
+    for (const Dims& dims : {Dims{2, 3, 64, 96}, {1, 3, 128, 96}}) {
+      const Tensor images = test::random_images(dims);
+      const Tensor expected = Session(plan, {"cpu", 2}).run(images);
+      for (const Precision precision : kPrecisions) {
+        const Session session(plan, {.backend = "cuda", .precision = precision});
+        for (int run = 0; run < 2; ++run) {  // launch by launch, then as a graph
+          const Tensor result = session.run(images);
+          const Distance d = distance(result.as<float>(), expected.as<float>());
+          EXPECT_TRUE(d.within(model_tolerance(precision)))
+              << config.name << ", " << to_string(dims) << ", " << to_string(precision) << ": "
+              << report(d, model_tolerance(precision));
+        }
+      }
     }
   }
+}
+
+TEST_F(CudaSession, TheBlocksOfOneImageAreOneLaunch) {
+  RandomWeights weights(7);
+  PlanData data;
+  data.graph = build_uniformer(find_model("uniformer_small"), {.num_classes = 10}, weights);
+  run_passes(data.graph, {});
+  const auto launches = [&](int64_t batch, Precision precision) {
+    const TensorType images{DType::Float32, {batch, 3, 224, 224}};
+    const auto executable = find_backend_row().backend->compile({.graph = data.graph,
+                                                                 .inputs = {&images, 1},
+                                                                 .cache = *data.cache,
+                                                                 .precision = precision});
+    std::vector<size_t> nodes;
+    for (const StepInfo& step : executable->steps())
+      if (std::string(step.impl) == "cuda:transformer_blocks")
+        nodes.push_back(step.earlier_nodes.size() + 1);
+    return nodes;
+  };
+  if (cuda::multiprocessors() < 130 || cuda::compute_capability() < 90)
+    GTEST_SKIP() << "they do not fit this GPU";
+  const std::vector<size_t> both{8 * 3, 3 * 3};
+  EXPECT_EQ(launches(1, Precision::Float16), both);
+  EXPECT_EQ(launches(1, Precision::BFloat16), both);
+  EXPECT_TRUE(launches(1, Precision::Float32).empty());
+  EXPECT_TRUE(launches(2, Precision::Float16).empty());
 }
 
 TEST_F(CudaSession, NothingIsScalarInFloat32) {

@@ -42,6 +42,13 @@ void GraphBuilder::add(const char* name, const void* kernel, const LaunchShape& 
         cudaGraphKernelNodeSetAttribute(node, cudaKernelNodeAttributeClusterDimension, &cluster),
         name);
   }
+  if (shape.cooperative) {
+    cudaKernelNodeAttrValue all_at_once{};
+    all_at_once.cooperative = 1;
+    check_cuda(
+        cudaGraphKernelNodeSetAttribute(node, cudaKernelNodeAttributeCooperative, &all_at_once),
+        name);
+  }
   last_ = node;
 }
 

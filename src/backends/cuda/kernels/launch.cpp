@@ -81,7 +81,7 @@ void launch_any(const char* name, const void* kernel, const LaunchShape& shape,
                 const Launch& launch, void** arguments) {
   if (shape.shared_bytes > 48 * 1024) allow_shared_memory(name, kernel, shape.shared_bytes);
   if (launch.graph) return launch.graph->add(name, kernel, shape, launch.overlap, arguments);
-  cudaLaunchAttribute attributes[2]{};
+  cudaLaunchAttribute attributes[3]{};
   unsigned count = 0;
   if (launch.overlap) {
     attributes[count].id = cudaLaunchAttributeProgrammaticStreamSerialization;
@@ -90,6 +90,10 @@ void launch_any(const char* name, const void* kernel, const LaunchShape& shape,
   if (shape.cluster_x > 1) {
     attributes[count].id = cudaLaunchAttributeClusterDimension;
     attributes[count++].val.clusterDim = {shape.cluster_x, 1, 1};
+  }
+  if (shape.cooperative) {
+    attributes[count].id = cudaLaunchAttributeCooperative;
+    attributes[count++].val.cooperative = 1;
   }
   cudaLaunchConfig_t config{};
   config.gridDim = shape.grid;

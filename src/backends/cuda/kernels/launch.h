@@ -31,6 +31,7 @@ struct LaunchShape {
   dim3 grid, block;
   unsigned cluster_x;  ///< blocks of a cluster, along x
   size_t shared_bytes;
+  bool cooperative = false;  ///< all blocks are there at once, and may wait for each other
 };
 
 /// Throws a vitro::Error, DeviceError or OutOfMemory, naming `what` and CUDA's own words when
@@ -63,16 +64,22 @@ Residency residency_of(int blocks, size_t shared_bytes);
 void launch_any(const char* name, const void* kernel, const LaunchShape& shape,
                 const Launch& launch, void** arguments);
 
-/// kernel<<<grid, block, shared_bytes, launch.stream>>>(args...) in clusters of cluster_x blocks
-/// along x, with launch.overlap; shared memory above 48 KiB is asked for.
+/// kernel(args...) in this shape, with launch.overlap; shared memory above 48 KiB is asked for.
+template <typename... Params, typename... Args>
+void launch_shape(const char* name, void (*kernel)(Params...), const LaunchShape& shape,
+                  const Launch& launch, Args&&... args) {
+  [&](Params... values) {
+    void* arguments[] = {const_cast<void*>(static_cast<const void*>(&values))..., nullptr};
+    launch_any(name, reinterpret_cast<const void*>(kernel), shape, launch, arguments);
+  }(static_cast<Params>(args)...);
+}
+
+/// The same in clusters of cluster_x blocks along x.
 template <typename... Params, typename... Args>
 void launch_cluster(const char* name, void (*kernel)(Params...), dim3 grid, dim3 block,
                     unsigned cluster_x, size_t shared_bytes, const Launch& launch, Args&&... args) {
-  [&](Params... values) {
-    void* arguments[] = {const_cast<void*>(static_cast<const void*>(&values))..., nullptr};
-    launch_any(name, reinterpret_cast<const void*>(kernel), {grid, block, cluster_x, shared_bytes},
-               launch, arguments);
-  }(static_cast<Params>(args)...);
+  launch_shape(name, kernel, {grid, block, cluster_x, shared_bytes}, launch,
+               std::forward<Args>(args)...);
 }
 
 /// The same without clusters.
@@ -80,6 +87,14 @@ template <typename... Params, typename... Args>
 void launch_kernel(const char* name, void (*kernel)(Params...), dim3 grid, dim3 block,
                    size_t shared_bytes, const Launch& launch, Args&&... args) {
   launch_cluster(name, kernel, grid, block, 1, shared_bytes, launch, std::forward<Args>(args)...);
+}
+
+/// The same with all blocks there at once: refused where they do not fit.
+template <typename... Params, typename... Args>
+void launch_cooperative(const char* name, void (*kernel)(Params...), dim3 grid, dim3 block,
+                        size_t shared_bytes, const Launch& launch, Args&&... args) {
+  launch_shape(name, kernel, {grid, block, 1, shared_bytes, true}, launch,
+               std::forward<Args>(args)...);
 }
 
 }  // namespace vitro::cuda

@@ -1,0 +1,160 @@
+#pragma once
+
+#include <algorithm>
+
+#include "backends/cuda/kernels/ptx.cuh"
+#include "backends/cuda/kernels/transformer_blocks_layout.cuh"
+
+// What a CTA of transformer_blocks does with its 16 tokens, phase by phase.
+//
+// CTAs hand values to each other through memory that was filled with kAbsent before: whoever reads
+// a value that is still absent reads it again. No flag has to follow the values through a fence,
+// which would cost as much as a whole phase.
+namespace vitro::cuda::blocks {
+
+inline constexpr int kThreads = kWarps * 32;  // that multiply; one more warp brings weights
+
+/// Two NaN that no computation gives: those of the GPU are 0x7fff.
+inline constexpr uint32_t kAbsent = 0xffffffffu;
+
+/// Of the threads that multiply.
+__device__ __forceinline__ void sync_threads() {
+  asm volatile("bar.sync 1, %0;" ::"n"(kThreads) : "memory");
+}
+
+// Past the L1 cache, which does not know of what other CTAs write.
+__device__ __forceinline__ void load_received(uint4& v, const void* p) {
+  asm volatile("ld.relaxed.gpu.global.v4.u32 {%0, %1, %2, %3}, [%4];"
+               : "=r"(v.x), "=r"(v.y), "=r"(v.z), "=r"(v.w)
+               : "l"(p)
+               : "memory");
+}
+__device__ __forceinline__ void load_received(uint32_t& v, const void* p) {
+  asm volatile("ld.relaxed.gpu.global.u32 %0, [%1];" : "=r"(v) : "l"(p) : "memory");
+}
+__device__ __forceinline__ bool is_absent(const uint4& v) {
+  return v.x == kAbsent || v.y == kAbsent || v.z == kAbsent || v.w == kAbsent;
+}
+
+/// values[set][i] = the 16 bytes at p + set * set_step + i * step, for i < count; zeros for others.
+/// The warp waits for the first ones of its first lane alone: then the rest is likely to be there,
+/// and while it is not, few ask for it in the way of those who write.
+template <int kSets, int kCount>
+__device__ __forceinline__ void receive(uint4 (&values)[kSets][kCount], const void* p, int set_step,
+                                        int step, int count) {
+  const auto* from = static_cast<const unsigned char*>(p);
+  if (threadIdx.x % 32 == 0 && count > 0) {
+    uint32_t word;
+    do load_received(word, from);
+    while (word == kAbsent);
+  }
+  __syncwarp();
+  bool absent;
+  do {
+    absent = false;
+#pragma unroll
+    for (int i = 0; i < kSets * kCount; ++i) {
+      uint4& value = values[i / kCount][i % kCount];
+      value = uint4{0, 0, 0, 0};
+      if (i % kCount < count)
+        load_received(value, from + i / kCount * set_step + i % kCount * step);
+    }
+#pragma unroll
+    for (int i = 0; i < kSets * kCount; ++i) absent |= is_absent(values[i / kCount][i % kCount]);
+  } while (absent);
+}
+
+/// The shared memory of a CTA.
+template <typename S>
+struct Memory {
+  using T = typename S::T;
+  // Odd in units of 16 bytes: rows of an ldmatrix in different banks.
+  static constexpr int kStride = S::C + 8, kHiddenStride = S::kFc1Chunks * S::C + 8;
+  static constexpr int kKeyStride = kHeadDim + 8;
+  static constexpr int kKeysOfWarp = 16;
+  static constexpr int kWarpBytes = 2 * kKeysOfWarp * kKeyStride * 2;  // keys and values
+  // Of rows of hidden values; of keys, values and queries.
+  static constexpr int kKeyWarps = std::min(S::kMostTiles, kWarps);
+  static constexpr int kQueryBytes = kRows * kKeyStride * 2;
+  static constexpr int kActBytes =
+      std::max(kRows * kHiddenStride * 2, kKeyWarps* kWarpBytes + kQueryBytes);
+  static constexpr int kSumsBytes =
+      kRows * 4 *
+      std::max(S::kParts * (S::kFc1Chunks * S::kColumns + 4), S::kLongParts*(S::kColumns + 4));
+  static constexpr int kOwnBytes = kRows * S::kColumns * 2;
+  static constexpr int kFloatsBytes = 4 * (2 * S::kFloats + 2 * S::kParts * kRows);
+  static constexpr int kBarrierBytes = 256;
+  static constexpr int kFixedBytes =
+      kActBytes + kSumsBytes + kOwnBytes + kFloatsBytes + kBarrierBytes;
+  static constexpr int kSlots = (227 * 1024 - kFixedBytes) / S::kChunkBytes;
+  static constexpr int kBytes = kFixedBytes + kSlots * S::kChunkBytes;
+  static_assert(kSlots > S::kFc2Chunks && 16 * kSlots + 8 <= kBarrierBytes);
+
+  unsigned char* ring;
+  T* act;
+  float *sums, *floats;
+  float2* row_sums;  // of parts of each row and of its squares: [kRows][kParts]
+  T* own;
+  uint32_t full, empty, floats_full;  // barriers: of slots, of slots, of floats
+
+  __device__ explicit Memory(unsigned char* base)
+      : ring(base),
+        act(reinterpret_cast<T*>(ring + kSlots * S::kChunkBytes)),
+        sums(reinterpret_cast<float*>(act + kActBytes / 2)),
+        floats(sums + kSumsBytes / 4),
+        row_sums(reinterpret_cast<float2*>(floats + 2 * S::kFloats)),
+        own(reinterpret_cast<T*>(row_sums + S::kParts * kRows)),
+        full(shared_address(own) + kOwnBytes),
+        empty(full + 8 * kSlots),
+        floats_full(empty + 8 * kSlots) {}
+};
+
+/// The place of the CTA's chunks in the ring.
+template <typename S>
+struct RingPlace {
+  int slot = 0;
+  uint32_t parity = 0;
+  __device__ void next() {
+    if (++slot == Memory<S>::kSlots) slot = 0, parity ^= 1;
+  }
+};
+
+/// act = 16 rows of `matrix` of kWidth elements, `stride` apart; zeros from `valid` on.
+template <typename S, int kWidth>
+__device__ __forceinline__ void receive_tile(const Memory<S>& memory, int stride,
+                                             const typename S::T* matrix, int valid) {
+  constexpr int kPieces = kWidth / 8, kAll = kRows * kPieces;
+  constexpr int kCount = (kAll + kThreads - 1) / kThreads;
+  const int thread = threadIdx.x;
+  uint4 values[1][kCount];
+  receive(values, matrix + thread * 8, 0, kThreads * 16,
+          (valid * kPieces - thread + kThreads - 1) / kThreads);
+  sync_threads();
+#pragma unroll
+  for (int i = 0; i < kCount; ++i) {
+    const int piece = thread + i * kThreads;
+    if (kAll % kThreads == 0 || piece < kAll)
+      *reinterpret_cast<uint4*>(memory.act + piece / kPieces * stride + piece % kPieces * 8) =
+          values[0][i];
+  }
+  sync_threads();
+}
+
+inline constexpr int kFinished = 4;  // results that a thread finishes at a time
+
+__device__ __forceinline__ void load_finished(float (&v)[kFinished], const float* p) {
+  const float4 four = *reinterpret_cast<const float4*>(p);
+  v[0] = four.x, v[1] = four.y, v[2] = four.z, v[3] = four.w;
+}
+template <typename T>
+__device__ __forceinline__ void load_finished(float (&v)[kFinished], const T* p) {
+  const uint2 four = *reinterpret_cast<const uint2*>(p);
+  const float2 low = unpack_2<T>(four.x), high = unpack_2<T>(four.y);
+  v[0] = low.x, v[1] = low.y, v[2] = high.x, v[3] = high.y;
+}
+template <typename T>
+__device__ __forceinline__ void store_finished(T* p, const float (&v)[kFinished]) {
+  *reinterpret_cast<uint2*>(p) = uint2{pack_2<T>(v[0], v[1]), pack_2<T>(v[2], v[3])};
+}
+
+}  // namespace vitro::cuda::blocks

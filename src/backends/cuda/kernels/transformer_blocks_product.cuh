@@ -1,0 +1,195 @@
+#pragma once
+
+#include "backends/cuda/kernels/ptx.cuh"
+#include "backends/cuda/kernels/row_norm.cuh"
+#include "backends/cuda/kernels/tma.cuh"
+#include "backends/cuda/kernels/transformer_blocks_memory.cuh"
+
+// Products of a CTA's 16 rows: weights to registers, parts of sums to shared memory, what finishes
+// them.
+namespace vitro::cuda::blocks {
+
+/// Sums of parts of the rows that a warp multiplies and of their squares, by tensor cores: of a
+/// product with ones, and on the diagonal of that of the rows with themselves. The warps of a part
+/// share the three products.
+template <typename S>
+class PartSums {
+  using T = typename S::T;
+  static constexpr int kProducts = 3;
+
+ public:
+  __device__ __forceinline__ explicit PartSums(int tile) : tile_(tile) {}
+  __device__ __forceinline__ void add(const uint32_t (&a)[4]) {
+    const uint32_t ones = pack_2<T>(1.0f, 1.0f);
+#pragma unroll
+    for (int i = 0; i < kOfWarp; ++i) {
+      const int product = tile_ + i * S::kColumnTiles;
+      if (product >= kProducts) break;
+      // Columns of the second operand: ones, rows 0 to 7, rows 8 to 15.
+      mma_16816<T>(acc_[i], a,
+                   product == 0   ? ones
+                   : product == 1 ? a[0]
+                                  : a[1],
+                   product == 0   ? ones
+                   : product == 1 ? a[2]
+                                  : a[3]);
+    }
+  }
+  /// To row_sums[kRows][kParts].
+  __device__ __forceinline__ void leave(float2* row_sums, int part) const {
+    const int lane = threadIdx.x % 32, row = lane / 4;
+    const bool is_diagonal = lane % 4 == row / 2;
+#pragma unroll
+    for (int i = 0; i < kOfWarp; ++i) {
+      const int product = tile_ + i * S::kColumnTiles;
+      if (product == 0 && lane % 4 == 0) {
+        row_sums[row * S::kParts + part].x = acc_[i][0];
+        row_sums[(row + 8) * S::kParts + part].x = acc_[i][2];
+      }
+      if (product == 1 && is_diagonal)
+        row_sums[row * S::kParts + part].y = row % 2 ? acc_[i][1] : acc_[i][0];
+      if (product == 2 && is_diagonal)
+        row_sums[(row + 8) * S::kParts + part].y = row % 2 ? acc_[i][3] : acc_[i][2];
+    }
+  }
+
+ private:
+  static constexpr int kOfWarp = (kProducts + S::kColumnTiles - 1) / S::kColumnTiles;
+  int tile_;
+  float acc_[kOfWarp][4] = {};
+};
+
+/// A warp's share of the next kChunks chunks of weights, in its registers before there is something
+/// to multiply: kTiles tiles of 8 columns by kSteps steps of k. Chunks are other columns by the
+/// same k, or of fc2 the same columns by the next C of k.
+template <typename S, int kChunks, bool kAlongK>
+struct Weights {
+  static constexpr int kTiles = kAlongK ? S::kColumnTiles : kChunks;
+  static constexpr int kSteps = kAlongK ? S::kLongSteps : S::kSteps;
+  static constexpr int kParts = kAlongK ? S::kLongParts : S::kParts;
+  static constexpr int kColumns = (kAlongK ? 1 : kChunks) * S::kColumns;
+  uint2 fragments[kTiles][kSteps];
+
+  __device__ __forceinline__ Weights(const Memory<S>& memory, RingPlace<S>& place) {
+    constexpr int kPieces = S::kChunkBytes / 8, kWarpsOfChunk = kWarps / kChunks;
+    const int lane = threadIdx.x % 32, warp = threadIdx.x / 32;
+    int slots[kChunks];
+#pragma unroll
+    for (int n = 0; n < kChunks; ++n, place.next()) {
+      slots[n] = place.slot;
+      barrier_wait(memory.full + 8 * place.slot, place.parity);
+    }
+    const auto* ring = reinterpret_cast<const uint2*>(memory.ring) + lane;
+    if constexpr (kAlongK) {
+      int slot = slots[0] + warp / kWarpsOfChunk;
+      if (slot >= Memory<S>::kSlots) slot -= Memory<S>::kSlots;
+      ring += slot * kPieces + warp % kWarpsOfChunk * kTiles * kSteps * 32;
+    }
+#pragma unroll
+    for (int n = 0; n < kTiles; ++n)
+#pragma unroll
+      for (int i = 0; i < kSteps; ++i)
+        fragments[n][i] = kAlongK ? ring[(n * kSteps + i) * 32]
+                                  : ring[slots[n % kChunks] * kPieces + (warp * kSteps + i) * 32];
+    __syncwarp();
+#pragma unroll
+    for (int n = 0; n < kChunks; ++n)
+      if (lane == 0) barrier_arrive(memory.empty + 8 * slots[n]);
+  }
+  /// The warp's part of k, and its first column of a tile.
+  __device__ __forceinline__ static int part() {
+    return threadIdx.x / 32 / (kAlongK ? 1 : S::kColumnTiles);
+  }
+  __device__ __forceinline__ static int column(int tile) {
+    return kAlongK ? tile * 8 : tile * S::kColumns + threadIdx.x / 32 % S::kColumnTiles * 8;
+  }
+};
+
+/// sums = the rows in act, `stride` apart, times weights, by parts of k: [kParts][kRows][columns +
+/// 4]. Where the rows are to be normalised, also row_sums.
+template <bool kNormed, typename S, int kChunks, bool kAlongK>
+__device__ __forceinline__ void multiply_rows(const Memory<S>& memory, int stride,
+                                              const Weights<S, kChunks, kAlongK>& weights) {
+  using T = typename S::T;
+  using W = Weights<S, kChunks, kAlongK>;
+  const int lane = threadIdx.x % 32, part = W::part();
+  const T* rows = memory.act + lane % 16 * stride + part * W::kSteps * 16 + lane / 16 * 8;
+  float acc[W::kTiles][4] = {};
+  PartSums<S> part_sums(threadIdx.x / 32 % S::kColumnTiles);
+  uint32_t a[2][4];
+  ldmatrix_x4(a[0], rows);
+#pragma unroll
+  for (int step = 0; step < W::kSteps; ++step) {
+    if (step + 1 < W::kSteps) ldmatrix_x4(a[(step + 1) % 2], rows + (step + 1) * 16);
+#pragma unroll
+    for (int n = 0; n < W::kTiles; ++n)
+      mma_16816<T>(acc[n], a[step % 2], weights.fragments[n][step].x, weights.fragments[n][step].y);
+    if constexpr (kNormed) part_sums.add(a[step % 2]);
+  }
+  if constexpr (kNormed) part_sums.leave(memory.row_sums, part);
+  float* to = memory.sums + (part * kRows + lane / 4) * (W::kColumns + 4) + lane % 4 * 2;
+#pragma unroll
+  for (int n = 0; n < W::kTiles; ++n)
+#pragma unroll
+    for (int half = 0; half < 2; ++half)
+      *reinterpret_cast<float2*>(to + half * 8 * (W::kColumns + 4) + W::column(n)) =
+          float2{acc[n][half * 2], acc[n][half * 2 + 1]};
+  sync_threads();
+}
+
+/// finish(row, column, values) with neighbouring results: the sums of all parts and the bias, of
+/// normalised rows where the sums of the weights are given.
+template <typename S, int kColumns, int kParts, typename Finish>
+__device__ __forceinline__ void finish_rows(const Memory<S>& memory, const float* bias,
+                                            const float* weight_sums, float eps,
+                                            const Finish& finish) {
+  constexpr int kPieces = kColumns / kFinished;
+  for (int i = threadIdx.x; i < kRows * kPieces; i += kThreads) {
+    const int row = i / kPieces, column = i % kPieces * kFinished;
+    float v[kFinished] = {}, biases[kFinished];
+    load_finished(biases, bias + column);
+#pragma unroll
+    for (int part = 0; part < kParts; ++part) {
+      float sums[kFinished];
+      load_finished(sums, memory.sums + (part * kRows + row) * (kColumns + 4) + column);
+#pragma unroll
+      for (int e = 0; e < kFinished; ++e) v[e] += sums[e];
+    }
+    float2 norm = {1.0f, 0.0f};
+    float of_mean[kFinished] = {};
+    if (weight_sums) {
+      float2 all = {};
+#pragma unroll
+      for (int part = 0; part < S::kParts; ++part) {
+        const float2 sums = memory.row_sums[row * S::kParts + part];
+        all.x += sums.x, all.y += sums.y;
+      }
+      norm = norm_of(all, 1.0f / S::C, eps);
+      load_finished(of_mean, weight_sums + column);
+    }
+#pragma unroll
+    for (int e = 0; e < kFinished; ++e)
+      v[e] = fmaf(v[e], norm.x, fmaf(of_mean[e], norm.y, biases[e]));
+    finish(row, column, v);
+  }
+}
+
+/// y = own + what finish_rows() gives, in memory and in own.
+template <typename S, int kParts>
+__device__ __forceinline__ void finish_residual(const Memory<S>& memory, const float* bias,
+                                                typename S::T* y, int valid) {
+  using T = typename S::T;
+  const int group = blockIdx.x % S::kGroups;
+  finish_rows<S, S::kColumns, kParts>(
+      memory, bias, nullptr, 0, [&](int row, int column, float(&v)[kFinished]) {
+        T* own = memory.own + row * S::kColumns + column;
+        float x[kFinished];
+        load_finished(x, own);
+#pragma unroll
+        for (int e = 0; e < kFinished; ++e) v[e] += x[e];
+        store_finished(own, v);
+        if (row < valid) store_finished(y + row * S::C + group * S::kColumns + column, v);
+      });
+}
+
+}  // namespace vitro::cuda::blocks
