@@ -219,7 +219,7 @@ __global__ void __launch_bounds__(kThreads + 32, 1)
   if (threadIdx.x == 0) {
     for (int slot = 0; slot < Memory<S>::kSlots; ++slot) {
       barrier_init(memory.full + 8 * slot, 1);
-      barrier_init(memory.empty + 8 * slot, kWarps);
+      barrier_init(memory.empty + 8 * slot, kThreads);
     }
     barrier_init(memory.floats_full, 1);
     barrier_init_fence();

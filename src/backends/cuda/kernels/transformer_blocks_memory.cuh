@@ -37,13 +37,13 @@ __device__ __forceinline__ bool is_absent(const uint4& v) {
 }
 
 /// values[set][i] = the 16 bytes at p + set * set_step + i * step, for i < count; zeros for others.
-/// The warp waits for the first ones of its first lane alone: then the rest is likely to be there,
-/// and while it is not, few ask for it in the way of those who write.
+/// Where they are many the warp waits for the first ones of its first lane alone: then the rest is
+/// likely to be there, and while it is not, few ask for it in the way of those who write.
 template <int kSets, int kCount>
 __device__ __forceinline__ void receive(uint4 (&values)[kSets][kCount], const void* p, int set_step,
                                         int step, int count) {
   const auto* from = static_cast<const unsigned char*>(p);
-  if (threadIdx.x % 32 == 0 && count > 0) {
+  if (kSets * kCount > 2 && threadIdx.x % 32 == 0 && count > 0) {
     uint32_t word;
     do load_received(word, from);
     while (word == kAbsent);

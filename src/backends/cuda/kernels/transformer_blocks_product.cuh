@@ -91,10 +91,8 @@ struct Weights {
       for (int i = 0; i < kSteps; ++i)
         fragments[n][i] = kAlongK ? ring[(n * kSteps + i) * 32]
                                   : ring[slots[n % kChunks] * kPieces + (warp * kSteps + i) * 32];
-    __syncwarp();
 #pragma unroll
-    for (int n = 0; n < kChunks; ++n)
-      if (lane == 0) barrier_arrive(memory.empty + 8 * slots[n]);
+    for (int n = 0; n < kChunks; ++n) barrier_arrive(memory.empty + 8 * slots[n]);
   }
   /// The warp's part of k, and its first column of a tile.
   __device__ __forceinline__ static int part() {
