@@ -119,5 +119,18 @@ TEST(LocalBlockRefusal, NamesTheReason) {
   EXPECT_EQ(local_block_refusal(args, 90), "");
 }
 
+TEST(LocalBlockChoice, IsForFewRoundsOfTiles) {
+  const auto is_chosen = [](int c, int batch) {
+    LocalBlockArgs args;
+    args.mixer.n = batch, args.mixer.h = args.mixer.w = c == 64 ? 56 : 28;
+    args.mixer.c = args.mlp.c = c, args.mlp.hidden = 4 * c;
+    return prefers_local_block(args, 132, 90);
+  };
+  for (const int batch : {1, 2, 4}) EXPECT_TRUE(is_chosen(64, batch)) << batch;
+  for (const int batch : {3, 8, 128}) EXPECT_FALSE(is_chosen(64, batch)) << batch;
+  for (const int batch : {1, 2, 4, 8, 9, 16}) EXPECT_TRUE(is_chosen(128, batch)) << batch;
+  for (const int batch : {10, 32, 128}) EXPECT_FALSE(is_chosen(128, batch)) << batch;
+}
+
 }  // namespace
 }  // namespace vitro::cuda
