@@ -82,8 +82,11 @@ void write_layer_norm(GraphWriter& out) {
   bool is_fixed = true;
   for (size_t axis = first; axis < dims.size(); ++axis)
     is_fixed = is_fixed && out.extents().is_fixed(out.id(0), axis);
-  if (!out.has(1) && !is_fixed) {
-    out.define(normalized(out, out.in(0), attrs.axes, attrs.eps));
+  if (out.opset() < 17 || (!out.has(1) && !is_fixed)) {
+    Name y = normalized(out, out.in(0), attrs.axes, attrs.eps);
+    if (out.has(1)) y = out.emit("Mul", {y, out.in(1)});
+    if (out.has(2)) y = out.emit("Add", {y, out.in(2)});
+    out.define(y);
     return;
   }
   const Dims trailing(dims.begin() + static_cast<std::ptrdiff_t>(first), dims.end());
