@@ -159,7 +159,8 @@ void write_top_k(GraphWriter& out) {
   const auto& attrs = out.attrs<TopKAttrs>();
   const auto attributes =
       Attributes().integer("axis", attrs.axis).integer("largest", attrs.largest);
-  const auto names = out.emit("TopK", {out.in(0), out.list({attrs.k})}, 2, attributes);
+  const Name k = out.has(1) ? out.in(1) : out.list({attrs.k});
+  const auto names = out.emit("TopK", {out.in(0), k}, 2, attributes);
   for (size_t i = 0; i < out.node().outputs.size(); ++i)
     out.define(names[i], usual_order(out.rank(0)), i);
 }
