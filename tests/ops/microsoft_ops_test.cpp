@@ -1,8 +1,10 @@
 #include <gtest/gtest.h>
 
+#include "frontend/onnx/import.h"
 #include "ops/on_gpu.h"
 #include "ops/onnx_vectors.h"
 #include "passes/pipeline.h"
+#include "runtime/evaluate.h"
 
 // Models with ONNX Runtime's own ops: tools/make_onnx_microsoft.py.
 namespace vitro {

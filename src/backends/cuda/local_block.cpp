@@ -1,6 +1,5 @@
 #include "backends/cuda/local_block.h"
 
-#include <algorithm>
 #include <string_view>
 #include <utility>
 
@@ -32,12 +31,6 @@ class LocalBlock final : public Kernel {
   LocalBlockArgs args_;
   LocalBlockTile tile_;
 };
-
-/// The dispatch of a step: those that chose an implementation are in the order of the steps.
-Dispatch& dispatch_of(Program& program, size_t step) {
-  return *std::find_if(program.dispatches.begin(), program.dispatches.end(),
-                       [&](const Dispatch& one) { return one.chosen && step-- == 0; });
-}
 
 }  // namespace
 

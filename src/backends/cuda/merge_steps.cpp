@@ -97,14 +97,15 @@ bool only_next_reads(const Program& program, size_t step) {
                               [&](const OutputCopy& copy) { return is_result(copy.from); });
 }
 
+Dispatch& dispatch_of(Program& program, size_t step) {
+  return *std::find_if(program.dispatches.begin(), program.dispatches.end(),
+                       [&](const Dispatch& one) { return one.chosen && step-- == 0; });
+}
+
 void erase_step(Program& program, size_t step) {
   const auto at = static_cast<std::ptrdiff_t>(step);
-  // Steps and the dispatches that chose an implementation stay in the same order.
-  size_t before = step;
-  const auto dispatch =
-      std::find_if(program.dispatches.begin(), program.dispatches.end(),
-                   [&](const Dispatch& one) { return one.chosen && before-- == 0; });
-  program.dispatches.erase(dispatch);
+  program.dispatches.erase(program.dispatches.begin() +
+                           (&dispatch_of(program, step) - program.dispatches.data()));
   program.memory.activations -= program.infos[step].output_bytes;
   program.memory.scratch -= program.infos[step].scratch_bytes;
   program.sequence.erase(program.sequence.begin() + at);
