@@ -13,7 +13,6 @@ namespace {
 class MicrosoftOps : public testing::TestWithParam<OnnxVector> {};
 
 TEST_P(MicrosoftOps, GiveTheResultsOfOnnxRuntime) {
-  // Of codes another one may be as good: in these a step is at most 0.1.
   const bool of_codes = GetParam().name.starts_with("Q") || GetParam().name.starts_with("quant");
   const double relative = of_codes ? kQuantizedModel : kOnnxConformance;
   Graph graph = import_onnx(GetParam().model, "model.onnx", evaluate_constants);

@@ -71,6 +71,14 @@ ImplList impls(OpKind kind) {
   return table[static_cast<size_t>(kind)];
 }
 
+/// Floats cross the border as float32; indices and booleans as they are.
+void check_types(std::span<const TensorType> types, const char* what) {
+  for (const TensorType& type : types)
+    check(type.dtype == DType::Float32 || type.dtype == DType::Int64 || type.dtype == DType::Bool,
+          ErrorCode::Unsupported, "backend 'cuda' {} of F32, I64 or BOOL, not of {}", what,
+          dtype_name(type.dtype));
+}
+
 class CudaBackend final : public Backend {
  public:
   const char* name() const override { return "cuda"; }
@@ -120,9 +128,7 @@ class CudaBackend final : public Backend {
                                  .tactics = asked.tactics,
                                  .precision = precision(asked.precision),
                                  .device = asked.device};
-    for (const TensorType& type : request.inputs)
-      check(type.dtype == DType::Float32, ErrorCode::Unsupported,
-            "backend 'cuda' takes inputs of F32, not of {}", dtype_name(type.dtype));
+    check_types(request.inputs, "takes inputs");
     const DeviceScope scope(request.device);
     CudaProgram program;
     program.device = request.device;
@@ -135,9 +141,7 @@ class CudaBackend final : public Backend {
                     [](const Node& node) { return node.keeps_float32; }))
       keep_weights(Precision::Float32);
     program.steps = compile_program(request, impls, name(), Outputs::Copied);
-    for (const TensorType& type : program.steps->output_types)
-      check(type.dtype == DType::Float32, ErrorCode::Unsupported,
-            "backend 'cuda' gives outputs of F32, not of {}", dtype_name(type.dtype));
+    check_types(program.steps->output_types, "gives outputs");
     program.reads_images = merge_steps(*program.steps);
     describe_choices(*program.steps);
     return make_cuda_executable(std::move(program));

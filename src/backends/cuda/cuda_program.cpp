@@ -124,23 +124,23 @@ class CudaContext final : public Context {
 
   void bring(std::span<const TensorView> inputs) const {
     for (size_t i = 0; i < inputs.size(); ++i)
-      copy(base_ + layout_.inputs[i].floats, inputs[i].data, layout_.inputs[i].count);
+      copy(base_ + layout_.inputs[i].given, inputs[i].data, layout_.inputs[i].bytes);
   }
 
   void take(std::span<const TensorView> outputs) const {
     for (const OutputCopy& output : program_.steps->copies)
-      copy(outputs[output.output].data, result(output), layout_.outputs[output.output].count);
+      copy(outputs[output.output].data, result(output), layout_.outputs[output.output].bytes);
   }
 
   /// Between any two kinds of memory.
-  void copy(void* dst, const void* src, int64_t floats) const {
-    lane_.staging().copy(dst, src, static_cast<size_t>(floats) * sizeof(float), lane_.stream());
+  void copy(void* dst, const void* src, size_t bytes) const {
+    lane_.staging().copy(dst, src, bytes, lane_.stream());
   }
 
   void cast_inputs() const {
     for (const PortMemory& port : layout_.inputs)
       if (port.cast)
-        cast({Element::Float32, program_.element, base_ + port.floats, base_ + port.stored,
+        cast({Element::Float32, program_.element, base_ + port.given, base_ + port.stored,
               port.count},
              lane_.launch());
   }
@@ -149,16 +149,16 @@ class CudaContext final : public Context {
     for (const OutputCopy& output : program_.steps->copies)
       if (output.from.kind == Place::Kind::Arena && layout_.outputs[output.output].cast)
         cast({element_of(output.stored), Element::Float32, base_ + output.from.index,
-              base_ + layout_.outputs[output.output].floats, layout_.outputs[output.output].count},
+              base_ + layout_.outputs[output.output].given, layout_.outputs[output.output].count},
              lane_.launch());
   }
 
-  /// The float32 elements of an output once it has been cast.
+  /// The elements of an output as the caller has them, once it has been cast.
   const void* result(const OutputCopy& output) const {
     if (output.from.kind == Place::Kind::Constant) return output.from.data;
     if (output.from.kind == Place::Kind::Input)
-      return base_ + layout_.inputs[output.from.index].floats;
-    return base_ + (layout_.outputs[output.output].cast ? layout_.outputs[output.output].floats
+      return base_ + layout_.inputs[output.from.index].given;
+    return base_ + (layout_.outputs[output.output].cast ? layout_.outputs[output.output].given
                                                         : output.from.index);
   }
 
@@ -169,7 +169,7 @@ class CudaContext final : public Context {
                      if (place.kind == Place::Kind::Arena) return base_ + place.index;
                      if (place.kind != Place::Kind::Input) return nullptr;
                      const PortMemory& port = layout_.inputs[place.index];
-                     return base_ + (program_.reads_images[s] ? port.floats : port.stored);
+                     return base_ + (program_.reads_images[s] ? port.given : port.stored);
                    });
     std::transform(step.outputs.begin(), step.outputs.end(), results_.begin(),
                    [&](const Place& place) {
@@ -210,7 +210,7 @@ class CudaContext final : public Context {
       observed_ = DeviceMemory(values.size() * sizeof(float));
     const Element stored = element_of(program_.steps->infos[s].stored);
     cast({stored, Element::Float32, results_[0], observed_.data(), count}, lane_.launch());
-    copy(values.data(), observed_.data(), count);
+    copy(values.data(), observed_.data(), values.size() * sizeof(float));
     lane_.wait();
   }
 

@@ -9,9 +9,10 @@ namespace vitro::cuda {
 
 /// Where an input or output lies in the workspace.
 struct PortMemory {
-  size_t floats = 0;  ///< offset of its float32 elements, as the caller has them
+  size_t given = 0;   ///< offset of its elements as the caller has them
   size_t stored = 0;  ///< offset of the same in the storage type
   int64_t count = 0;
+  size_t bytes = 0;   ///< as the caller has them
   bool cast = false;  ///< between the two
 };
 
@@ -36,8 +37,7 @@ struct Layout {
     size_t most = 0;
     for (const auto* ports : {&inputs, &outputs})
       for (const PortMemory& port : *ports)
-        most =
-            std::max(most, Staging::locked_bytes(static_cast<size_t>(port.count) * sizeof(float)));
+        most = std::max(most, Staging::locked_bytes(port.bytes));
     return most;
   }
 
@@ -52,9 +52,11 @@ struct Layout {
 
   PortMemory port(const TensorType& type, bool cast) {
     const int64_t count = num_elements(type.dims);
-    const size_t floats = take(static_cast<size_t>(count) * sizeof(float));
-    const size_t stored = cast ? take(static_cast<size_t>(count) * 2) : floats;
-    return {floats, stored, count, cast && count > 0};
+    const size_t bytes = static_cast<size_t>(count) * dtype_size(type.dtype);
+    cast = cast && type.dtype == DType::Float32;
+    const size_t given = take(bytes);
+    const size_t stored = cast ? take(static_cast<size_t>(count) * 2) : given;
+    return {given, stored, count, bytes, cast && count > 0};
   }
 
   /// Whether a step reads the input in the storage type.
