@@ -12,6 +12,9 @@ A file holds, for every image size and batch, `<case>` = `<h>x<w>.b<n>`:
 
 Sample j is the element at flat index (j * 2654435761) mod numel of the [n, c, h, w] output.
 
+A model that prunes tokens sorts them by score. Where the last one that is kept and the first one that is
+dropped are as close as rounding, two right answers differ: such a case is refused, not written.
+
     python tools/make_model_goldens.py [--output tests/models/data] [architecture ...]
 """
 import argparse
@@ -22,14 +25,16 @@ import torch
 from safetensors.numpy import save_file
 
 import random_weights
+import uniformer_light_torch
 import uniformer_torch
 
 ARCHITECTURES = ("uniformer_small", "uniformer_small_plus", "uniformer_base", "uniformer_base_ls",
-                 "uniformer_small_tl", "uniformer_large_ls")
+                 "uniformer_small_tl", "uniformer_large_ls", "uniformer_xxs")
 IMAGE_SIZES = ((224, 224), (288, 352))  # [h, w]
 BATCHES = (1, 3)
 NUM_SAMPLES = 1024
 SAMPLE_STRIDE = 2654435761
+LEAST_SCORE_MARGIN = 5e-5  # relative; a hundred times what float32 moves a score by
 
 
 def sample(values):
@@ -40,6 +45,38 @@ def sample(values):
 
 def nmse(values, truth):
     return float(((values - truth) ** 2).sum() / (truth**2).sum())
+
+
+def score_margins(model):
+    """Fills the list it returns, as the model runs: how far apart, relative to the larger one, the last score
+    that is kept and the first one that is dropped are."""
+    margins = []
+
+    def measure(block, arguments):
+        scores = arguments[2]
+        if scores is None:
+            return
+        ordered = scores.sort(dim=1, descending=True)[0]
+        kept = ordered.shape[1] // 2
+        margins.append(float((1 - ordered[:, kept] / ordered[:, kept - 1]).min()))
+
+    for module in model.modules():
+        if isinstance(module, uniformer_light_torch.PruningBlock):
+            module.register_forward_pre_hook(measure)
+    return margins
+
+
+def check_score_margins(name, margins):
+    if not margins:
+        return
+    print(f"{name}: scores are {min(margins):.1e} apart where tokens are dropped", flush=True)
+    if min(margins) < LEAST_SCORE_MARGIN:
+        raise ValueError(f"{name}: scores are too close, expected {LEAST_SCORE_MARGIN} at least")
+
+
+def create(architecture):
+    light = architecture in uniformer_light_torch.ARCHITECTURES
+    return (uniformer_light_torch if light else uniformer_torch).create(architecture)
 
 
 def run(model, images):
@@ -66,7 +103,8 @@ def make_case(model, images, case, tensors):
 
 
 def make_golden(architecture, output_dir):
-    model = random_weights.fill_model(uniformer_torch.create(architecture))
+    model = random_weights.fill_model(create(architecture))
+    margins = score_margins(model)
     tensors = {}
     for height, width in IMAGE_SIZES:
         for batch in BATCHES:
@@ -78,6 +116,7 @@ def make_golden(architecture, output_dir):
                 f"{name} rms {tensors[f'{case}.{name}.rms'][0]:.3f} nmse {value:.1e}"
                 for name, value in noise.items())
             print(f"{architecture} {case}: {columns}", flush=True)
+    check_score_margins(architecture, margins)
     # One entry only: safetensors writes several in no fixed order.
     metadata = {"seed": str(random_weights.DEFAULT_SEED)}
     save_file(tensors, output_dir / f"{architecture}.safetensors", metadata=metadata)

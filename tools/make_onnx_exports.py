@@ -3,9 +3,9 @@
 
     python3 -m venv venv && venv/bin/pip install torch==2.11.0 torchvision==0.26.0 timm==1.0.22 onnx==1.22.0 \\
         onnxscript==0.7.2 numpy==2.4.6
-    venv/bin/python tools/make_onnx_exports.py tests/ops/data/onnx_exports.safetensors
+    venv/bin/python tools/make_onnx_exports.py tests/ops/data/onnx_exports.safetensors [MODEL ...]
 
-The layout is that of make_onnx_vectors.py. Where the exporter leaves height and width open, the pictures are
+Only the models that are named are made anew, the others stay as the file has them. The layout is that of make_onnx_vectors.py. Where the exporter leaves height and width open, the pictures are
 of another size than those that were exported with. Weights are seeded, expected logits are those of the model in float64.
 """
 import json
@@ -25,7 +25,9 @@ from timm.models.swin_transformer import SwinTransformer
 from timm.models.vision_transformer import VisionTransformer
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-from make_onnx_vectors import write_safetensors  # noqa: E402
+from make_model_goldens import check_score_margins, score_margins  # noqa: E402
+from make_onnx_vectors import read_safetensors, write_safetensors  # noqa: E402
+import uniformer_light_torch  # noqa: E402
 import uniformer_torch  # noqa: E402
 
 CLASSES = 7
@@ -33,6 +35,10 @@ CLASSES = 7
 
 def uniformer():
     return uniformer_torch.UniFormer(depth=(1, 1, 1, 1), dims=(8, 8, 16, 16), head_dim=8, num_classes=CLASSES)
+
+
+def light_uniformer():
+    return uniformer_light_torch.LightUniFormer(depth=(1, 1, 2, 1), dims=(8, 8, 16, 16), head_dim=8, num_classes=CLASSES)
 
 
 MODELS = {
@@ -49,6 +55,7 @@ MODELS = {
     "levit": (lambda: Levit(img_size=64, embed_dim=(16, 16), key_dim=8, depth=(1, 1), num_heads=(2, 2),
                             num_classes=CLASSES), 64, False, (17, 18)),
     "uniformer": (uniformer, 64, True, (14, 17, 18)),
+    "uniformer_light": (light_uniformer, 64, True, (16, 18)),
 }
 
 
@@ -109,27 +116,45 @@ def strip(proto):
         node.output[:] = [rename(name) for name in node.output]
 
 
+def make(seed, name):
+    """Its cases and tensors."""
+    build, side, is_open, opsets = MODELS[name]
+    cases, tensors = [], []
+    model = random_weights(build(), seed)
+    generator = torch.Generator().manual_seed(seed)
+    x = torch.randn(2, 3, side, side, generator=generator)
+    images = torch.randn(2, 3, side + 32, side, generator=generator) if is_open else x
+    for opset in opsets:
+        try:
+            bytes_ = exported(model, x, opset, is_open)
+        except Exception as error:
+            print(f"{name} {opset}: {type(error).__name__}: {str(error)[:200]}")
+            continue
+        cases.append({"name": f"{name}_{opset}", "tensors": name})
+        tensors.append((f"{name}_{opset}/model", bytes_))
+    margins = score_margins(model)
+    with torch.no_grad():
+        logits = model.double()(images.double()).float().numpy()
+    check_score_margins(name, margins)
+    return cases, [*tensors, (f"{name}/in0", images.numpy()), (f"{name}/out0", logits)]
+
+
 def main():
     warnings.filterwarnings("ignore")
+    path, names = sys.argv[1], sys.argv[2:]
+    before, metadata = read_safetensors(path) if names else ({}, {"torch": torch.__version__, "cases": "[]"})
     cases, tensors = [], []
-    for seed, (name, (make, side, is_open, opsets)) in enumerate(MODELS.items()):
-        model = random_weights(make(), seed)
-        generator = torch.Generator().manual_seed(seed)
-        x = torch.randn(2, 3, side, side, generator=generator)
-        images = torch.randn(2, 3, side + 32, side, generator=generator) if is_open else x
-        for opset in opsets:
-            try:
-                bytes_ = exported(model, x, opset, is_open)
-            except Exception as error:
-                print(f"{name} {opset}: {type(error).__name__}: {str(error)[:200]}")
-                continue
-            cases.append({"name": f"{name}_{opset}", "tensors": name})
-            tensors.append((f"{name}_{opset}/model", bytes_))
-        with torch.no_grad():
-            logits = model.double()(images.double()).float().numpy()
-        tensors += [(f"{name}/in0", images.numpy()), (f"{name}/out0", logits)]
-    write_safetensors(sys.argv[1], tensors, {"torch": torch.__version__, "cases": json.dumps(cases)})
-    print(f"{len(cases)} cases, {os.path.getsize(sys.argv[1])} bytes")
+    for seed, name in enumerate(MODELS):
+        if not names or name in names:
+            more_cases, more_tensors = make(seed, name)
+        else:
+            more_cases = [case for case in json.loads(metadata["cases"]) if case["tensors"] == name]
+            kept = [f"{case['name']}/model" for case in more_cases] + [f"{name}/in0", f"{name}/out0"]
+            more_tensors = [(tensor, before[tensor]) for tensor in kept]
+        cases += more_cases
+        tensors += more_tensors
+    write_safetensors(path, tensors, dict(metadata, cases=json.dumps(cases)))
+    print(f"{len(cases)} cases, {os.path.getsize(path)} bytes")
 
 
 if __name__ == "__main__":

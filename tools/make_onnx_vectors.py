@@ -3,7 +3,7 @@
 
     python3 -m venv venv && venv/bin/pip install onnx==1.22.0 numpy==2.4.6 ml_dtypes==0.6.0
     venv/bin/python tools/make_onnx_vectors.py all all.safetensors
-    build/release/tests/backends/onnx_conformance all.safetensors > results.tsv
+    build/release/tests/ops/onnx_conformance all.safetensors > results.tsv
     venv/bin/python tools/make_onnx_vectors.py passing all.safetensors results.tsv \\
         tests/ops/data/onnx_vectors.safetensors
     venv/bin/python tools/make_onnx_vectors.py docs results.tsv docs/onnx-ops.md

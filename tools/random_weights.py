@@ -19,7 +19,7 @@ wrap around.
        ends with "gamma_1", "gamma_2" 0.5 + 0.25 * v       (any rank)
        ends with "bias"               0.125 * v
        ends with "weight", rank 1     1 + 0.25 * v         (normalisation)
-       ends with "weight", rank >= 2  scale * v            (convolution or linear layer)
+       ends with "weight", rank >= 2, or "cls_token"  scale * v   (convolution, linear layer, token)
        equals "input"                 2 * v                (images, [n, 3, h, w])
    scale = float32(gain * sqrt(3 / fan_in)) computed in float64; fan_in is the product of all dims
    after the first; gain is 0.5 for a convolution (rank 4), else 1.
@@ -77,7 +77,7 @@ def offset_and_factor(name, shape):
         return 0.5, 0.25
     if name.endswith("bias"):
         return 0.0, 0.125
-    if name.endswith("weight"):
+    if name.endswith(("weight", "cls_token")):
         return (1.0, 0.25) if len(shape) == 1 else (0.0, weight_scale(shape))
     raise ValueError(f"no rule for tensor '{name}' of shape {tuple(shape)}")
 

@@ -12,6 +12,7 @@
 #include "backends/cuda/kernels/attention.h"
 #include "backends/cuda/kernels/depthwise_conv2d.h"
 #include "backends/cuda/kernels/layer_norm.h"
+#include "backends/cuda/kernels/local_block.h"
 #include "backends/cuda/kernels/local_mixer.h"
 #include "backends/cuda/kernels/reduce.h"
 #include "backends/cuda/kernels/strided_copy.h"
@@ -153,6 +154,19 @@ void time_attention(Report& report, const Stage& s, int batch) {
   }
 }
 
+LocalMixerArgs local_mixer_args(const Report& report, const Tensors& t, const Stage& s, int batch,
+                                int i) {
+  LocalMixerArgs a;
+  a.element = report.format.element;
+  const float* w = t.floats();
+  a.x = t.x[i % kSets]->data(), a.y = t.y[i % kSets]->data();
+  a.pos_weight = w, a.pos_bias = w + 9 * s.c, a.conv1_bias = w + 10 * s.c;
+  a.spatial_weight = w + 12 * s.c, a.conv2_bias = w + 40 * s.c;
+  a.conv1_weight = w + 64 * s.c, a.conv2_weight = w + 128 * s.c;
+  a.n = batch, a.h = a.w = s.size, a.c = s.c;
+  return a;
+}
+
 void time_local_mixer(Report& report, const Stage& s, int batch) {
   const Tensors t(map_bytes(report, s, batch), map_bytes(report, s, batch));
   for (const auto& [tile, label] :
@@ -162,15 +176,28 @@ void time_local_mixer(Report& report, const Stage& s, int batch) {
     report.time(name("local_mixer", s), label, batch,
                 2e-6 * static_cast<double>(map_bytes(report, s, batch)),
                 [&, tile = tile](int i, const Launch& launch) {
-                  LocalMixerArgs a;
-                  a.element = report.format.element;
-                  const float* w = t.floats();
-                  a.x = t.x[i % kSets]->data(), a.y = t.y[i % kSets]->data();
-                  a.pos_weight = w, a.pos_bias = w + 9 * s.c, a.conv1_bias = w + 10 * s.c;
-                  a.spatial_weight = w + 12 * s.c, a.conv2_bias = w + 40 * s.c;
-                  a.conv1_weight = w + 64 * s.c, a.conv2_weight = w + 128 * s.c;
-                  a.n = batch, a.h = a.w = s.size, a.c = s.c;
-                  local_mixer(a, tile, launch);
+                  local_mixer(local_mixer_args(report, t, s, batch, i), tile, launch);
+                });
+  }
+}
+
+void time_local_block(Report& report, const Stage& s, int batch) {
+  const Tensors t(map_bytes(report, s, batch), map_bytes(report, s, batch));
+  for (const auto& [tile, label] :
+       {std::pair{LocalBlockTile::Small, "small"}, std::pair{LocalBlockTile::Medium, "medium"}}) {
+    if (s.c == 64 && tile == LocalBlockTile::Medium) continue;  // is the small one
+    report.time(name("local_block", s), label, batch,
+                2e-6 * static_cast<double>(map_bytes(report, s, batch)),
+                [&, tile = tile](int i, const Launch& launch) {
+                  LocalBlockArgs a;
+                  a.mixer = local_mixer_args(report, t, s, batch, i);
+                  a.mlp.element = report.format.element;
+                  const float* w = t.floats() + 192 * s.c;
+                  a.mlp.fc1_weight = w, a.mlp.fc2_weight = w + 2 * s.c * s.c;
+                  a.mlp.fc1_bias = w + 4 * s.c * s.c, a.mlp.fc2_bias = a.mlp.fc1_bias + 4 * s.c;
+                  a.mlp.y = t.y[i % kSets]->data();
+                  a.mlp.c = s.c, a.mlp.hidden = 4 * s.c;
+                  local_block(a, tile, launch);
                 });
   }
 }
@@ -228,7 +255,10 @@ void run(const Format& format, const char* path, const std::string& only, int on
     if (only_batch != 0 && batch != only_batch) continue;
     for (int i = 0; i < 4; ++i) {
       const Stage& s = kStages[i];
-      if (i < 2 && !format.wide()) time_local_mixer(report, s, batch);
+      if (i < 2 && !format.wide()) {
+        time_local_mixer(report, s, batch);
+        time_local_block(report, s, batch);
+      }
       time_depthwise(report, s, 3, batch);
       if (i < 2) time_depthwise(report, s, 5, batch);
       if (i >= 2) time_attention(report, s, batch);

@@ -96,8 +96,12 @@ struct OpContext {
   mutable std::vector<bool> taken{};  ///< operands that take() was called for
 
   const TensorType& input(size_t i) const { return types[static_cast<size_t>(node.inputs[i])]; }
-  const TensorType& output(size_t i = 0) const {
-    return types[static_cast<size_t>(node.outputs[i])];
+  const TensorType& output(size_t i) const { return types[static_cast<size_t>(node.outputs[i])]; }
+  /// The first result that anything reads.
+  const TensorType& output() const {
+    size_t i = 0;
+    while (node.outputs[i] == kAbsent) ++i;
+    return output(i);
   }
   size_t num_inputs() const { return node.inputs.size(); }
   bool has_input(size_t i) const { return node.has_input(i); }

@@ -20,7 +20,7 @@ namespace {
 
 struct Options : CommonOptions {
   std::string output;
-  int64_t opset = kLeastOnnxOpset;
+  int64_t opset = kUsualOnnxOpset;
   bool qdq = false;
 };
 
@@ -130,9 +130,11 @@ std::shared_ptr<Options> add_options(CLI::App& verb) {
       ->option_text("FILE")
       ->required()
       ->group(kOutputGroup);
-  verb.add_option("--opset", options->opset,
-                  fmt::format("Version of ONNX's ops; Gelu is one op from 20 on; default: {}",
-                              kLeastOnnxOpset))
+  verb.add_option(
+          "--opset", options->opset,
+          fmt::format("Version of ONNX's ops; LayerNormalization is one op from 17 on, Gelu "
+                      "from 20; default: {}",
+                      kUsualOnnxOpset))
       ->option_text(fmt::format("{}..{}", kLeastOnnxOpset, kMostOnnxOpset))
       ->check(integer_between(kLeastOnnxOpset, kMostOnnxOpset))
       ->group(kOutputGroup);

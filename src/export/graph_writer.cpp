@@ -280,6 +280,7 @@ constexpr WriteRow kTable[] = {
     {OpKind::Pad, write_pad},
     {OpKind::Gather, write_gather},
     {OpKind::GatherElements, write_gather_elements},
+    {OpKind::ScatterND, write_scatter_nd},
     {OpKind::Expand, write_expand},
     {OpKind::Tile, write_tile},
     {OpKind::Resize, write_resize},

@@ -164,6 +164,7 @@ void write_split(GraphWriter& out);
 void write_pad(GraphWriter& out);
 void write_gather(GraphWriter& out);
 void write_gather_elements(GraphWriter& out);
+void write_scatter_nd(GraphWriter& out);
 void write_expand(GraphWriter& out);
 void write_tile(GraphWriter& out);
 void write_shape(GraphWriter& out);

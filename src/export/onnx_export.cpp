@@ -14,7 +14,7 @@ int64_t ir_version_of(int64_t opset) {
   if (opset >= 23) return 11;
   if (opset >= 21) return 10;
   if (opset >= 19) return 9;
-  return 8;
+  return opset >= 15 ? 8 : 7;
 }
 
 void inline_bodies(Graph& graph) {

@@ -11,10 +11,10 @@
 
 namespace vitro {
 
-inline constexpr int64_t kLeastOnnxOpset = 17, kMostOnnxOpset = 20;
+inline constexpr int64_t kLeastOnnxOpset = 13, kUsualOnnxOpset = 17, kMostOnnxOpset = 23;
 
 struct OnnxExportOptions {
-  int64_t opset = kLeastOnnxOpset;              ///< up to kMostOnnxOpset
+  int64_t opset = kUsualOnnxOpset;              ///< kLeastOnnxOpset to kMostOnnxOpset
   std::map<std::string, std::string> metadata;  ///< metadata_props
   std::string data_name = "model.onnx.data";    ///< of a file for what is too much for one
   uint64_t most_bytes = onnx::kMaxModelBytes;   ///< of one file

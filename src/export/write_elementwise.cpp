@@ -29,7 +29,6 @@ constexpr UnaryRow kUnary[] = {{UnaryFunction::Relu, "Relu"},
                                {UnaryFunction::Round, "Round"},
                                {UnaryFunction::Sign, "Sign"},
                                {UnaryFunction::HardSigmoid, "HardSigmoid"},
-                               {UnaryFunction::HardSwish, "HardSwish"},
                                {UnaryFunction::Elu, "Elu"},
                                {UnaryFunction::Celu, "Celu"},
                                {UnaryFunction::Selu, "Selu"},
@@ -153,6 +152,12 @@ void write_unary(GraphWriter& out) {
     case UnaryFunction::Mish:
       y = out.opset() >= 18 ? out.emit("Mish", {x})
                             : out.emit("Mul", {x, out.emit("Tanh", {out.emit("Softplus", {x})})});
+      break;
+    case UnaryFunction::HardSwish:
+      y = out.opset() >= 14
+              ? out.emit("HardSwish", {x})
+              : out.emit("Mul",
+                         {x, out.emit("HardSigmoid", {x}, Attributes().number("alpha", 1.0f / 6))});
       break;
     default:
       y = out.emit(unary_op(attrs.function), {x}, unary_attributes(attrs));

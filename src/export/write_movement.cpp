@@ -120,13 +120,29 @@ Name indices(GraphWriter& out) {
 }  // namespace
 
 void write_gather(GraphWriter& out) {
-  out.define(out.emit("Gather", {out.in(0), indices(out)},
-                      Attributes().integer("axis", out.attrs<AxisAttrs>().axis)));
+  const auto& attrs = out.attrs<GatherAttrs>();
+  if (attrs.batch_dims == 0)
+    return out.define(
+        out.emit("Gather", {out.in(0), indices(out)}, Attributes().integer("axis", attrs.axis)));
+  const int64_t axis = attrs.axis < 0 ? attrs.axis + out.rank(0) : attrs.axis;
+  if (axis != attrs.batch_dims)
+    out.unsupported("axes lie between those of the batch and the gathered one");
+  const Name places = out.emit("Unsqueeze", {indices(out), out.list({-1})});
+  out.define(out.emit("GatherND", {out.in(0), places},
+                      Attributes().integer("batch_dims", attrs.batch_dims)));
 }
 
 void write_gather_elements(GraphWriter& out) {
   out.define(out.emit("GatherElements", {out.in(0), indices(out)},
                       Attributes().integer("axis", out.attrs<AxisAttrs>().axis)));
+}
+
+void write_scatter_nd(GraphWriter& out) {
+  Name places = out.in(1);
+  if (out.dtype(1) != DType::Int64)
+    places = out.emit("Cast", {places},
+                      Attributes().integer("to", static_cast<int64_t>(ElementType::Int64)));
+  out.define(out.emit("ScatterND", {out.in(0), places, out.in(2)}));
 }
 
 void write_expand(GraphWriter& out) {

@@ -82,8 +82,11 @@ void write_layer_norm(GraphWriter& out) {
   bool is_fixed = true;
   for (size_t axis = first; axis < dims.size(); ++axis)
     is_fixed = is_fixed && out.extents().is_fixed(out.id(0), axis);
-  if (!out.has(1) && !is_fixed) {
-    out.define(normalized(out, out.in(0), attrs.axes, attrs.eps));
+  if (out.opset() < 17 || (!out.has(1) && !is_fixed)) {
+    Name y = normalized(out, out.in(0), attrs.axes, attrs.eps);
+    if (out.has(1)) y = out.emit("Mul", {y, out.in(1)});
+    if (out.has(2)) y = out.emit("Add", {y, out.in(2)});
+    out.define(y);
     return;
   }
   const Dims trailing(dims.begin() + static_cast<std::ptrdiff_t>(first), dims.end());
@@ -156,7 +159,8 @@ void write_top_k(GraphWriter& out) {
   const auto& attrs = out.attrs<TopKAttrs>();
   const auto attributes =
       Attributes().integer("axis", attrs.axis).integer("largest", attrs.largest);
-  const auto names = out.emit("TopK", {out.in(0), out.list({attrs.k})}, 2, attributes);
+  const Name k = out.has(1) ? out.in(1) : out.list({attrs.k});
+  const auto names = out.emit("TopK", {out.in(0), k}, 2, attributes);
   for (size_t i = 0; i < out.node().outputs.size(); ++i)
     out.define(names[i], usual_order(out.rank(0)), i);
 }

@@ -75,10 +75,10 @@ struct MlpAttrs {
 
 using Attrs = std::variant<std::monostate, UnaryAttrs, BinaryAttrs, CompareAttrs, ReduceAttrs,
                            ArgAttrs, PoolAttrs, ConvAttrs, Conv2dAttrs, NormAttrs, GroupNormAttrs,
-                           MatMulAttrs, SoftmaxAttrs, AxisAttrs, SplitAttrs, TopKAttrs, CumSumAttrs,
-                           ReshapeAttrs, AxesAttrs, TransposeAttrs, SliceAttrs, PadAttrs, DimsAttrs,
-                           FillAttrs, CastAttrs, ResizeAttrs, QuantizeAttrs, ForeignAttrs,
-                           AttentionAttrs, AttentionBlockAttrs, MlpAttrs>;
+                           MatMulAttrs, SoftmaxAttrs, AxisAttrs, GatherAttrs, SplitAttrs, TopKAttrs,
+                           CumSumAttrs, ReshapeAttrs, AxesAttrs, TransposeAttrs, SliceAttrs,
+                           PadAttrs, DimsAttrs, FillAttrs, CastAttrs, ResizeAttrs, QuantizeAttrs,
+                           ForeignAttrs, AttentionAttrs, AttentionBlockAttrs, MlpAttrs>;
 
 /// Calls visit(name, field) or visit(name, field, usual value) for each field of the attributes.
 template <typename AttrsRef, typename Visitor>

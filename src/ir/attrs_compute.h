@@ -153,9 +153,10 @@ struct SoftmaxAttrs {
   }
 };
 
+/// top_k: the first k of the elements along an axis in falling order, or rising if not `largest`.
 struct TopKAttrs {
   int64_t axis = -1;
-  int64_t k = 1;
+  int64_t k = 1;  ///< where no operand gives it
   bool largest = true;
   bool operator==(const TopKAttrs&) const = default;
   template <class Self, class V>

@@ -8,13 +8,26 @@
 // The attributes of ops that move, repeat, make or interpolate elements.
 namespace vitro {
 
-/// concat, gather, gather_elements, split, top_k and others that work along one axis.
+/// concat, gather_elements.
 struct AxisAttrs {
   int64_t axis = 0;
   bool operator==(const AxisAttrs&) const = default;
   template <class Self, class V>
   static void fields(Self& s, V&& visit) {
     visit("axis", s.axis);
+  }
+};
+
+/// gather: the first `batch_dims` axes of operand and indices are the same ones, and positions are
+/// those of each of their images; `axis` comes behind them.
+struct GatherAttrs {
+  int64_t axis = 0;
+  int64_t batch_dims = 0;
+  bool operator==(const GatherAttrs&) const = default;
+  template <class Self, class V>
+  static void fields(Self& s, V&& visit) {
+    visit("axis", s.axis);
+    visit("batch_dims", s.batch_dims, int64_t{0});
   }
 };
 

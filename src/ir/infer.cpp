@@ -253,12 +253,19 @@ TensorType infer_cum_sum(const Node& node, Operands in) {
   return *in[0].type;
 }
 
+int64_t top_k_count(const Node& node, Operands in) {
+  const Ints own{node.as<TopKAttrs>().k};
+  const Ints& k = known_list(node, in, 1, own);
+  expect(k.size() == 1, node, "{} values of k, expected one", k.size());
+  return k[0];
+}
+
 void infer_top_k(const Node& node, Operands in, std::span<TensorType> results) {
-  const auto& attrs = node.as<TopKAttrs>();
   TensorType type = *in[0].type;
-  int64_t& extent = type.dims[axis_of(node, attrs.axis, in[0].rank())];
-  expect(attrs.k >= 0 && attrs.k <= extent, node, "k {} of {} elements", attrs.k, extent);
-  extent = attrs.k;
+  int64_t& extent = type.dims[axis_of(node, node.as<TopKAttrs>().axis, in[0].rank())];
+  const int64_t k = top_k_count(node, in);
+  expect(k >= 0 && k <= extent, node, "k {} of {} elements", k, extent);
+  extent = k;
   results[0] = type;
   if (results.size() > 1) results[1] = {DType::Int64, type.dims};
 }

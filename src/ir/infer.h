@@ -74,6 +74,8 @@ struct SliceRange {
 std::vector<SliceRange> slice_ranges(const Node& node, Operands in);
 /// Sizes of the results of split along its axis.
 Ints split_sizes(const Node& node, int64_t extent);
+/// How many elements a top_k keeps of each line.
+int64_t top_k_count(const Node& node, Operands in);
 
 /// A product in 8 bits has three operands more: the scale of its weight's rows [out], the factor
 /// and the offset of its input's channels [in].
@@ -117,6 +119,7 @@ void infer_split(const Node& node, Operands in, std::span<TensorType> results);
 TensorType infer_pad(const Node& node, Operands in);
 TensorType infer_gather(const Node& node, Operands in);
 TensorType infer_gather_elements(const Node& node, Operands in);
+TensorType infer_scatter_nd(const Node& node, Operands in);
 TensorType infer_expand(const Node& node, Operands in);
 TensorType infer_tile(const Node& node, Operands in);
 TensorType infer_shape(const Node& node, Operands in);

@@ -197,11 +197,17 @@ void expect_extents(const Node& node, const Ints& dims) {
 
 TensorType infer_gather(const Node& node, Operands in) {
   expect_indices(node, in[1]);
-  const auto axis =
-      static_cast<std::ptrdiff_t>(axis_of(node, node.as<AxisAttrs>().axis, in[0].rank()));
+  const auto& attrs = node.as<GatherAttrs>();
+  const auto axis = static_cast<std::ptrdiff_t>(axis_of(node, attrs.axis, in[0].rank()));
   const Dims &data = in[0].dims(), &indices = in[1].dims();
+  expect(attrs.batch_dims >= 0 && attrs.batch_dims <= axis && attrs.batch_dims <= in[1].rank(),
+         node, "batch_dims {} for axis {} and indices {}", attrs.batch_dims, axis,
+         to_string(indices));
+  expect(std::equal(indices.begin(), indices.begin() + attrs.batch_dims, data.begin()), node,
+         "indices {} of {}, expected the first {} extents to be equal", to_string(indices),
+         to_string(data), attrs.batch_dims);
   TensorType type{in[0].dtype(), {data.begin(), data.begin() + axis}};
-  type.dims.insert(type.dims.end(), indices.begin(), indices.end());
+  type.dims.insert(type.dims.end(), indices.begin() + attrs.batch_dims, indices.end());
   type.dims.insert(type.dims.end(), data.begin() + axis + 1, data.end());
   return type;
 }
@@ -215,6 +221,19 @@ TensorType infer_gather_elements(const Node& node, Operands in) {
     expect(i == axis || in[1].dims()[i] <= in[0].dims()[i], node, "indices {} of {}",
            to_string(in[1].dims()), to_string(in[0].dims()));
   return {in[0].dtype(), in[1].dims()};
+}
+
+TensorType infer_scatter_nd(const Node& node, Operands in) {
+  expect_indices(node, in[1]);
+  const Dims &x = in[0].dims(), &places = in[1].dims();
+  const int64_t count = places.empty() ? 0 : places.back();
+  expect(count >= 1 && count <= in[0].rank(), node, "indices {} of {}", to_string(places),
+         to_string(x));
+  Dims updates(places.begin(), places.end() - 1);
+  updates.insert(updates.end(), x.begin() + count, x.end());
+  expect(in[2].dims() == updates, node, "updates are {}, expected {} for indices {} of {}",
+         to_string(in[2].dims()), to_string(updates), to_string(places), to_string(x));
+  return *in[0].type;
 }
 
 TensorType infer_expand(const Node& node, Operands in) {

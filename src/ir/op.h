@@ -49,6 +49,7 @@ enum class OpKind : uint8_t {
   Pad,
   Gather,
   GatherElements,
+  ScatterND,
   Expand,
   Tile,
   Resize,

@@ -14,7 +14,7 @@ namespace {
 constexpr size_t kMaxExamples = 4;
 
 // Where two rows differ in head_dim alone, identify_model() takes the first.
-const std::array<UniFormerConfig, 12> kConfigs{{
+const std::array<UniFormerConfig, 14> kConfigs{{
     // name, depth, width, head_dim, conv_stem, local/global layer scale, aux_head
     {"uniformer_small", {3, 4, 8, 3}, {64, 128, 320, 512}, 64},
     {"uniformer_small_plus", {3, 5, 9, 3}, {64, 128, 320, 512}, 32, true},
@@ -35,6 +35,20 @@ const std::array<UniFormerConfig, 12> kConfigs{{
     {"uniformer_base_tl", {5, 8, 20, 7}, {64, 128, 320, 512}, 32, false, false, false, true},
     {"uniformer_base_dim64_tl", {5, 8, 20, 7}, {64, 128, 320, 512}, 64, false, false, false, true},
     {"uniformer_large_ls", {5, 10, 24, 7}, {128, 192, 448, 640}, 64, false, true, true, true},
+    {.name = "uniformer_xxs",
+     .depth = {2, 5, 8, 2},
+     .width = {56, 112, 224, 448},
+     .head_dim = 28,
+     .conv_stem = true,
+     .token_pruning = true,
+     .mlp_ratio = 3},
+    {.name = "uniformer_xs",
+     .depth = {3, 5, 9, 3},
+     .width = {64, 128, 256, 512},
+     .head_dim = 32,
+     .conv_stem = true,
+     .token_pruning = true,
+     .mlp_ratio = 3},
 }};
 
 constexpr std::array<std::string_view, 4> kLandmarks{
@@ -42,10 +56,16 @@ constexpr std::array<std::string_view, 4> kLandmarks{
     "blocks4.0.pos_embed.weight"};
 
 /// The first parts of the names of tensors. The last row are relatives that are refused.
-constexpr std::array<std::string_view, 15> kModules{
-    "patch_embed1", "patch_embed2", "patch_embed3", "patch_embed4", "blocks1",
-    "blocks2",      "blocks3",      "blocks4",      "norm",         "head",
-    "aux_head",     "pre_logits",   "head_dist",    "cls_token",    "pos_embed"};
+constexpr std::array<std::string_view, 16> kModules{
+    "patch_embed1", "patch_embed2", "patch_embed3", "patch_embed4", "blocks1",  "blocks2",
+    "blocks3",      "blocks4",      "norm",         "head",         "aux_head", "cls_token",
+    "cls_upsample", "pre_logits",   "head_dist",    "pos_embed"};
+
+constexpr std::array<std::string_view, 2> kTrainingModules{"norm_cls", "head_cls"};
+
+bool has_module(std::span<const std::string_view> modules, std::string_view name) {
+  return std::find(modules.begin(), modules.end(), name.substr(0, name.find('.'))) != modules.end();
+}
 
 struct Block {
   size_t stage;
@@ -81,29 +101,30 @@ UniFormerConfig structure_of(const TensorShapes& tensors) {
   found.local_layer_scale = tensors.contains("blocks1.0.gamma_1");
   found.global_layer_scale = tensors.contains("blocks3.0.gamma_1");
   found.aux_head = tensors.contains("aux_head.weight");
+  found.token_pruning = tensors.contains("cls_token");
   return found;
 }
 
 bool same_structure(const UniFormerConfig& a, const UniFormerConfig& b) {
   return a.depth == b.depth && a.width == b.width && a.conv_stem == b.conv_stem &&
          a.local_layer_scale == b.local_layer_scale &&
-         a.global_layer_scale == b.global_layer_scale && a.aux_head == b.aux_head;
+         a.global_layer_scale == b.global_layer_scale && a.aux_head == b.aux_head &&
+         a.token_pruning == b.token_pruning;
 }
 
 std::string describe(const UniFormerConfig& config) {
-  return fmt::format("depth {}, width {}{}{}{}{}", fmt::join(config.depth, ","),
+  return fmt::format("depth {}, width {}{}{}{}{}{}", fmt::join(config.depth, ","),
                      fmt::join(config.width, ","), config.conv_stem ? ", convolutional stem" : "",
                      config.local_layer_scale ? ", layer scale in stages 1-2" : "",
                      config.global_layer_scale ? ", layer scale in stages 3-4" : "",
-                     config.aux_head ? ", auxiliary head" : "");
+                     config.aux_head ? ", auxiliary head" : "",
+                     config.token_pruning ? ", class token" : "");
 }
 
 void refuse_relatives(const TensorShapes& tensors) {
   const auto refuse = [](const char* what) {
     fail(ErrorCode::Unsupported, "checkpoint: {}; supported: UniFormer image classification", what);
   };
-  if (tensors.contains("cls_token") && tensors.contains("blocks1.0.pos_embed.weight"))
-    refuse("a light UniFormer (XXS, XS) with token pruning");
   if (!tensors.contains("head.weight") && tensors.contains("blocks1.0.pos_embed.weight"))
     refuse("a UniFormer backbone without a classification head");
 }
@@ -132,10 +153,9 @@ std::span<const UniFormerConfig> model_configs() { return kConfigs; }
 
 std::span<const std::string_view> landmark_tensors() { return kLandmarks; }
 
-bool is_in_model(std::string_view name) {
-  return std::find(kModules.begin(), kModules.end(), name.substr(0, name.find('.'))) !=
-         kModules.end();
-}
+bool is_in_model(std::string_view name) { return has_module(kModules, name); }
+
+bool is_for_training(std::string_view name) { return has_module(kTrainingModules, name); }
 
 const UniFormerConfig& find_model(std::string_view name) {
   const auto* config = std::find_if(kConfigs.begin(), kConfigs.end(),

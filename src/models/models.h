@@ -21,6 +21,8 @@ struct UniFormerConfig {
   bool local_layer_scale = false;   ///< gamma_1, gamma_2 in stages 1 and 2
   bool global_layer_scale = false;  ///< gamma_1, gamma_2 in stages 3 and 4
   bool aux_head = false;            ///< token labelling: logits += 0.5 * max over tokens
+  bool token_pruning = false;       ///< the light models: half of the tokens in stages 3 and 4
+  int64_t mlp_ratio = 4;            ///< hidden channels of an MLP for each of its input
 };
 
 /// What a model is built for.
@@ -50,6 +52,10 @@ std::span<const std::string_view> landmark_tensors();
 /// Whether a tensor of this name lies in a module that a model of the registry, or a relative that
 /// is refused, may have; others are not the model's.
 bool is_in_model(std::string_view name);
+
+/// Whether a tensor of this name lies in a module that a model has for training alone: the head of
+/// the class token. It is the model's, and no part of what is built.
+bool is_for_training(std::string_view name);
 
 /// The names and PyTorch shapes of the tensors of a checkpoint.
 using TensorShapes = std::map<std::string, Dims>;

@@ -90,8 +90,10 @@ bool ElementMap::take(size_t axis, int64_t begin, int64_t step, int64_t count) {
 std::optional<ElementMap> ElementMap::gathered(const Node& node, Operands operands,
                                                const Dims& result) const {
   const Ints* indices = operands[1].known;
-  if (!indices || indices->empty() || operands[1].rank() > 1) return std::nullopt;
-  const size_t axis = axis_of(node, node.as<AxisAttrs>().axis, operands[0].rank());
+  const auto& attrs = node.as<GatherAttrs>();
+  if (!indices || indices->empty() || operands[1].rank() > 1 || attrs.batch_dims > 0)
+    return std::nullopt;
+  const size_t axis = axis_of(node, attrs.axis, operands[0].rank());
   const int64_t extent = operands[0].dims()[axis];
   const auto position = [&](size_t i) { return (*indices)[i] + ((*indices)[i] < 0 ? extent : 0); };
   for (size_t i = 0; i < indices->size(); ++i)

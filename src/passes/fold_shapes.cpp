@@ -41,7 +41,7 @@ void fold_reshape(const Extents& extents, Node& node) {
   node.attrs = ReshapeAttrs{*dims};
 }
 
-/// Operands of a slice or an expand that never change.
+/// Operands of a slice, an expand or a top_k that never change.
 void fold_lists(Graph& graph, Node& node) {
   const auto list = [&](size_t i) -> Contents {
     if (!node.has_input(i) || !graph.is_constant(node.inputs[i])) return std::nullopt;
@@ -56,6 +56,13 @@ void fold_lists(Graph& graph, Node& node) {
     const auto is_large = [](int64_t value) { return std::abs(value) > kMaxElements; };
     for (Ints* values : {&attrs.begins, &attrs.ends})
       if (std::any_of(values->begin(), values->end(), is_large)) return;
+    node.attrs = attrs;
+    node.inputs.resize(1);
+  } else if (node.kind == OpKind::TopK) {
+    const Contents k = list(1);
+    if (!k) return;
+    auto attrs = node.as<TopKAttrs>();
+    attrs.k = k->front();
     node.attrs = attrs;
     node.inputs.resize(1);
   } else if (const Contents dims = list(1)) {
@@ -73,7 +80,8 @@ void fold_shapes(Graph& graph) {
     if (node.kind == OpKind::Reshape) fold_reshape(extents, node);
   fold_known(graph, extents);
   for (Node& node : graph.nodes)
-    if (node.kind == OpKind::Slice || node.kind == OpKind::Expand || node.kind == OpKind::Tile)
+    if (node.kind == OpKind::Slice || node.kind == OpKind::Expand || node.kind == OpKind::Tile ||
+        node.kind == OpKind::TopK)
       fold_lists(graph, node);
   remove_dead(graph);
 }

@@ -28,6 +28,11 @@ void fold_scalars(Graph& graph);
 /// a power.
 void expand_squares(Graph& graph);
 
+/// One row of a softmax, of a factor or of a product -> the softmax, factor or product of that row,
+/// so that what computes it all keeps the readers that a pattern has: how much one token attends to
+/// the others, beside an attention.
+void take_rows_early(Graph& graph);
+
 /// Ops that change nothing at any shape -> their operand: a slice of everything, a pad of nothing,
 /// an expand to the same extents, a cast to the same type, a factor of 1, an addend of 0.
 void drop_identities(Graph& graph);

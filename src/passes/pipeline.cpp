@@ -25,6 +25,8 @@ const std::vector<Pass>& passes_of_ops() {
       {"fuse_layer_norm", fuse_layer_norm},
       {"fuse_group_norm", fuse_group_norm},
       {"expand_squares", expand_squares},
+      // Before the transposes are cancelled, too: what takes a row meets those behind a product.
+      {"take_rows_early", take_rows_early},
       {"cancel_transposes", cancel_transposes},
       {"merge_equal", merge_equal},
       {"drop_kept_axes", drop_kept_axes},

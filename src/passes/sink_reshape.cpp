@@ -50,7 +50,7 @@ int64_t product(const Dims& dims, size_t begin, size_t end) {
 
 bool Sinker::sink_shape(const Node& node, const Ints& perm) {
   const ValueId shape = emit(OpKind::Shape, {}, {untransposed(node.inputs[0])}, node);
-  alias(node.output(), emit(OpKind::Gather, AxisAttrs{0}, {shape, integers(perm, node)}, node));
+  alias(node.output(), emit(OpKind::Gather, GatherAttrs{0}, {shape, integers(perm, node)}, node));
   return true;
 }
 
@@ -98,7 +98,7 @@ bool Sinker::sink_reshape(const Node& node, const Ints& perm) {
     made = emit(OpKind::Reshape, ReshapeAttrs{*attrs}, {x}, node);
   } else if (node.has_input(1) && extents_.contents(0, node.inputs[1]) == to[0]) {
     const ValueId dims =
-        emit(OpKind::Gather, AxisAttrs{0}, {node.inputs[1], integers(order, node)}, node);
+        emit(OpKind::Gather, GatherAttrs{0}, {node.inputs[1], integers(order, node)}, node);
     made = emit(OpKind::Reshape, ReshapeAttrs{}, {x, dims}, node);
   } else {
     return false;

@@ -262,10 +262,11 @@ bool Sinker::sink_expand(const Node& node, const Ints& perm) {
 
 bool Sinker::sink_gather(const Node& node, const Ints& perm) {
   const size_t rank = extents_.dims(0, node.inputs[1]).size();
-  if (rank > 1 || perm_of(node.inputs[1])) return false;
-  const int64_t axis = moved_axis(node.as<AxisAttrs>().axis, perm);
+  const auto& attrs = node.as<GatherAttrs>();
+  if (rank > 1 || attrs.batch_dims > 0 || perm_of(node.inputs[1])) return false;
+  const int64_t axis = moved_axis(attrs.axis, perm);
   const ValueId made =
-      emit(OpKind::Gather, AxisAttrs{axis}, {untransposed(node.inputs[0]), node.inputs[1]}, node);
+      emit(OpKind::Gather, GatherAttrs{axis}, {untransposed(node.inputs[0]), node.inputs[1]}, node);
   replace(node, 0, made, rank == 1 ? perm : without(perm, {axis}));
   return true;
 }
@@ -289,7 +290,7 @@ bool Sinker::sink_resize(const Node& node, const Ints& perm) {
   }
   std::vector<ValueId> inputs{untransposed(node.inputs[0])};
   if (node.has_input(1))
-    inputs.push_back(emit(OpKind::Gather, AxisAttrs{0},
+    inputs.push_back(emit(OpKind::Gather, GatherAttrs{0},
                           {node.inputs[1], integers(inverse_of(perm), node)}, node));
   replace(node, 0, emit(OpKind::Resize, attrs, inputs, node), perm);
   return true;

@@ -27,7 +27,7 @@ inline constexpr double kMostExportError = 1e-4;
 inline constexpr double kMostQuantizedExportError = 0.05;
 
 struct ExportOptions {
-  int64_t opset = kLeastOnnxOpset;
+  int64_t opset = kUsualOnnxOpset;
   BuildOptions build{};
   bool quantized = false;                      ///< refuse a model without products in 8 bits
   uint64_t most_bytes = onnx::kMaxModelBytes;  ///< of one file

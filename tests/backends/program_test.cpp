@@ -175,7 +175,7 @@ TEST(Program, ArithmeticOnShapesRunsNothing) {
   const ValueId shape = builder.op(OpKind::Shape, {}, {x}, "shape");
   const int64_t order[] = {1, 0, 2};
   const ValueId indices = builder.constant("order", make_constant(Dims{3}, order));
-  const ValueId dims = builder.op(OpKind::Gather, AxisAttrs{0}, {shape, indices}, "gather");
+  const ValueId dims = builder.op(OpKind::Gather, GatherAttrs{0}, {shape, indices}, "gather");
   const ValueId y = builder.op(OpKind::Reshape, ReshapeAttrs{}, {x, dims}, "reshape");
   const Graph graph = builder.finish({builder.op(UnaryFunction::Gelu, y, "gelu"), dims});
   const TensorType type{DType::Float32, {5, 3, 4}};
@@ -190,6 +190,29 @@ TEST(Program, ArithmeticOnShapesRunsNothing) {
   executable->on(*lane)->run({&in.view(), 1}, outputs, nullptr);
   const auto result = dims_out.as<int64_t>();
   EXPECT_EQ(Ints(result.begin(), result.end()), (Ints{3, 5, 4}));
+}
+
+TEST(Program, RunsOpsWhoseFirstResultNobodyReads) {
+  GraphBuilder builder;
+  const ValueId x = builder.input("x", {1, 4});
+  const auto parts = builder.ops(OpKind::Split, SplitAttrs{1, {3, 1}}, {x}, 2, "split");
+  const auto top = builder.ops(OpKind::TopK, TopKAttrs{1, 2}, {x}, 2, "top");
+  Graph graph = builder.finish({parts[1], top[1]});
+  remove_dead(graph);
+  ASSERT_EQ(graph.nodes[0].outputs[0], kAbsent);
+  Tensor in({1, 4});
+  std::ranges::copy(std::vector<float>{3, 9, 5, 7}, in.as<float>().begin());
+  for (const char* backend : {"reference", "cpu"}) {
+    const auto executable = compile_for(find_backend(backend), graph, {&in, 1});
+    EXPECT_EQ(executable->dispatch()[1].output, (Dims{1, 2})) << backend;
+    const Tensor last({1, 1}), positions(DType::Int64, {1, 2});
+    const std::vector<TensorView> outputs{last.view(), positions.view()};
+    const auto lane = find_backend(backend).make_lane({});
+    executable->on(*lane)->run({&in.view(), 1}, outputs, nullptr);
+    EXPECT_EQ(last.as<float>()[0], 7.0f) << backend;
+    const auto result = positions.as<int64_t>();
+    EXPECT_EQ(Ints(result.begin(), result.end()), (Ints{1, 3})) << backend;
+  }
 }
 
 /// x [2, 6] -> layer_norm -> linear of a weight that is an input too -> gelu, in one type.

@@ -57,9 +57,9 @@ TEST(CliCalibrate, WritesAFileAndSaysWhatItFound) {
 
 TEST(CliCalibrate, AnInterruptionWritesNothing) {
   const std::string output = scratch_file("interrupted.calib");
-  const ProcessResult result = run_vitro({"calibrate", checkpoint(), model_file("tiny200_val"),
-                                          "-o", output, "--json", "--size", "448"},
-                                         {.interrupt_after_ms = 1500});
+  const ProcessResult result =
+      run_vitro({"calibrate", checkpoint(), model_file("tiny200_val"), "-o", output, "--json"},
+                {.interrupt_after_ms = 1500});
   EXPECT_EQ(result.exit_code, 130) << result.err;
   EXPECT_TRUE(contains(result.err, "interrupted; nothing was written\nhint: the same command"))
       << result.err;

@@ -55,7 +55,7 @@ TEST(CliInt8, BuildsFromPicturesAndFromAFileTheSamePlan) {
   EXPECT_EQ(run_vitro({"inspect", small_plan(), "--quant"}).out, "no product is in 8 bits\n");
 
   const ProcessResult result =
-      run_vitro({"eval", plan, model_file("tiny200_val"), "--limit", "20", "--backend", "cpu",
+      run_vitro({"eval", plan, model_file("tiny200_val"), "--limit", "8", "--backend", "cpu",
                  "--reference", "reference", "--json"});
   ASSERT_EQ(result.exit_code, 0) << result.err;
   EXPECT_EQ(result.json()["precision"], "fp32");
@@ -97,9 +97,10 @@ TEST(CliInt8, LayerPrecisionsKeepProductsInFloat) {
   EXPECT_TRUE(contains(misspelt.err, "expected NAME:fp32, NAME:int8 or NAME:fp8")) << misspelt.err;
 }
 
-/// Restores what the cache clips, on the shipped pictures.
-ProcessResult build_bounded(const std::string& output, const std::vector<std::string>& more,
-                            const std::string& size = "64", const ProcessOptions& options = {}) {
+/// Restores what the cache clips, on pictures of `num_classes` classes.
+ProcessResult build_bounded(const std::string& output, int num_classes,
+                            const std::vector<std::string>& more, const std::string& size = "64",
+                            const ProcessOptions& options = {}) {
   std::vector<std::string> arguments{"build",
                                      checkpoint(),
                                      "-o",
@@ -110,18 +111,18 @@ ProcessResult build_bounded(const std::string& output, const std::vector<std::st
                                      "--calib",
                                      clipping_cache(),
                                      "--eval",
-                                     model_file("tiny200_val")};
+                                     few_pictures(num_classes)};
   arguments.insert(arguments.end(), more.begin(), more.end());
   return run_vitro(arguments, options);
 }
 
 TEST(CliInt8, ProductsAreRestoredUntilTheBoundHolds) {
   const std::string plan = scratch_file("bounded.plan");
-  const ProcessResult built = build_bounded(plan, {"--max-drop", "2", "--json"});
+  const ProcessResult built = build_bounded(plan, 80, {"--max-drop", "2", "--json"});
   ASSERT_EQ(built.exit_code, 0) << built.err;
   const nlohmann::json quant = built.json()["quant"], search = quant["search"];
   EXPECT_EQ(search["max_drop"], 2);
-  EXPECT_EQ(search["images"], 200);
+  EXPECT_EQ(search["images"], 80);
   EXPECT_EQ(search["sensitivity_images"], 64);
   ASSERT_EQ(search["sensitivity"].size(), 3u);
   EXPECT_EQ(search["sensitivity"][0]["product"], "patch_embed1.proj") << "whose input is clipped";
@@ -140,9 +141,8 @@ TEST(CliInt8, ProductsAreRestoredUntilTheBoundHolds) {
   EXPECT_TRUE(contains(description, "restored for --max-drop")) << description;
   EXPECT_EQ(run_vitro({"inspect", plan, "--quant", "--json"}).json()["quant"], quant);
 
-  const ProcessResult evaluated =
-      run_vitro({"eval", plan, model_file("tiny200_val"), "--backend", "cpu", "--reference",
-                 checkpoint(), "--max-drop", "2"});
+  const ProcessResult evaluated = run_vitro({"eval", plan, few_pictures(80), "--backend", "cpu",
+                                             "--reference", checkpoint(), "--max-drop", "2"});
   EXPECT_EQ(evaluated.exit_code, 0) << evaluated.out;
   const std::string shown = run_vitro({"inspect", plan, "--quant"}).out;
   for (const char* part : {"KL / GFLOP", "top-1 %", "chosen", "float32"})
@@ -150,14 +150,14 @@ TEST(CliInt8, ProductsAreRestoredUntilTheBoundHolds) {
 }
 
 TEST(CliInt8, ABoundThatHoldsRestoresNothing) {
-  const std::string plan = scratch_file("wide.plan"), folder = model_file("tiny200_val");
+  const std::string plan = scratch_file("wide.plan"), folder = few_pictures(24);
   const ProcessResult built =
       run_vitro({"build", checkpoint(), "-o", plan, "--size", "64", "--int8", "--calib", folder,
                  "--eval", folder, "--max-drop", "50"});
   ASSERT_EQ(built.exit_code, 0) << built.err;
   EXPECT_FALSE(contains(built.out, "KL")) << built.out;
   EXPECT_TRUE(contains(built.out, "pareto, chosen")) << built.out;
-  EXPECT_TRUE(contains(built.err, "200 of 200 pictures are also among the")) << built.err;
+  EXPECT_TRUE(contains(built.err, "24 of 24 pictures are also among the")) << built.err;
 }
 
 TEST(CliInt8, ABoundOutOfReachFailsAsAGate) {
@@ -165,21 +165,21 @@ TEST(CliInt8, ABoundOutOfReachFailsAsAGate) {
   const std::vector<std::string> forced{"--max-drop",           "1",
                                         "--sensitivity-images", "8",
                                         "--layerPrecisions",    "patch_embed1.proj:int8"};
-  const ProcessResult text = build_bounded(plan, forced);
+  const ProcessResult text = build_bounded(plan, 24, forced);
   EXPECT_EQ(text.exit_code, 3) << text.err;
   EXPECT_TRUE(contains(text.out, "KL / GFLOP")) << text.out;
   EXPECT_TRUE(contains(text.err, "with 1 product in 8 bits")) << text.err;
   EXPECT_TRUE(contains(text.err, "hint: --layerPrecisions forces")) << text.err;
   std::vector<std::string> json = forced;
   json.push_back("--json");
-  EXPECT_EQ(build_bounded(plan, json).json()["error"]["code"], "GateFailed");
+  EXPECT_EQ(build_bounded(plan, 24, json).json()["error"]["code"], "GateFailed");
   EXPECT_EQ(count_scratch("unreached.plan"), 0);
 }
 
 TEST(CliInt8, AnInterruptedSearchWritesNothing) {
   const std::string plan = scratch_file("stopped.plan");
   const ProcessResult result =
-      build_bounded(plan, {"--max-drop", "0"}, "448", {.interrupt_after_ms = 2500});
+      build_bounded(plan, 80, {"--max-drop", "0"}, "448", {.interrupt_after_ms = 2500});
   EXPECT_EQ(result.exit_code, 130) << result.err;
   EXPECT_TRUE(
       contains(result.err, "the search for --max-drop was interrupted; nothing was written"))

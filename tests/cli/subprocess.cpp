@@ -8,9 +8,11 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <chrono>
 #include <csignal>
 #include <fstream>
+#include <span>
 #include <sstream>
 #include <thread>
 
@@ -169,6 +171,18 @@ std::string model_file(std::string_view name) {
 }
 
 std::string checkpoint() { return model_file("uniformer_small_tiny200.safetensors"); }
+
+std::string few_pictures(int num_classes) {
+  const std::filesystem::path folder = scratch_file(fmt::format("{}_pictures", num_classes));
+  if (std::filesystem::exists(folder)) return folder.string();
+  std::filesystem::create_directory(folder);
+  const std::filesystem::directory_iterator shipped(model_file("tiny200_val"));
+  std::vector<std::filesystem::path> classes(begin(shipped), end(shipped));
+  std::sort(classes.begin(), classes.end());
+  for (const auto& of_class : std::span(classes).first(static_cast<size_t>(num_classes)))
+    std::filesystem::copy(of_class, folder / of_class.filename());
+  return folder.string();
+}
 
 const std::string& plan() {
   static const std::string path = build_plan("tiny200.plan", {});

@@ -44,6 +44,9 @@ int count_scratch(std::string_view prefix);
 /// Files that ship with the project.
 std::string model_file(std::string_view name);
 std::string checkpoint();
+/// A picture of each of the first `num_classes` classes of the shipped ones, for what takes long
+/// with all of them.
+std::string few_pictures(int num_classes);
 /// A plan of the checkpoint, built once, and one for small and therefore fast inputs.
 const std::string& plan();
 const std::string& small_plan();

@@ -8,6 +8,7 @@
 #include "core/temporary_directory.h"
 #include "formats/safetensors.h"
 #include "frontend/tensor_set.h"
+#include "models/models.h"
 
 namespace vitro {
 namespace {
@@ -117,6 +118,37 @@ TEST(ImportCheckpoint, WithoutMetadataBesideItTheHeaderServes) {
   EXPECT_EQ(model.graph.value(model.graph.inputs[0].value).type.dims, (Dims{1, 3, 288, 352}));
   ASSERT_EQ(model.graph.outputs.size(), 5u);
   EXPECT_EQ(model.graph.value(model.graph.outputs[4].value).type.dims, (Dims{1, 9, 11, 512}));
+}
+
+/// Zeros for all that an architecture takes, as tensors of a file.
+class TensorRecorder : public WeightSource {
+ public:
+  Constant take(const std::string& name, const Dims& dims, std::string_view) override {
+    const std::vector<float> zeros(static_cast<size_t>(num_elements(dims)));
+    add_tensor(file, name, DType::Float32, dims, zeros);
+    return make_constant(dims, zeros);
+  }
+  TensorFile file;
+};
+
+// As their authors save them: with the head of the class token, which takes part in training alone.
+TEST(ImportTensors, LightModelsAreKnownByTheirTensors) {
+  for (const char* name : {"uniformer_xxs", "uniformer_xs"}) {
+    TensorRecorder recorder;
+    build_uniformer(find_model(name), {}, recorder);
+    const int64_t width = find_model(name).width[3];
+    const std::vector<float> matrix(static_cast<size_t>(1000 * width)), vector(1000);
+    add_tensor(recorder.file, "head_cls.weight", DType::Float32, {1000, width}, matrix);
+    add_tensor(recorder.file, "head_cls.bias", DType::Float32, {1000}, vector);
+    add_tensor(recorder.file, "norm_cls.weight", DType::Float32, {width},
+               std::vector<float>(static_cast<size_t>(width)));
+    const ImportedModel model = import(std::move(recorder.file));
+    EXPECT_EQ(model.info.architecture, name);
+    EXPECT_EQ(model.info.arch_params.at("head_dim"), find_model(name).head_dim);
+    EXPECT_TRUE(model.info.notes.empty()) << joined(model.info.notes);
+    ASSERT_EQ(model.info.passed_over.size(), 2u);
+    EXPECT_EQ(model.info.passed_over[0].name, "head_cls");
+  }
 }
 
 TEST(ImportTensors, NarrowTypesGiveTheWeightsTheyHold) {

@@ -1,5 +1,7 @@
 #include <gtest/gtest.h>
 
+#include <array>
+
 #include "core/temporary_directory.h"
 #include "formats/onnx_bytes.h"
 #include "frontend/onnx/import.h"
@@ -247,6 +249,20 @@ TEST(OnnxImport, RefusesPositionsThatAreNotThere) {
   places.bytes(9, {reinterpret_cast<const char*>(&place), sizeof(place)});
   graph.initializers = {places};
   expect_error(ErrorCode::InvalidArgument, "position 4 of an axis of 4",
+               [&] { import(test::onnx_model(graph)); });
+}
+
+TEST(OnnxImport, RefusesListsOfPositionsBehindImages) {
+  test::OnnxGraph graph;
+  graph.inputs = {test::onnx_value("x", {2, 3, 4})};
+  graph.outputs = {test::onnx_value("y", {2, 1})};
+  graph.nodes = {
+      onnx_node("GatherND", {"x", "places"}, {"y"}, {onnx_attribute("batch_dims", 1)}, "gather")};
+  Message places = Message().integer(1, 2).integer(1, 1).integer(1, 2).integer(2, 7);
+  const std::array<int64_t, 4> zeros{};
+  places.bytes(8, "places").bytes(9, {reinterpret_cast<const char*>(zeros.data()), sizeof(zeros)});
+  graph.initializers = {places};
+  expect_error(ErrorCode::Unsupported, "2 axes behind batch_dims",
                [&] { import(test::onnx_model(graph)); });
 }
 

@@ -63,8 +63,9 @@ Plan typed_plan() {
   const ValueId bytes =
       builder.op(OpKind::DequantizeLinear, {},
                  {integers("bytes", {1, 3}, {-7, 0, 9}, DType::Int8), scale}, "dequantize");
-  const ValueId columns = builder.op(
-      OpKind::Gather, AxisAttrs{1}, {x, integers("columns", {3}, {5, 0, 2}, DType::Int64)}, "take");
+  const ValueId columns =
+      builder.op(OpKind::Gather, GatherAttrs{1},
+                 {x, integers("columns", {3}, {5, 0, 2}, DType::Int64)}, "take");
   const ValueId sum = builder.op(BinaryFunction::Add, columns, bytes, "add");
   auto plan = std::make_shared<PlanData>();
   plan->graph = builder.finish({sum, y}, {"sum", "same"});

@@ -33,7 +33,7 @@ class ShapeArithmetic {
   ValueId extent(ValueId shape, int64_t axis) {
     const ValueId index = builder_.constant("axis" + std::to_string(axis),
                                             make_constant(Dims{}, std::span(&axis, 1)));
-    const ValueId element = builder_.op(OpKind::Gather, AxisAttrs{0}, {shape, index}, "gather");
+    const ValueId element = builder_.op(OpKind::Gather, GatherAttrs{0}, {shape, index}, "gather");
     return builder_.op(OpKind::Unsqueeze, AxesAttrs{{0}}, {element}, "unsqueeze");
   }
 

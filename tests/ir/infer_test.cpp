@@ -49,6 +49,19 @@ TEST(InferTypes, RefusesWhatIsOutsideOfTheRangesOfAnInput) {
   });
 }
 
+// Half of the tokens of each image, however many there are.
+TEST(InferTypes, KeepsAsManyOfATopKAsAShapeSays) {
+  GraphMaker m;
+  const ValueId x = m.input({2, 10});
+  const ValueId shape = m.op(OpKind::Shape, {}, {x}, "shape");
+  const ValueId count = m.op(OpKind::Slice, slice_of(0, 1, 2), {shape}, "count");
+  const ValueId two = m.constant("two", make_constant({1}, std::vector<int64_t>{2}));
+  const ValueId half = m.op(BinaryFunction::Div, count, two, "half");
+  const Graph graph = m.finish({m.op(OpKind::TopK, TopKAttrs{1, 1, true}, {x, half}, "top")});
+  EXPECT_EQ(infer_output(graph, {2, 10}), (Dims{2, 5}));
+  EXPECT_EQ(infer_output(graph, {3, 49}), (Dims{3, 24}));
+}
+
 TEST(InferTypes, RefusesOtherChannelsRanksAndCounts) {
   GraphMaker m;
   const Graph graph = m.finish({m.conv(m.input({1, 8, 8, 3}), "a", 4, 3, 1, 1)});
@@ -110,6 +123,22 @@ const Refusal kRefusals[] = {
     {"stride 0 must be positive",
      [](GraphMaker& m) {
        m.depthwise(m.input({1, 4, 4, 3}), "a", {3, 3, 3}, {{0, 1}, {}});
+     }},
+    {"gather 'a': indices 3x2 of 2x5x4, expected the first 1 extents to be equal",
+     [](GraphMaker& m) {
+       const std::vector<int64_t> positions(6);
+       const ValueId indices = m.constant("i", make_constant({3, 2}, positions));
+       m.op(OpKind::Gather, GatherAttrs{1, 1}, {m.input({2, 5, 4}), indices}, "a");
+     }},
+    {"gather 'a': batch_dims 2 for axis 1",
+     [](GraphMaker& m) {
+       const std::vector<int64_t> positions(10);
+       const ValueId indices = m.constant("i", make_constant({2, 5}, positions));
+       m.op(OpKind::Gather, GatherAttrs{1, 2}, {m.input({2, 5, 4}), indices}, "a");
+     }},
+    {"top_k 'a': k 6 of 5 elements",
+     [](GraphMaker& m) {
+       m.op(OpKind::TopK, TopKAttrs{1, 6, true}, {m.input({2, 5})}, "a");
      }},
     {"layer_norm 'a': a weight without a bias",
      [](GraphMaker& m) {

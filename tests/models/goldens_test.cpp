@@ -134,7 +134,8 @@ TEST(BFloat16Weights, CpuEqualsReferenceOnTheSameWeights) {
 INSTANTIATE_TEST_SUITE_P(Family, ModelGoldens,
                          testing::Values("uniformer_small", "uniformer_small_plus",
                                          "uniformer_base", "uniformer_base_ls",
-                                         "uniformer_small_tl", "uniformer_large_ls"),
+                                         "uniformer_small_tl", "uniformer_large_ls",
+                                         "uniformer_xxs"),
                          [](const auto& row) { return std::string(row.param); });
 
 }  // namespace

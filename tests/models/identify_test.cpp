@@ -48,7 +48,7 @@ TEST(IdentifyModel, RefusesWhatItDoesNotKnow) {
   shapes["blocks1.3.pos_embed.weight"] = {64, 1, 3, 3};
   test::expect_error(ErrorCode::Unsupported, "depth 4,4,8,3", [&] { identify_model(shapes); });
   shapes["cls_token"] = {1, 1, 320};
-  test::expect_error(ErrorCode::Unsupported, "token pruning", [&] { identify_model(shapes); });
+  test::expect_error(ErrorCode::Unsupported, "class token", [&] { identify_model(shapes); });
   test::expect_error(ErrorCode::Unsupported, "2 tensors", [] {
     identify_model({{"conv.weight", {1}}, {"conv.bias", {1}}});
   });
@@ -61,6 +61,18 @@ TEST(BuildUniFormer, RefusesSizesThatStridesDoNotDivide) {
   options.height = 230;
   test::expect_error(ErrorCode::InvalidArgument, "height 230 is no multiple of 32",
                      [&] { build_uniformer(find_model("uniformer_small"), options, weights); });
+}
+
+TEST(BuildUniFormer, RefusesImagesOfTooFewTokensToPrune) {
+  RandomWeights weights;
+  ModelOptions options;
+  options.width = 32;
+  test::expect_error(ErrorCode::InvalidArgument, "width 32 of uniformer_xxs, expected at least 64",
+                     [&] { build_uniformer(find_model("uniformer_xxs"), options, weights); });
+  options.width = 64;
+  const Graph graph = build_uniformer(find_model("uniformer_xxs"), options, weights);
+  EXPECT_EQ(graph.inputs[0].dims[2].min, 64);
+  EXPECT_EQ(graph.inputs[0].dims[3].multiple, 32);
 }
 
 TEST(ArchParams, AreReadFromText) {

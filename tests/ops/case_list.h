@@ -56,6 +56,7 @@ Constant scalar(float value);
 
 void add_function_cases(CaseList& cases);
 void add_copy_cases(CaseList& cases);
+void add_indexed_cases(CaseList& cases);
 void add_window_cases(CaseList& cases);
 void add_fused_cases(CaseList& cases);
 void add_quantized_cases(CaseList& cases);

@@ -265,6 +265,7 @@ const std::vector<OpCase>& op_cases() {
     add_movement_cases(list);
     add_function_cases(list);
     add_copy_cases(list);
+    add_indexed_cases(list);
     add_window_cases(list);
     add_fused_cases(list);
     add_quantized_cases(list);

@@ -69,46 +69,9 @@ void add_joins(CaseList& cases) {
            {{2, 3, 8}, {1, 2, 3}}, {{5, 7}, {3, 1}}, {{1, 9}, {4, 1}}, {{6}, {1}}})
     add_one(cases, OpKind::Tile, dims, DimsAttrs{repeats},
             fmt::format("by_{}", fmt::join(repeats, "_")));
-  for (const std::vector<int64_t>& indices :
-       std::vector<std::vector<int64_t>>{{0}, {4, 0, -1, 2, 2}, {3, 1}})
-    cases.add(OpKind::Gather, fmt::format("axis_1_{}_from_{}", indices.size(), indices[0]),
-              [=](GraphBuilder& builder, Random&) {
-                const ValueId x = builder.input("x", {3, 5, 33});
-                const auto count = static_cast<int64_t>(indices.size());
-                return builder.op(OpKind::Gather, AxisAttrs{1},
-                                  {x, builder.constant("indices", make_constant({count}, indices))},
-                                  "op");
-              });
-}
-
-/// More indices than are known as the elements of small tensors are.
-void add_large_gather(CaseList& cases) {
-  cases.add(OpKind::Gather, "axis_1_many", [](GraphBuilder& builder, Random& random) {
-    std::vector<int64_t> indices(2401);
-    for (int64_t& index : indices) index = random.integer(-169, 168);
-    const auto count = static_cast<int64_t>(indices.size());
-    return builder.op(OpKind::Gather, AxisAttrs{1},
-                      {builder.input("table", {3, 169, 1}),
-                       builder.constant("indices", make_constant({count}, indices))},
-                      "op");
-  });
 }
 
 void add_choices(CaseList& cases) {
-  for (const int64_t axis : {0, 1, 2})
-    cases.add(OpKind::GatherElements, fmt::format("axis_{}", axis),
-              [=](GraphBuilder& builder, Random& random) {
-                const Dims dims{4, 5, 6};
-                Dims picked = dims;
-                picked[static_cast<size_t>(axis)] = 7;
-                const int64_t extent = dims[static_cast<size_t>(axis)];
-                Ints indices(static_cast<size_t>(num_elements(picked)));
-                for (int64_t& index : indices) index = random.integer(-extent, extent - 1);
-                return builder.op(OpKind::GatherElements, AxisAttrs{axis},
-                                  {builder.input("x", dims),
-                                   builder.constant("indices", make_constant(picked, indices))},
-                                  "op");
-              });
   for (const auto& [condition, a, b] :
        std::vector<std::array<Dims, 3>>{{{{3, 5, 16}, {3, 5, 16}, {3, 5, 16}}},
                                         {{{5, 1}, {3, 1, 7}, {1}}},
@@ -157,7 +120,6 @@ void add_copy_cases(CaseList& cases) {
   add_transposes(cases);
   add_slices(cases);
   add_joins(cases);
-  add_large_gather(cases);
   add_choices(cases);
   add_batched_products(cases);
 }

@@ -37,37 +37,37 @@ void linear(const Arrays& in, Array& out) {
 
 namespace {
 
-/// The element of an operand, broadcast as in NumPy, for element `index` of the result.
-double broadcast_at(const Array& operand, int64_t index, const Dims& dims) {
+/// Where an operand, broadcast as in NumPy, has its element for element `index` of the result.
+int64_t broadcast_position(const Array& operand, int64_t index, const Dims& dims) {
   Dims at = coordinates(index, dims);
   at.erase(at.begin(), at.begin() + static_cast<std::ptrdiff_t>(dims.size() - operand.dims.size()));
   for (size_t axis = 0; axis < at.size(); ++axis)
     if (operand.dims[axis] == 1) at[axis] = 0;
-  return operand[position(at, operand.dims)];
+  return position(at, operand.dims);
+}
+
+double broadcast_at(const Array& operand, int64_t index, const Dims& dims) {
+  return operand[broadcast_position(operand, index, dims)];
 }
 
 void matmul(const Node& node, const Arrays& in, Array& out) {
   const auto& attrs = node.as<MatMulAttrs>();
-  const size_t row_axis = out.dims.size() - 2;
-  const Dims& a = in[0].dims;
-  const int64_t inner = attrs.transpose_a ? a[a.size() - 2] : a.back();
-  // The element of a matrix of the operand, the batch being that of the result.
-  const auto at = [&](const Array& operand, const Dims& result, int64_t row, int64_t column) {
-    Dims place(result.end() - static_cast<std::ptrdiff_t>(operand.dims.size()), result.end());
-    for (size_t axis = 0; axis + 2 < place.size(); ++axis)
-      if (operand.dims[axis] == 1) place[axis] = 0;
-    place[place.size() - 2] = row;
-    place.back() = column;
-    return operand[position(place, operand.dims)];
-  };
-  for (int64_t index = 0; index < out.size(); ++index) {
-    const Dims place = coordinates(index, out.dims);
-    const int64_t row = place[row_axis], column = place.back();
-    double sum = 0.0;
-    for (int64_t p = 0; p < inner; ++p)
-      sum += (attrs.transpose_a ? at(in[0], place, p, row) : at(in[0], place, row, p)) *
-             (attrs.transpose_b ? at(in[1], place, column, p) : at(in[1], place, p, column));
-    out[index] = sum;
+  const Array &a = in[0], &b = in[1];
+  const int64_t columns = out.dims.back(), rows = out.dims[out.dims.size() - 2];
+  const int64_t inner = attrs.transpose_a ? a.dims[a.dims.size() - 2] : a.dims.back();
+  // From one element to the next: of a row of a, and of a column of b.
+  const int64_t a_step = attrs.transpose_a ? rows : 1, b_step = attrs.transpose_b ? 1 : columns;
+  for (int64_t matrix = 0; matrix < out.size(); matrix += rows * columns) {
+    const int64_t first_a = broadcast_position(a, matrix, out.dims);
+    const int64_t first_b = broadcast_position(b, matrix, out.dims);
+    for (int64_t row = 0; row < rows; ++row)
+      for (int64_t column = 0; column < columns; ++column) {
+        const int64_t from_a = first_a + row * (attrs.transpose_a ? 1 : inner);
+        const int64_t from_b = first_b + column * (attrs.transpose_b ? inner : 1);
+        double sum = 0.0;
+        for (int64_t p = 0; p < inner; ++p) sum += a[from_a + p * a_step] * b[from_b + p * b_step];
+        out[matrix + row * columns + column] = sum;
+      }
   }
 }
 
@@ -149,6 +149,7 @@ const std::map<OpKind, Equation>& equations() {
       {OpKind::LogSoftmax, softmax},
       {OpKind::Reduce, reduce},
       {OpKind::CumSum, cum_sum},
+      {OpKind::TopK, top_k},
       {OpKind::Reshape, plain<reshape>},
       {OpKind::ReshapeLike, plain<reshape>},
       {OpKind::Transpose, transpose},
@@ -157,6 +158,7 @@ const std::map<OpKind, Equation>& equations() {
       {OpKind::Pad, pad},
       {OpKind::Gather, gather},
       {OpKind::GatherElements, gather_elements},
+      {OpKind::ScatterND, plain<scatter_nd>},
       {OpKind::Expand, plain<expand>},
       {OpKind::Tile, plain<tile>},
       {OpKind::Resize, resize},

@@ -80,12 +80,18 @@ int64_t index_of(double index, int64_t extent) {
 
 }  // namespace
 
-/// A list of indices.
 void gather(const Node& node, const Arrays& in, Array& out) {
-  const auto axis = static_cast<size_t>(node.as<AxisAttrs>().axis);
+  const auto& attrs = node.as<GatherAttrs>();
+  const int64_t batch = attrs.batch_dims, axis = attrs.axis;
+  const auto places = static_cast<int64_t>(in[1].dims.size()) - batch;
+  const int64_t extent = in[0].dims[static_cast<size_t>(axis)];
   for (int64_t i = 0; i < out.size(); ++i) {
-    Dims from = coordinates(i, out.dims);
-    from[axis] = index_of(in[1][from[axis]], in[0].dims[axis]);
+    const Dims to = coordinates(i, out.dims);
+    const auto first = to.begin() + axis, behind = first + places;
+    Dims at(to.begin(), to.begin() + batch), from(to.begin(), first);
+    at.insert(at.end(), first, behind);
+    from.push_back(index_of(in[1][position(at, in[1].dims)], extent));
+    from.insert(from.end(), behind, to.end());
     out[i] = in[0][position(from, in[0].dims)];
   }
 }
@@ -96,6 +102,19 @@ void gather_elements(const Node& node, const Arrays& in, Array& out) {
     Dims from = coordinates(i, out.dims);
     from[axis] = index_of(in[1][i], in[0].dims[axis]);
     out[i] = in[0][position(from, in[0].dims)];
+  }
+}
+
+void scatter_nd(const Arrays& in, Array& out) {
+  out.data = in[0].data;
+  const int64_t count = in[1].dims.back(), updates = in[1].size() / count;
+  const Dims lead(in[0].dims.begin(), in[0].dims.begin() + count);
+  const int64_t run = in[0].size() / num_elements(lead);
+  for (int64_t i = 0; i < updates; ++i) {
+    Dims at;
+    for (int64_t axis = 0; axis < count; ++axis)
+      at.push_back(index_of(in[1][i * count + axis], lead[static_cast<size_t>(axis)]));
+    for (int64_t j = 0; j < run; ++j) out[position(at, lead) * run + j] = in[2][i * run + j];
   }
 }
 

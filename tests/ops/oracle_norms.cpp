@@ -34,19 +34,22 @@ void group_norm(const Node& node, const Arrays& in, Array& out) {
   const auto& attrs = node.as<GroupNormAttrs>();
   const int64_t channels = out.dims.back(), width = channels / attrs.groups;
   const int64_t image = out.size() / out.dims[0];
-  for (int64_t i = 0; i < out.size(); ++i) {
-    const int64_t first = i / image * image, channel = i % channels;
+  const auto normalize = [&](int64_t first, int64_t first_channel) {
     double sum = 0.0, squares = 0.0, count = 0.0;
     const auto for_each = [&](auto body) {
       for (int64_t pixel = first; pixel < first + image; pixel += channels)
-        for (int64_t c = 0; c < width; ++c) body(in[0][pixel + channel / width * width + c]);
+        for (int64_t c = first_channel; c < first_channel + width; ++c) body(pixel + c, c);
     };
-    for_each([&](double value) { sum += value, ++count; });
-    for_each([&](double value) { squares += std::pow(value - sum / count, 2); });
+    for_each([&](int64_t i, int64_t) { sum += in[0][i], ++count; });
+    for_each([&](int64_t i, int64_t) { squares += std::pow(in[0][i] - sum / count, 2); });
     const double scale = 1.0 / std::sqrt(squares / count + static_cast<double>(attrs.eps));
-    const double y = (in[0][i] - sum / count) * scale;
-    out[i] = y * (in.size() > 1 ? in[1][channel] : 1.0) + (in.size() > 2 ? in[2][channel] : 0.0);
-  }
+    for_each([&](int64_t i, int64_t c) {
+      const double y = (in[0][i] - sum / count) * scale;
+      out[i] = y * (in.size() > 1 ? in[1][c] : 1.0) + (in.size() > 2 ? in[2][c] : 0.0);
+    });
+  };
+  for (int64_t first = 0; first < out.size(); first += image)
+    for (int64_t channel = 0; channel < channels; channel += width) normalize(first, channel);
 }
 
 void softmax(const Node& node, const Arrays& in, Array& out) {
@@ -55,13 +58,16 @@ void softmax(const Node& node, const Arrays& in, Array& out) {
   const int64_t extent = out.dims[axis];
   const int64_t step =
       num_elements(Dims(out.dims.begin() + static_cast<std::ptrdiff_t>(axis) + 1, out.dims.end()));
-  for (int64_t i = 0; i < out.size(); ++i) {
-    const int64_t first = i / step / extent * extent * step + i % step;
+  for (int64_t row = 0; row < out.size() / extent; ++row) {
+    const int64_t first = row / step * extent * step + row % step;
+    const int64_t end = first + extent * step;
     double peak = in[0][first], sum = 0.0;
-    for (int64_t c = 0; c < extent; ++c) peak = std::max(peak, in[0][first + c * step]);
-    for (int64_t c = 0; c < extent; ++c) sum += std::exp(in[0][first + c * step] - peak);
-    const double away = in[0][i] - peak;
-    out[i] = node.kind == OpKind::LogSoftmax ? away - std::log(sum) : std::exp(away) / sum;
+    for (int64_t i = first; i < end; i += step) peak = std::max(peak, in[0][i]);
+    for (int64_t i = first; i < end; i += step) sum += std::exp(in[0][i] - peak);
+    for (int64_t i = first; i < end; i += step) {
+      const double away = in[0][i] - peak;
+      out[i] = node.kind == OpKind::LogSoftmax ? away - std::log(sum) : std::exp(away) / sum;
+    }
   }
 }
 

@@ -42,6 +42,7 @@ void quantized_product(const Node& node, const Arrays& in, Array& out);
 // oracle_reductions.cpp
 void reduce(const Node& node, const Arrays& in, Array& out);
 void cum_sum(const Node& node, const Arrays& in, Array& out);
+void top_k(const Node& node, const Arrays& in, Array& out);
 
 // oracle_windows.cpp
 void conv(const Node& node, const Arrays& in, Array& out);
@@ -55,6 +56,7 @@ void concat(const Node& node, const Arrays& in, Array& out);
 void pad(const Node& node, const Arrays& in, Array& out);
 void gather(const Node& node, const Arrays& in, Array& out);
 void gather_elements(const Node& node, const Arrays& in, Array& out);
+void scatter_nd(const Arrays& in, Array& out);
 void tile(const Arrays& in, Array& out);
 void resize(const Node& node, const Arrays& in, Array& out);
 

@@ -71,4 +71,19 @@ void cum_sum(const Node& node, const Arrays& in, Array& out) {
   }
 }
 
+/// The values; ties do not tell them apart.
+void top_k(const Node& node, const Arrays& in, Array& out) {
+  const auto& attrs = node.as<TopKAttrs>();
+  const auto axis = static_cast<size_t>(attrs.axis);
+  for (int64_t i = 0; i < out.size(); ++i) {
+    Dims from = coordinates(i, out.dims);
+    const auto place = static_cast<size_t>(from[axis]);
+    std::vector<double> line;
+    for (from[axis] = 0; from[axis] < in[0].dims[axis]; ++from[axis])
+      line.push_back(in[0][position(from, in[0].dims)]);
+    std::sort(line.begin(), line.end());
+    out[i] = attrs.largest ? line[line.size() - 1 - place] : line[place];
+  }
+}
+
 }  // namespace vitro::oracle

@@ -44,17 +44,20 @@ void conv(const Node& node, const Arrays& in, Array& out) {
   const auto axes = conv_windows(node, w);
   const int64_t group = w[0] / node.as<ConvAttrs>().groups;  // results of one
   const int64_t taps = num_elements(w) / w[0] / w.back();
-  for (int64_t index = 0; index < out.size(); ++index) {
-    const Dims at = coordinates(index, out.dims);
-    const int64_t o = at.back();
-    double sum = in.size() > 2 ? in[2][o] : 0.0;
-    for_each_tap(axes, src.dims, at, [&](int64_t tap, Dims from, bool inside, bool) {
-      if (!inside) return;
-      from.back() = o / group * w.back();
-      const int64_t first = position(from, src.dims), row = (o * taps + tap) * w.back();
-      for (int64_t i = 0; i < w.back(); ++i) sum += weight[row + i] * src[first + i];
-    });
-    out[index] = sum;
+  for (int64_t pixel = 0; pixel < out.size(); pixel += w[0]) {
+    for (int64_t o = 0; o < w[0]; ++o) out[pixel + o] = in.size() > 2 ? in[2][o] : 0.0;
+    for_each_tap(axes, src.dims, coordinates(pixel, out.dims),
+                 [&](int64_t tap, const Dims& from, bool inside, bool) {
+                   if (!inside) return;
+                   const int64_t src_pixel = position(from, src.dims);
+                   for (int64_t o = 0; o < w[0]; ++o) {
+                     const int64_t row = (o * taps + tap) * w.back();
+                     const int64_t first = src_pixel + o / group * w.back();
+                     double sum = 0.0;
+                     for (int64_t i = 0; i < w.back(); ++i) sum += weight[row + i] * src[first + i];
+                     out[pixel + o] += sum;
+                   }
+                 });
   }
 }
 

@@ -80,7 +80,7 @@ std::vector<std::vector<float>> products_of(const Graph& graph) {
 
 TEST_P(QuantizedModels, AreTheSameProductsWhenTheyAreWritten) {
   const Graph graph = optimised(GetParam());
-  for (const int64_t opset : {kLeastOnnxOpset, kMostOnnxOpset}) {
+  for (const int64_t opset : {kLeastOnnxOpset, kUsualOnnxOpset, kMostOnnxOpset}) {
     Graph written = round_trip(graph, opset);
     EXPECT_EQ(difference(GetParam(), written, find_backend("reference"), kQuantizedModel), "");
     run_passes(written, {.fuse_blocks = false});

@@ -158,6 +158,7 @@ constexpr PassCase kCases[] = {
     {"group_norms", fuse_group_norm, group_norms},
     {"batch_norm_behind_views", fold_batch_norm, batch_norm_behind_views},
     {"layer_norm_weights", fold_norm_weights, layer_norm_weights},
+    {"rows_of_attention", take_rows_early, rows_of_attention},
     {"attention_of_slices", fuse_attention, attention_of_slices},
     {"attention_of_maps", fuse_attention, attention_of_maps},
     {"attention_of_windows", fuse_attention, attention_of_windows},

@@ -265,6 +265,21 @@ Graph attention_of_slices() {
   return m.finish({m.merged(m.matmul(weights, heads(2, {0, 2, 1, 3})))});
 }
 
+/// What the first token attends to beside an attention, as a gather and, of the last one, a slice.
+Graph rows_of_attention() {
+  Pieces m;
+  const ValueId qkv = m.input({2, 5, 24});
+  const auto heads = [&](int64_t part) {
+    const ValueId slice = m.op(OpKind::Slice, slice_of(-1, part * 8, part * 8 + 8), {qkv}, "split");
+    return m.transpose(m.reshape(slice, {0, 0, 2, 4}), {0, 2, 1, 3});
+  };
+  const ValueId scores = m.op(OpKind::MatMul, MatMulAttrs{true}, {heads(0), heads(1)}, "scores");
+  const ValueId weights = m.softmax(m.mul(scores, m.number(0.5)));
+  const ValueId first = m.op(OpKind::Gather, GatherAttrs{2}, {weights, m.index(0)}, "first");
+  const ValueId last = m.op(OpKind::Slice, slice_of(2, 4, 5), {weights}, "last");
+  return m.finish({m.merged(m.matmul(weights, heads(2))), first, last});
+}
+
 /// Windows of Swin: a bias of heads, then a mask of the four windows of each image.
 Graph attention_of_windows() {
   Pieces m;
@@ -312,7 +327,7 @@ Graph attention_of_five_axes() {
       const ValueId slice = m.op(OpKind::Slice, slice_of(0, 2, 3), {five}, "part");
       return m.op(OpKind::Squeeze, AxesAttrs{{0}}, {slice}, "part");
     }
-    return m.op(OpKind::Gather, AxisAttrs{0}, {five, m.index(i)}, "part");
+    return m.op(OpKind::Gather, GatherAttrs{0}, {five, m.index(i)}, "part");
   };
   const double root = std::sqrt(0.5);
   const ValueId q = m.mul(part(0), m.number(root));

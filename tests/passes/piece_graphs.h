@@ -19,6 +19,7 @@ Graph layer_norms_of_maps();
 Graph layer_norm_weights();
 Graph group_norms();
 Graph batch_norm_behind_views();
+Graph rows_of_attention();
 Graph attention_of_slices();
 Graph attention_of_maps();
 Graph attention_of_windows();

@@ -218,6 +218,18 @@ TEST(Attention, StaysWhenTheWeightsAreReadElsewhere) {
   expect_untouched(fuse_attention, m.finish({m.merge(weights, v), weights}));
 }
 
+// Neither is made of one row of the scores alone.
+TEST(RowsOfAttention, StayWhenTheyAreSeveralOrColumns) {
+  GraphMaker m;
+  const ValueId qkv = m.input({2, 5, 24});
+  const ValueId q = m.heads(qkv, 0, 4), k = m.heads(qkv, 8, 4);
+  const ValueId scores = m.op(OpKind::MatMul, MatMulAttrs{true}, {q, k}, "scores");
+  const ValueId weights = m.op(OpKind::Softmax, {}, {scores}, "softmax");
+  const ValueId two = m.op(OpKind::Slice, slice_of(2, 0, 2), {weights}, "two");
+  const ValueId column = m.op(OpKind::Slice, slice_of(3, 0, 1), {weights}, "column");
+  expect_untouched(take_rows_early, m.finish({two, column}));
+}
+
 TEST(AttentionScale, StaysWhenTheProjectionIsReadElsewhere) {
   GraphMaker m;
   const ValueId qkv = m.linear(m.input({2, 5, 8}), "qkv", 24);

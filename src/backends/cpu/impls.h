@@ -48,6 +48,7 @@ extern const Impl kBatchNormRows, kGroupNormMaps;
 extern const Impl kPoolWindows;
 extern const Impl kMatMulBatched;
 extern const Impl kTransposeCopy, kSliceCopy, kExpandCopy, kConcatCopy, kSplitCopy, kPadCopy;
-extern const Impl kGatherRuns, kConstantOfShapeFill;
+extern const Impl kGatherRuns, kGatherElementsRows, kScatterNDRows, kConstantOfShapeFill;
+extern const Impl kTopKSort;
 
 }  // namespace vitro::cpu

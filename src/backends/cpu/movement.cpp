@@ -157,62 +157,6 @@ std::unique_ptr<Kernel> make_constant_of_shape(const OpContext& op) {
   return kernel;
 }
 
-/// The indices of a gather, where they are known or constant.
-std::optional<Ints> indices_of(const OpContext& op) {
-  if (const auto* known = operands_of(op.node, op.types, op.contents)[1].known) return *known;
-  const Constant* constant = op.constant(1);
-  if (!constant) return std::nullopt;
-  const auto count = static_cast<size_t>(num_elements(constant->type.dims));
-  const auto read = [&](auto type) {
-    Ints indices(count);
-    for (size_t i = 0; i < count; ++i) {
-      std::memcpy(&type, constant->bytes.data() + i * sizeof(type), sizeof(type));
-      indices[i] = type;
-    }
-    return indices;
-  };
-  if (constant->type.dtype == DType::Int64) return read(int64_t{});
-  if (constant->type.dtype == DType::Int32) return read(int32_t{});
-  return std::nullopt;
-}
-
-/// dst[outer, i, inner] = src[outer, indices[i], inner].
-class GatherKernel final : public Kernel {
- public:
-  explicit GatherKernel(const OpContext& op) : indices_(*indices_of(op)) {
-    const Dims& src = op.input(0).dims;
-    const size_t axis = axis_attr(op, op.node.as<AxisAttrs>().axis);
-    const auto at = src.begin() + static_cast<std::ptrdiff_t>(axis);
-    extent_ = *at;
-    run_ =
-        num_elements(Dims(at + 1, src.end())) * static_cast<int64_t>(dtype_size(op.input(0).dtype));
-    for (int64_t& index : indices_)
-      index = std::clamp<int64_t>(index < 0 ? index + extent_ : index, 0, extent_ - 1);
-    rows_ = num_elements(Dims(src.begin(), at)) * static_cast<int64_t>(indices_.size());
-    bands_ = {rows_, 1, std::min(rows_, element_bands(op.output(), op.threads).count)};
-  }
-  void run(const KernelArgs& args) const override {
-    const auto picked = static_cast<int64_t>(indices_.size());
-    team_of(args).parallel_for(bands_.count, [&](int64_t band, int) {
-      for (int64_t row = bands_.begin(band); row < bands_.begin(band + 1); ++row) {
-        const int64_t from = row / picked * extent_ + indices_[static_cast<size_t>(row % picked)];
-        std::memcpy(args.outputs[0] + row * run_, args.inputs[0] + from * run_,
-                    static_cast<size_t>(run_));
-      }
-    });
-  }
-
- private:
-  Ints indices_;
-  int64_t extent_, run_, rows_;
-  Bands bands_;
-};
-
-std::optional<Refusal> can_gather(const OpContext& op) {
-  if (indices_of(op)) return std::nullopt;
-  return Refusal{"the indices are computed"};
-}
-
 }  // namespace
 
 const Impl kTransposeCopy{"cpu:transpose_copy", any, make_transpose};
@@ -222,6 +166,5 @@ const Impl kConcatCopy{"cpu:concat_copy", any, make_concat};
 const Impl kSplitCopy{"cpu:split_copy", any, make_split};
 const Impl kPadCopy{"cpu:pad_copy", can_pad, make_pad};
 const Impl kConstantOfShapeFill{"cpu:constant_of_shape_fill", can_fill, make_constant_of_shape};
-const Impl kGatherRuns{"cpu:gather_runs", can_gather, make_kernel<GatherKernel>};
 
 }  // namespace vitro::cpu

@@ -11,7 +11,19 @@
 namespace vitro::cuda {
 namespace {
 
-Lines lines_of(const OpContext& op) { return {op, op.input(0), op.node.as<AxisAttrs>().axis}; }
+bool takes_elements(const OpContext& op) { return op.node.kind == OpKind::GatherElements; }
+
+int64_t gathered_axis(const OpContext& op) {
+  return takes_elements(op) ? op.node.as<AxisAttrs>().axis : op.node.as<GatherAttrs>().axis;
+}
+
+Lines lines_of(const OpContext& op) { return {op, op.input(0), gathered_axis(op)}; }
+
+/// How many lists of indices there are.
+int64_t num_lists(const OpContext& op) {
+  const vitro::Dims& indices = op.input(1).dims;
+  return num_elements({indices.begin(), indices.begin() + op.node.as<GatherAttrs>().batch_dims});
+}
 
 /// The indices as runs of equal steps: first one, step, count.
 struct IndexRun {
@@ -36,6 +48,7 @@ std::optional<Refusal> can_copy(const OpContext& op) {
   if (auto refusal = needs_first_size(op)) return refusal;
   if (!op.contents[static_cast<size_t>(op.node.inputs[1])])
     return Refusal{"the indices are many, or computed"};
+  if (op.node.as<GatherAttrs>().batch_dims > 0) return Refusal{"each image has indices of its own"};
   const size_t runs = index_runs(op, lines_of(op).extent).size();
   if (runs > kMostRuns)
     return Refusal{
@@ -61,7 +74,7 @@ std::optional<Refusal> needs_both_sizes(const OpContext& op) { return needs_size
 
 std::optional<Refusal> can_gather_elements(const OpContext& op) {
   if (auto refusal = needs_both_sizes(op)) return refusal;
-  const Lines x = lines_of(op), y(op, op.output(), op.node.as<AxisAttrs>().axis);
+  const Lines x = lines_of(op), y(op, op.output(), gathered_axis(op));
   if (x.outer != y.outer || x.inner != y.inner)
     return Refusal{fmt::format("indices {} leave out parts of {}", to_string(op.input(1).dims),
                                to_string(op.input(0).dims))};
@@ -73,11 +86,12 @@ class GatherKernel final : public Kernel {
  public:
   explicit GatherKernel(const OpContext& op) : x_(op, 0), indices_(op, 1) {
     const Lines lines = lines_of(op);
-    args_.elements = op.node.kind == OpKind::GatherElements;
+    args_.elements = takes_elements(op);
     args_.element_bytes = stored_element_bytes(op, op.input(0));
     args_.wide = op.input(1).dtype == DType::Int64;
     args_.outer = lines.outer, args_.extent = lines.extent, args_.inner = lines.inner;
     args_.picked = num_elements(op.output().dims) / lines.outer / lines.inner;
+    if (!args_.elements) args_.lists = num_lists(op);
   }
   void run(const KernelArgs& args) const override {
     GatherArgs gather_args = args_;

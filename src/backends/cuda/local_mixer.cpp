@@ -1,10 +1,9 @@
-#include "backends/cuda/kernels/local_mixer.h"
+#include "backends/cuda/local_mixer.h"
 
 #include <fmt/core.h>
 
 #include <algorithm>
 
-#include "backends/cuda/choice.h"
 #include "backends/cuda/impls.h"
 #include "backends/cuda/kernels/depthwise_conv2d.h"
 #include "backends/cuda/product.h"
@@ -39,39 +38,21 @@ std::optional<Refusal> can_fuse(const OpContext& op) {
   return std::nullopt;
 }
 
-/// One launch; tiles of the image go through all four convolutions on their multiprocessor.
-class LocalMixerFused final : public Kernel {
- public:
-  explicit LocalMixerFused(const OpContext& op)
-      : args_(args_of(op)), tile_(choose(key(), ranked(), op.tactics)) {}
-  std::vector<TunableOp> tunables() const override { return {tile_.op}; }
-  std::string choices() const override { return tile_.name; }
-  void run(const KernelArgs& args) const override {
-    LocalMixerArgs mixer_args = args_;
-    mixer_args.x = args.inputs[0];
-    mixer_args.y = args.outputs[0];
-    local_mixer(mixer_args, tile_.value, launch_of(args));
-  }
+std::string key_of(const LocalMixerArgs& a) {
+  return fmt::format("cuda:local_mixer({} {}x{}x{}x{})", name_of(a.element, false), a.n, a.h, a.w,
+                     a.c);
+}
 
- private:
-  std::string key() const {
-    return fmt::format("cuda:local_mixer({} {}x{}x{}x{})", name_of(args_.element, false), args_.n,
-                       args_.h, args_.w, args_.c);
-  }
-  std::vector<std::pair<std::string, LocalMixerTile>> ranked() const {
-    const LocalMixerTile usual = local_mixer_tile(args_);
-    std::vector<std::pair<std::string, LocalMixerTile>> tiles{{"small", LocalMixerTile::Small},
-                                                              {"medium", LocalMixerTile::Medium},
-                                                              {"large", LocalMixerTile::Large}};
-    std::stable_partition(tiles.begin(), tiles.end(),
-                          [&](const auto& tile) { return tile.second == usual; });
-    std::erase_if(tiles, [&](const auto& tile) { return !local_mixer_fits(args_, tile.second); });
-    return tiles;
-  }
-
-  LocalMixerArgs args_;
-  Choice<LocalMixerTile> tile_;
-};
+std::vector<std::pair<std::string, LocalMixerTile>> ranked(const LocalMixerArgs& args) {
+  const LocalMixerTile usual = local_mixer_tile(args);
+  std::vector<std::pair<std::string, LocalMixerTile>> tiles{{"small", LocalMixerTile::Small},
+                                                            {"medium", LocalMixerTile::Medium},
+                                                            {"large", LocalMixerTile::Large}};
+  std::stable_partition(tiles.begin(), tiles.end(),
+                        [&](const auto& tile) { return tile.second == usual; });
+  std::erase_if(tiles, [&](const auto& tile) { return !local_mixer_fits(args, tile.second); });
+  return tiles;
+}
 
 /// The depthwise convolution of operand 0 with the weight and bias (-1: none) at these operands.
 DepthwiseConv2dArgs depthwise_args(const OpContext& op, size_t weight, int bias) {
@@ -137,6 +118,16 @@ class LocalMixerLaunches final : public Kernel {
 };
 
 }  // namespace
+
+LocalMixerFused::LocalMixerFused(const OpContext& op)
+    : args_(args_of(op)), tile_(choose(key_of(args_), ranked(args_), op.tactics)) {}
+
+void LocalMixerFused::run(const KernelArgs& args) const {
+  LocalMixerArgs mixer_args = args_;
+  mixer_args.x = args.inputs[0];
+  mixer_args.y = args.outputs[0];
+  local_mixer(mixer_args, tile_.value, launch_of(args));
+}
 
 const Impl kLocalMixerFused{"cuda:local_mixer_fused", can_fuse, make_kernel<LocalMixerFused>};
 const Impl kLocalMixerLaunches{"cuda:local_mixer_launches", needs_weights,

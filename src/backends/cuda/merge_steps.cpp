@@ -6,16 +6,13 @@
 
 #include "backends/cuda/conv2d.h"
 #include "backends/cuda/impls.h"
+#include "backends/cuda/local_block.h"
 #include "backends/cuda/movement.h"
 #include "backends/cuda/row_sums.h"
 #include "backends/cuda/transformer_blocks.h"
 
 namespace vitro::cuda {
 namespace {
-
-bool same_place(const Place& a, const Place& b) {
-  return a.kind == Place::Kind::Arena && b.kind == Place::Kind::Arena && a.index == b.index;
-}
 
 /// The kernel of a step, when it is that of the implementation.
 template <typename K>
@@ -79,6 +76,10 @@ void link_row_sums(Program& program, size_t step) {
 
 }  // namespace
 
+bool same_place(const Place& a, const Place& b) {
+  return a.kind == Place::Kind::Arena && b.kind == Place::Kind::Arena && a.index == b.index;
+}
+
 bool only_next_reads(const Program& program, size_t step) {
   const Place& result = program.sequence[step].outputs[0];
   const auto is_result = [&](const Place& place) { return same_place(place, result); };
@@ -96,14 +97,15 @@ bool only_next_reads(const Program& program, size_t step) {
                               [&](const OutputCopy& copy) { return is_result(copy.from); });
 }
 
+Dispatch& dispatch_of(Program& program, size_t step) {
+  return *std::find_if(program.dispatches.begin(), program.dispatches.end(),
+                       [&](const Dispatch& one) { return one.chosen && step-- == 0; });
+}
+
 void erase_step(Program& program, size_t step) {
   const auto at = static_cast<std::ptrdiff_t>(step);
-  // Steps and the dispatches that chose an implementation stay in the same order.
-  size_t before = step;
-  const auto dispatch =
-      std::find_if(program.dispatches.begin(), program.dispatches.end(),
-                   [&](const Dispatch& one) { return one.chosen && before-- == 0; });
-  program.dispatches.erase(dispatch);
+  program.dispatches.erase(program.dispatches.begin() +
+                           (&dispatch_of(program, step) - program.dispatches.data()));
   program.memory.activations -= program.infos[step].output_bytes;
   program.memory.scratch -= program.infos[step].scratch_bytes;
   program.sequence.erase(program.sequence.begin() + at);
@@ -121,6 +123,7 @@ std::vector<bool> merge_steps(Program& program) {
   for (size_t step = 0; step < program.sequence.size(); ++step) {
     reads_images.push_back(merge_transpose(program, step));
     merge_norm(program, step);
+    merge_local_block(program, step);
     merge_transformer_blocks(program, step);
   }
   for (size_t step = 0; step < program.sequence.size(); ++step) link_row_sums(program, step);

@@ -4,6 +4,7 @@
 
 #include "backends/cuda/codes_product.h"
 #include "backends/cuda/impls.h"
+#include "backends/cuda/local_block.h"
 #include "backends/cuda/product.h"
 #include "backends/cuda/row_sums.h"
 #include "backends/cuda/transformer_part.h"
@@ -48,11 +49,12 @@ std::optional<Refusal> can_fuse(const OpContext& op) {
 }
 
 /// One launch; the hidden activations never leave the multiprocessors.
-class MlpFused final : public Kernel {
+class MlpFused final : public Kernel, public ComputesMlp {
  public:
   explicit MlpFused(const OpContext& op) : args_(fused_args(op)), tile_(fused_tile(op, args_)) {}
   int in_place_operand() const override { return 0; }
   std::string choices() const override { return mlp_tiles()[static_cast<size_t>(tile_)].name; }
+  MlpArgs mlp_args() const override { return args_; }
   void run(const KernelArgs& args) const override {
     MlpArgs mlp_args = args_;
     mlp_args.x = args.inputs[0];
@@ -69,16 +71,19 @@ class MlpFused final : public Kernel {
 class MlpProducts final : public Kernel,
                           public LeavesRowSums,
                           public ReadsRowSums,
+                          public ComputesMlp,
                           public TransformerPart {
  public:
   enum Phase { kFc1, kFc2 };
   explicit MlpProducts(const OpContext& op)
-      : fc1_(op,
+      : args_(fused_args(op)),
+        fc1_(op,
              product_args(
                  op, 1, 2, num_rows(op.input(0)),
                  {op.node.as<MlpAttrs>().layer_norm, op.node.as<MlpAttrs>().eps, {UnaryOp::Gelu}})),
         fc2_(op, product_args(op, 3, 4, num_rows(op.input(0)))) {}
   int in_place_operand() const override { return 0; }
+  MlpArgs mlp_args() const override { return args_; }
   size_t scratch_bytes() const override { return fc1_.result_bytes(); }
   int row_parts() const override { return fc2_.result_parts(); }
   void leave_row_sums() override { leaves_row_sums_ = true; }
@@ -112,6 +117,7 @@ class MlpProducts final : public Kernel,
   }
 
  private:
+  MlpArgs args_;
   Product fc1_, fc2_;
   bool leaves_row_sums_ = false;
 };

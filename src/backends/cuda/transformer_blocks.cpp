@@ -14,6 +14,7 @@
 namespace vitro::cuda {
 namespace {
 
+constexpr const char* kId = "cuda:transformer_blocks";
 constexpr size_t kParts = 3;  // positional convolution, attention, MLP
 
 class TransformerBlocksKernel final : public Kernel {
@@ -75,7 +76,7 @@ void merge_infos(Program& program, size_t from, size_t last) {
     merged.flops += info.flops;
     merged.weight_bytes += info.weight_bytes;
   }
-  merged.impl = "cuda:transformer_blocks";
+  merged.impl = kId;
   merged.input_bytes = program.infos[from].input_bytes;
   program.infos[last] = std::move(merged);
 }
@@ -118,7 +119,12 @@ void merge_transformer_blocks(Program& program, size_t step) {
   merge_infos(program, step, last);
   program.sequence[last].inputs = {program.sequence[step].inputs[0]};
   program.sequence[last].kernel = std::make_unique<TransformerBlocksKernel>(args);
+  std::vector<const char*> ops;
+  for (size_t s = step; s < last; ++s) ops.push_back(program.infos[s].op);
   for (size_t s = last; s-- > step;) erase_step(program, s);
+  Dispatch& dispatch = dispatch_of(program, step);
+  dispatch.chosen = kId;
+  dispatch.absorbed = std::move(ops);
   give_scratch(program, step, program.sequence[step].kernel->scratch_bytes());
 }
 

@@ -156,18 +156,22 @@ int64_t index_at(DType dtype, const std::byte* indices, int64_t i, int64_t exten
 
 }  // namespace
 
-// dst[outer, indices, inner] = src[outer, index, inner]
+// dst[batch, outer, indices, inner] = src[batch, outer, index, inner], indices are [batch, ...]
 std::unique_ptr<Kernel> make_gather(const OpContext& op) {
-  const size_t axis = axis_attr(op, op.node.as<AxisAttrs>().axis);
-  const Dims& src = op.input(0).dims;
-  const int64_t extent = src[axis], picked = num_elements(op.input(1).dims);
+  const auto& attrs = op.node.as<GatherAttrs>();
+  const size_t axis = axis_attr(op, attrs.axis), batch_dims = static_cast<size_t>(attrs.batch_dims);
+  const Dims &src = op.input(0).dims, &places = op.input(1).dims;
+  const int64_t extent = src[axis], picked = product(places, batch_dims, places.size());
+  const int64_t rows_of_image = product(src, batch_dims, axis) * picked;
   const size_t run =
       static_cast<size_t>(product(src, axis + 1, src.size())) * dtype_size(op.input(0).dtype);
   const int64_t rows = product(src, 0, axis) * picked;
   const DType indices = op.input(1).dtype;
   return make_kernel([=](const KernelArgs& args) {
     parallel_for(rows, team_of(args), [&](int64_t row) {
-      const int64_t index = index_at(indices, args.inputs[1], row % picked, extent);
+      const int64_t image = row / rows_of_image;
+      const int64_t index =
+          index_at(indices, args.inputs[1], image * picked + row % picked, extent);
       std::memcpy(args.outputs[0] + static_cast<size_t>(row) * run,
                   args.inputs[0] + static_cast<size_t>(row / picked * extent + index) * run, run);
     });
@@ -190,6 +194,29 @@ std::unique_ptr<Kernel> make_gather_elements(const OpContext& op) {
       std::memcpy(args.outputs[0] + static_cast<size_t>(i) * size,
                   args.inputs[0] + static_cast<size_t>(position) * size, size);
     });
+  });
+}
+
+// dst = src but for dst[indices[i, 0], indices[i, 1], ...] = updates[i], of several the last one.
+std::unique_ptr<Kernel> make_scatter_nd(const OpContext& op) {
+  const Dims x = op.input(0).dims, places = op.input(1).dims;
+  const auto count = static_cast<size_t>(places.back());
+  const size_t size = dtype_size(op.output().dtype);
+  const size_t run = static_cast<size_t>(product(x, count, x.size())) * size;
+  const size_t bytes = static_cast<size_t>(num_elements(x)) * size;
+  const int64_t updates = product(places, 0, places.size() - 1);
+  const DType indices = op.input(1).dtype;
+  return make_kernel([=](const KernelArgs& args) {
+    std::memcpy(args.outputs[0], args.inputs[0], bytes);
+    for (int64_t i = 0; i < updates; ++i) {
+      int64_t row = 0;
+      for (size_t axis = 0; axis < count; ++axis)
+        row = row * x[axis] + index_at(indices, args.inputs[1],
+                                       i * static_cast<int64_t>(count) + static_cast<int64_t>(axis),
+                                       x[axis]);
+      std::memcpy(args.outputs[0] + static_cast<size_t>(row) * run,
+                  args.inputs[2] + static_cast<size_t>(i) * run, run);
+    }
   });
 }
 

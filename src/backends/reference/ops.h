@@ -107,6 +107,7 @@ std::unique_ptr<Kernel> make_split(const OpContext& op);
 std::unique_ptr<Kernel> make_pad(const OpContext& op);
 std::unique_ptr<Kernel> make_gather(const OpContext& op);
 std::unique_ptr<Kernel> make_gather_elements(const OpContext& op);
+std::unique_ptr<Kernel> make_scatter_nd(const OpContext& op);
 std::unique_ptr<Kernel> make_expand(const OpContext& op);
 std::unique_ptr<Kernel> make_tile(const OpContext& op);
 std::unique_ptr<Kernel> make_resize(const OpContext& op);

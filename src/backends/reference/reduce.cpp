@@ -173,6 +173,7 @@ std::unique_ptr<Kernel> make_arg(const OpContext& op) {
 std::unique_ptr<Kernel> make_top_k(const OpContext& op) {
   const auto attrs = op.node.as<TopKAttrs>();
   const Lines lines(op, attrs.axis);
+  const int64_t k = top_k_count(op.node, operands_of(op.node, op.types, op.contents));
   const DType dtype = op.input(0).dtype;
   return with_compute_type(dtype, [&](auto type) {
     using V = decltype(type);
@@ -182,7 +183,7 @@ std::unique_ptr<Kernel> make_top_k(const OpContext& op) {
           return load<V>(dtype, args.inputs[0], lines.at(line, i, lines.count));
         };
         int64_t before = -1;
-        for (int64_t rank = 0; rank < attrs.k; ++rank) {
+        for (int64_t rank = 0; rank < k; ++rank) {
           int64_t best = -1;
           for (int64_t i = 0; i < lines.count; ++i) {
             const bool taken =
@@ -190,7 +191,7 @@ std::unique_ptr<Kernel> make_top_k(const OpContext& op) {
             if (taken) continue;
             if (best < 0 || precedes(element(i), i, element(best), best, attrs.largest)) best = i;
           }
-          const int64_t position = lines.at(line, rank, attrs.k);
+          const int64_t position = lines.at(line, rank, k);
           if (args.outputs[0]) store<V>(dtype, args.outputs[0], position, element(best));
           if (args.outputs.size() > 1 && args.outputs[1]) args.out<int64_t>(1)[position] = best;
           before = best;

@@ -66,6 +66,7 @@ constexpr std::array kRows{
     Row{OpKind::Pad, {"reference:pad", never_refuses, make_pad}},
     Row{OpKind::Gather, {"reference:gather", never_refuses, make_gather}},
     Row{OpKind::GatherElements, {"reference:gather_elements", never_refuses, make_gather_elements}},
+    Row{OpKind::ScatterND, {"reference:scatter_nd", never_refuses, make_scatter_nd}},
     Row{OpKind::Expand, {"reference:expand", never_refuses, make_expand}},
     Row{OpKind::Tile, {"reference:tile", never_refuses, make_tile}},
     Row{OpKind::Resize, {"reference:resize", never_refuses, make_resize}},

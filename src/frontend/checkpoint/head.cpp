@@ -31,7 +31,8 @@ std::map<std::string, Group> groups_in(const TensorFile& file, const std::string
     if (scope != prefix && tensor.name.starts_with(prefix)) continue;  // of an inner scope
     const std::string rest = tensor.name.substr(scope.size());
     std::string first = rest.substr(0, rest.find('.'));
-    if (scope == prefix && first != "head" && is_in_model(rest)) continue;
+    if (scope == prefix && first != "head" && (is_in_model(rest) || is_for_training(rest)))
+      continue;
     groups[std::move(first)].push_back(&tensor);
   }
   return groups;

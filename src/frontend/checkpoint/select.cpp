@@ -191,8 +191,9 @@ std::string group_of(const std::string& name, const std::string& prefix) {
   return name.substr(0, name.find('.', shared));
 }
 
-/// What the file holds besides the model. Tensors right beside the model's are told in a note: a
-/// layer that the architecture does not have might be meant to take part.
+/// What the file holds besides the model. Tensors right beside the model's are told in a note,
+/// unless they are known to be for training: a layer that the architecture does not have might be
+/// meant to take part.
 void pass_over(const TensorFile& file, const std::vector<std::string>& prefixes,
                const std::string& prefix, const Found& model, SelectedWeights& result) {
   const auto is_a_model = [&](const std::string& group) {
@@ -206,7 +207,8 @@ void pass_over(const TensorFile& file, const std::vector<std::string>& prefixes,
     if (model.names.contains(tensor.name)) continue;
     const std::string group = group_of(tensor.name, prefix);
     ++groups[group];
-    if (group.starts_with(prefix) && num_elements(tensor.dims) > 1 && !is_a_model(group))
+    if (group.starts_with(prefix) && num_elements(tensor.dims) > 1 && !is_a_model(group) &&
+        !is_for_training(std::string_view(group).substr(prefix.size())))
       beside.insert(group);
   }
   for (const OtherEntry& other : file.others) groups.try_emplace(group_of(other.name, prefix), 0);

@@ -13,19 +13,25 @@ constexpr int64_t kMostPlaces = int64_t{1} << 24;
 
 }  // namespace
 
-/// y[i...] = x[indices[i..., 0], indices[i..., 1], ...]: rows of x with its first axes as one.
+/// y[i...] = x[indices[i..., 0], indices[i..., 1], ...]: rows of x with its first axes as one. The
+/// first batch_dims axes are those of x and indices alike.
 Results import_gather_nd(Call& call) {
-  if (call.integer("batch_dims", 0) != 0) call.unsupported("batch_dims is not 0");
+  const int64_t batch_dims = call.integer("batch_dims", 0);
   const int64_t rank = call.rank(0), count = call.dims(1).empty() ? 0 : call.dims(1).back();
-  if (count < 1 || count > rank)
-    call.invalid(
-        fmt::format("indices {} for {}", to_string(call.dims(1)), to_string(call.dims(0))));
+  if (count < 1 || batch_dims < 0 || batch_dims >= call.rank(1) || count > rank - batch_dims)
+    call.invalid(fmt::format("indices {} for {} with batch_dims {}", to_string(call.dims(1)),
+                             to_string(call.dims(0)), batch_dims));
+  if (batch_dims > 0) {
+    if (count != 1) call.unsupported(fmt::format("{} axes behind batch_dims", count));
+    return {call.op(OpKind::Gather, GatherAttrs{batch_dims, batch_dims},
+                    {call.in(0), call.squeeze(call.in(1), {-1})})};
+  }
   const ValueId shape = call.op(OpKind::Shape, {}, {call.in(0)});
   const ValueId indices = call.cast(call.in(1), DType::Int64);
   ValueId rows = kAbsent;
   for (int64_t i = 0; i < count; ++i) {
-    const ValueId position =
-        call.op(OpKind::Gather, AxisAttrs{-1}, {indices, call.squeeze(call.integers_of({i}), {0})});
+    const ValueId position = call.op(OpKind::Gather, GatherAttrs{-1},
+                                     {indices, call.squeeze(call.integers_of({i}), {0})});
     const ValueId extent = call.squeeze(extent_of(call, shape, i), {0});
     const ValueId wrapped =
         call.op(BinaryFunction::Mod, position, extent);  // below 0: from the end
@@ -37,15 +43,18 @@ Results import_gather_nd(Call& call) {
   if (count < rank) dims.push_back(call.op(OpKind::Slice, slice_of(0, count, rank), {shape}));
   const ValueId flat = call.op(OpKind::Reshape, ReshapeAttrs{},
                                {call.in(0), call.op(OpKind::Concat, AxisAttrs{0}, dims)});
-  return {call.op(OpKind::Gather, AxisAttrs{0}, {flat, rows})};
+  return {call.op(OpKind::Gather, GatherAttrs{0}, {flat, rows})};
 }
 
-/// x with other rows at known places: each row is one of the updates, or stays.
+/// x with other rows at some places. Where these are known, each row is one of the updates, or
+/// stays, which every backend can choose.
 Results import_scatter_nd(Call& call) {
   if (call.text("reduction", "none") != "none") call.unsupported("with a reduction");
-  const Ints places = call.ints(1, "indices");
+  const auto known = call.known_ints(1);
+  if (!known || call.importer().has_open_inputs())
+    return {call.op(OpKind::ScatterND, {}, {call.in(0), call.in(1), call.in(2)})};
+  const Ints& places = *known;
   const Dims dims = call.dims(0), of_indices = call.dims(1);
-  if (call.importer().has_open_inputs()) call.unsupported("of an input whose extents are open");
   const int64_t count = of_indices.empty() ? 0 : of_indices.back();
   if (count < 1 || count > call.rank(0))
     call.invalid(fmt::format("indices {} for {}", to_string(of_indices), to_string(dims)));
@@ -71,7 +80,7 @@ Results import_scatter_nd(Call& call) {
   updates.insert(updates.end(), rest.begin(), rest.end());
   rows.insert(rows.end(), rest.begin(), rest.end());
   mask.insert(mask.end(), rest.size(), 1);
-  const ValueId taken = call.op(OpKind::Gather, AxisAttrs{0},
+  const ValueId taken = call.op(OpKind::Gather, GatherAttrs{0},
                                 {call.reshape(call.in(2), updates), call.integers_of(update_of)});
   const ValueId chosen = call.reshape(call.cast(call.integers_of(is_updated), DType::Bool), mask);
   const ValueId result =

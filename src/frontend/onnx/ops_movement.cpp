@@ -167,7 +167,7 @@ Results import_gather(Call& call) {
       if (place < -extent || place >= extent)
         call.invalid(fmt::format("position {} of an axis of {}", place, extent));
   }
-  return {call.op(OpKind::Gather, AxisAttrs{axis}, {call.in(0), call.in(1)})};
+  return {call.op(OpKind::Gather, GatherAttrs{axis}, {call.in(0), call.in(1)})};
 }
 
 Results import_gather_elements(Call& call) {

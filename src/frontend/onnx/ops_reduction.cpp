@@ -54,14 +54,16 @@ Results import_cum_sum(Call& call) {
 Results import_top_k(Call& call) {
   TopKAttrs attrs{call.integer("axis", -1), 1, call.flag("largest", true)};
   call.ignore("sorted");  // sorted is one of the orders that the others may have
+  std::vector<ValueId> operands{call.in(0)};
   if (call.opset() < 10) {
     attrs.k = call.integer("k");
+  } else if (const auto k = call.known_ints(1)) {
+    if (k->size() != 1) call.invalid(fmt::format("{} values of k", k->size()));
+    attrs.k = k->front();
   } else {
-    const Ints k = call.ints(1, "k");
-    if (k.size() != 1) call.invalid(fmt::format("{} values of k", k.size()));
-    attrs.k = k[0];
+    operands.push_back(call.cast(call.in(1), DType::Int64));
   }
-  return call.ops(OpKind::TopK, attrs, {call.in(0)}, 2);
+  return call.ops(OpKind::TopK, attrs, operands, 2);
 }
 
 Results import_global_pool(Call& call) {

@@ -6,7 +6,7 @@
 namespace vitro::onnx {
 namespace {
 
-constexpr std::string_view kOnnx = "";
+constexpr std::string_view kOnnx = "", kMicrosoft = "com.microsoft";
 
 constexpr std::array kTable{
     TableRow{kOnnx, "Abs", 6, import_unary},
@@ -156,6 +156,23 @@ constexpr std::array kTable{
     TableRow{kOnnx, "Upsample", 7, import_upsample},
     TableRow{kOnnx, "Where", 9, import_where},
     TableRow{kOnnx, "Xor", 7, import_binary_chain},
+    TableRow{kMicrosoft, "BiasGelu", 1, import_fused_gelu},
+    TableRow{kMicrosoft, "FastGelu", 1, import_fused_gelu},
+    TableRow{kMicrosoft, "FusedConv", 1, import_fused_conv},
+    TableRow{kMicrosoft, "FusedMatMul", 1, import_fused_matmul},
+    TableRow{kMicrosoft, "Gelu", 1, import_fused_gelu},
+    TableRow{kMicrosoft, "QGemm", 1, import_qgemm},
+    TableRow{kMicrosoft, "QLinearAdd", 1, import_qlinear_binary},
+    TableRow{kMicrosoft, "QLinearAveragePool", 1, import_qlinear_average_pool},
+    TableRow{kMicrosoft, "QLinearConcat", 1, import_qlinear_concat},
+    TableRow{kMicrosoft, "QLinearGlobalAveragePool", 1, import_qlinear_global_average_pool},
+    TableRow{kMicrosoft, "QLinearLeakyRelu", 1, import_qlinear_unary},
+    TableRow{kMicrosoft, "QLinearMul", 1, import_qlinear_binary},
+    TableRow{kMicrosoft, "QLinearSigmoid", 1, import_qlinear_unary},
+    TableRow{kMicrosoft, "QLinearSoftmax", 1, import_qlinear_softmax},
+    TableRow{kMicrosoft, "QLinearWhere", 1, import_qlinear_where},
+    TableRow{kMicrosoft, "QuickGelu", 1, import_fused_gelu},
+    TableRow{kMicrosoft, "SkipLayerNormalization", 1, import_skip_layer_normalization},
 };
 
 }  // namespace

@@ -62,6 +62,19 @@ Results import_einsum(Call& call);
 // ops_indexed.cpp
 Results import_gather_nd(Call& call);
 Results import_scatter_nd(Call& call);
+// ops_microsoft.cpp
+Results import_fused_conv(Call& call);
+Results import_fused_gelu(Call& call);
+Results import_fused_matmul(Call& call);
+Results import_qgemm(Call& call);
+Results import_qlinear_average_pool(Call& call);
+Results import_qlinear_binary(Call& call);
+Results import_qlinear_concat(Call& call);
+Results import_qlinear_global_average_pool(Call& call);
+Results import_qlinear_softmax(Call& call);
+Results import_qlinear_unary(Call& call);
+Results import_qlinear_where(Call& call);
+Results import_skip_layer_normalization(Call& call);
 // ops_movement.cpp
 Results import_concat(Call& call);
 Results import_depth_to_space(Call& call);
@@ -134,5 +147,7 @@ Results import_upsample(Call& call);
 ValueId dequantized(Call& call, ValueId codes, ValueId scale, ValueId zero_point, int64_t axis);
 /// Numbers as codes; operand i is their scale, i + 1 their zero point.
 ValueId quantized(Call& call, ValueId x, size_t i);
+/// Averages of x [n, c, spatial...], by the attributes of AveragePool.
+ValueId average_pool(Call& call, ValueId x);
 
 }  // namespace vitro::onnx

@@ -46,6 +46,26 @@ TEST_F(GatherTest, Gathers) {
     }
 }
 
+TEST_F(GatherTest, TakesALineOfIndicesForEachImage) {
+  const int64_t lists = 2, outer = 6, extent = 5, inner = 3, picked = 4;
+  const std::vector<int64_t> indices{4, 0, -1, 2, 1, 1, 3, -5};
+  const auto x = Random(9).values(Element::Float16, outer * extent * inner);
+  std::vector<double> expected;
+  for (int64_t o = 0; o < outer; ++o)
+    for (int64_t i = 0; i < picked; ++i)
+      for (int64_t c = 0; c < inner; ++c) {
+        const int64_t index = indices[static_cast<size_t>(o / 3 * picked + i)];
+        const int64_t row = o * extent + (index < 0 ? index + extent : index);
+        expected.push_back(x[static_cast<size_t>(row * inner + c)]);
+      }
+  const DeviceTensor dx(Element::Float16, x);
+  DeviceTensor dy(Element::Float16, outer * picked * inner);
+  const DeviceList<int64_t> where(indices);
+  const GatherArgs args{false, 2,      true,  dx.data(), where.data(), dy.data(),
+                        outer, extent, inner, picked,    lists};
+  expect_result("lists", dy, [&](const Launch& launch) { gather(args, launch); }, expected, {0, 0});
+}
+
 TEST(GatherArgsTest, RefusesByName) {
   EXPECT_THROW(gather({false, 3, true, nullptr, nullptr, nullptr, 1, 1, 1, 1}, {}),
                std::invalid_argument);

@@ -15,7 +15,9 @@ __global__ void __launch_bounds__(kThreads) gather_kernel(GatherArgs args, int64
   const int64_t i = static_cast<int64_t>(blockIdx.x) * kThreads + threadIdx.x;
   if (i >= count) return;
   const int64_t c = i % args.inner, line = i / args.inner, outer = line / args.picked;
-  int64_t index = static_cast<const Index*>(args.indices)[args.elements ? i : line % args.picked];
+  const int64_t list = args.lists == 1 ? 0 : outer / (args.outer / args.lists);
+  const int64_t place = args.elements ? i : list * args.picked + line % args.picked;
+  int64_t index = static_cast<const Index*>(args.indices)[place];
   if (index < 0) index += args.extent;
   index = min(max(index, int64_t{0}), args.extent - 1);
   static_cast<Word*>(args.y)[i] =

@@ -2,106 +2,52 @@
 
 #include <algorithm>
 
-#include "backends/cuda/kernels/local_mixer_tile.cuh"
+#include "backends/cuda/kernels/local_mixer_memory.cuh"
 
 namespace vitro::cuda {
 namespace {
 
 using namespace mixer;
 
-struct TilePlace {
-  int64_t image;  // the first element of its image
-  int y, x;
-};
-
 /// A CTA takes tiles of all images in turn; their weights stay in its shared memory.
 template <typename Tile, typename T>
 __global__ void __launch_bounds__(Tile::kThreads, Tile::kCtasPerSm)
     local_mixer_kernel(LocalMixerArgs args) {
-  constexpr int C = Tile::C, kStride = Tile::kStride;
-  const int lane = threadIdx.x % 32;
-  extern __shared__ __align__(16) unsigned char shared_bytes[];
-  T* first = reinterpret_cast<T*>(shared_bytes);
-  T* z = first + Tile::kFirst;
-  T* conv1 = z + Tile::kZ;
-  T* conv2 = conv1 + Tile::kMatrix;
-  float* pos_weight = reinterpret_cast<float*>(conv2 + Tile::kMatrix);
-  float* spatial_weight = pos_weight + 9 * C;
-  float* pos_bias = spatial_weight + 25 * C;
-  float* conv1_bias = pos_bias + C;
-  float* conv2_bias = conv1_bias + C;
-
-  load_floats<Tile, 9 * C>(pos_weight, args.pos_weight);
-  load_floats<Tile, 25 * C>(spatial_weight, args.spatial_weight);
-  load_floats<Tile, C>(pos_bias, args.pos_bias);
-  load_floats<Tile, C>(conv1_bias, args.conv1_bias);
-  load_floats<Tile, C>(conv2_bias, args.conv2_bias);
+  extern __shared__ __align__(16) char shared[];
+  char* const floats = shared + Tile::kMapBytes;
+  const MixerMemory<Tile, T> memory(shared, floats);
+  T* const conv1 = reinterpret_cast<T*>(floats + Tile::kFloatBytes);
+  T* const conv2 = conv1 + Tile::kMatrix;
+  memory.load_taps(args);
+  memory.load_biases(args);
   load_matrix<Tile>(conv1, args.conv1_weight);
   load_matrix<Tile>(conv2, args.conv2_weight);
-  const int tiles_x = (args.w + Tile::kOutW - 1) / Tile::kOutW;
-  const int image_tiles = (args.h + Tile::kOutH - 1) / Tile::kOutH * tiles_x;
-  const int tiles = image_tiles * args.n;
-  const auto place_of = [&](int tile) {
-    const int image = tile / image_tiles, row = tile % image_tiles / tiles_x;
-    return TilePlace{static_cast<int64_t>(image) * args.h * args.w * C, row * Tile::kOutH,
-                     (tile % image_tiles - row * tiles_x) * Tile::kOutW};
-  };
-  const auto load_tile = [&](const TilePlace& place) {
-    load_x<Tile>(first, static_cast<const T*>(args.x) + place.image, place.y, place.x, args.h,
-                 args.w);
-    cp_async_commit();
-  };
-  TilePlace place = place_of(blockIdx.x);
+  const TileGrid<Tile> grid(args);
+  TilePlace place = grid.place(blockIdx.x);
   wait_for_previous();
   allow_next();
 
-  load_tile(place);
-  for (int tile = blockIdx.x; tile < tiles; tile += gridDim.x) {
-    const int y0 = place.y, x0 = place.x;
-    T* y = static_cast<T*>(args.y) + place.image;
+  memory.load_x(args, place);
+  cp_async_commit();
+  for (int tile = blockIdx.x; tile < grid.tiles; tile += gridDim.x) {
+    const TilePlace current = place;
     cp_async_wait<0>();
     __syncthreads();
-    make_z<Tile>(z, first, pos_weight, pos_bias);
+    memory.make_z(memory.pos_taps());
     __syncthreads();
-    product<Tile, T, Tile::kZRows, Tile::kM1, Tile::kN1>(
-        z, conv1, conv1_bias, [&](int row, int column, const float2(&sums)[4]) {
-          uint32_t words[4];
-#pragma unroll
-          for (int i = 0; i < 4; ++i) {
-            // The padding of the 5x5 convolution is zero, not what conv1 makes of nothing.
-            const int pixel = row + lane / 4 + i % 2 * 8;
-            const int map_y = y0 - 2 + pixel / Tile::kZW, map_x = x0 - 2 + pixel % Tile::kZW;
-            const bool inside = map_y >= 0 && map_y < args.h && map_x >= 0 && map_x < args.w;
-            words[i] = inside ? pack_2<T>(sums[i].x, sums[i].y) : 0;
-          }
-          store_16x16<T>([&](int i) { return first + (row + i) * kStride; }, column, words);
-        });
+    memory.conv1(args, current, PaddedMatrix<T, Tile::kStride>{conv1});
     __syncthreads();
-    mix<Tile>(first, spatial_weight);
+    memory.mix(memory.spatial_taps());
     __syncthreads();
-    product<Tile, T, Tile::kOutRows, Tile::kM2, Tile::kN2>(
-        first, conv2, conv2_bias, [&](int row, int column, const float2(&sums)[4]) {
-          const auto row_at = [&](int i) {
-            const int pixel = row + i;
-            const int place = (pixel / Tile::kOutW + 2) * Tile::kZW + pixel % Tile::kOutW + 2;
-            // Rows without a pixel go where nobody looks.
-            return z + (pixel < Tile::kOutPixels ? place : Tile::kZRows) * kStride;
-          };
-          uint32_t words[4];
-          load_16x16<T>(words, row_at, column);
-#pragma unroll
-          for (int i = 0; i < 4; ++i) {
-            const float2 residual = unpack_2<T>(words[i]);
-            words[i] = pack_2<T>(residual.x + sums[i].x, residual.y + sums[i].y);
-          }
-          store_16x16<T>(row_at, column, words);
-        });
+    memory.conv2(PaddedMatrix<T, Tile::kStride>{conv2});
     __syncthreads();
-    if (tile + gridDim.x < tiles) {
-      place = place_of(tile + gridDim.x);
-      load_tile(place);
+    if (tile + gridDim.x < grid.tiles) {
+      place = grid.place(tile + gridDim.x);
+      memory.load_x(args, place);
+      cp_async_commit();
     }
-    store_y<Tile>(y, z, y0, x0, args.h, args.w);
+    store_y<Tile>(static_cast<T*>(args.y) + current.image, memory.z, current.y, current.x, args.h,
+                  args.w);
   }
 }
 

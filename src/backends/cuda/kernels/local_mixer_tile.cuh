@@ -5,7 +5,7 @@
 #include "backends/cuda/kernels/element.cuh"
 #include "backends/cuda/kernels/ptx.cuh"
 
-// What a CTA of local_mixer does with one tile in shared memory, phase by phase.
+// What a CTA of local_mixer or local_block does with one tile in shared memory, phase by phase.
 namespace vitro::cuda::mixer {
 
 constexpr int round_up(int value, int multiple) {
@@ -33,7 +33,8 @@ struct MixerTile {
   // z has one row more than it needs, for rows of a product without a pixel.
   static constexpr int kZ = (kZRows + 1) * kStride, kMatrix = C * kStride;
   static constexpr int kFloats = (9 + 25 + 3) * C;
-  static constexpr int kSharedBytes = 2 * (kFirst + kZ + 2 * kMatrix) + 4 * kFloats;
+  static constexpr int kMapBytes = 2 * (kFirst + kZ), kFloatBytes = 4 * kFloats;
+  static constexpr int kSharedBytes = kMapBytes + kFloatBytes + 2 * 2 * kMatrix;
   static constexpr int kCtasPerSm = std::min(kSharedBytes <= 113 * 1024 ? 2 : 1, 1024 / kThreads);
   static_assert(C % 64 == 0 && kSharedBytes <= 227 * 1024);
 };
@@ -134,119 +135,57 @@ struct DepthwiseUnit {
   }
 };
 
-template <int kTaps, int C>
-__device__ __forceinline__ void load_taps(float2 (&w)[kTaps], const float* weight) {
+/// The two channels of a thread of a depthwise K x K convolution; `weight` and `bias`, which may be
+/// null, are in shared or global memory.
+template <typename Tile, int K>
+struct Taps {
+  static constexpr int kSlices = Tile::C / 64;
+  float2 w[K * K], bias{0, 0};
+
+  __device__ __forceinline__ static int channel() {
+    return threadIdx.x / 32 % kSlices * 64 + threadIdx.x % 32 * 2;
+  }
+  __device__ __forceinline__ Taps(const float* weight, const float* start) {
 #pragma unroll
-  for (int i = 0; i < kTaps; ++i) w[i] = *reinterpret_cast<const float2*>(weight + i * C);
-}
+    for (int i = 0; i < K * K; ++i)
+      w[i] = *reinterpret_cast<const float2*>(weight + i * Tile::C + channel());
+    if (start != nullptr) bias = *reinterpret_cast<const float2*>(start + channel());
+  }
+};
 
 /// z = dw3x3(x) + bias
 template <typename Tile, typename T>
-__device__ __forceinline__ void make_z(T* z, const T* x, const float* weight, const float* bias) {
+__device__ __forceinline__ void make_z(T* z, const T* x, const Taps<Tile, 3>& taps) {
   constexpr int kSlices = Tile::C / 64, kR = Tile::kZR, kP = Tile::kZP, kColumns = Tile::kZW / kP;
   static_assert(Tile::kZH % kR == 0 && Tile::kZW % kP == 0 && Tile::kWarps % kSlices == 0);
-  const int warp = threadIdx.x / 32, channel = warp % kSlices * 64 + threadIdx.x % 32 * 2;
-  float2 w[9];
-  load_taps<9, Tile::C>(w, weight + channel);
-  const float2 start = *reinterpret_cast<const float2*>(bias + channel);
-  for (int unit = warp / kSlices; unit < Tile::kZH / kR * kColumns;
+  const int channel = taps.channel();
+  for (int unit = threadIdx.x / 32 / kSlices; unit < Tile::kZH / kR * kColumns;
        unit += Tile::kWarps / kSlices) {
     const int row = unit / kColumns * kR, column = unit % kColumns * kP;
     DepthwiseUnit<T, 3, kR, kP> sums;
-    sums.run(x + (row * Tile::kXW + column) * Tile::C + channel, Tile::kXW, Tile::C, w, start);
+    sums.run(x + (row * Tile::kXW + column) * Tile::C + channel, Tile::kXW, Tile::C, taps.w,
+             taps.bias);
     sums.store(z + (row * Tile::kZW + column) * Tile::kStride + channel, Tile::kZW, Tile::kStride);
   }
 }
 
 /// dw5x5(conv1's result) in its place: every warp has read its unit before one writes.
 template <typename Tile, typename T>
-__device__ __forceinline__ void mix(T* map, const float* weight) {
+__device__ __forceinline__ void mix(T* map, const Taps<Tile, 5>& taps) {
   constexpr int kSlices = Tile::C / 64, kR = Tile::kOutR, kP = Tile::kOutP,
                 kColumns = Tile::kOutW / kP;
   constexpr int kUnits = Tile::kOutH / kR * kColumns;
   static_assert(Tile::kOutH % kR == 0 && Tile::kOutW % kP == 0 && kUnits * kSlices <= Tile::kWarps);
-  const int warp = threadIdx.x / 32, channel = warp % kSlices * 64 + threadIdx.x % 32 * 2;
-  const int unit = warp / kSlices;
+  const int unit = threadIdx.x / 32 / kSlices, channel = Taps<Tile, 5>::channel();
   const int row = unit / kColumns * kR, column = unit % kColumns * kP;
   DepthwiseUnit<T, 5, kR, kP> sums;
-  if (unit < kUnits) {
-    float2 w[25];
-    load_taps<25, Tile::C>(w, weight + channel);
+  if (unit < kUnits)
     sums.run(map + (row * Tile::kZW + column) * Tile::kStride + channel, Tile::kZW, Tile::kStride,
-             w, float2{0, 0});
-  }
+             taps.w, taps.bias);
   __syncthreads();
   if (unit < kUnits)
     sums.store(map + (row * Tile::kOutW + column) * Tile::kStride + channel, Tile::kOutW,
                Tile::kStride);
-}
-
-/// 16 rows of a map by 16 columns, as a product leaves them; row_at(i) is where row i begins.
-template <typename T, typename RowAt>
-__device__ __forceinline__ void load_16x16(uint32_t (&words)[4], const RowAt& row_at, int column) {
-  const int lane = threadIdx.x % 32;
-  ldmatrix_x4(words, row_at(lane % 16) + column + lane / 16 * 8);
-}
-template <typename T, typename RowAt>
-__device__ __forceinline__ void store_16x16(const RowAt& row_at, int column,
-                                            const uint32_t (&words)[4]) {
-  const int lane = threadIdx.x % 32;
-#if __CUDA_ARCH__ >= 900
-  stmatrix_x4(row_at(lane % 16) + column + lane / 16 * 8, words);
-#else
-#pragma unroll
-  for (int i = 0; i < 4; ++i)
-    *reinterpret_cast<uint32_t*>(row_at(lane / 4 + i % 2 * 8) + column + i / 2 * 8 + lane % 4 * 2) =
-        words[i];
-#endif
-}
-
-/// a weight^T + bias for kRows rows of a, piece by piece: finish(row, column, sums) takes 16 x 16
-/// of them, 4 pairs in each thread.
-template <typename Tile, typename T, int kRows, int M, int N, typename Finish>
-__device__ __forceinline__ void product(const T* a, const T* weight, const float* bias,
-                                        const Finish& finish) {
-  constexpr int kStride = Tile::kStride, kColumns = Tile::C / (8 * N);
-  const int lane = threadIdx.x % 32;
-  for (int piece = threadIdx.x / 32; piece < kRows / (16 * M) * kColumns; piece += Tile::kWarps) {
-    const int row0 = piece / kColumns * 16 * M, column0 = piece % kColumns * 8 * N;
-    const T* a_rows = a + (row0 + lane % 16) * kStride + lane / 16 * 8;
-    const T* w_rows = weight + (column0 + lane % 8 + lane / 16 * 8) * kStride + lane / 8 % 2 * 8;
-    float acc[M][N][4];
-#pragma unroll
-    for (int j = 0; j < N; ++j) {
-      const float2 start = *reinterpret_cast<const float2*>(bias + column0 + j * 8 + lane % 4 * 2);
-#pragma unroll
-      for (int i = 0; i < M; ++i)
-        acc[i][j][0] = acc[i][j][2] = start.x, acc[i][j][1] = acc[i][j][3] = start.y;
-    }
-#pragma unroll
-    for (int k = 0; k < Tile::C; k += 16) {
-      uint32_t fragments[M][4];
-#pragma unroll
-      for (int i = 0; i < M; ++i) ldmatrix_x4(fragments[i], a_rows + i * 16 * kStride + k);
-#pragma unroll
-      for (int j = 0; j < N; j += 2) {
-        uint32_t b[4];
-        ldmatrix_x4(b, w_rows + j * 8 * kStride + k);
-#pragma unroll
-        for (int i = 0; i < M; ++i) {
-          mma_16816<T>(acc[i][j], fragments[i], b[0], b[1]);
-          mma_16816<T>(acc[i][j + 1], fragments[i], b[2], b[3]);
-        }
-      }
-    }
-#pragma unroll
-    for (int i = 0; i < M; ++i)
-#pragma unroll
-      for (int j = 0; j < N; j += 2) {
-        float2 sums[4];
-#pragma unroll
-        for (int w = 0; w < 4; ++w)
-          sums[w] = float2{acc[i][j + w / 2][w % 2 * 2], acc[i][j + w / 2][w % 2 * 2 + 1]};
-        finish(row0 + i * 16, column0 + j * 8, sums);
-      }
-  }
 }
 
 }  // namespace vitro::cuda::mixer
