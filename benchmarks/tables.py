@@ -12,6 +12,7 @@ A table stands between `<!-- begin: NAME -->` and `<!-- end: NAME -->`. NAME is 
     gpu_models   GPU/bench_*.json, of scripts/gpu-bench models
     gpu_onnx     GPU/onnx_*.json, of scripts/gpu-bench onnx
     int8_accuracy  int8/eval_*.json, of `vitro eval PLAN IMAGES --reference F32_PLAN --json`
+    fp8_accuracy   fp8/eval_*.json, the same
     int8_peers   int8/beside_nncf_*.json, of benchmarks/peers/int8.py
     bf16_peers   bf16/beside_openvino_*.json, of benchmarks/peers/bf16.py
 
@@ -319,10 +320,10 @@ def gpu_models_table(results, link):
             or ["No results yet; `scripts/gpu-bench models` makes them."])
 
 
-def int8_accuracy_table(results, link):
-    """How much each way to calibrate costs."""
+def accuracy_table(results, link, folder):
+    """How much each way to calibrate costs in numbers of that kind."""
     rows = []
-    loaded = load(results, "int8/eval_*.json")
+    loaded = load(results, f"{folder}/eval_*.json")
     for path, result in sorted(loaded, key=lambda item: -item[1]["reference"]["agreement"]):
         reference = result["reference"]
         calibration = result["calibration"]
@@ -336,6 +337,14 @@ def int8_accuracy_table(results, link):
         return ["No results yet; `vitro eval` of a plan in 8 bits makes them."]
     return table(["method", "top-1", "top-5", "agreement with float32", "nmse of logits", "raw"],
                  rows)
+
+
+def int8_accuracy_table(results, link):
+    return accuracy_table(results, link, "int8")
+
+
+def fp8_accuracy_table(results, link):
+    return accuracy_table(results, link, "fp8")
 
 
 INT8_ENGINES = {"vitro fp32": "Vitro float32", "nncf default": "OpenVINO int8, NNCF",
@@ -377,6 +386,7 @@ def bf16_peers_table(results, link):
 
 TABLES = {"peers": peers_table, "peers_short": peers_short_table, "ops": ops_table,
           "kernels": kernels_table, "onnx": onnx_table, "int8_accuracy": int8_accuracy_table,
+          "fp8_accuracy": fp8_accuracy_table,
           "int8_peers": int8_peers_table, "bf16_peers": bf16_peers_table,
           "gpu_int8": gpu_int8_table, "gpu_peers": gpu_peers_table,
           "gpu_float32": gpu_float32_table,

@@ -54,6 +54,11 @@ inline constexpr Tolerance kBFloat16Products{1e-7, 1e-2};
 // With attention, whose weights are rounded, too.
 inline constexpr Tolerance kBFloat16Attention{1e-5, 3e-2};
 
+// An mlp of 8-bit floats between values of 16 bits, or whose first product is of tf32: what a
+// product reads may become the neighbouring 8-bit float, 2^-3 of it away, as one of thirty does in
+// bfloat16. Estimated.
+inline constexpr Tolerance kFloat8Chain{2e-3, 0.3};
+
 // A model whose matrices are stored as bfloat16 against the same in float32. Rounding a weight is
 // off by up to 2^-9 of it, an nmse of about 6e-7 for one product; a network adds its products up:
 // UniFormer-S with random weights measures 3.0e-5 and 0.017, the shipped one 1.1e-5 and 0.019.

@@ -1,5 +1,8 @@
 #include "backends/float_products.h"
 
+#include <cmath>
+
+#include "core/convert.h"
 #include "ir/fused_ops.h"
 #include "ir/infer.h"
 
@@ -26,50 +29,69 @@ std::vector<Slot> quantized_slots(const Node& node) {
 }
 
 struct FloatProduct {
-  Constant weight, bias;
+  FloatOperands operands;
   Constant source;  ///< keeps the address that it is found by in use
 };
 
-/// y = scale * sum(w * (factor * x + offset)) + bias.
-FloatProduct float_product(PlanCache& cache, const Graph& graph, const Node& node,
-                           const Slot& slot) {
-  const auto floats = [&](size_t i) { return graph.value(node.inputs[i]).constant->floats(); };
-  const Constant codes = cache.rows(*graph.value(node.inputs[slot.weight]).constant);
-  const auto* w = reinterpret_cast<const int8_t*>(codes.bytes.data());
-  const auto scale = floats(slot.quantization), factor = floats(slot.quantization + 1),
-             offset = floats(slot.quantization + 2), given_bias = floats(slot.bias);
-  const size_t out = scale.size(), in = factor.size();
-  auto [weight, to] = allocate_floats(codes.type.dims);
-  auto [bias, sums] = allocate_floats({static_cast<int64_t>(out)});
-  const size_t terms = to.size() / out;
-  for (size_t row = 0; row < out; ++row) {
-    double sum = given_bias[row];
+/// Bytes: y = scale * sum(w * (factor * x + offset)) + bias.
+void multiply_out(std::span<const float> scale, std::span<const float> factor,
+                  std::span<const float> offset, const int8_t* w, std::span<float> weight,
+                  std::span<float> bias) {
+  const size_t terms = weight.size() / scale.size();
+  for (size_t row = 0; row < scale.size(); ++row) {
+    double sum = bias[row];
     for (size_t i = row * terms; i < (row + 1) * terms; ++i) {
       const double code = double{scale[row]} * w[i];
-      to[i] = static_cast<float>(code * factor[i % in]);
-      sum += code * offset[i % in];
+      weight[i] = static_cast<float>(code * factor[i % factor.size()]);
+      sum += code * offset[i % factor.size()];
     }
-    sums[row] = static_cast<float>(sum);
+    bias[row] = static_cast<float>(sum);
   }
-  return {std::move(weight), std::move(bias), *graph.value(node.inputs[slot.weight]).constant};
 }
 
-/// By the bytes of the int8 weight.
+/// 8-bit floats: y = sum(scale * w / step * (step * rounded x)) + bias.
+void multiply_out_float8(std::span<const float> scale, std::span<const float> step,
+                         const uint8_t* w, std::span<float> weight) {
+  const size_t terms = weight.size() / scale.size();
+  for (size_t i = 0; i < weight.size(); ++i)
+    weight[i] = scale[i / terms] * float8_e4m3_to_float32(w[i]) / step[i % step.size()];
+}
+
+FloatOperands float_operands(PlanCache& cache, const Graph& graph, const Node& node,
+                             const Slot& slot) {
+  const auto floats = [&](size_t i) { return graph.value(node.inputs[i]).constant->floats(); };
+  const Constant codes = cache.rows(*graph.value(node.inputs[slot.weight]).constant);
+  const auto scale = floats(slot.quantization), factor = floats(slot.quantization + 1);
+  auto [weight, to] = allocate_floats(codes.type.dims);
+  auto [bias, sums] = allocate_floats({static_cast<int64_t>(scale.size())});
+  std::copy_n(floats(slot.bias).begin(), sums.size(), sums.begin());
+  if (codes.type.dtype == DType::Int8)
+    multiply_out(scale, factor, floats(slot.quantization + 2),
+                 reinterpret_cast<const int8_t*>(codes.bytes.data()), to, sums);
+  else
+    multiply_out_float8(scale, float8_steps(factor),
+                        reinterpret_cast<const uint8_t*>(codes.bytes.data()), to);
+  return {std::move(weight), std::move(bias)};
+}
+
+/// By the bytes of the weight in 8 bits.
 class FloatProducts final : public PlanCache::Kept {
  public:
   PlanCache::Entry entry() const override {
     const std::lock_guard lock(mutex_);
     PlanCache::Entry all{"float products", 2 * products_.size(), 0};
     for (const auto& [key, product] : products_)
-      all.bytes += product.weight.bytes.size() + product.bias.bytes.size();
+      all.bytes += product.operands.weight.bytes.size() + product.operands.bias.bytes.size();
     return all;
   }
-  FloatProduct of(PlanCache& cache, const Graph& graph, const Node& node, const Slot& slot) {
-    const std::byte* const key = graph.value(node.inputs[slot.weight]).constant->bytes.data();
+  FloatOperands of(PlanCache& cache, const Graph& graph, const Node& node, const Slot& slot) {
+    const Constant& source = *graph.value(node.inputs[slot.weight]).constant;
+    const std::byte* const key = source.bytes.data();
     const std::lock_guard lock(mutex_);
     const auto found = products_.find(key);
-    if (found != products_.end()) return found->second;
-    return products_.emplace(key, float_product(cache, graph, node, slot)).first->second;
+    if (found != products_.end()) return found->second.operands;
+    return products_.emplace(key, FloatProduct{float_operands(cache, graph, node, slot), source})
+        .first->second.operands;
   }
 
  private:
@@ -77,11 +99,22 @@ class FloatProducts final : public PlanCache::Kept {
   std::map<const std::byte*, FloatProduct> products_;
 };
 
+std::shared_ptr<FloatProducts> float_products(PlanCache& cache) {
+  return std::static_pointer_cast<FloatProducts>(
+      cache.keep("float products", [] { return std::make_shared<FloatProducts>(); }));
+}
+
 bool is_constant_slot(const Graph& graph, const Node& node, const Slot& slot) {
   for (size_t i :
        {slot.weight, slot.bias, slot.quantization, slot.quantization + 1, slot.quantization + 2})
     if (!graph.is_constant(node.inputs[i])) return false;
   return true;
+}
+
+/// Whether a product of floats is as good: of bytes, whose steps are small.
+bool may_be_float(const Graph& graph, const Node& node, const Slot& slot) {
+  return is_constant_slot(graph, node, slot) &&
+         graph.value(node.inputs[slot.weight]).type.dtype == DType::Int8;
 }
 
 void replace_operand(Graph& graph, Node& node, size_t i, Constant constant) {
@@ -95,7 +128,17 @@ void replace_operand(Graph& graph, Node& node, size_t i, Constant constant) {
 
 bool has_float_product(const Graph& graph, const Node& node) {
   const bool plain = node.kind == OpKind::QuantizedLinear || node.kind == OpKind::QuantizedConv;
-  return plain && is_constant_slot(graph, node, quantized_slots(node)[0]);
+  return plain && may_be_float(graph, node, quantized_slots(node)[0]);
+}
+
+FloatOperands float_operands(PlanCache& cache, const Graph& graph, const Node& node) {
+  return float_products(cache)->of(cache, graph, node, quantized_slots(node)[0]);
+}
+
+std::vector<float> float8_steps(std::span<const float> factor) {
+  std::vector<float> steps;
+  for (float f : factor) steps.push_back(std::ldexp(1.0f, -std::ilogb(f)));
+  return steps;
 }
 
 std::optional<Graph> with_float_products(
@@ -106,14 +149,13 @@ std::optional<Graph> with_float_products(
   for (size_t index = 0; index < graph.nodes.size(); ++index) {
     const Node& given = graph.nodes[index];
     for (const Slot& slot : quantized_slots(given)) {
-      if (!is_constant_slot(graph, given, slot) || (keep && keep(given, slot.weight))) continue;
+      if (!may_be_float(graph, given, slot) || (keep && keep(given, slot.weight))) continue;
       if (!result) {
         result = graph;
-        products = std::static_pointer_cast<FloatProducts>(
-            cache.keep("float products", [] { return std::make_shared<FloatProducts>(); }));
+        products = float_products(cache);
       }
       Node& node = result->nodes[index];
-      FloatProduct product = products->of(cache, graph, given, slot);
+      FloatOperands product = products->of(cache, graph, given, slot);
       replace_operand(*result, node, slot.weight, std::move(product.weight));
       replace_operand(*result, node, slot.bias, std::move(product.bias));
       for (size_t i = 0; i < kQuantizationOperands; ++i)

@@ -36,15 +36,16 @@ struct CalibratedCodes {
   QuantizationRecord record;  ///< all products: without codes, and the model's result, stay float
 };
 
-/// The codes for a build of `model` by the first method of `options`, from a file of calibrate(),
-/// which must be of that model, a cache of TensorRT (whose codes are what they are), or pictures,
-/// with which it is calibrated now; nothing when that was stopped. `precisions` decide which
-/// products stay float. What is to be said is appended to `notes`. Throws what calibrate(),
-/// apply_layer_precisions() and the readers of these files throw.
+/// The codes for a build of `model` with weights of `dtype`, Int8 or Float8E4M3, by the first
+/// method of `options`, from a file of calibrate(), which must be of that model, a cache of
+/// TensorRT (whose codes are what they are), or pictures, with which it is calibrated now; nothing
+/// when that was stopped. `precisions` decide which products stay float. What is to be said is
+/// appended to `notes`. Throws what calibrate(), apply_layer_precisions() and the readers of these
+/// files throw.
 std::optional<CalibratedCodes> codes_for(const std::filesystem::path& model,
                                          const BuildOptions& build,
                                          const std::filesystem::path& calibration,
-                                         const CalibrateOptions& options,
+                                         const CalibrateOptions& options, DType dtype,
                                          const std::vector<LayerPrecision>& precisions,
                                          std::vector<std::string>& notes);
 

@@ -9,6 +9,14 @@ namespace vitro {
 namespace {
 
 constexpr const char* kReason = "--layerPrecisions";
+constexpr std::pair<std::string_view, DType> kNames[] = {
+    {"fp32", DType::Float32}, {"int8", DType::Int8}, {"fp8", DType::Float8E4M3}};
+
+std::string_view name_of(DType dtype) {
+  return std::find_if(std::begin(kNames), std::end(kNames),
+                      [&](const auto& known) { return known.second == dtype; })
+      ->first;
+}
 
 /// Whether a text is a pattern whose '*' stand for any text. Linear in both but for the last '*',
 /// whose part is tried at each place.
@@ -45,7 +53,7 @@ bool fits(std::string_view pattern, std::string_view text) {
 }
 
 void apply(const LayerPrecision& precision, ProductRecord& product) {
-  if (!precision.int8) {
+  if (precision.dtype == DType::Float32) {
     product.forced = false;
     if (product.in_8_bits()) product.stays_float = kReason;
     return;
@@ -65,16 +73,21 @@ std::optional<std::vector<LayerPrecision>> parse_layer_precisions(std::string_vi
     const size_t colon = item.rfind(':');
     if (colon == std::string_view::npos || colon == 0) return std::nullopt;
     const std::string_view precision = item.substr(colon + 1);
-    if (precision != "fp32" && precision != "int8") return std::nullopt;
-    precisions.push_back({std::string(item.substr(0, colon)), precision == "int8"});
+    const auto row = std::find_if(std::begin(kNames), std::end(kNames),
+                                  [&](const auto& known) { return known.first == precision; });
+    if (row == std::end(kNames)) return std::nullopt;
+    precisions.push_back({std::string(item.substr(0, colon)), row->second});
     if (item.size() == text.size()) return precisions;
     text.remove_prefix(item.size() + 1);
   }
 }
 
-void apply_layer_precisions(const std::vector<LayerPrecision>& precisions,
+void apply_layer_precisions(const std::vector<LayerPrecision>& precisions, DType dtype,
                             QuantizationRecord& record) {
   for (const LayerPrecision& precision : precisions) {
+    check(precision.dtype == DType::Float32 || precision.dtype == dtype, ErrorCode::InvalidArgument,
+          "--layerPrecisions: '{}:{}' in a build with --{}, expected {} or fp32", precision.name,
+          name_of(precision.dtype), name_of(dtype), name_of(dtype));
     bool found = false;
     for (ProductRecord& product : record.products) {
       if (!fits(precision.name, product.product)) continue;

@@ -15,27 +15,30 @@ namespace vitro {
 namespace {
 
 /// All products, and which of them stay float whatever a calibration says.
-QuantizationRecord record_of(Graph graph, const FoundProducts& found) {
+QuantizationRecord record_of(Graph graph, const FoundProducts& found, DType dtype) {
   const Matcher matcher(graph);
   QuantizationRecord record;
   for (const CalibratedProduct& product : found.products)
     record.products.push_back({.product = product.name,
-                               .stays_float = why_float(matcher, graph.nodes[product.node]),
+                               .stays_float = why_float(matcher, graph.nodes[product.node], dtype),
                                .flops = product.flops});
   return record;
 }
 
-void take_codes(CalibratedCodes& result, Quantization codes) {
+void take_codes(CalibratedCodes& result, Quantization codes, DType dtype) {
   result.codes = std::move(codes);
+  if (dtype == DType::Float8E4M3)
+    for (auto& [name, input] : result.codes) input = float8_codes(input);
   for (ProductRecord& product : result.record.products)
     if (product.in_8_bits() && !result.codes.contains(product.product))
       product.stays_float = "the calibration has nothing of its input";
 }
 
 void take_calibration(CalibratedCodes& result, const Calibration& calibration,
-                      CalibrationMethod method) {
-  take_codes(result, quantizations_of(calibration, method));
+                      CalibrationMethod method, DType dtype) {
+  take_codes(result, quantizations_of(calibration, method), dtype);
   result.record.method = to_string(method);
+  if (dtype != DType::Int8) return;  // what follows was measured in int8
   std::map<std::string, const ChosenRange*> ranges;
   for (const CalibratedInput& input : calibration.inputs)
     ranges[input.product] = input.find(method);
@@ -48,7 +51,7 @@ void take_calibration(CalibratedCodes& result, const Calibration& calibration,
 }
 
 void take_tensorrt(CalibratedCodes& result, const FoundProducts& found, std::string_view text,
-                   std::vector<std::string>& notes) {
+                   DType dtype, std::vector<std::string>& notes) {
   std::vector<CalibratedInput> inputs;
   for (const CalibratedProduct& product : found.products) {
     inputs.emplace_back();
@@ -57,7 +60,7 @@ void take_tensorrt(CalibratedCodes& result, const FoundProducts& found, std::str
     inputs.back().channels = product.channels;
   }
   std::vector<std::string> missing;
-  take_codes(result, quantizations_of(parse_tensorrt_cache(text), inputs, &missing));
+  take_codes(result, quantizations_of(parse_tensorrt_cache(text), inputs, &missing), dtype);
   if (!missing.empty())
     notes.push_back(
         fmt::format("the cache has no scale for the inputs of {} of {} products, such "
@@ -99,7 +102,7 @@ Calibration read_calibration(const PlanData& plan, const std::filesystem::path& 
 std::optional<CalibratedCodes> codes_for(const std::filesystem::path& model,
                                          const BuildOptions& build,
                                          const std::filesystem::path& calibration,
-                                         const CalibrateOptions& options,
+                                         const CalibrateOptions& options, DType dtype,
                                          const std::vector<LayerPrecision>& precisions,
                                          std::vector<std::string>& notes) {
   check(!options.methods.empty(), ErrorCode::InvalidArgument, "no calibration method");
@@ -110,15 +113,15 @@ std::optional<CalibratedCodes> codes_for(const std::filesystem::path& model,
   const std::string_view text = as_text(bytes);
   const auto plan = unfused_plan(model, build);
   const FoundProducts found = find_products(plan->graph);
-  CalibratedCodes result{{}, record_of(plan->graph, found)};
+  CalibratedCodes result{{}, record_of(plan->graph, found, dtype)};
   QuantizationRecord trial = result.record;  // a wrong name should not cost the calibration
-  apply_layer_precisions(precisions, trial);
+  apply_layer_precisions(precisions, dtype, trial);
   if (is_tensorrt_cache(text) || text.starts_with('{')) {
     if (is_tensorrt_cache(text))
-      take_tensorrt(result, found, text, notes);
+      take_tensorrt(result, found, text, dtype, notes);
     else
       take_calibration(result, read_calibration(*plan, calibration, options.evaluation, notes),
-                       options.methods[0]);
+                       options.methods[0], dtype);
     notes.insert(notes.end(), found.left_out.begin(), found.left_out.end());
   } else {
     CalibrateOptions one = options;
@@ -126,9 +129,9 @@ std::optional<CalibratedCodes> codes_for(const std::filesystem::path& model,
     const auto made = calibrate(model, build, calibration, one);
     if (!made) return std::nullopt;
     notes.insert(notes.end(), made->notes.begin(), made->notes.end());
-    take_calibration(result, *made, one.methods[0]);
+    take_calibration(result, *made, one.methods[0], dtype);
   }
-  apply_layer_precisions(precisions, result.record);
+  apply_layer_precisions(precisions, dtype, result.record);
   return result;
 }
 

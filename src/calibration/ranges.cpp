@@ -6,6 +6,7 @@
 #include <cmath>
 
 #include "core/check.h"
+#include "core/float8.h"
 
 namespace vitro {
 namespace {
@@ -205,6 +206,17 @@ InputQuantization symmetric_codes(double threshold, size_t channels) {
   return {std::vector<float>(channels, static_cast<float>(kLargestCode / threshold)),
           std::vector<float>(channels, static_cast<float>(kZeroCode)),
           {}};
+}
+
+InputQuantization float8_codes(const InputQuantization& codes) {
+  double most = 0;
+  for (size_t i = 0; i < codes.factor.size(); ++i) {
+    const double end = std::max(codes.offset[i], static_cast<float>(kCodes) - codes.offset[i]);
+    most = std::max(most, end / codes.factor[i]);
+  }
+  const auto factor = static_cast<float>(kLargestFloat8E4M3 / most);
+  return {
+      .factor = std::vector<float>(codes.factor.size(), factor), .offset = {}, .mean = codes.mean};
 }
 
 }  // namespace vitro

@@ -62,5 +62,9 @@ double clipped_share(const TensorStatistics& statistics, const Range& range);
 InputQuantization affine_codes(Range range, size_t channels, bool exact_zero);
 /// TensorRT's: codes 1 to 255 for -threshold to threshold, 128 for zero; a threshold of 0 is 1.
 InputQuantization symmetric_codes(double threshold, size_t channels);
+/// Those of 8-bit floats for the codes 0 to 255 that a method chose: the largest magnitude that any
+/// of them stands for is the largest Float8E4M3, zero is zero. One factor for all channels: floats
+/// do not need channels of one size.
+InputQuantization float8_codes(const InputQuantization& codes);
 
 }  // namespace vitro

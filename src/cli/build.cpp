@@ -46,7 +46,7 @@ QuantizedPlan built(const Options& options) {
   }
   BuildOptions build_options = options.build;
   build_options.dump_ir = options.dump_ir;
-  QuantizedPlan built = options.quantization.int8
+  QuantizedPlan built = options.quantization.in_8_bits()
                             ? quantized(options, build_options, options.quantization)
                             : QuantizedPlan{build(options.model, build_options), kSuccess};
   if (!built.plan) return built;
@@ -96,7 +96,7 @@ int run_build(const Options& options) {
   if (options.json) {
     Json json{{"model", options.model}, {"output", options.output}};
     json.update(plan_json(plan));
-    if (options.quantization.int8) json["quant"] = quantization_json(plan);
+    if (options.quantization.in_8_bits()) json["quant"] = quantization_json(plan);
     json.update({{"bytes", ignored ? 0 : bytes}, {"seconds", seconds}});
     print_json(json);
     return kSuccess;
@@ -139,6 +139,7 @@ Action add_build(CLI::App& verb) {
   add_verbose_option(verb, *options);
   add_output_options(verb, *options);
   verb.callback([options] {
+    check_quantization_options(options->quantization);
     for (const auto& [input, dims] : options->shapes) {
       InputShapes& shapes = options->build.input_shapes[input];
       if (!shapes.min.empty() || !shapes.opt.empty() || !shapes.max.empty())

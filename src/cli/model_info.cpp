@@ -173,7 +173,9 @@ Json plan_json(const Plan& plan) {
 
 const char* weights_name(const Plan& plan) {
   const DType dtype = weights_dtype(Internals::data(plan).graph);
-  return dtype == DType::Int8 ? "int8" : dtype == DType::BFloat16 ? "bf16" : "fp32";
+  if (dtype == DType::Int8) return "int8";
+  if (dtype == DType::Float8E4M3) return "fp8";
+  return dtype == DType::BFloat16 ? "bf16" : "fp32";
 }
 
 int64_t weight_bytes(const Plan& plan) {

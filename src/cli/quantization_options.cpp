@@ -19,19 +19,20 @@ CLI::Validator layer_precisions_text() {
   return CLI::Validator(
       [](std::string& text) {
         if (parse_layer_precisions(text)) return std::string();
-        return fmt::format("got '{}', expected NAME:fp32 or NAME:int8, with commas between", text);
+        return fmt::format(
+            "got '{}', expected NAME:fp32, NAME:int8 or NAME:fp8, with commas between", text);
       },
       "PRECISIONS");
 }
 
-void add_bound_options(CLI::App& verb, QuantizationOptions& options, CLI::Option* int8) {
+void add_bound_options(CLI::App& verb, QuantizationOptions& options, CLI::Option* calibration) {
   CLI::Option* bound =
       verb.add_option("--max-drop", options.max_drop,
                       "Restore products to float32 until top-1 on --eval is at most so many points "
                       "below that in float32; exit with 3 when that cannot be");
   bound->option_text("POINTS")
       ->check(number_between(0, 100))
-      ->needs(int8)
+      ->needs(calibration)
       ->group(kQuantizationGroup);
   CLI::Option* evaluation =
       verb.add_option("--eval", options.evaluation,
@@ -52,12 +53,17 @@ void add_quantization_options(CLI::App& verb, QuantizationOptions& options) {
   CLI::Option* int8 = verb.add_flag(
       "--int8", options.int8, "Products of 8-bit integers; what they read is taken from --calib");
   int8->group(kQuantizationGroup);
+  CLI::Option* fp8 = verb.add_flag(
+      "--fp8", options.fp8,
+      "The same of 8-bit floats (e4m3); multiplied as the floats that they stand for");
+  fp8->group(kQuantizationGroup)->excludes(int8);
   CLI::Option* calibration =
       verb.add_option("--calib", options.calibration,
                       "What 'vitro calibrate' wrote, TensorRT's calibration cache, or pictures to "
                       "calibrate with (a folder, or a list)");
-  calibration->option_text("FILE|IMAGES")->needs(int8)->group(kQuantizationGroup);
+  calibration->option_text("FILE|IMAGES")->group(kQuantizationGroup);
   int8->needs(calibration);
+  fp8->needs(calibration);
   verb.add_option("--calib-method", options.method,
                   "How ranges are chosen: output-mse, mse, percentile, entropy or minmax; default: "
                   "output-mse")
@@ -72,11 +78,16 @@ void add_quantization_options(CLI::App& verb, QuantizationOptions& options) {
           },
           "Products that stay float32 all the same, or are in 8 bits, by name as trtexec has it: "
           "patch_embed1.*:fp32,blocks4.*.fc2:fp32; the last name that fits counts")
-      ->option_text("NAME:fp32|int8,...")
+      ->option_text("NAME:fp32|int8|fp8,...")
       ->check(layer_precisions_text())
-      ->needs(int8)
+      ->needs(calibration)
       ->group(kQuantizationGroup);
-  add_bound_options(verb, options, int8);
+  add_bound_options(verb, options, calibration);
+}
+
+void check_quantization_options(const QuantizationOptions& options) {
+  if (!options.calibration.empty() && !options.in_8_bits())
+    throw CLI::RequiresError("--calib", "--int8 or --fp8");
 }
 
 namespace {
@@ -101,7 +112,8 @@ std::optional<CalibratedCodes> calibrated(const std::string& model, const BuildO
   };
   calibrate.stop = was_interrupted;
   std::vector<std::string> notes;
-  auto codes = codes_for(model, build, options.calibration, calibrate, options.precisions, notes);
+  auto codes = codes_for(model, build, options.calibration, calibrate,
+                         options.fp8 ? DType::Float8E4M3 : DType::Int8, options.precisions, notes);
   progress.clear();
   if (codes)
     for (const std::string& note : notes) log_warning("{}", printable_line(note));

@@ -86,6 +86,7 @@ Name bias(GraphWriter& out) {
 }
 
 void expect_constants(GraphWriter& out) {
+  if (out.dtype(1) != DType::Int8) out.unsupported("its weights are 8-bit floats");
   for (size_t i = 1; i < out.node().inputs.size(); ++i)
     if (out.has(i) && !out.is_constant(i)) out.unsupported("its weights are computed");
 }

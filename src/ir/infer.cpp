@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cmath>
 
+#include "ir/codes.h"
+
 namespace vitro {
 namespace {
 
@@ -39,7 +41,7 @@ void expect_dtypes(const Node& node, Operands in) {
   for (size_t i = 1; i < in.size(); ++i) {
     const bool shared = (info.dtypes.same >> std::min<size_t>(i, 31) & 1) != 0;
     const bool narrow = is_matrix_operand(node.kind, i) && in[i] &&
-                        (is_float(in[i].dtype()) || in[i].dtype() == DType::Int8);
+                        (is_float(in[i].dtype()) || is_code(in[i].dtype()));
     if (in[i] && shared && !narrow)
       expect(in[i].dtype() == first, node, "operand {} is {}, expected {} as operand 0", i,
              dtype_name(in[i].dtype()), dtype_name(first));

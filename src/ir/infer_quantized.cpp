@@ -1,5 +1,7 @@
 #include "ir/infer.h"
 
+#include "ir/codes.h"
+
 namespace vitro {
 void expect_quantization(const Node& node, Operands in, size_t weight, size_t first) {
   const bool quantized = bool{in[first]};
@@ -7,13 +9,15 @@ void expect_quantization(const Node& node, Operands in, size_t weight, size_t fi
     expect(bool{in[i]} == quantized, node, "operand {} is {}, operand {} is not", i,
            in[i] ? "given" : "absent", first);
   const DType dtype = in[weight].dtype();
-  expect((dtype == DType::Int8) == quantized, node, "operand {} is {}, expected {}", weight,
-         dtype_name(dtype), quantized ? "int8 beside a scale" : "floats without a scale");
+  expect(is_code(dtype) == quantized, node, "operand {} is {}, expected {}", weight,
+         dtype_name(dtype),
+         quantized ? "int8 or F8_E4M3 beside a scale" : "floats without a scale");
   if (!quantized) return;
   const Dims& w = in[weight].dims();  // [out, ..., in]
   const int64_t terms = num_elements(Dims(w.begin() + 1, w.end()));
-  expect(terms <= kMostQuantizedTerms, node, "operand {} is {}: sums of {} terms, at most {}",
-         weight, to_string(w), terms, kMostQuantizedTerms);
+  expect(dtype != DType::Int8 || terms <= kMostQuantizedTerms, node,
+         "operand {} is {}: sums of {} terms, at most {}", weight, to_string(w), terms,
+         kMostQuantizedTerms);
   const auto expect_vector = [&](size_t i, int64_t extent) {
     expect(in[i].dims() == Dims{extent}, node, "operand {} is {}, expected {}", i,
            to_string(in[i].dims()), extent);

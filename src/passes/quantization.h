@@ -6,11 +6,12 @@
 
 namespace vitro {
 
-/// How the input of a product becomes bytes, channel by channel:
-/// q = clamp(round(x * factor + offset), 0, 255). Factors are finite and positive.
+/// How the input of a product becomes codes, channel by channel: bytes,
+/// q = clamp(round(x * factor + offset), 0, 255), or the nearest Float8E4M3 of x * factor. Factors
+/// are finite and positive.
 struct InputQuantization {
   std::vector<float> factor;  ///< [channels of the input]
-  std::vector<float> offset;  ///< [channels of the input]
+  std::vector<float> offset;  ///< [channels of the input]; empty: 8-bit floats, which have none
   /// What the input is in the mean, for the bias to make up for the rounding of the weight; empty:
   /// not known.
   std::vector<float> mean = {};

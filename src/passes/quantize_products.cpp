@@ -4,6 +4,8 @@
 #include <tuple>
 
 #include "core/check.h"
+#include "core/convert.h"
+#include "core/float8.h"
 #include "ir/infer.h"
 #include "ir/op_info.h"
 #include "passes/passes.h"
@@ -38,17 +40,34 @@ double best_scale(std::span<const double> row) {
   return best;
 }
 
-QuantizedRows quantize_rows(const std::vector<double>& weight, size_t num_rows) {
+/// The scale that makes the largest element the largest 8-bit float: a smaller one would clip it
+/// and make the steps of the others no finer, as they are relative.
+double float8_scale(std::span<const double> row) {
+  double most = 0;
+  for (double w : row) most = std::max(most, std::abs(w));
+  return most == 0 ? 1 : most / kLargestFloat8E4M3;
+}
+
+QuantizedRows quantize_rows(const std::vector<double>& weight, size_t num_rows, DType dtype) {
   QuantizedRows result;
+  result.dtype = dtype;
+  const bool floats = dtype == DType::Float8E4M3;
   const size_t terms = weight.size() / num_rows;
   for (size_t row = 0; row < num_rows; ++row) {
     const std::span<const double> src(weight.data() + row * terms, terms);
-    const auto scale = static_cast<float>(best_scale(src));
+    const auto scale = static_cast<float>(floats ? float8_scale(src) : best_scale(src));
     result.scales.push_back(scale);
     for (double w : src)
-      result.codes.push_back(std::lrint(std::clamp(w / scale, -kMostCode, kMostCode)));
+      result.codes.push_back(floats ? float32_to_float8_e4m3(static_cast<float>(w / scale))
+                                    : std::lrint(std::clamp(w / scale, -kMostCode, kMostCode)));
   }
   return result;
+}
+
+double value_of(const QuantizedRows& rows, size_t i) {
+  if (rows.dtype == DType::Float8E4M3)
+    return double{float8_e4m3_to_float32(static_cast<uint8_t>(rows.codes[i]))};
+  return static_cast<double>(rows.codes[i]);
 }
 
 bool is_quantizable(const Matcher& matcher, const Node& node) {
@@ -66,10 +85,16 @@ bool is_result(const Matcher& matcher, ValueId id) {
   });
 }
 
+/// Of the weight.
+DType dtype_of_codes(const InputQuantization& input) {
+  return input.offset.empty() ? DType::Float8E4M3 : DType::Int8;
+}
+
 void expect_fits(const Node& node, const InputQuantization& input, size_t channels) {
   const auto is_positive = [](float factor) { return std::isfinite(factor) && factor > 0; };
   const auto is_finite = [](float value) { return std::isfinite(value); };
-  check(input.factor.size() == channels && input.offset.size() == channels &&
+  check(input.factor.size() == channels &&
+            (input.offset.empty() || input.offset.size() == channels) &&
             (input.mean.empty() || input.mean.size() == channels),
         ErrorCode::InvalidArgument, "the quantization of '{}' has {} channels, its input {}",
         node.source, input.factor.size(), channels);
@@ -93,13 +118,13 @@ void quantize(Graph& graph, Node& node, const InputQuantization& input) {
   std::vector<double> folded(src.size());
   for (size_t i = 0; i < src.size(); ++i)
     folded[i] = static_cast<double>(src[i]) / input.factor[i % in];
-  const QuantizedRows rows = quantize_rows(folded, out);
+  const QuantizedRows rows = quantize_rows(folded, out, dtype_of_codes(input));
   auto [bias, dst] = allocate_floats({static_cast<int64_t>(out)});
   for (size_t row = 0; row < out; ++row) {
     double sum = node.has_input(2) ? graph.value(node.inputs[2]).constant->floats()[row] : 0.0;
     for (size_t i = row * terms; i < (row + 1) * terms; ++i) {
-      const double w = rows.scales[row] * static_cast<double>(rows.codes[i]);
-      sum -= w * input.offset[i % in];
+      const double w = rows.scales[row] * value_of(rows, i);
+      if (!input.offset.empty()) sum -= w * input.offset[i % in];
       if (!input.mean.empty()) sum += (folded[i] - w) * input.factor[i % in] * input.mean[i % in];
     }
     dst[row] = static_cast<float>(sum);
@@ -109,11 +134,11 @@ void quantize(Graph& graph, Node& node, const InputQuantization& input) {
 
 }  // namespace
 
-std::string why_float(const Matcher& matcher, const Node& product) {
+std::string why_float(const Matcher& matcher, const Node& product, DType dtype) {
   if (is_result(matcher, product.output())) return "its result is that of the model";
   const Dims& weight = matcher.graph().value(product.inputs[1]).type.dims;
   const int64_t terms = num_elements(Dims(weight.begin() + 1, weight.end()));
-  if (terms > kMostQuantizedTerms)  // in floats it does
+  if (dtype == DType::Int8 && terms > kMostQuantizedTerms)  // in floats it does
     return fmt::format("a sum of {} terms may not fit into 32 bits", terms);
   return {};
 }
@@ -122,15 +147,17 @@ void become_quantized(Graph& graph, Node& node, const QuantizedRows& rows, Const
                       const InputQuantization& input) {
   const Dims dims = graph.value(node.inputs[1]).type.dims;
   node.kind = node.kind == OpKind::Conv ? OpKind::QuantizedConv : OpKind::QuantizedLinear;
-  set_weight(graph, node, 1, make_constant(dims, rows.codes, DType::Int8));
+  set_weight(graph, node, 1, make_constant(dims, rows.codes, rows.dtype));
   set_weight(graph, node, 2, std::move(bias));
   const std::string& name = node.source;
+  const std::vector<float> offset =
+      input.offset.empty() ? std::vector<float>(input.factor.size()) : input.offset;
   node.inputs.push_back(
       add_constant(graph, name + ".weight_scale", make_constant({dims.front()}, rows.scales)));
   node.inputs.push_back(
       add_constant(graph, input_factor_name(name), make_constant({dims.back()}, input.factor)));
   node.inputs.push_back(
-      add_constant(graph, name + ".input_offset", make_constant({dims.back()}, input.offset)));
+      add_constant(graph, name + ".input_offset", make_constant({dims.back()}, offset)));
 }
 
 void quantize_products(Graph& graph, const Quantization& inputs) {
@@ -141,7 +168,8 @@ void quantize_products(Graph& graph, const Quantization& inputs) {
   for (Node& node : graph.nodes) {
     if (!inputs.contains(node.source) || !is_quantizable(matcher, node)) continue;
     unknown.erase(node.source);
-    if (why_float(matcher, node).empty()) found.push_back(&node);
+    if (why_float(matcher, node, dtype_of_codes(inputs.at(node.source))).empty())
+      found.push_back(&node);
   }
   check(unknown.empty(), ErrorCode::InvalidArgument,
         "the model has no product '{}' that could be quantized",

@@ -10,10 +10,11 @@
 
 namespace vitro {
 
-/// Rows [out, terms] of a weight as integers, each with a scale.
+/// Rows [out, terms] of a weight as integers, or as the bits of Float8E4M3, each with a scale.
 struct QuantizedRows {
   std::vector<int64_t> codes;
   std::vector<float> scales;
+  DType dtype = DType::Int8;
 };
 
 /// linear, conv -> quantized_linear, quantized_conv with these operands. `bias` is float32 [out]
@@ -21,9 +22,9 @@ struct QuantizedRows {
 void become_quantized(Graph& graph, Node& node, const QuantizedRows& rows, Constant bias,
                       const InputQuantization& input);
 
-/// Why a linear or conv with constant weights is not put in 8 bits, whatever is known of its input;
-/// empty when it can be.
-std::string why_float(const Matcher& matcher, const Node& product);
+/// Why a linear or conv with constant weights is not put in 8 bits of that type, whatever is known
+/// of its input; empty when it can be.
+std::string why_float(const Matcher& matcher, const Node& product, DType dtype);
 
 /// dequantize_linear(quantize_linear(x)) that a linear or conv reads, maybe through views and
 /// transposes: its weight is known in floats.

@@ -3,12 +3,12 @@
 #include <algorithm>
 
 #include "core/check.h"
+#include "core/float8.h"
 
 namespace vitro {
 namespace {
 
 constexpr std::string_view kInputFactor = ".input_factor";
-constexpr float kMostCode = 255;
 
 /// What the values of a graph are outside of the fused op that it is the body of: null for those
 /// that are made in it.
@@ -27,6 +27,7 @@ void collect(const Graph& graph, const Outer& outer, std::vector<QuantizedProduc
       const Value* factor = value_of(node.inputs[4]);
       found.push_back(
           {{}, floats(value_of(node.inputs[3])), floats(factor), floats(value_of(node.inputs[5]))});
+      found.back().dtype = value_of(node.inputs[1])->type.dtype;
       // A name that was taken has a number behind it.
       found.back().name = factor->name.substr(0, factor->name.rfind(kInputFactor));
     }
@@ -54,8 +55,11 @@ std::pair<float, float> extremes(size_t count, Function&& value) {
 }  // namespace
 
 std::pair<float, float> QuantizedProduct::range() const {
-  const auto low = [&](size_t i) { return -offset[i] / factor[i]; };
-  const auto high = [&](size_t i) { return (kMostCode - offset[i]) / factor[i]; };
+  const auto [least, most] = dtype == DType::Float8E4M3
+                                 ? std::pair(-kLargestFloat8E4M3, kLargestFloat8E4M3)
+                                 : std::pair(0.0f, 255.0f);
+  const auto low = [&, code = least](size_t i) { return (code - offset[i]) / factor[i]; };
+  const auto high = [&, code = most](size_t i) { return (code - offset[i]) / factor[i]; };
   return {extremes(factor.size(), low).first, extremes(factor.size(), high).second};
 }
 

@@ -14,10 +14,11 @@ struct QuantizedProduct {
   std::string name;                       ///< of the product before blocks were fused
   std::span<const float> weight_scale;    ///< [outputs]
   std::span<const float> factor, offset;  ///< [channels of the input]
+  DType dtype = DType::Int8;              ///< of the weight
 
   /// The values that the codes stand for: over all channels the least and the largest.
   std::pair<float, float> range() const;
-  /// Of a step between two codes.
+  /// Of a step between two codes; of floats that between integers.
   std::pair<float, float> input_scales() const;
   std::pair<float, float> weight_scales() const;
 };

@@ -42,7 +42,7 @@ void pack_weights(PlanData& plan) {
 }
 
 DType weights_dtype(const Graph& graph) {
-  for (DType narrow : {DType::Int8, DType::BFloat16})
+  for (DType narrow : {DType::Int8, DType::Float8E4M3, DType::BFloat16})
     for (const Value& value : graph.values)
       if (value.constant && value.constant->type.dtype == narrow) return narrow;
   return DType::Float32;

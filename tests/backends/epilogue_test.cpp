@@ -19,6 +19,7 @@ struct Product {
   Dims input, weight;
   int64_t out;
   bool takes_residual;
+  DType dtype = DType::Int8;  ///< of the weight in 8 bits
 };
 
 const std::vector<Product>& products() {
@@ -67,6 +68,14 @@ const std::vector<Product>& products() {
        {83, 3, 3, 17},
        83,
        true},
+      {"float8_linear",
+       OpKind::QuantizedLinear,
+       {},
+       {2, 35, 17},
+       {83, 17},
+       83,
+       true,
+       DType::Float8E4M3},
       {"depthwise",
        OpKind::DepthwiseConv2d,
        Conv2dAttrs{{1, 1}, {1, 1, 1, 1}},
@@ -105,9 +114,9 @@ Built build(const Product& p, const Behind& behind) {
   const ValueId x = builder.input("x", p.input);
   const bool quantized = p.kind == OpKind::QuantizedLinear || p.kind == OpKind::QuantizedConv;
   const int64_t fan_in = p.takes_residual ? num_elements(p.weight) / p.out : 9;
-  std::vector<ValueId> operands{x, quantized ? int8_weight(builder, random, p.weight)
+  std::vector<ValueId> operands{x, quantized ? code_weight(builder, random, p.weight, p.dtype)
                                              : weight(builder, random, p.weight, fan_in)};
-  const auto more = quantized ? quantization(builder, random, p.weight)
+  const auto more = quantized ? quantization(builder, random, p.weight, p.dtype)
                               : std::vector<ValueId>{bias(builder, random, p.out)};
   operands.insert(operands.end(), more.begin(), more.end());
   const ValueId product = builder.op(p.kind, p.attrs, operands, "product");

@@ -65,6 +65,30 @@ TEST(FloatProducts, GiveTheSumsOfCodesThatNeedNoRounding) {
   EXPECT_EQ(run(floats), run(graph));
 }
 
+TEST(FloatProducts, EightBitFloatsStayForTheirInputIsRounded) {
+  int count = 0;
+  for (const OpCase& op_case : op_cases()) {
+    if (op_case.name.find("float8") == std::string::npos) continue;
+    SCOPED_TRACE(op_case.name);
+    const Graph graph = op_case.build();
+    PlanCache cache;
+    EXPECT_FALSE(with_float_products(graph, cache));
+    EXPECT_FALSE(has_float_product(graph, graph.nodes[0]));
+    ++count;
+  }
+  EXPECT_GE(count, 5);
+}
+
+TEST(FloatProducts, StepsOfEightBitFloatsArePowersOfTwoNearTheInverse) {
+  const std::vector<float> factors{1, 0.75f, 3, 448, 1e-30f};
+  const std::vector<float> steps = float8_steps(factors);
+  for (size_t i = 0; i < factors.size(); ++i) {
+    EXPECT_EQ(std::exp2(std::round(std::log2(steps[i]))), steps[i]);
+    EXPECT_GE(steps[i] * factors[i], 1);
+    EXPECT_LT(steps[i] * factors[i], 2);
+  }
+}
+
 TEST(FloatProducts, AreMadeOnceForAllShapes) {
   const Graph graph = quantized_cases().front().build();
   PlanCache cache;

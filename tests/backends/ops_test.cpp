@@ -74,6 +74,10 @@ class Ops : public ::testing::TestWithParam<std::tuple<Target, const OpCase*>> {
     if (rounds_products())
       return kind == OpKind::Attention || kind == OpKind::AttentionBlock ? kBFloat16Attention
                                                                          : kBFloat16Products;
+    const Precision precision = target().precision;
+    if (op_case().name == "mlp_float8" && precision != Precision::Default &&
+        precision != Precision::Float32)
+      return kFloat8Chain;
     if (target().name() != "reference") return op_tolerance(target().precision);
     return op_info(op_case().kind).fused ? kReferenceFusedOp : kReferenceOp;
   }
@@ -272,6 +276,8 @@ TEST(OpCases, CoverTheVariantsOfEveryMachine) {
                          "cpu:conv2d_winograd/4x4",
                          "cpu:quantized_linear_panel16x4",
                          "cpu:quantized_conv_panel16x4",
+                         "cpu:quantized_linear_rounded",
+                         "cpu:quantized_conv_rounded",
                          "cpu:batch_norm_rows",
                          "cpu:group_norm_maps",
                          "cpu:unary_range",

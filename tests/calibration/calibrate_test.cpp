@@ -124,7 +124,7 @@ TEST_F(Calibrating, BuildsTakePicturesFilesAndCaches) {
     notes.clear();
     CalibrateOptions options = all();
     options.methods = {CalibrationMethod::Entropy};
-    return codes_for(model_, kSmall, from, options, {}, notes)->codes;
+    return codes_for(model_, kSmall, from, options, DType::Int8, {}, notes)->codes;
   };
   const Calibration calibration = run(pictures_);
   save_calibration(calibration, directory_ / "x.calib");
@@ -145,7 +145,7 @@ TEST_F(Calibrating, BuildsTakePicturesFilesAndCaches) {
     notes.clear();
     CalibrateOptions options = all();
     options.evaluation = evaluation;
-    codes_for(model_, kSmall, directory_ / "x.calib", options, {}, notes);
+    codes_for(model_, kSmall, directory_ / "x.calib", options, DType::Int8, {}, notes);
     return notes;
   };
   ASSERT_EQ(evaluated_on(pictures_).size(), 1u);

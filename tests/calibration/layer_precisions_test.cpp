@@ -18,7 +18,7 @@ QuantizationRecord record() {
 /// The names of the products in 8 bits, those by force with a "!".
 std::string in_8_bits(const std::string& precisions) {
   QuantizationRecord all = record();
-  apply_layer_precisions(*parse_layer_precisions(precisions), all);
+  apply_layer_precisions(*parse_layer_precisions(precisions), DType::Int8, all);
   std::string text;
   for (const ProductRecord& product : all.products)
     if (product.in_8_bits())
@@ -27,8 +27,9 @@ std::string in_8_bits(const std::string& precisions) {
 }
 
 TEST(LayerPrecisions, AreNamesAndPrecisions) {
-  EXPECT_EQ(*parse_layer_precisions("a:fp32,b:0:int8"),
-            (std::vector<LayerPrecision>{{"a", false}, {"b:0", true}}));
+  EXPECT_EQ(*parse_layer_precisions("a:fp32,b:0:int8,c:fp8"),
+            (std::vector<LayerPrecision>{
+                {"a", DType::Float32}, {"b:0", DType::Int8}, {"c", DType::Float8E4M3}}));
   for (const char* bad : {"", "a", "a:", ":fp32", "a:fp16", "a:fp32,", ",a:fp32", "a:FP32"})
     EXPECT_FALSE(parse_layer_precisions(bad)) << bad;
 }
@@ -44,7 +45,7 @@ TEST(LayerPrecisions, TheLastNameThatFitsCounts) {
 
 TEST(LayerPrecisions, SayWhy) {
   QuantizationRecord all = record();
-  apply_layer_precisions({{"b.mlp.fc2", false}}, all);
+  apply_layer_precisions({{"b.mlp.fc2", DType::Float32}}, DType::Int8, all);
   EXPECT_EQ(all.note(),
             "3 of 5 products are in 8 bits; in float32: 'b.mlp.fc2' (--layerPrecisions), "
             "'head' (its result is that of the model)");
@@ -61,6 +62,20 @@ TEST(LayerPrecisions, NamesThatFitNothingAreErrors) {
   }
   expect_error(ErrorCode::InvalidArgument, "its result is that of the model",
                [] { in_8_bits("head:int8"); });
+}
+
+TEST(LayerPrecisions, EightBitsAreThoseOfTheBuild) {
+  QuantizationRecord all = record();
+  expect_error(ErrorCode::InvalidArgument, "'a.*:fp8' in a build with --int8, expected int8", [&] {
+    apply_layer_precisions({{"a.*", DType::Float8E4M3}}, DType::Int8, all);
+  });
+  constexpr DType kFloats = DType::Float8E4M3;
+  expect_error(ErrorCode::InvalidArgument, "'a.*:int8' in a build with --fp8, expected fp8", [&] {
+    apply_layer_precisions({{"a.*", DType::Int8}}, kFloats, all);
+  });
+  apply_layer_precisions({{"*", DType::Float32}, {"c:0", kFloats}}, kFloats, all);
+  EXPECT_TRUE(all.products[3].forced);
+  EXPECT_EQ(all.num_in_8_bits(), 1);
 }
 
 }  // namespace

@@ -168,6 +168,19 @@ TEST(Ranges, CodesAreAlwaysDefined) {
   }
 }
 
+TEST(Codes, OfEightBitFloatsReachAsFarAsThoseOfBytes) {
+  InputQuantization bytes = affine_codes({-1, 3}, 2, true);
+  bytes.mean = {1, 2};
+  const InputQuantization floats = float8_codes(bytes);
+  EXPECT_TRUE(floats.offset.empty());
+  EXPECT_EQ(floats.mean, bytes.mean);
+  EXPECT_NEAR(floats.factor[0], 448 / 3.0, 1);
+  EXPECT_EQ(floats.factor[0], floats.factor[1]);
+  // Channels that smoothing made of one size: the widest decides for all.
+  const InputQuantization smooth = float8_codes({{10, 1}, {128, 128}, {}});
+  EXPECT_EQ(smooth.factor, (std::vector<float>{3.5f, 3.5f}));
+}
+
 TEST(Ranges, CodesCoverTheRange) {
   const InputQuantization codes = affine_codes({-0.17, 3}, 1, false);
   EXPECT_NEAR(std::fma(-0.17f, codes.factor[0], codes.offset[0]), 0, 1e-4);

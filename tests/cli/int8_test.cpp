@@ -92,9 +92,9 @@ TEST(CliInt8, LayerPrecisionsKeepProductsInFloat) {
                        "hint: the nearest of them is 'patch_embed2.proj'"))
       << unknown.err;
   const ProcessResult misspelt =
-      build_int8(plan, {"--int8", "--calib", clipping_cache(), "--layerPrecisions", "head:fp8"});
+      build_int8(plan, {"--int8", "--calib", clipping_cache(), "--layerPrecisions", "head:fp4"});
   EXPECT_EQ(misspelt.exit_code, 2);
-  EXPECT_TRUE(contains(misspelt.err, "expected NAME:fp32 or NAME:int8")) << misspelt.err;
+  EXPECT_TRUE(contains(misspelt.err, "expected NAME:fp32, NAME:int8 or NAME:fp8")) << misspelt.err;
 }
 
 /// Restores what the cache clips, on pictures of `num_classes` classes.
@@ -205,8 +205,8 @@ TEST(CliInt8, BadBoundsAreNamedBeforeAnythingRuns) {
 
 TEST(CliInt8, HelpHasAllOptions) {
   const std::string help = run_vitro({"build", "--help"}).out;
-  for (const char* option : {"--int8", "--calib FILE|IMAGES", "--calib-method METHOD",
-                             "--layerPrecisions NAME:fp32|int8,...", "--max-drop POINTS",
+  for (const char* option : {"--int8", "--fp8", "--calib FILE|IMAGES", "--calib-method METHOD",
+                             "--layerPrecisions NAME:fp32|int8|fp8,...", "--max-drop POINTS",
                              "--eval IMAGE_FOLDER", "--sensitivity-images N"})
     EXPECT_TRUE(contains(help, option)) << help;
 }

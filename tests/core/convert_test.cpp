@@ -1,4 +1,5 @@
 #include "core/convert.h"
+#include "core/float8.h"
 
 #include <gtest/gtest.h>
 
@@ -79,6 +80,37 @@ TEST(Convert, Float8IsExactForAllBitPatterns) {
         EXPECT_EQ(converted, expected) << i;
       EXPECT_EQ(std::signbit(converted), i >= 0x80) << i;
     }
+}
+
+TEST(Convert, EveryFloat8IsItsOwnNearest) {
+  for (uint32_t bits = 0; bits < 256; ++bits) {
+    const auto code = static_cast<uint8_t>(bits);
+    const float value = float8_e4m3_to_float32(code);
+    EXPECT_EQ(float32_to_float8_e4m3(value), code);
+    if (value == value)
+      EXPECT_EQ(nearest_float8_e4m3(value), value);
+    else
+      EXPECT_TRUE(std::isnan(nearest_float8_e4m3(value)));
+  }
+}
+
+TEST(Convert, ToFloat8RoundsTiesToEvenAndSaturates) {
+  for (uint32_t bits = 0; bits < 0x7e; ++bits) {  // between neighbours
+    const auto code = static_cast<uint8_t>(bits), next = static_cast<uint8_t>(bits + 1);
+    const float low = float8_e4m3_to_float32(code), high = float8_e4m3_to_float32(next);
+    const float middle = (low + high) / 2;
+    EXPECT_EQ(float32_to_float8_e4m3(middle), bits % 2 == 0 ? code : next) << bits;
+    EXPECT_EQ(float32_to_float8_e4m3(std::nextafter(middle, 0.0f)), code) << bits;
+    EXPECT_EQ(float32_to_float8_e4m3(std::nextafter(middle, 1e9f)), next) << bits;
+    EXPECT_EQ(float32_to_float8_e4m3(-middle), (bits % 2 == 0 ? code : next) | 0x80) << bits;
+  }
+  const float infinity = std::numeric_limits<float>::infinity();
+  for (float large : {448.0f, 449.0f, 464.0f, 480.0f, 1e30f, infinity}) {
+    EXPECT_EQ(float32_to_float8_e4m3(large), 0x7e) << large;
+    EXPECT_EQ(float32_to_float8_e4m3(-large), 0xfe) << large;
+    EXPECT_EQ(nearest_float8_e4m3(-large), -448.0f) << large;
+  }
+  EXPECT_EQ(float32_to_float8_e4m3(std::numeric_limits<float>::denorm_min()), 0);
 }
 
 TEST(Convert, BFloat16IsTheUpperHalfOfAFloat32) {

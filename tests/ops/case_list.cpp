@@ -6,6 +6,7 @@
 #include <cctype>
 #include <cmath>
 
+#include "core/float8.h"
 #include "ir/op_info.h"
 
 namespace vitro {
@@ -35,24 +36,35 @@ ValueId vector(GraphBuilder& builder, Random& random, int64_t count, float low, 
   return builder.constant("vector", random.constant({count}, low, high));
 }
 
-ValueId int8_weight(GraphBuilder& builder, Random& random, const Dims& dims) {
+ValueId code_weight(GraphBuilder& builder, Random& random, const Dims& dims, DType dtype) {
   std::vector<int64_t> values(static_cast<size_t>(num_elements(dims)));
-  for (int64_t& value : values) value = random.integer(-127, 127);
-  return builder.constant("weight", make_constant(dims, values, DType::Int8));
+  for (int64_t& value : values) {
+    value = random.integer(-127, 127);
+    if (dtype == DType::Float8E4M3)
+      value = float32_to_float8_e4m3(3.5f * static_cast<float>(value));
+  }
+  return builder.constant("weight", make_constant(dims, values, dtype));
 }
 
-std::vector<ValueId> quantization(GraphBuilder& builder, Random& random, const Dims& weight) {
+std::vector<ValueId> quantization(GraphBuilder& builder, Random& random, const Dims& weight,
+                                  DType dtype) {
   const int64_t out = weight.front(), in = weight.back(), terms = num_elements(weight) / out;
-  const float scale = 1.0f / (127 * 127 * std::sqrt(static_cast<float>(terms) / 9));
-  return {bias(builder, random, out), vector(builder, random, out, scale / 2, scale),
-          vector(builder, random, in, 80, 140), vector(builder, random, in, 100, 156)};
+  const bool floats = dtype == DType::Float8E4M3;
+  const float most = floats ? 448 : 127;
+  const float scale = 1.0f / (most * most * std::sqrt(static_cast<float>(terms) / 9));
+  const ValueId sums = bias(builder, random, out),
+                scales = vector(builder, random, out, scale / 2, scale);
+  if (floats)
+    return {sums, scales, vector(builder, random, in, 300, 500), vector(builder, random, in, 0, 0)};
+  return {sums, scales, vector(builder, random, in, 80, 140),
+          vector(builder, random, in, 100, 156)};
 }
 
 void quantize(GraphBuilder& builder, Random& random, std::vector<ValueId>& operands, size_t weight,
-              size_t at) {
+              size_t at, DType dtype) {
   const Dims dims = builder.dims(operands[weight]);
-  operands[weight] = int8_weight(builder, random, dims);
-  const std::vector<ValueId> more = quantization(builder, random, dims);
+  operands[weight] = code_weight(builder, random, dims, dtype);
+  const std::vector<ValueId> more = quantization(builder, random, dims, dtype);
   operands[weight + 1] = more[0];
   operands.resize(std::max(operands.size(), at + 3), kAbsent);
   for (size_t i = 0; i < 3; ++i) operands[at + i] = more[i + 1];

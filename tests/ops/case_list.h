@@ -40,15 +40,16 @@ ValueId vector(GraphBuilder& builder, Random& random, int64_t count, float low, 
 ValueId bias(GraphBuilder& builder, Random& random, int64_t count);
 
 /// Of the products in 8 bits.
-ValueId int8_weight(GraphBuilder& builder, Random& random, const Dims& dims);
+ValueId code_weight(GraphBuilder& builder, Random& random, const Dims& dims, DType dtype);
 /// Bias, scale, factor and offset for inputs in [-1, 1], a few of which are clamped, and results of
 /// about that size.
-std::vector<ValueId> quantization(GraphBuilder& builder, Random& random, const Dims& weight);
+std::vector<ValueId> quantization(GraphBuilder& builder, Random& random, const Dims& weight,
+                                  DType dtype);
 
 /// Makes the product of a fused op whose weight is operand `weight` one in 8 bits: weight and bias
 /// are put in their places, the rest from operand `at` on.
 void quantize(GraphBuilder& builder, Random& random, std::vector<ValueId>& operands, size_t weight,
-              size_t at);
+              size_t at, DType dtype);
 
 /// The constant of one element, without axes.
 Constant scalar(float value);

@@ -188,7 +188,7 @@ std::vector<Array> run(const Graph& graph, const Arrays& inputs, Precision produ
   for (size_t i = 0; i < values.size(); ++i) {
     if (!graph.values[i].constant) continue;
     values[i] = Array(graph.values[i].constant->type.dims);
-    const DType dtype = graph.values[i].constant->type.dtype;
+    const DType dtype = values[i].dtype = graph.values[i].constant->type.dtype;
     const std::byte* bytes = graph.values[i].constant->bytes.data();
     const auto copy = [&](const auto* integers) {
       std::copy_n(integers, values[i].size(), values[i].data.begin());

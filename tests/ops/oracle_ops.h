@@ -11,6 +11,7 @@ namespace vitro::oracle {
 struct Array {
   Dims dims;
   std::vector<double> data;
+  DType dtype = DType::Float32;  ///< of the constant that it was
 
   explicit Array(Dims extents = {}) : dims(std::move(extents)) {
     data.resize(static_cast<size_t>(num_elements(dims)));

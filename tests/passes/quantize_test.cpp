@@ -57,6 +57,20 @@ TEST(QuantizeProducts, FactorsGoIntoTheWeightAndOffsetsIntoTheBias) {
   EXPECT_EQ(operand(graph, 5), (std::vector<float>{10, 20}));
 }
 
+TEST(QuantizeProducts, EightBitFloatsHaveTheLargestOneInEachRow) {
+  const Graph graph = quantized({{2, 2}, {}, {}});
+  const Constant& weight = *graph.value(graph.nodes[0].inputs[1]).constant;
+  ASSERT_EQ(weight.type.dtype, DType::Float8E4M3);
+  // Rows {127, -254} and {63.5, 1}: 224 and -448 of 254 / 448, 448 and 7.06 of 63.5 / 448.
+  const auto* codes = reinterpret_cast<const uint8_t*>(weight.bytes.data());
+  EXPECT_EQ(std::vector<int>(codes, codes + 4), (std::vector<int>{0x76, 0xfe, 0x7e, 0x4e}));
+  EXPECT_EQ(operand(graph, 3), (std::vector<float>{254 / 448.0f, 63.5f / 448}));
+  EXPECT_EQ(operand(graph, 2), (std::vector<float>{1000, -1000}));
+  const auto products = quantized_products(graph);
+  ASSERT_EQ(products.size(), 1u);
+  EXPECT_EQ(products[0].range(), std::pair(-224.0f, 224.0f));
+}
+
 TEST(QuantizeProducts, TheBiasMakesUpForTheRoundedWeightOfTheMeanInput) {
   // Row 1 in columns of 1/2: {127, 2} * 2 = {254, 4} of scale 2 is {127, 2}: exact. With a factor
   // of 1 in the second column it is {63.5 * 2, 2} = {254, 2}, whose codes are {127, 1}.

@@ -7,6 +7,7 @@
 
 #include "backends/cpu/impls.h"
 #include "backends/cpu/operands.h"
+#include "backends/cpu/rounded_products.h"
 #include "backends/host_lane.h"
 #include "backends/host_program.h"
 #include "backends/reference/reference_backend.h"
@@ -31,8 +32,12 @@ std::vector<Row> own_rows() {
        kConv2dVariants},
       {OpKind::DepthwiseConv2d, {kDepthwiseConv2dDirect}, {}},
       {OpKind::Linear, {kLinearPanel16}, kLinearVariants},
-      {OpKind::QuantizedConv, {kQuantizedConvPanel16x4}, kQuantizedConvVariants},
-      {OpKind::QuantizedLinear, {kQuantizedLinearPanel16x4}, kQuantizedLinearVariants},
+      {OpKind::QuantizedConv,
+       {kQuantizedConvPanel16x4, kQuantizedConvRounded},
+       kQuantizedConvVariants},
+      {OpKind::QuantizedLinear,
+       {kQuantizedLinearPanel16x4, kQuantizedLinearRounded},
+       kQuantizedLinearVariants},
       {OpKind::QuantizeLinear, {kQuantizeLinearBytes}, {}},
       {OpKind::DequantizeLinear, {kDequantizeLinearBytes}, {}},
       {OpKind::BatchNorm, {kBatchNormRows}, {}},

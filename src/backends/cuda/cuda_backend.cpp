@@ -9,6 +9,7 @@
 #include "backends/cuda/impls.h"
 #include "backends/cuda/merge_steps.h"
 #include "backends/cuda/peaks.h"
+#include "backends/cuda/rounded_products.h"
 #include "backends/float_islands.h"
 #include "backends/float_products.h"
 #include "core/check.h"
@@ -28,7 +29,8 @@ std::vector<Row> own_rows() {
       {OpKind::Conv, {kConv2dWindows, kConvDirect}},
       {OpKind::DepthwiseConv2d, {kDepthwiseConv2dDirect}},
       {OpKind::Linear, {kLinearTiles.begin(), kLinearTiles.end()}},
-      {OpKind::QuantizedLinear, {kLinearCodes}},
+      {OpKind::QuantizedLinear, {kLinearCodes, kQuantizedLinearRounded}},
+      {OpKind::QuantizedConv, {kQuantizedConvRounded}},
       {OpKind::BatchNorm, {kBatchNormAffine}},
       {OpKind::LayerNorm, {kLayerNormRows}},
       {OpKind::GroupNorm, {kGroupNorm}},

@@ -2,6 +2,7 @@
 #include <array>
 #include <vector>
 
+#include "backends/reference/codes.h"
 #include "backends/reference/ops.h"
 #include "ir/infer.h"
 
@@ -101,18 +102,20 @@ void conv_pixel(const Geometry& g, int64_t groups, int64_t pixel, const float* s
 }
 
 /// The codes under the taps of a window, [taps, channels]. Outside of the input x is 0.
+template <typename Codes>
 void window_codes(const Geometry& g, int64_t pixel, const float* src, const float* factor,
-                  const float* offset, uint8_t* codes) {
+                  const float* offset, typename Codes::Code* codes) {
   const Window window(g, pixel);
   const Axis &y = g.axes[1], &x = g.axes[2];
   const int64_t taps = g.axes[0].window.kernel * y.window.kernel * x.window.kernel;
   for (int64_t tap = 0; tap < taps; ++tap)
     for (int64_t c = 0; c < g.in_channels; ++c)
-      codes[tap * g.in_channels + c] = code_of(0.0f, factor[c], offset[c]);
+      codes[tap * g.in_channels + c] = Codes::code_of(0.0f, factor[c], offset[c]);
   window.for_each_tap([&](int64_t kz, int64_t ky, int64_t kx) {
     const float* row = src + window.input_pixel(kz, ky, kx) * g.in_channels;
-    uint8_t* dst = codes + ((kz * y.window.kernel + ky) * x.window.kernel + kx) * g.in_channels;
-    for (int64_t c = 0; c < g.in_channels; ++c) dst[c] = code_of(row[c], factor[c], offset[c]);
+    auto* dst = codes + ((kz * y.window.kernel + ky) * x.window.kernel + kx) * g.in_channels;
+    for (int64_t c = 0; c < g.in_channels; ++c)
+      dst[c] = Codes::code_of(row[c], factor[c], offset[c]);
   });
 }
 
@@ -203,16 +206,17 @@ std::unique_ptr<Kernel> make_quantized_conv(const OpContext& op) {
   const Dims& dims = op.input(1).dims;  // [out, kernel..., in]
   const Geometry g(op, conv_windows(op.node, dims));
   const int64_t terms = num_elements(Dims(dims.begin() + 1, dims.end()));
-  return make_pixelwise(g, [g, terms, weight = Int8Operand(op, 1)](int64_t pixel,
-                                                                   const KernelArgs& args) {
-    std::vector<uint8_t> codes(static_cast<size_t>(terms));
-    window_codes(g, pixel, args.in<float>(0), args.in<float>(4), args.in<float>(5), codes.data());
-    const float *bias = args.in<float>(2), *scale = args.in<float>(3);
-    for (int64_t o = 0; o < g.out_channels; ++o) {
-      const int32_t sum = dot(codes.data(), weight.data(args) + o * terms, terms);
-      args.out<float>()[pixel * g.out_channels + o] =
-          std::fma(static_cast<float>(sum), scale[o], bias[o]);
-    }
+  return with_codes(op, [&]<typename Codes>(Codes) {
+    const CodeOperand<typename Codes::Weight> weight(op, 1);
+    return make_pixelwise(g, [g, terms, weight](int64_t pixel, const KernelArgs& args) {
+      std::vector<typename Codes::Code> codes(static_cast<size_t>(terms));
+      window_codes<Codes>(g, pixel, args.in<float>(0), args.in<float>(4), args.in<float>(5),
+                          codes.data());
+      const float *bias = args.in<float>(2), *scale = args.in<float>(3);
+      for (int64_t o = 0; o < g.out_channels; ++o)
+        args.out<float>()[pixel * g.out_channels + o] =
+            Codes::result(codes.data(), weight.data(args) + o * terms, terms, scale[o], bias[o]);
+    });
   });
 }
 

@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <vector>
 
+#include "backends/reference/codes.h"
 #include "backends/reference/ops.h"
 #include "ir/strided.h"
 
@@ -56,19 +57,22 @@ std::unique_ptr<Kernel> make_quantized_linear(const OpContext& op) {
   const Dims& dims = op.input(1).dims;  // [out, in]
   const int64_t out = dims[0], in = dims[1];
   const int64_t num_rows = num_elements(op.output().dims) / std::max<int64_t>(out, 1);
-  return make_kernel([=, weight = Int8Operand(op, 1)](const KernelArgs& args) {
-    const int8_t* w = weight.data(args);
-    const float *bias = args.in<float>(2), *scale = args.in<float>(3);
-    const float *factor = args.in<float>(4), *offset = args.in<float>(5);
-    parallel_for(num_rows, team_of(args), [&](int64_t row) {
-      std::vector<uint8_t> codes(static_cast<size_t>(in));
-      const float* src = args.in<float>(0) + row * in;
-      for (int64_t i = 0; i < in; ++i)
-        codes[static_cast<size_t>(i)] = code_of(src[i], factor[i], offset[i]);
-      for (int64_t o = 0; o < out; ++o)
-        args.out<float>()[row * out + o] =
-            std::fma(static_cast<float>(dot(codes.data(), w + o * in, in)), scale[o], bias[o]);
-    });
+  return with_codes(op, [&]<typename Codes>(Codes) {
+    return make_kernel(
+        [=, weight = CodeOperand<typename Codes::Weight>(op, 1)](const KernelArgs& args) {
+          const auto* w = weight.data(args);
+          const float *bias = args.in<float>(2), *scale = args.in<float>(3);
+          const float *factor = args.in<float>(4), *offset = args.in<float>(5);
+          parallel_for(num_rows, team_of(args), [&](int64_t row) {
+            std::vector<typename Codes::Code> codes(static_cast<size_t>(in));
+            const float* src = args.in<float>(0) + row * in;
+            for (int64_t i = 0; i < in; ++i)
+              codes[static_cast<size_t>(i)] = Codes::code_of(src[i], factor[i], offset[i]);
+            for (int64_t o = 0; o < out; ++o)
+              args.out<float>()[row * out + o] =
+                  Codes::result(codes.data(), w + o * in, in, scale[o], bias[o]);
+          });
+        });
   });
 }
 

@@ -57,20 +57,6 @@ inline double dot(const float* a, const float* b, int64_t count) {
   return ((sums[0] + sums[4]) + (sums[1] + sums[5])) + ((sums[2] + sums[6]) + (sums[3] + sums[7]));
 }
 
-/// What a product in 8 bits multiplies with in place of x.
-inline uint8_t code_of(float x, float factor, float offset) {
-  const float code = std::nearbyint(std::fma(x, factor, offset));
-  if (!(code > 0)) return 0;  // NaN too
-  return code < 255 ? static_cast<uint8_t>(code) : 255;
-}
-
-/// sum of a[i] * b[i]; op inference bounds the count so that it fits.
-inline int32_t dot(const uint8_t* a, const int8_t* b, int64_t count) {
-  int32_t sum = 0;
-  for (int64_t i = 0; i < count; ++i) sum += int32_t{a[i]} * int32_t{b[i]};
-  return sum;
-}
-
 /// Calls body(i) for every i in [0, count), shared out in pieces that repay their bookkeeping.
 template <typename Body>
 void parallel_for(int64_t count, ThreadTeam& team, const Body& body) {
@@ -79,20 +65,6 @@ void parallel_for(int64_t count, ThreadTeam& team, const Body& body) {
     for (int64_t i = count * piece / pieces; i < count * (piece + 1) / pieces; ++i) body(i);
   });
 }
-
-/// A weight of int8: a constant in whatever form, or computed.
-class Int8Operand {
- public:
-  Int8Operand(const OpContext& op, size_t index);
-  const int8_t* data(const KernelArgs& args) const {
-    return constant_ ? reinterpret_cast<const int8_t*>(constant_->bytes.data())
-                     : args.in<int8_t>(index_);
-  }
-
- private:
-  size_t index_;
-  std::optional<Constant> constant_;
-};
 
 /// A kernel that is written for float32 on operands of other types: they are converted before it
 /// runs and the result after it. The kernel itself where all types are float32.

@@ -16,10 +16,6 @@ Float32Operand::Float32Operand(const OpContext& op, size_t index) : index_(index
     constant_ = with_dtype(op.cache.rows(*constant), DType::Float32);
 }
 
-Int8Operand::Int8Operand(const OpContext& op, size_t index) : index_(index) {
-  if (const Constant* constant = op.constant(index)) constant_ = op.cache.rows(*constant);
-}
-
 namespace {
 
 // Independent sums: enough to hide how long one takes.

@@ -41,8 +41,8 @@ class CodesInSessions : public testing::Test {
       operands.insert(operands.end(),
                       {weight(builder, random, {4 * c, c}, c), bias(builder, random, 4 * c),
                        weight(builder, random, {c, 4 * c}, 4 * c), bias(builder, random, c)});
-      quantize(builder, random, operands, 1, 5);
-      quantize(builder, random, operands, 3, 8);
+      quantize(builder, random, operands, 1, 5, DType::Int8);
+      quantize(builder, random, operands, 3, 8, DType::Int8);
     };
   }
 };
@@ -76,7 +76,7 @@ TEST_F(CodesInSessions, AttentionBlock) {
         operands.insert(operands.end(),
                         {weight(builder, random, {3 * c, c}, c), bias(builder, random, 3 * c),
                          weight(builder, random, {c, c}, c), bias(builder, random, c)});
-        quantize(builder, random, operands, 1, 5);
+        quantize(builder, random, operands, 1, 5, DType::Int8);
       },
       "cuda:attention_block_codes");
 }
@@ -85,8 +85,9 @@ TEST_F(CodesInSessions, Linear) {
   expect_agreement(
       OpKind::QuantizedLinear, {}, {4000, 768},
       [](GraphBuilder& builder, Random& random, std::vector<ValueId>& operands) {
-        operands.push_back(int8_weight(builder, random, {2000, 768}));
-        for (ValueId id : quantization(builder, random, {2000, 768})) operands.push_back(id);
+        operands.push_back(code_weight(builder, random, {2000, 768}, DType::Int8));
+        for (ValueId id : quantization(builder, random, {2000, 768}, DType::Int8))
+          operands.push_back(id);
       },
       "cuda:linear_codes");
 }
