@@ -15,7 +15,7 @@ namespace {
 
 using namespace blocks;
 
-constexpr int kTokenTiles(int tokens) { return (tokens + kRows - 1) / kRows; }
+constexpr int token_tiles(int tokens) { return (tokens + kRows - 1) / kRows; }
 
 /// What the CTAs hand to each other in a block, in this order in the scratch memory. Each block has
 /// its own: what is there is never absent again.
@@ -239,7 +239,7 @@ std::string transformer_blocks_refusal(const TransformerBlocksArgs& args) {
   const bool has_shape = with_shape(args.element, args.c, [&](auto tag) {
     using S = typename decltype(tag)::type;
     using M = Memory<S>;
-    const int tokens = args.h * args.w, ctas = kTokenTiles(tokens) * S::kGroups;
+    const int tokens = args.h * args.w, ctas = token_tiles(tokens) * S::kGroups;
     const int most_keys = M::kKeyWarps * M::kKeysOfWarp;
     if (compute_capability() < 90)
       refusal = "it needs the copy engine of sm_90";
@@ -270,7 +270,7 @@ void transformer_blocks(const TransformerBlocksArgs& args, const Launch& launch)
   with_shape(args.element, args.c, [&](auto tag) {
     using S = typename decltype(tag)::type;
     launch_cooperative("transformer_blocks", transformer_blocks_kernel<S>,
-                       kTokenTiles(args.h * args.w) * S::kGroups, kThreads + 32, Memory<S>::kBytes,
+                       token_tiles(args.h * args.w) * S::kGroups, kThreads + 32, Memory<S>::kBytes,
                        launch, args);
   });
 }
