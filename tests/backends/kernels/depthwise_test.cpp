@@ -1,3 +1,5 @@
+#include <algorithm>
+
 #include "kernel_test.h"
 
 namespace vitro::cpu {
@@ -6,9 +8,13 @@ namespace {
 struct Case {
   int64_t h, w, c, kernel_h, kernel_w, stride, pad_top, pad_left;
   bool bias = true;
+  bool clamp = false;
 };
 
+constexpr float kLow = -0.25f, kHigh = 0.5f;
+
 std::vector<double> reference(const DepthwiseArgs& d) {
+  const bool clamp = d.activation.kind == Activation::Kind::Clamp;
   std::vector<double> result;
   for (int64_t y = 0; y < d.out_h; ++y)
     for (int64_t x = 0; x < d.out_w; ++x)
@@ -22,7 +28,7 @@ std::vector<double> reference(const DepthwiseArgs& d) {
             sum += static_cast<double>(d.input[(in_y * d.in_w + in_x) * d.channels + c]) *
                    d.weights[(ky * d.kernel_w + kx) * d.channels + c];
           }
-        result.push_back(sum);
+        result.push_back(clamp ? std::clamp<double>(sum, kLow, kHigh) : sum);
       }
   return result;
 }
@@ -40,6 +46,7 @@ class DepthwiseTest : public KernelTest {
     d.input = input.data();
     d.weights = weights.data();
     d.bias = s.bias ? bias.data() : nullptr;
+    if (s.clamp) d.activation = {Activation::Kind::Clamp, kLow, kHigh};
     d.in_h = s.h;
     d.in_w = s.w;
     d.channels = s.c;
@@ -101,6 +108,13 @@ TEST_P(DepthwiseTest, OtherGeometries) {
     expect_matches({9, w, 67, 5, 5, 2, 2, 2});
   }
   expect_matches({13, 40, 80, 7, 7, 3, 3, 3, false});
+}
+
+TEST_P(DepthwiseTest, Clamps) {
+  for (int64_t kernel : {3, 5, 7})
+    for (int64_t stride : {1, 2})
+      for (int64_t c : {1, 8, 19, 67})
+        expect_matches({9, 13, c, kernel, kernel, stride, kernel / 2, kernel / 2, true, true});
 }
 
 INSTANTIATE_TEST_SUITE_P(Isa, DepthwiseTest, testing::ValuesIn(available_isas()), isa_test_name);

@@ -19,6 +19,15 @@ inline T* pixel(T* row, int i, int64_t channels) {
   return i % 4 == 3 ? group + 3 * channels : group + i % 4 * channels;
 }
 
+/// What follows the sums where registers can do it: the bounds of Clamp.
+template <class V, int kBlock>
+inline void depthwise_clamp(const Activation& activation, typename V::Reg (&acc)[kBlock]) {
+  if (activation.kind != Activation::Kind::Clamp) return;
+  const Clamp<V> clamp(activation);
+#pragma GCC unroll 14
+  for (int i = 0; i < kBlock; ++i) acc[i] = clamp(acc[i]);
+}
+
 /// One row of the sum: kBlock neighbouring outputs, kKernel taps. Each input vector is loaded once
 /// and used for every output it reaches. `row` is below the first tap of the first output. kEdge:
 /// `before` taps lie left of the image, `after` ones right of it.
@@ -63,6 +72,7 @@ void depthwise_vector(const DepthwiseArgs& d, int64_t y_begin, int64_t y_end, in
                                                 weights + ky * kKernel * channels, channels, before,
                                                 after, load, acc);
     }
+    depthwise_clamp<V>(d.activation, acc);
 #pragma GCC unroll 14
     for (int i = 0; i < kBlock; ++i) store(pixel(dst, i, channels), acc[i]);
   }
@@ -114,11 +124,12 @@ struct DepthwiseBlocks {
   }
 };
 
-/// What follows the sums of outputs [x, x + width) of rows [y_begin, y_end), channels [begin, end).
+/// What else follows the sums of outputs [x, x + width) of rows [y_begin, y_end), channels [begin,
+/// end).
 template <class V>
 void depthwise_activate(const DepthwiseArgs& d, int64_t y_begin, int64_t y_end, int64_t x,
                         int64_t width, int64_t begin, int64_t end) {
-  if (d.activation.kind == Activation::Kind::None) return;
+  if (!d.activation.is_costly()) return;
   for (int64_t y = y_begin; y < y_end; ++y) {
     float* dst = output_pixel(d, y, x) + begin;
     activate<V>(d.activation, {.x = dst,
@@ -181,6 +192,7 @@ void depthwise_points(const DepthwiseArgs& d, int64_t y, int64_t x, int64_t chan
       for (int i = 0; i < kBlock; ++i) acc[i] = V::fma(load(in + i * step), tap, acc[i]);
     }
   }
+  depthwise_clamp<V>(d.activation, acc);
   float* dst = output_pixel(d, y, x) + channel;
 #pragma GCC unroll 8
   for (int i = 0; i < kBlock; ++i) store(dst + i * channels, acc[i]);
@@ -226,13 +238,9 @@ void depthwise_row(const DepthwiseArgs& d, int64_t y, int64_t begin, int64_t end
 
 template <class V>
 void depthwise_any(const DepthwiseArgs& d, int64_t y_begin, int64_t y_end) {
-  for (int64_t channel = 0; channel < d.channels; channel += kDepthwiseChannels) {
-    const int64_t left = d.channels - channel;
-    const int64_t end = channel + (left < kDepthwiseChannels ? left : kDepthwiseChannels);
-    for (int64_t y = y_begin; y < y_end; ++y) {
-      depthwise_row<V>(d, y, channel, end);
-      depthwise_activate<V>(d, y, y + 1, 0, d.out_w, channel, end);
-    }
+  for (int64_t y = y_begin; y < y_end; ++y) {
+    depthwise_row<V>(d, y, 0, d.channels);
+    depthwise_activate<V>(d, y, y + 1, 0, d.out_w, 0, d.channels);
   }
 }
 

@@ -34,7 +34,8 @@ template <class V, class D>
 constexpr KernelTable make_table(Isa isa) {
   KernelTable table{};
   table.isa = isa;
-  table.gemm = {gemm_tile<V>, gemm_scratch_size, {}, fma_probe<V>, kProbeMultiplyAdds<V>};
+  table.gemm = {gemm_tile<V>, gemm_scratch_size, gemm_costs<V>(), fma_probe<V>,
+                kProbeMultiplyAdds<V>};
   table.quantized_gemm = narrow_kernel<D>();
   table.quantize = quantize_matrix<V>;
   table.depthwise = depthwise<V>;
