@@ -269,15 +269,6 @@ void gemm_block(const GemmArgs& g, const RowTiles& tiles, int64_t first, int64_t
   }
 }
 
-/// GemmCosts are those of four panels; what reads rows for fewer of them reads them more often.
-template <class V>
-constexpr GemmCosts gemm_costs() {
-  GemmCosts costs;
-  costs.per_rows *= static_cast<double>(costs.panels) / V::kGemmPanels;
-  costs.panels = V::kGemmPanels;
-  return costs;
-}
-
 template <class V>
 void gemm_tile(const GemmArgs& g, int64_t m_begin, int64_t m_end, int64_t panel_begin,
                int64_t panel_end) {
