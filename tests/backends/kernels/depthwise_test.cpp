@@ -9,6 +9,7 @@ struct Case {
   int64_t h, w, c, kernel_h, kernel_w, stride, pad_top, pad_left;
   bool bias = true;
   bool clamp = false;
+  int64_t more_after = 0;  ///< padding below and to the right beyond that above and to the left
 };
 
 constexpr float kLow = -0.25f, kHigh = 0.5f;
@@ -55,8 +56,8 @@ class DepthwiseTest : public KernelTest {
     d.stride_h = d.stride_w = s.stride;
     d.pad_top = s.pad_top;
     d.pad_left = s.pad_left;
-    d.out_h = (s.h + 2 * s.pad_top - s.kernel_h) / s.stride + 1;
-    d.out_w = (s.w + 2 * s.pad_left - s.kernel_w) / s.stride + 1;
+    d.out_h = (s.h + 2 * s.pad_top + s.more_after - s.kernel_h) / s.stride + 1;
+    d.out_w = (s.w + 2 * s.pad_left + s.more_after - s.kernel_w) / s.stride + 1;
     Guarded whole(d.out_h * d.out_w * s.c), rows(d.out_h * d.out_w * s.c);
     d.output = whole.data();
     table().depthwise(d, 0, d.out_h);
@@ -108,6 +109,15 @@ TEST_P(DepthwiseTest, OtherGeometries) {
     expect_matches({9, w, 67, 5, 5, 2, 2, 2});
   }
   expect_matches({13, 40, 80, 7, 7, 3, 3, 3, false});
+}
+
+TEST_P(DepthwiseTest, StridesWithLessPaddingBeforeThanAfter) {
+  for (int64_t w = 4; w <= 40; ++w) {
+    expect_matches({6, w, 19, 3, 3, 2, 0, 0});
+    expect_matches({6, w, 19, 3, 3, 2, 0, 0, true, false, 1});
+    expect_matches({8, w, 11, 5, 5, 2, 1, 1, true, false, 1});
+    expect_matches({8, w, 11, 5, 5, 2, 1, 1, true, false, 3});
+  }
 }
 
 TEST_P(DepthwiseTest, Clamps) {
