@@ -10,6 +10,7 @@
 #include "backends/cuda/merge_steps.h"
 #include "backends/cuda/peaks.h"
 #include "backends/cuda/rounded_products.h"
+#include "backends/cuda/tensor_memory.h"
 #include "backends/float_islands.h"
 #include "backends/float_products.h"
 #include "core/check.h"
@@ -149,6 +150,9 @@ class CudaBackend final : public Backend {
     return make_cuda_executable(std::move(program));
   }
 };
+
+/// Wherever this backend is linked.
+[[maybe_unused]] const bool offers_tensor_memory = (offer_tensor_memory(), true);
 
 }  // namespace
 }  // namespace cuda
