@@ -9,25 +9,6 @@
 namespace vitro {
 namespace {
 
-/// Where a product in 8 bits has its operands.
-struct Slot {
-  size_t weight, bias, quantization;
-};
-
-std::vector<Slot> quantized_slots(const Node& node) {
-  if (node.kind == OpKind::QuantizedLinear || node.kind == OpKind::QuantizedConv)
-    return {{1, 2, 3}};
-  std::vector<Slot> slots;
-  const OpInfo& info = op_info(node.kind);
-  if (!info.fused) return slots;
-  auto at = static_cast<size_t>(info.min_inputs);
-  for (size_t weight : info.matrices) {
-    if (node.has_input(at)) slots.push_back({weight, weight + 1, at});
-    at += kQuantizationOperands;
-  }
-  return slots;
-}
-
 struct FloatProduct {
   FloatOperands operands;
   Constant source;  ///< keeps the address that it is found by in use
@@ -58,7 +39,7 @@ void multiply_out_float8(std::span<const float> scale, std::span<const float> st
 }
 
 FloatOperands float_operands(PlanCache& cache, const Graph& graph, const Node& node,
-                             const Slot& slot) {
+                             const QuantizedSlot& slot) {
   const auto floats = [&](size_t i) { return graph.value(node.inputs[i]).constant->floats(); };
   const Constant codes = cache.rows(*graph.value(node.inputs[slot.weight]).constant);
   const auto scale = floats(slot.quantization), factor = floats(slot.quantization + 1);
@@ -84,7 +65,8 @@ class FloatProducts final : public PlanCache::Kept {
       all.bytes += product.operands.weight.bytes.size() + product.operands.bias.bytes.size();
     return all;
   }
-  FloatOperands of(PlanCache& cache, const Graph& graph, const Node& node, const Slot& slot) {
+  FloatOperands of(PlanCache& cache, const Graph& graph, const Node& node,
+                   const QuantizedSlot& slot) {
     const Constant& source = *graph.value(node.inputs[slot.weight]).constant;
     const std::byte* const key = source.bytes.data();
     const std::lock_guard lock(mutex_);
@@ -104,16 +86,9 @@ std::shared_ptr<FloatProducts> float_products(PlanCache& cache) {
       cache.keep("float products", [] { return std::make_shared<FloatProducts>(); }));
 }
 
-bool is_constant_slot(const Graph& graph, const Node& node, const Slot& slot) {
-  for (size_t i :
-       {slot.weight, slot.bias, slot.quantization, slot.quantization + 1, slot.quantization + 2})
-    if (!graph.is_constant(node.inputs[i])) return false;
-  return true;
-}
-
 /// Whether a product of floats is as good: of bytes, whose steps are small.
-bool may_be_float(const Graph& graph, const Node& node, const Slot& slot) {
-  return is_constant_slot(graph, node, slot) &&
+bool may_be_float(const Graph& graph, const Node& node, const QuantizedSlot& slot) {
+  return is_constant(graph, node, slot) &&
          graph.value(node.inputs[slot.weight]).type.dtype == DType::Int8;
 }
 
@@ -125,6 +100,27 @@ void replace_operand(Graph& graph, Node& node, size_t i, Constant constant) {
 }
 
 }  // namespace
+
+std::vector<QuantizedSlot> quantized_slots(const Node& node) {
+  if (node.kind == OpKind::QuantizedLinear || node.kind == OpKind::QuantizedConv)
+    return {{1, 2, 3}};
+  std::vector<QuantizedSlot> slots;
+  const OpInfo& info = op_info(node.kind);
+  if (!info.fused) return slots;
+  auto at = static_cast<size_t>(info.min_inputs);
+  for (size_t weight : info.matrices) {
+    if (node.has_input(at)) slots.push_back({weight, weight + 1, at});
+    at += kQuantizationOperands;
+  }
+  return slots;
+}
+
+bool is_constant(const Graph& graph, const Node& node, const QuantizedSlot& slot) {
+  for (size_t i :
+       {slot.weight, slot.bias, slot.quantization, slot.quantization + 1, slot.quantization + 2})
+    if (!graph.is_constant(node.inputs[i])) return false;
+  return true;
+}
 
 bool has_float_product(const Graph& graph, const Node& node) {
   const bool plain = node.kind == OpKind::QuantizedLinear || node.kind == OpKind::QuantizedConv;
@@ -148,7 +144,7 @@ std::optional<Graph> with_float_products(
   std::shared_ptr<FloatProducts> products;
   for (size_t index = 0; index < graph.nodes.size(); ++index) {
     const Node& given = graph.nodes[index];
-    for (const Slot& slot : quantized_slots(given)) {
+    for (const QuantizedSlot& slot : quantized_slots(given)) {
       if (!may_be_float(graph, given, slot) || (keep && keep(given, slot.weight))) continue;
       if (!result) {
         result = graph;

@@ -27,6 +27,15 @@ FloatOperands float_operands(PlanCache& cache, const Graph& graph, const Node& n
 /// weights divided: powers of two at 1 / factor or, up to a factor of two, above.
 std::vector<float> float8_steps(std::span<const float> factor);
 
+/// Where a product in 8 bits has its operands: scale, factor and offset begin at `quantization`.
+struct QuantizedSlot {
+  size_t weight, bias, quantization;
+};
+/// Those of a plain node, or of a fused one.
+std::vector<QuantizedSlot> quantized_slots(const Node& node);
+/// Whether they are all constants.
+bool is_constant(const Graph& graph, const Node& node, const QuantizedSlot& slot);
+
 /// Whether with_float_products() makes another op of a plain node.
 bool has_float_product(const Graph& graph, const Node& node);
 

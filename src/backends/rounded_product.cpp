@@ -5,7 +5,6 @@
 #include <array>
 #include <cmath>
 
-#include "backends/float_products.h"
 #include "core/check.h"
 #include "ir/infer.h"
 
@@ -44,12 +43,13 @@ const Impl& first_willing(std::span<const Impl> impls, const OpContext& op) {
 
 }  // namespace
 
-std::optional<Refusal> needs_float8(const OpContext& op) {
-  if (const DType dtype = op.input(1).dtype; dtype != DType::Float8E4M3)
+std::optional<Refusal> needs_float8(const OpContext& op, const QuantizedSlot& slot) {
+  if (const DType dtype = op.input(slot.weight).dtype; dtype != DType::Float8E4M3)
     return Refusal{fmt::format("its weight is {}", dtype_name(dtype))};
-  for (size_t i = 1; i < kOwnResidual; ++i)
+  const size_t scale = slot.quantization, factor = scale + 1, offsets = scale + 2;
+  for (const size_t i : {slot.weight, slot.bias, scale, factor, offsets})
     if (!op.constant(i)) return Refusal{fmt::format("operand {} is computed, not a weight", i)};
-  for (float offset : op.constant(kOffset)->floats())
+  for (float offset : op.constant(offsets)->floats())
     if (offset != 0) return Refusal{fmt::format("an offset is {}, not 0", offset)};
   return std::nullopt;
 }

@@ -20,7 +20,7 @@ class CodesInSessions : public testing::Test {
   static void expect_agreement(
       OpKind kind, const Attrs& attrs, const Dims& x,
       const std::function<void(GraphBuilder&, Random&, std::vector<ValueId>&)>& add_operands,
-      const char* impl) {
+      const char* impl, const Tolerance& bound = kCudaFloat16) {
     GraphBuilder builder;
     Random random(impl);
     std::vector<ValueId> operands{builder.input("x", x)};
@@ -29,20 +29,21 @@ class CodesInSessions : public testing::Test {
     const std::vector<Tensor> inputs{random.tensor(x, -1, 1)};
     const auto exact = compile_for(find_backend("cpu"), graph, inputs, 2),
                executable = compile_for(*cuda_backend(), graph, inputs);
+    ASSERT_EQ(executable->steps().size(), 1);
     EXPECT_STREQ(executable->dispatch()[0].chosen, impl);
     const std::vector<float> expected = GuardedRun(find_backend("cpu"), *exact, inputs).run()[0],
                              got = GuardedRun(*cuda_backend(), *executable, inputs).run()[0];
     const Distance d = distance(std::span<const float>(got), std::span<const float>(expected));
-    EXPECT_TRUE(d.within(kCudaFloat16)) << report(d, kCudaFloat16);
+    EXPECT_TRUE(d.within(bound)) << report(d, bound);
   }
 
-  static auto mlp_operands(int64_t c) {
+  static auto mlp_operands(int64_t c, DType dtype = DType::Int8) {
     return [=](GraphBuilder& builder, Random& random, std::vector<ValueId>& operands) {
       operands.insert(operands.end(),
                       {weight(builder, random, {4 * c, c}, c), bias(builder, random, 4 * c),
                        weight(builder, random, {c, 4 * c}, 4 * c), bias(builder, random, c)});
-      quantize(builder, random, operands, 1, 5, DType::Int8);
-      quantize(builder, random, operands, 3, 8, DType::Int8);
+      quantize(builder, random, operands, 1, 5, dtype);
+      quantize(builder, random, operands, 3, 8, dtype);
     };
   }
 };
@@ -90,6 +91,41 @@ TEST_F(CodesInSessions, Linear) {
           operands.push_back(id);
       },
       "cuda:linear_codes");
+}
+
+// Of 8-bit floats every product that the kernels take, also where fused ops of floats have tiles.
+TEST_F(CodesInSessions, Float8Mlp) {
+  for (const auto& [c, x] : std::vector<std::pair<int64_t, Dims>>{
+           {320, {32, 196, 320}}, {64, {1, 3136, 64}}, {512, {1, 49, 512}}})
+    expect_agreement(OpKind::Mlp, MlpAttrs{c != 64, 1e-6f}, x, mlp_operands(c, DType::Float8E4M3),
+                     "cuda:mlp_codes", kFloat8Chain);
+}
+
+TEST_F(CodesInSessions, Float8AttentionBlock) {
+  constexpr int64_t c = 320;
+  expect_agreement(
+      OpKind::AttentionBlock, AttentionBlockAttrs{5, 64, 0.125f, 1e-6f}, {2, 14, 14, c},
+      [](GraphBuilder& builder, Random& random, std::vector<ValueId>& operands) {
+        operands.insert(operands.end(),
+                        {weight(builder, random, {3 * c, c}, c), bias(builder, random, 3 * c),
+                         weight(builder, random, {c, c}, c), bias(builder, random, c)});
+        quantize(builder, random, operands, 1, 5, DType::Float8E4M3);
+        quantize(builder, random, operands, 3, 8, DType::Float8E4M3);
+      },
+      "cuda:attention_block_codes", kFloat8Chain);
+}
+
+TEST_F(CodesInSessions, Float8Linear) {
+  for (const auto& [in, impl] : {std::pair<int64_t, const char*>{768, "cuda:linear_codes"},
+                                 {767, "cuda:quantized_linear_rounded"}})
+    expect_agreement(
+        OpKind::QuantizedLinear, {}, {40, in},
+        [in = in](GraphBuilder& builder, Random& random, std::vector<ValueId>& operands) {
+          operands.push_back(code_weight(builder, random, {200, in}, DType::Float8E4M3));
+          for (ValueId id : quantization(builder, random, {200, in}, DType::Float8E4M3))
+            operands.push_back(id);
+        },
+        impl, kFloat8Chain);
 }
 
 }  // namespace
