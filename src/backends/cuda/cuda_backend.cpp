@@ -12,6 +12,7 @@
 #include "backends/cuda/rounded_products.h"
 #include "backends/float_islands.h"
 #include "backends/float_products.h"
+#include "backends/rounded_product.h"
 #include "core/check.h"
 
 namespace vitro {
@@ -113,6 +114,9 @@ class CudaBackend final : public Backend {
   }
   std::optional<Refusal> can_run(const OpContext& op) const override {
     if (has_float_product(op.graph, op.node)) return std::nullopt;
+    // What multiplies the others depends on the GPU; all can be rounded.
+    if (op.node.kind == OpKind::QuantizedLinear || op.node.kind == OpKind::QuantizedConv)
+      return needs_float8(op, quantized_slots(op.node)[0]);
     return refusal_of(op, impls);
   }
 
