@@ -5,6 +5,7 @@
 #include <array>
 #include <cmath>
 
+#include "backends/float_products.h"
 #include "core/check.h"
 #include "ir/infer.h"
 
@@ -43,13 +44,12 @@ const Impl& first_willing(std::span<const Impl> impls, const OpContext& op) {
 
 }  // namespace
 
-std::optional<Refusal> needs_float8(const OpContext& op, const QuantizedSlot& slot) {
-  if (const DType dtype = op.input(slot.weight).dtype; dtype != DType::Float8E4M3)
+std::optional<Refusal> needs_float8(const OpContext& op) {
+  if (const DType dtype = op.input(1).dtype; dtype != DType::Float8E4M3)
     return Refusal{fmt::format("its weight is {}", dtype_name(dtype))};
-  const size_t scale = slot.quantization, factor = scale + 1, offsets = scale + 2;
-  for (const size_t i : {slot.weight, slot.bias, scale, factor, offsets})
+  for (size_t i = 1; i < kOwnResidual; ++i)
     if (!op.constant(i)) return Refusal{fmt::format("operand {} is computed, not a weight", i)};
-  for (float offset : op.constant(offsets)->floats())
+  for (float offset : op.constant(kOffset)->floats())
     if (offset != 0) return Refusal{fmt::format("an offset is {}, not 0", offset)};
   return std::nullopt;
 }
@@ -63,7 +63,7 @@ Float8Rounding float8_rounding(const OpContext& op) {
 RoundedProduct::RoundedProduct(const OpContext& op, std::span<const Impl> impls,
                                Precision precision, size_t rounded_bytes, Round round)
     : round_(std::move(round)), rounded_bytes_(aligned_bytes(rounded_bytes)) {
-  const FloatOperands operands = float_operands(op.cache, op.graph, op.node);
+  const FloatOperands operands = rounded_operands(op.cache, op.graph, op.node);
   weight_ = operands.weight;
   bias_ = operands.bias;
   for (size_t i : {1, 2, 3}) op.take(i);

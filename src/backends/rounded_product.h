@@ -2,14 +2,13 @@
 
 #include <functional>
 
-#include "backends/float_products.h"
 #include "backends/kernel.h"
 
 namespace vitro {
 
 /// Refuses a product in 8 bits but one of 8-bit floats whose operands, x aside, are constants, and
 /// whose offsets are 0.
-std::optional<Refusal> needs_float8(const OpContext& op, const QuantizedSlot& slot);
+std::optional<Refusal> needs_float8(const OpContext& op);
 
 /// How the input of such a product is rounded, channel by channel:
 /// nearest_float8_e4m3(x * factor) * step. Steps are powers of two near 1 / factor, which

@@ -12,7 +12,7 @@ namespace vitro::cpu {
 namespace {
 
 std::optional<Refusal> can_run(const OpContext& op) {
-  if (auto refusal = needs_float8(op, quantized_slots(op.node)[0])) return refusal;
+  if (auto refusal = needs_float8(op)) return refusal;
   return needs_float32(op);
 }
 

@@ -3,7 +3,6 @@
 #include <fmt/core.h>
 
 #include <algorithm>
-#include <optional>
 
 #include "backends/cuda/choice.h"
 #include "backends/cuda/codes_product.h"
@@ -11,8 +10,6 @@
 #include "backends/cuda/product.h"
 #include "backends/cuda/row_sums.h"
 #include "backends/cuda/transformer_part.h"
-#include "ir/codes.h"
-#include "ir/infer.h"
 
 namespace vitro::cuda {
 namespace {
@@ -39,69 +36,24 @@ std::optional<Refusal> can_run_core(const OpContext& op) {
   return std::nullopt;
 }
 
-// Behind x and both products' weights and biases.
-constexpr size_t kFirst = 5, kSecond = kFirst + kQuantizationOperands;
-
-/// The product behind attention: of floats, or of 8-bit floats that a launch of its own makes.
-class Projection {
- public:
-  explicit Projection(const OpContext& op) {
-    const int m = num_rows(op.input(0));
-    if (!is_code(op.input(3).dtype)) {
-      of_floats_.emplace(op, product_args(op, 3, 4, m));
-      return;
-    }
-    codes_.emplace(op, 3, kSecond, m);
-    of_codes_.emplace(op, 3, kSecond, m);
-  }
-  /// Null: it is of codes.
-  const Product* of_floats() const { return of_floats_ ? &*of_floats_ : nullptr; }
-  double flops() const { return of_floats_ ? of_floats_->flops() : of_codes_->flops(); }
-  size_t result_bytes() const {
-    return of_floats_ ? of_floats_->result_bytes() : of_codes_->result_bytes();
-  }
-  /// `codes` has a byte for each element of the context.
-  void run(const std::byte* context, const KernelArgs& args, std::byte* codes,
-           float2* result_sums) const {
-    const Launch launch = launch_of(args);
-    if (of_floats_)
-      return of_floats_->run(context, args.inputs[0], args.outputs[0], launch, nullptr,
-                             result_sums);
-    codes_->run(context, codes, launch);
-    of_codes_->run(codes, args.inputs[0], args.outputs[0], launch);
-  }
-
- private:
-  std::optional<Product> of_floats_;
-  std::optional<RowCodes> codes_;
-  std::optional<CodesProduct> of_codes_;
-};
-
 /// y = x + proj(attention(qkv(layer_norm(x)))) in launches of their own.
 class AttentionBlock : public Kernel, public LeavesRowSums {
  public:
   enum Phase { kQkv, kCore, kProj };
   explicit AttentionBlock(const OpContext& op)
-      : core_(core_args(op)), variant_(choose(key(), ranked(), op.tactics)), proj_(op) {}
+      : core_(core_args(op)),
+        variant_(choose(key(), ranked(), op.tactics)),
+        proj_(op, product_args(op, 3, 4, num_rows(op.input(0)))) {}
   int in_place_operand() const override { return 0; }
-  int row_parts() const override {
-    return proj_.of_floats() ? proj_.of_floats()->result_parts() : 0;
-  }
+  int row_parts() const override { return proj_.result_parts(); }
   void leave_row_sums() override { leaves_row_sums_ = true; }
-  size_t tail_bytes() const override {
-    return proj_.of_floats() ? proj_.of_floats()->result_sums_bytes() : 0;
-  }
+  size_t tail_bytes() const override { return proj_.result_sums_bytes(); }
   size_t scratch_bytes() const override {
     return aligned_bytes(qkv_bytes()) + std::max(proj_.result_bytes(), qkv_scratch_bytes());
   }
-  std::vector<TunableOp> tunables() const override {
-    if (!proj_.of_floats()) return {variant_.op};
-    return {variant_.op, proj_.of_floats()->tunable()};
-  }
+  std::vector<TunableOp> tunables() const override { return {variant_.op, proj_.tunable()}; }
   std::string choices() const override {
-    const std::string core = fmt::format("{}core {}", qkv_choice(), variant_.name);
-    return proj_.of_floats() ? fmt::format("{}, proj {}", core, proj_.of_floats()->tile_name())
-                             : core;
+    return fmt::format("{}core {}, proj {}", qkv_choice(), variant_.name, proj_.tile_name());
   }
   std::vector<Section> sections() const override {
     const double core = 4.0 * core_.n * core_.heads * core_.t * core_.t * core_.head_dim;
@@ -120,13 +72,13 @@ class AttentionBlock : public Kernel, public LeavesRowSums {
     core.context = context;
     attention(core, variant_.value, launch);
     lane_of(args).begin_section(kProj);
-    proj_.run(context, args, args.scratch,
+    proj_.run(context, args.inputs[0], args.outputs[0], launch, nullptr,
               leaves_row_sums_ ? row_sums_behind(args.outputs[0], result_bytes()) : nullptr);
   }
 
  protected:
   const AttentionArgs& core() const { return core_; }
-  const Projection& proj() const { return proj_; }
+  const Product& proj() const { return proj_; }
   size_t result_bytes() const { return proj_.result_bytes(); }
   virtual size_t qkv_scratch_bytes() const { return 0; }
   virtual std::string qkv_choice() const { return {}; }
@@ -160,7 +112,7 @@ class AttentionBlock : public Kernel, public LeavesRowSums {
 
   AttentionArgs core_;
   Choice<AttentionVariant> variant_;
-  Projection proj_;
+  Product proj_;
   bool leaves_row_sums_ = false;
 };
 
@@ -176,7 +128,7 @@ class AttentionBlockLaunches final : public AttentionBlock,
                               {true, op.node.as<AttentionBlockAttrs>().eps, {}})) {}
   void read_row_sums(int parts) override { qkv_.read_row_sums(parts); }
   bool join(TransformerBlock& block) const override {
-    const LinearArgs &qkv = qkv_.args(), &projection = proj().of_floats()->args();
+    const LinearArgs &qkv = qkv_.args(), &projection = proj().args();
     TransformerBlockWeights& weights = block.weights;
     if (!weights.pos_weight || weights.qkv || core().t != block.h * block.w ||
         core().heads * 64 != block.c || core().head_dim != 64 || qkv.element != block.element ||
@@ -207,17 +159,17 @@ class AttentionBlockLaunches final : public AttentionBlock,
   Product qkv_;
 };
 
-/// qkv in 8 bits; in 8-bit floats proj as well.
+/// qkv in 8 bits.
 class AttentionBlockCodes final : public AttentionBlock {
  public:
   explicit AttentionBlockCodes(const OpContext& op)
-      : AttentionBlock(op),
-        codes_(op, 1, kFirst, num_rows(op.input(0))),
-        qkv_(op, 1, kFirst, num_rows(op.input(0))) {
+      : AttentionBlock(op), codes_(op, kFirst), qkv_(op, 1, kFirst, num_rows(op.input(0))) {
     codes_.normalize(op.node.as<AttentionBlockAttrs>().eps);
   }
 
  private:
+  static constexpr size_t kFirst = 5;  // behind x and both products' weights and biases
+
   size_t qkv_scratch_bytes() const override { return codes_.bytes(); }
   void run_qkv(const std::byte* x, std::byte* scratch, void* qkv,
                const Launch& launch) const override {

@@ -3,7 +3,7 @@
 #include <fmt/core.h>
 
 #include "backends/cuda/kernels/mlp.h"
-#include "backends/rounded_product.h"
+#include "backends/float_products.h"
 #include "ir/codes.h"
 
 namespace vitro::cuda {
@@ -71,30 +71,46 @@ const char* codes_refusal(const TensorType& x, const TensorType& weight, Element
   return linear_codes_refusal(args, capability);
 }
 
-/// Of products of 8-bit floats, one after the other.
-std::optional<Refusal> refuse_float8(const OpContext& op,
-                                     const std::vector<QuantizedSlot>& products) {
-  for (const QuantizedSlot& slot : products) {
-    if (auto refusal = needs_float8(op, slot)) return refusal;
-    if (const char* refusal = codes_refusal(op.input(0), op.input(slot.weight), element_of(op),
-                                            device_of(op).capability))
-      return Refusal{refusal};
-  }
-  if (op.node.kind == OpKind::Mlp && products.size() < 2)  // hidden values are codes
-    return Refusal{"one of its products is of floats"};
-  return needs_sizes(op, 1);
+/// Whether anything of this type is multiplied in codes.
+bool multiplies_codes(Element element, int capability) {
+  LinearCodesArgs smallest;
+  smallest.element = element;
+  smallest.m = 1, smallest.n = smallest.k = 16;
+  return linear_codes_refusal(smallest, capability) == nullptr;
 }
 
-/// Of products of integers, which have been chosen.
-std::optional<Refusal> refuse_integers(const OpContext& op,
-                                       const std::vector<QuantizedSlot>& products) {
-  for (const QuantizedSlot& slot : products) {
-    if (const DType dtype = op.input(slot.weight).dtype; dtype != DType::Int8)
-      return Refusal{fmt::format("weight {} is {}", slot.weight, dtype_name(dtype))};
-    if (!is_constant(op.graph, op.node, slot))
-      return Refusal{fmt::format("an operand of weight {} is computed", slot.weight)};
+/// Whether codes of the node's products have offsets, which kernels do not know of 8-bit floats.
+bool has_offsets(const Graph& graph, const Node& node) {
+  for (const QuantizedSlot& slot : quantized_slots(node)) {
+    if (!is_constant(graph, node, slot)) continue;
+    for (float offset : graph.value(node.inputs[slot.quantization + 2]).constant->floats())
+      if (offset != 0) return true;
   }
-  return std::nullopt;
+  return false;
+}
+
+/// Whether products in codes, launches included, take less time than products of floats.
+bool prefers_codes(const Node& node, std::span<const TensorType> types, size_t weight,
+                   Element element, const DeviceInfo& device) {
+  const TensorType& x = type_of(types, node, 0);
+  const auto can_run = [&](size_t i) {
+    return codes_refusal(x, type_of(types, node, i), element, device.capability) == nullptr;
+  };
+  const auto flops = [&](size_t i) {
+    return 2.0 * num_rows(x) * static_cast<double>(num_elements(type_of(types, node, i).dims));
+  };
+  switch (node.kind) {
+    case OpKind::QuantizedLinear:
+      return can_run(1) && pays(flops(1), x);
+    case OpKind::AttentionBlock:  // attention makes elements
+      return weight == 1 && can_run(1) && pays(flops(1), x);
+    case OpKind::Mlp:  // both or none; codes of hidden values cost nothing
+      return type_of(types, node, 1).dtype == type_of(types, node, 3).dtype && can_run(1) &&
+             can_run(3) && extent(type_of(types, node, 1), 0) % 16 == 0 &&
+             pays(flops(1) + flops(3), x) && !is_fused(node, types, element, device);
+    default:
+      return false;
+  }
 }
 
 }  // namespace
@@ -116,45 +132,37 @@ void CodesProduct::make_codes(const OpContext& op, size_t quantization) {
   take_factors(op, quantization, args_);
 }
 
-RowCodes::RowCodes(const OpContext& op, size_t weight, size_t quantization, int m) {
-  args_.kind = kind_of(op.input(weight));
+RowCodes::RowCodes(const OpContext& op, size_t quantization) {
+  args_.kind = kind_of(op.input(1));
   args_.element = element_of(op);
   take_factors(op, quantization, args_);
-  args_.rows = m;
-  args_.c = extent(op.input(weight), 1);
+  args_.rows = num_rows(op.input(0));
+  args_.c = width(op.input(0));
 }
 
 std::optional<Refusal> keeps_codes(const OpContext& op) {
-  const DType weight = op.input(1).dtype;
-  if (!is_code(weight)) return Refusal{"its products are of floats"};
-  const std::vector<QuantizedSlot> products = quantized_slots(op.node);
-  return weight == DType::Int8 ? refuse_integers(op, products) : refuse_float8(op, products);
+  if (!is_code(op.input(1).dtype)) return Refusal{"its products are of floats"};
+  for (const QuantizedSlot& slot : quantized_slots(op.node)) {
+    const TensorType& weight = op.input(slot.weight);
+    if (weight.dtype != op.input(1).dtype)
+      return Refusal{fmt::format("operand {} is {}", slot.weight, dtype_name(weight.dtype))};
+    if (!is_constant(op.graph, op.node, slot))
+      return Refusal{fmt::format("an operand of weight {} is computed", slot.weight)};
+    if (const char* refusal =
+            codes_refusal(op.input(0), weight, element_of(op), device_of(op).capability))
+      return Refusal{refusal};
+  }
+  return std::nullopt;
 }
 
-bool prefers_codes(const Node& node, std::span<const TensorType> types, size_t weight,
-                   Precision precision, int device) {
+bool stays_in_8_bits(const Graph& graph, const Node& node, std::span<const TensorType> types,
+                     size_t weight, Precision precision, int device) {
   const DeviceInfo& info = device_info(device);
   const Element element = element_of(precision);
-  const TensorType& x = type_of(types, node, 0);
-  const auto can_run = [&](size_t i) {
-    return codes_refusal(x, type_of(types, node, i), element, info.capability) == nullptr;
-  };
-  const auto flops = [&](size_t i) {
-    return 2.0 * num_rows(x) * static_cast<double>(num_elements(type_of(types, node, i).dims));
-  };
-  const auto is_int8 = [&](size_t i) { return type_of(types, node, i).dtype == DType::Int8; };
-  switch (node.kind) {
-    case OpKind::QuantizedLinear:
-      return can_run(1) && pays(flops(1), x);
-    case OpKind::AttentionBlock:  // attention makes elements
-      return weight == 1 && can_run(1) && pays(flops(1), x);
-    case OpKind::Mlp:  // both or none; codes of hidden values cost nothing
-      return is_int8(1) && is_int8(3) && can_run(1) && can_run(3) &&
-             extent(type_of(types, node, 1), 0) % 16 == 0 && pays(flops(1) + flops(3), x) &&
-             !is_fused(node, types, element, info);
-    default:
-      return false;
-  }
+  const bool is_float8 = type_of(types, node, weight).dtype == DType::Float8E4M3;
+  if (!multiplies_codes(element, info.capability)) return is_float8;
+  if (is_float8 && has_offsets(graph, node)) return false;
+  return prefers_codes(node, types, weight, element, info);
 }
 
 }  // namespace vitro::cuda

@@ -36,10 +36,10 @@ class CodesProduct {
   LinearCodesArgs args_;
 };
 
-/// Makes the codes that a product reads of m rows, or of these normalised.
+/// Makes the codes that the first product reads of the rows of operand 0, or of these normalised.
 class RowCodes {
  public:
-  RowCodes(const OpContext& op, size_t weight, size_t quantization, int m);
+  RowCodes(const OpContext& op, size_t quantization);
   void normalize(float eps) { args_.layer_norm = true, args_.eps = eps; }
   void run(const void* x, void* codes, const Launch& launch) const {
     RowCodesArgs args = args_;
@@ -54,13 +54,15 @@ class RowCodes {
   RowCodesArgs args_;
 };
 
-/// Refuses an op whose products are of floats, and one of 8-bit floats that kernels of codes do not
-/// take: those of integers have been chosen (prefers_codes).
+/// Refuses an op whose products are of floats, or which no kernel of codes takes: the others have
+/// been chosen (stays_in_8_bits).
 std::optional<Refusal> keeps_codes(const OpContext& op);
 
-/// Whether the product of `node` whose weight is operand `weight`, int8, is multiplied in codes,
-/// which needs a launch more: the others are faster as products of floats.
-bool prefers_codes(const Node& node, std::span<const TensorType> types, size_t weight,
-                   Precision precision, int device);
+/// Whether the product of `node` whose weight is operand `weight` stays what it is: it is
+/// multiplied in codes, which needs a launch more, so that the others are faster as products of
+/// floats; or it is of 8-bit floats, whose input is rounded where nothing multiplies codes
+/// (rounded_products.h).
+bool stays_in_8_bits(const Graph& graph, const Node& node, std::span<const TensorType> types,
+                     size_t weight, Precision precision, int device);
 
 }  // namespace vitro::cuda

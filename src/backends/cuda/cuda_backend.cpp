@@ -113,10 +113,9 @@ class CudaBackend final : public Backend {
     return std::make_unique<CudaLane>(options);
   }
   std::optional<Refusal> can_run(const OpContext& op) const override {
-    if (has_float_product(op.graph, op.node)) return std::nullopt;
-    // What multiplies the others depends on the GPU; all can be rounded.
-    if (op.node.kind == OpKind::QuantizedLinear || op.node.kind == OpKind::QuantizedConv)
-      return needs_float8(op, quantized_slots(op.node)[0]);
+    // What multiplies a product in 8 bits depends on the GPU.
+    if (has_float_product(op.graph, op.node))
+      return op.input(1).dtype == DType::Float8E4M3 ? needs_float8(op) : std::nullopt;
     return refusal_of(op, impls);
   }
 
@@ -124,8 +123,8 @@ class CudaBackend final : public Backend {
     const std::vector<TensorType> types = infer(asked.graph, asked.inputs).types;
     const std::optional<Graph> floats =
         with_float_products(asked.graph, asked.cache, [&](const Node& node, size_t weight) {
-          return prefers_codes(node, types, weight, precision_of(node, precision(asked.precision)),
-                               asked.device);
+          return stays_in_8_bits(asked.graph, node, types, weight,
+                                 precision_of(node, precision(asked.precision)), asked.device);
         });
     const CompileRequest request{.graph = floats ? *floats : asked.graph,
                                  .inputs = asked.inputs,

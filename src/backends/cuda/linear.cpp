@@ -53,8 +53,7 @@ class LinearKernel final : public Kernel {
 class LinearCodesKernel final : public Kernel {
  public:
   explicit LinearCodesKernel(const OpContext& op)
-      : codes_(op, 1, kQuantization, num_rows(op.input(0))),
-        product_(op, 1, kQuantization, num_rows(op.input(0))) {}
+      : codes_(op, kQuantization), product_(op, 1, kQuantization, num_rows(op.input(0))) {}
   size_t scratch_bytes() const override { return codes_.bytes(); }
   bool absorb(const OpContext& next, size_t operand) override {
     Activation activation = product_.activation();

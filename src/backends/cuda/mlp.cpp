@@ -128,7 +128,7 @@ class MlpCodes final : public Kernel {
  public:
   enum Phase { kFc1, kFc2 };
   explicit MlpCodes(const OpContext& op)
-      : codes_(op, 1, kFirst, num_rows(op.input(0))),
+      : codes_(op, kFirst),
         fc1_(op, 1, kFirst, num_rows(op.input(0)), {UnaryOp::Gelu}),
         fc2_(op, 3, kSecond, num_rows(op.input(0))) {
     if (op.node.as<MlpAttrs>().layer_norm) codes_.normalize(op.node.as<MlpAttrs>().eps);

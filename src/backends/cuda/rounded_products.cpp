@@ -12,7 +12,7 @@ namespace vitro::cuda {
 namespace {
 
 std::optional<Refusal> can_run(const OpContext& op) {
-  if (auto refusal = needs_float8(op, quantized_slots(op.node)[0])) return refusal;
+  if (auto refusal = needs_float8(op)) return refusal;
   if (op.input(0).dtype != DType::Float32)
     return Refusal{fmt::format("operand 0 is {}", dtype_name(op.input(0).dtype))};
   return needs_sizes(op, op.num_inputs());
