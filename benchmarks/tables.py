@@ -281,8 +281,7 @@ def gpu_int8_table(results, link):
             or ["No results yet; `scripts/gpu-bench int8` makes them."])
 
 
-GPU_8_BITS = {"vitro-fp8": "fp8", "vitro-fp8-attention": "fp8 in the stages with attention",
-              "vitro-int8": "int8", "vitro": "float16"}
+GPU_8_BITS = {"vitro-fp8": "fp8", "vitro-int8": "int8", "vitro": "float16"}
 
 
 def gpu_fp8_table(results, link):

@@ -10,7 +10,6 @@ they compute in. Engines:
     max-autotune  torch.compile, mode max-autotune, channels last (--max-autotune)
     vitro-int8    a plan of the checkpoint in 8 bits, without PyTorch beside it (--int8 PLAN)
     vitro-fp8     the same in 8-bit floats (--fp8 PLAN)
-    vitro-fp8-attention  the same in the stages with attention alone (--fp8-attention PLAN)
 
 Each round measures every engine in turn, in two ways: `sync` is the wall clock from the call until the
 stream is empty, one call at a time; `back_to_back` is a call of many in a row by CUDA events. The
@@ -40,11 +39,10 @@ CHECKPOINT = model.ROOT / "models/uniformer_small_tiny200.safetensors"
 ARCHITECTURE, CLASSES = "uniformer_small", 200
 TITLES = {"vitro": "Vitro", "eager": "PyTorch eager", "graph": "PyTorch, CUDA graph",
           "compile": "torch.compile", "max-autotune": "torch.compile, max-autotune",
-          "vitro-int8": "Vitro int8", "vitro-fp8": "Vitro fp8",
-          "vitro-fp8-attention": "Vitro fp8, stages with attention"}
+          "vitro-int8": "Vitro int8", "vitro-fp8": "Vitro fp8"}
 MAX_NMSE = 2e-5  # of a float16 or tf32 model, as in tests/tolerances.h
 # In 8 bits, of random images; what they cost on real ones is in docs/quantization.md.
-MAX_NMSE_8_BITS = {"vitro-int8": 1e-2, "vitro-fp8": 1e-1, "vitro-fp8-attention": 1e-1}
+MAX_NMSE_8_BITS = {"vitro-int8": 1e-2, "vitro-fp8": 1e-1}
 WARMUP = 20
 ROUND_SECONDS = 0.1  # of each engine and way
 FAILED, GATE_FAILED = 1, 3
@@ -91,8 +89,7 @@ def compiled(torch, network, images, mode):
 
 
 def plans_in_8_bits(arguments):
-    plans = {"vitro-int8": arguments.int8, "vitro-fp8": arguments.fp8,
-             "vitro-fp8-attention": arguments.fp8_attention}
+    plans = {"vitro-int8": arguments.int8, "vitro-fp8": arguments.fp8}
     return {name: plan for name, plan in plans.items() if plan}
 
 
@@ -256,7 +253,6 @@ def parse_arguments():
     parser.add_argument("--max-autotune", action="store_true")
     parser.add_argument("--int8", type=pathlib.Path, metavar="PLAN")
     parser.add_argument("--fp8", type=pathlib.Path, metavar="PLAN")
-    parser.add_argument("--fp8-attention", type=pathlib.Path, metavar="PLAN")
     add_paths(parser)
     return parser.parse_args()
 
