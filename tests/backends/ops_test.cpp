@@ -267,6 +267,18 @@ TEST(OpCases, CoverEveryFusedOpUnderUniqueNames) {
   }
 }
 
+// A profile compares it with the peak of products in 8 bits.
+TEST(OpCases, WhatIsRoundedIsNotMultipliedInEightBits) {
+  for (const OpCase& op_case : op_cases()) {
+    if (op_case.kind != OpKind::QuantizedLinear) continue;
+    const Graph graph = op_case.build();
+    const auto program = compile_for(find_backend("cpu"), graph, case_inputs(op_case, graph));
+    EXPECT_EQ(program->steps()[0].sections[0].quantized,
+              graph.value(graph.nodes[0].inputs[1]).type.dtype == DType::Int8)
+        << op_case.name;
+  }
+}
+
 TEST(OpCases, CoverTheVariantsOfEveryMachine) {
   std::set<std::string> seen;
   for (const OpCase& op_case : op_cases()) {

@@ -31,6 +31,7 @@ class CodesInSessions : public testing::Test {
                executable = compile_for(*cuda_backend(), graph, inputs);
     ASSERT_EQ(executable->steps().size(), 1);
     EXPECT_STREQ(executable->dispatch()[0].chosen, impl);
+    EXPECT_TRUE(executable->steps()[0].sections[0].quantized);
     const std::vector<float> expected = GuardedRun(find_backend("cpu"), *exact, inputs).run()[0],
                              got = GuardedRun(*cuda_backend(), *executable, inputs).run()[0];
     const Distance d = distance(std::span<const float>(got), std::span<const float>(expected));
