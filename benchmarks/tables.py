@@ -11,6 +11,8 @@ A table stands between `<!-- begin: NAME -->` and `<!-- end: NAME -->`. NAME is 
     gpu_float32  GPU/fp32_peers_*.json, of scripts/gpu-bench float32
     gpu_models   GPU/bench_*.json, of scripts/gpu-bench models
     gpu_onnx     GPU/onnx_*.json, of scripts/gpu-bench onnx
+    gpu_int8     GPU/int8_*.json, of scripts/gpu-bench int8
+    gpu_fp8      GPU/fp8_*.json, of scripts/gpu-bench fp8
     int8_accuracy  int8/eval_*.json, of `vitro eval PLAN IMAGES --reference F32_PLAN --json`
     fp8_accuracy   fp8/eval_*.json, the same
     int8_peers   int8/beside_nncf_*.json, of benchmarks/peers/int8.py
@@ -279,6 +281,27 @@ def gpu_int8_table(results, link):
             or ["No results yet; `scripts/gpu-bench int8` makes them."])
 
 
+GPU_8_BITS = {"vitro-fp8": "fp8", "vitro-int8": "int8", "vitro": "float16"}
+
+
+def gpu_fp8_table(results, link):
+    lines = []
+    for gpu, loaded in by_gpu(results, "fp8_*.json").items():
+        loaded.sort(key=lambda item: item[1]["batch"])
+        lines += ["" if lines else None,
+                  f"UniFormer-S, {gpu}; bold: times as long as in float16.", ""]
+        rows = []
+        for path, result in loaded:
+            way, ratio = result["back_to_back"], result["ratio"]["back_to_back"]
+            cells = [fine_ms(way[name]["median_ms"])
+                     + (f" **{ratio[name]['median']:.2f}**" if name in ratio else "")
+                     for name in GPU_8_BITS]
+            rows.append(row(str(result["batch"]), *cells, f"[json]({link(path)})"))
+        lines += table(["batch", *GPU_8_BITS.values(), "raw"], rows)
+    return ([line for line in lines if line is not None]
+            or ["No results yet; `scripts/gpu-bench fp8` makes them."])
+
+
 def onnx_table(results, link):
     lines = []
     for path, result in load(results, "onnx_models_*.json"):
@@ -388,7 +411,7 @@ TABLES = {"peers": peers_table, "peers_short": peers_short_table, "ops": ops_tab
           "kernels": kernels_table, "onnx": onnx_table, "int8_accuracy": int8_accuracy_table,
           "fp8_accuracy": fp8_accuracy_table,
           "int8_peers": int8_peers_table, "bf16_peers": bf16_peers_table,
-          "gpu_int8": gpu_int8_table, "gpu_peers": gpu_peers_table,
+          "gpu_int8": gpu_int8_table, "gpu_fp8": gpu_fp8_table, "gpu_peers": gpu_peers_table,
           "gpu_float32": gpu_float32_table,
           "gpu_models": gpu_models_table, "gpu_onnx": gpu_onnx_table}
 
