@@ -1,5 +1,7 @@
 #include "cli/quantization_options.h"
 
+#include <CLI/CLI.hpp>
+
 #include "calibration/calibrate.h"
 #include "cli/interrupt.h"
 #include "cli/max_drop.h"
