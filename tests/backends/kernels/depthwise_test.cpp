@@ -1,3 +1,5 @@
+#include <algorithm>
+
 #include "kernel_test.h"
 
 namespace vitro::cpu {
@@ -6,9 +8,14 @@ namespace {
 struct Case {
   int64_t h, w, c, kernel_h, kernel_w, stride, pad_top, pad_left;
   bool bias = true;
+  bool clamp = false;
+  int64_t more_after = 0;  ///< padding below and to the right beyond that above and to the left
 };
 
+constexpr float kLow = -0.25f, kHigh = 0.5f;
+
 std::vector<double> reference(const DepthwiseArgs& d) {
+  const bool clamp = d.activation.kind == Activation::Kind::Clamp;
   std::vector<double> result;
   for (int64_t y = 0; y < d.out_h; ++y)
     for (int64_t x = 0; x < d.out_w; ++x)
@@ -22,7 +29,7 @@ std::vector<double> reference(const DepthwiseArgs& d) {
             sum += static_cast<double>(d.input[(in_y * d.in_w + in_x) * d.channels + c]) *
                    d.weights[(ky * d.kernel_w + kx) * d.channels + c];
           }
-        result.push_back(sum);
+        result.push_back(clamp ? std::clamp<double>(sum, kLow, kHigh) : sum);
       }
   return result;
 }
@@ -40,6 +47,7 @@ class DepthwiseTest : public KernelTest {
     d.input = input.data();
     d.weights = weights.data();
     d.bias = s.bias ? bias.data() : nullptr;
+    if (s.clamp) d.activation = {Activation::Kind::Clamp, kLow, kHigh};
     d.in_h = s.h;
     d.in_w = s.w;
     d.channels = s.c;
@@ -48,8 +56,8 @@ class DepthwiseTest : public KernelTest {
     d.stride_h = d.stride_w = s.stride;
     d.pad_top = s.pad_top;
     d.pad_left = s.pad_left;
-    d.out_h = (s.h + 2 * s.pad_top - s.kernel_h) / s.stride + 1;
-    d.out_w = (s.w + 2 * s.pad_left - s.kernel_w) / s.stride + 1;
+    d.out_h = (s.h + 2 * s.pad_top + s.more_after - s.kernel_h) / s.stride + 1;
+    d.out_w = (s.w + 2 * s.pad_left + s.more_after - s.kernel_w) / s.stride + 1;
     Guarded whole(d.out_h * d.out_w * s.c), rows(d.out_h * d.out_w * s.c);
     d.output = whole.data();
     table().depthwise(d, 0, d.out_h);
@@ -101,6 +109,22 @@ TEST_P(DepthwiseTest, OtherGeometries) {
     expect_matches({9, w, 67, 5, 5, 2, 2, 2});
   }
   expect_matches({13, 40, 80, 7, 7, 3, 3, 3, false});
+}
+
+TEST_P(DepthwiseTest, StridesWithLessPaddingBeforeThanAfter) {
+  for (int64_t w = 4; w <= 40; ++w) {
+    expect_matches({6, w, 19, 3, 3, 2, 0, 0});
+    expect_matches({6, w, 19, 3, 3, 2, 0, 0, true, false, 1});
+    expect_matches({8, w, 11, 5, 5, 2, 1, 1, true, false, 1});
+    expect_matches({8, w, 11, 5, 5, 2, 1, 1, true, false, 3});
+  }
+}
+
+TEST_P(DepthwiseTest, Clamps) {
+  for (int64_t kernel : {3, 5, 7})
+    for (int64_t stride : {1, 2})
+      for (int64_t c : {1, 8, 19, 67})
+        expect_matches({9, 13, c, kernel, kernel, stride, kernel / 2, kernel / 2, true, true});
 }
 
 INSTANTIATE_TEST_SUITE_P(Isa, DepthwiseTest, testing::ValuesIn(available_isas()), isa_test_name);

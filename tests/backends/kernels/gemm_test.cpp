@@ -281,6 +281,16 @@ TEST(GemmGrid, CoversTheProductOnce) {
       }
 }
 
+// Four panels at a time, 49 rows of 192 columns leave one of two threads a ninth more to do.
+TEST(GemmGrid, CutsColumnsAsFineAsTheKernelIsNarrow) {
+  for (Isa isa : available_isas()) {
+    if (isa != Isa::Avx2) continue;
+    const GemmGrid grid = gemm_grid(49, 192, 1152, 2, kernels(isa).gemm.costs);
+    EXPECT_EQ(grid.row_tiles, 1);
+    EXPECT_EQ(grid.panels, 6);
+  }
+}
+
 INSTANTIATE_TEST_SUITE_P(Isa, Gemm, testing::ValuesIn(available_isas()), isa_test_name);
 
 }  // namespace

@@ -19,52 +19,69 @@ inline T* pixel(T* row, int i, int64_t channels) {
   return i % 4 == 3 ? group + 3 * channels : group + i % 4 * channels;
 }
 
-/// One row of the sum: kBlock neighbouring outputs, kKernel taps. Each input vector is loaded once
-/// and used for every output it reaches. `row` is below the first tap of the first output. kEdge:
-/// `before` taps lie left of the image, `after` ones right of it.
-template <class V, int kKernel, int kBlock, bool kEdge, class Load>
+/// What follows the sums where registers can do it: the bounds of Clamp.
+template <class V, int kBlock>
+inline void depthwise_clamp(const Activation& activation, typename V::Reg (&acc)[kBlock]) {
+  if (activation.kind != Activation::Kind::Clamp) return;
+  const Clamp<V> clamp(activation);
+#pragma GCC unroll 14
+  for (int i = 0; i < kBlock; ++i) acc[i] = clamp(acc[i]);
+}
+
+/// One row of the sum: kBlock neighbouring outputs, kKernel taps, kStride pixels apart. Each input
+/// vector is loaded once and used for every output it reaches. `row` is below the first tap of the
+/// first output. kEdge: `before` taps lie left of the image, `after` ones right of it.
+template <class V, int kKernel, int kStride, int kBlock, bool kEdge, class Load>
 inline void depthwise_taps(const float* row, const float* weights, int64_t channels, int64_t before,
                            int64_t after, Load load, typename V::Reg (&acc)[kBlock]) {
   using Reg = typename V::Reg;
   constexpr int kReach = kKernel / 2;
+  constexpr int kInputs = (kBlock - 1) * kStride + kKernel;
   Reg tap[kKernel];
 #pragma GCC unroll 7
   for (int i = 0; i < kKernel; ++i) tap[i] = load(weights + i * channels);
-#pragma GCC unroll 20
-  for (int i = 0; i < kBlock + 2 * kReach; ++i) {
+#pragma GCC unroll 31
+  for (int i = 0; i < kInputs; ++i) {
     if (kEdge && i < kReach && i < before) continue;
-    if (kEdge && i >= kBlock + kReach && i >= kBlock + 2 * kReach - after) continue;
+    if (kEdge && i >= kInputs - kReach && i >= kInputs - after) continue;
     const Reg in = load(pixel(row, i, channels));
 #pragma GCC unroll 7
-    for (int j = 0; j < kKernel; ++j)
-      if (i - j >= 0 && i - j < kBlock) acc[i - j] = V::fma(in, tap[j], acc[i - j]);
+    for (int j = 0; j < kKernel; ++j) {
+      const int output = (i - j) / kStride;
+      if (i >= j && (i - j) % kStride == 0 && output < kBlock)
+        acc[output] = V::fma(in, tap[j], acc[output]);
+    }
   }
 }
 
 /// Outputs [x, x + kBlock) of rows [y_begin, y_end), one vector of channels.
-template <class V, int kKernel, int kBlock, bool kEdge, class Load, class Store>
+template <class V, int kKernel, int kStride, int kBlock, bool kEdge, class Load, class Store>
 void depthwise_vector(const DepthwiseArgs& d, int64_t y_begin, int64_t y_end, int64_t x,
                       int64_t channel, Load load, Store store) {
   using Reg = typename V::Reg;
-  constexpr int64_t kReach = kKernel / 2;
   const int64_t channels = d.channels, step = d.in_w * channels;
-  const int64_t before = kReach - x, after = x + kBlock + kReach - d.in_w;
+  const int64_t left = x * kStride - d.pad_left;
+  const int64_t before = -left, after = left + (kBlock - 1) * kStride + kKernel - d.in_w;
   const Reg first = d.bias ? load(d.bias + channel) : V::zero();
   const float* weights = d.weights + channel;
-  const float* corner = d.input + ((y_begin - kReach) * d.in_w + x - kReach) * channels + channel;
+  int64_t top = y_begin * kStride - d.pad_top;
+  const float* corner = d.input + (top * d.in_w + left) * channels + channel;
   float* dst = output_pixel(d, y_begin, x) + channel;
-  for (int64_t y = y_begin; y < y_end; ++y, corner += step, dst += step) {
+  for (int64_t y = y_begin; y < y_end; ++y, top += kStride) {
     Reg acc[kBlock];
 #pragma GCC unroll 14
     for (int i = 0; i < kBlock; ++i) acc[i] = first;
     for (int64_t ky = 0; ky < kKernel; ++ky) {
-      if (y + ky < kReach || y + ky >= d.in_h + kReach) continue;
-      depthwise_taps<V, kKernel, kBlock, kEdge>(corner + ky * step,
-                                                weights + ky * kKernel * channels, channels, before,
-                                                after, load, acc);
+      if (top + ky < 0 || top + ky >= d.in_h) continue;
+      depthwise_taps<V, kKernel, kStride, kBlock, kEdge>(corner + ky * step,
+                                                         weights + ky * kKernel * channels,
+                                                         channels, before, after, load, acc);
     }
+    depthwise_clamp<V>(d.activation, acc);
 #pragma GCC unroll 14
     for (int i = 0; i < kBlock; ++i) store(pixel(dst, i, channels), acc[i]);
+    corner += kStride * step;
+    dst += d.out_w * channels;
   }
 }
 
@@ -77,19 +94,19 @@ constexpr int64_t kDepthwiseRows = 4;
 
 /// Outputs [x, x + kBlock) of rows [y_begin, y_end) for channels [begin, end), begin a multiple of
 /// the group above.
-template <class V, int kKernel, int kBlock, bool kEdge>
+template <class V, int kKernel, int kStride, int kBlock, bool kEdge>
 void depthwise_block(const DepthwiseArgs& d, int64_t y_begin, int64_t y_end, int64_t x,
                      int64_t begin, int64_t end) {
   using Reg = typename V::Reg;
   int64_t channel = begin;
   for (; channel + V::kWidth <= end; channel += V::kWidth) {
-    depthwise_vector<V, kKernel, kBlock, kEdge>(
+    depthwise_vector<V, kKernel, kStride, kBlock, kEdge>(
         d, y_begin, y_end, x, channel, [](const float* p) { return V::load(p); },
         [](float* p, Reg value) { V::store(p, value); });
   }
   if (channel < end) {
     const auto mask = V::tail(static_cast<int>(end - channel));
-    depthwise_vector<V, kKernel, kBlock, true>(
+    depthwise_vector<V, kKernel, kStride, kBlock, true>(
         d, y_begin, y_end, x, channel, [mask](const float* p) { return V::load_tail(p, mask); },
         [mask](float* p, Reg value) { V::store_tail(p, value, mask); });
   }
@@ -99,7 +116,7 @@ using DepthwiseBlock = void (*)(const DepthwiseArgs&, int64_t y_begin, int64_t y
                                 int64_t begin, int64_t end);
 
 /// The block kernels by [width - 1][edge].
-template <class V, int kKernel>
+template <class V, int kKernel, int kStride>
 struct DepthwiseBlocks {
   DepthwiseBlock entry[V::kDepthwiseBlock][2];
 
@@ -107,18 +124,19 @@ struct DepthwiseBlocks {
   template <int kBlock>
   constexpr void fill() {
     if constexpr (kBlock <= V::kDepthwiseBlock) {
-      entry[kBlock - 1][0] = depthwise_block<V, kKernel, kBlock, false>;
-      entry[kBlock - 1][1] = depthwise_block<V, kKernel, kBlock, true>;
+      entry[kBlock - 1][0] = depthwise_block<V, kKernel, kStride, kBlock, false>;
+      entry[kBlock - 1][1] = depthwise_block<V, kKernel, kStride, kBlock, true>;
       fill<kBlock + 1>();
     }
   }
 };
 
-/// What follows the sums of outputs [x, x + width) of rows [y_begin, y_end), channels [begin, end).
+/// What else follows the sums of outputs [x, x + width) of rows [y_begin, y_end), channels [begin,
+/// end).
 template <class V>
 void depthwise_activate(const DepthwiseArgs& d, int64_t y_begin, int64_t y_end, int64_t x,
                         int64_t width, int64_t begin, int64_t end) {
-  if (d.activation.kind == Activation::Kind::None) return;
+  if (!d.activation.is_costly()) return;
   for (int64_t y = y_begin; y < y_end; ++y) {
     float* dst = output_pixel(d, y, x) + begin;
     activate<V>(d.activation, {.x = dst,
@@ -130,9 +148,10 @@ void depthwise_activate(const DepthwiseArgs& d, int64_t y_begin, int64_t y_end, 
   }
 }
 
-template <class V, int kKernel>
-void depthwise_same(const DepthwiseArgs& d, int64_t y_begin, int64_t y_end) {
-  static constexpr DepthwiseBlocks<V, kKernel> kBlocks;
+/// Taps may lie outside of the image by half a kernel on each side.
+template <class V, int kKernel, int kStride>
+void depthwise_unrolled(const DepthwiseArgs& d, int64_t y_begin, int64_t y_end) {
+  static constexpr DepthwiseBlocks<V, kKernel, kStride> kBlocks;
   const RowTiles tiles(0, d.out_w, V::kDepthwiseBlock);
   for (int64_t channel = 0; channel < d.channels; channel += kDepthwiseChannels) {
     const int64_t left = d.channels - channel;
@@ -140,7 +159,8 @@ void depthwise_same(const DepthwiseArgs& d, int64_t y_begin, int64_t y_end) {
     for (int64_t i = 0; i < tiles.count; ++i) {
       const int64_t x = tiles.start(i);
       const int64_t width = tiles.rows(i);
-      const bool edge = x < kKernel / 2 || x + width + kKernel / 2 > d.in_w;
+      const int64_t first = x * kStride - d.pad_left;
+      const bool edge = first < 0 || first + (width - 1) * kStride + kKernel > d.in_w;
       const DepthwiseBlock block = kBlocks.entry[width - 1][edge];
       for (int64_t y = y_begin; y < y_end; y += kDepthwiseRows) {
         const int64_t until = y + kDepthwiseRows < y_end ? y + kDepthwiseRows : y_end;
@@ -181,6 +201,7 @@ void depthwise_points(const DepthwiseArgs& d, int64_t y, int64_t x, int64_t chan
       for (int i = 0; i < kBlock; ++i) acc[i] = V::fma(load(in + i * step), tap, acc[i]);
     }
   }
+  depthwise_clamp<V>(d.activation, acc);
   float* dst = output_pixel(d, y, x) + channel;
 #pragma GCC unroll 8
   for (int i = 0; i < kBlock; ++i) store(dst + i * channels, acc[i]);
@@ -226,27 +247,34 @@ void depthwise_row(const DepthwiseArgs& d, int64_t y, int64_t begin, int64_t end
 
 template <class V>
 void depthwise_any(const DepthwiseArgs& d, int64_t y_begin, int64_t y_end) {
-  for (int64_t channel = 0; channel < d.channels; channel += kDepthwiseChannels) {
-    const int64_t left = d.channels - channel;
-    const int64_t end = channel + (left < kDepthwiseChannels ? left : kDepthwiseChannels);
-    for (int64_t y = y_begin; y < y_end; ++y) {
-      depthwise_row<V>(d, y, channel, end);
-      depthwise_activate<V>(d, y, y + 1, 0, d.out_w, channel, end);
-    }
+  for (int64_t y = y_begin; y < y_end; ++y) {
+    depthwise_row<V>(d, y, 0, d.channels);
+    depthwise_activate<V>(d, y, y + 1, 0, d.out_w, 0, d.channels);
   }
+}
+
+/// Whether no output along an axis has more than half a kernel outside of the image on either side.
+inline bool depthwise_reaches(int64_t in, int64_t out, int64_t kernel, int64_t stride,
+                              int64_t pad) {
+  return pad <= kernel / 2 && (out - 1) * stride + kernel - pad - in <= kernel / 2;
 }
 
 template <class V>
 void depthwise(const DepthwiseArgs& d, int64_t y_begin, int64_t y_end) {
-  const bool same = d.stride_h == 1 && d.stride_w == 1 && d.kernel_h == d.kernel_w &&
-                    d.pad_top == d.kernel_h / 2 && d.pad_left == d.kernel_w / 2 &&
-                    d.out_h == d.in_h && d.out_w == d.in_w;
-  if (same && d.kernel_h == 3)
-    depthwise_same<V, 3>(d, y_begin, y_end);
-  else if (same && d.kernel_h == 5)
-    depthwise_same<V, 5>(d, y_begin, y_end);
-  else if (same && d.kernel_h == 7)
-    depthwise_same<V, 7>(d, y_begin, y_end);
+  const int64_t kernel = d.kernel_h, stride = d.stride_h;
+  const bool square = kernel == d.kernel_w && stride == d.stride_w &&
+                      depthwise_reaches(d.in_w, d.out_w, kernel, stride, d.pad_left);
+  const auto is = [&](int64_t k, int64_t s) { return square && kernel == k && stride == s; };
+  if (is(3, 1))
+    depthwise_unrolled<V, 3, 1>(d, y_begin, y_end);
+  else if (is(5, 1))
+    depthwise_unrolled<V, 5, 1>(d, y_begin, y_end);
+  else if (is(7, 1))
+    depthwise_unrolled<V, 7, 1>(d, y_begin, y_end);
+  else if (is(3, 2))
+    depthwise_unrolled<V, 3, 2>(d, y_begin, y_end);
+  else if (is(5, 2))
+    depthwise_unrolled<V, 5, 2>(d, y_begin, y_end);
   else
     depthwise_any<V>(d, y_begin, y_end);
 }

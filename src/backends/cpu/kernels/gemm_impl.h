@@ -8,7 +8,7 @@
 namespace vitro::cpu {
 namespace {
 
-/// One call of the micro-kernel: kRows rows by up to kPanels panels.
+/// One call of the micro-kernel: kRows rows by kVecs registers, which cover the columns.
 struct MicroTile {
   int64_t k;
   const float* a;
@@ -26,7 +26,7 @@ struct MicroTile {
   bool clamp;  // of the result, to [low, high]
   float low;
   float high;
-  int columns;               // valid columns, <= 16 * kPanels
+  int columns;               // valid columns, masked where they do not fill kVecs registers
   const uint16_t* bfloat16;  // what a kernel that expands reads instead of b
   float* expanded;           // and where it leaves the float32 panels
   const char* prefetch;      // what a later call reads, or null
@@ -36,11 +36,10 @@ struct MicroTile {
 /// Accumulators stay in registers for the whole of k, in order: that is what makes results
 /// independent of the tiling. The kernel that expands reads bfloat16 weights and leaves float32
 /// ones for the next calls: the stores overlap with its multiply-adds.
-template <class V, int kRows, int kPanels, bool kTail, bool kExpand>
+template <class V, int kRows, int kVecs, bool kTail, bool kExpand>
 [[gnu::noinline]] void micro_kernel(const MicroTile& t) {
   using Reg = typename V::Reg;
   constexpr int kPerPanel = 16 / V::kWidth;
-  constexpr int kVecs = kPanels * kPerPanel;
   typename V::Mask masks[kVecs];
   if constexpr (kTail) {
 #pragma GCC unroll 8
@@ -121,33 +120,35 @@ template <class V, int kRows, int kPanels, bool kTail, bool kExpand>
 
 using MicroKernel = void (*)(const MicroTile&);
 
-/// The micro-kernels by [rows - 1][panels - 1][tail][expand].
+/// The micro-kernels by [rows - 1][registers - 1][tail][expand].
 template <class V>
 struct MicroTable {
-  MicroKernel entry[V::kGemmRows][V::kGemmPanels][2][2];
+  static constexpr int kMaxVecs = V::kGemmPanels * 16 / V::kWidth;
+  MicroKernel entry[V::kGemmRows][kMaxVecs][2][2];
 
   constexpr MicroTable() : entry{} { fill<1>(); }
-  template <int kRows, int kPanels = 1>
+  template <int kRows, int kVecs = 1>
   constexpr void fill() {
     if constexpr (kRows > V::kGemmRows) {
       return;
-    } else if constexpr (kPanels > V::kGemmPanels) {
+    } else if constexpr (kVecs > kMaxVecs) {
       fill<kRows + 1>();
     } else {
-      auto& kernels = entry[kRows - 1][kPanels - 1];
-      kernels[0][0] = micro_kernel<V, kRows, kPanels, false, false>;
-      kernels[0][1] = micro_kernel<V, kRows, kPanels, false, true>;
-      kernels[1][0] = micro_kernel<V, kRows, kPanels, true, false>;
-      kernels[1][1] = micro_kernel<V, kRows, kPanels, true, true>;
-      fill<kRows, kPanels + 1>();
+      auto& kernels = entry[kRows - 1][kVecs - 1];
+      kernels[0][0] = micro_kernel<V, kRows, kVecs, false, false>;
+      kernels[0][1] = micro_kernel<V, kRows, kVecs, false, true>;
+      kernels[1][0] = micro_kernel<V, kRows, kVecs, true, false>;
+      kernels[1][1] = micro_kernel<V, kRows, kVecs, true, true>;
+      fill<kRows, kVecs + 1>();
     }
   }
 };
 
 template <class V>
-MicroKernel micro_kernel_for(int rows, int panels, bool tail, bool expand) {
+MicroKernel micro_kernel_for(int rows, int columns, bool expand) {
   static constexpr MicroTable<V> kTable;
-  return kTable.entry[rows - 1][panels - 1][tail][expand];
+  const int vecs = (columns + V::kWidth - 1) / V::kWidth;
+  return kTable.entry[rows - 1][vecs - 1][columns % V::kWidth != 0][expand];
 }
 
 /// A tile whose activation cannot be done in registers: the product goes to a buffer in L1 first,
@@ -161,6 +162,7 @@ void micro_activated(MicroKernel kernel, const MicroTile& tile, int rows,
   product.residual = nullptr;
   product.c = buffer;
   product.ldc = kMaxColumns;
+  for (int r = 0; r < rows; ++r) __builtin_prefetch(tile.c + r * tile.ldc, 1);
   kernel(product);
   activate<V>(activation,
               {buffer, kMaxColumns, tile.residual, tile.ldr, tile.c, tile.ldc, rows, tile.columns});
@@ -248,7 +250,6 @@ void gemm_block(const GemmArgs& g, const RowTiles& tiles, int64_t first, int64_t
     const int64_t left = panel_end - panel;
     const int panels = static_cast<int>(left < width ? left : width);
     MicroTile t = panels_tile<V>(g, depth, lda, panel, panels);
-    const bool tail = t.columns < panels * 16;
     const WeightPrefetch ahead(g, depth, panel + panels, panel_end, width, last - first);
     for (int64_t i = first; i < last; ++i) {
       const int64_t row = tiles.start(i);
@@ -259,7 +260,7 @@ void gemm_block(const GemmArgs& g, const RowTiles& tiles, int64_t first, int64_t
       t.residual = is_last && g.residual ? g.residual + row * g.ldr + panel * 16 : nullptr;
       ahead.aim(t, i - first);
       const bool expand = g.b.bfloat16 && i == first;
-      const MicroKernel kernel = micro_kernel_for<V>(rows, panels, tail, expand);
+      const MicroKernel kernel = micro_kernel_for<V>(rows, t.columns, expand);
       if (activated)
         micro_activated<V>(kernel, t, rows, g.activation);
       else

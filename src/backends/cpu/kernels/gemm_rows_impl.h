@@ -11,7 +11,10 @@ template <class V>
 void copy_floats(const float* src, int64_t count, float* dst) {
   int64_t i = 0;
   for (; i + V::kWidth <= count; i += V::kWidth) V::store(dst + i, V::load(src + i));
-  if (i < count) {
+  if (i == count) return;
+  if (count > V::kWidth) {  // again what was copied: masked stores are slow on AMD before AVX-512
+    V::store(dst + count - V::kWidth, V::load(src + count - V::kWidth));
+  } else {
     const auto mask = V::tail(static_cast<int>(count - i));
     V::store_tail(dst + i, V::load_tail(src + i, mask), mask);
   }

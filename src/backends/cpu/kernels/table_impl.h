@@ -29,12 +29,23 @@ constexpr void fill_reduce(KernelTable& table, std::index_sequence<kKinds...>) {
    ...);
 }
 
+/// Of gemm_tile: GemmCosts are those of four panels, and what multiplies fewer at a time reads its
+/// rows more often.
+template <class V>
+constexpr GemmCosts gemm_costs() {
+  GemmCosts costs;
+  costs.per_rows *= static_cast<double>(costs.panels) / V::kGemmPanels;
+  costs.panels = V::kGemmPanels;
+  return costs;
+}
+
 /// Of the vectors V, and the products D of codes and weights.
 template <class V, class D>
 constexpr KernelTable make_table(Isa isa) {
   KernelTable table{};
   table.isa = isa;
-  table.gemm = {gemm_tile<V>, gemm_scratch_size, {}, fma_probe<V>, kProbeMultiplyAdds<V>};
+  table.gemm = {gemm_tile<V>, gemm_scratch_size, gemm_costs<V>(), fma_probe<V>,
+                kProbeMultiplyAdds<V>};
   table.quantized_gemm = narrow_kernel<D>();
   table.quantize = quantize_matrix<V>;
   table.depthwise = depthwise<V>;
