@@ -10,7 +10,9 @@ A table stands between `<!-- begin: NAME -->` and `<!-- end: NAME -->`. NAME is 
     gpu_peers    GPU/peers_*.json, of scripts/gpu-bench peers
     gpu_float32  GPU/fp32_peers_*.json, of scripts/gpu-bench float32
     gpu_models   GPU/bench_*.json, of scripts/gpu-bench models
+    gpu_precisions  the same, beside published/tensorrt_*.json
     gpu_onnx     GPU/onnx_*.json, of scripts/gpu-bench onnx
+    gpu_8_bits   GPU/8bits_*.json, of scripts/gpu-bench 8bits
     int8_accuracy  int8/eval_*.json, of `vitro eval PLAN IMAGES --reference F32_PLAN --json`
     fp8_accuracy   fp8/eval_*.json, the same
     int8_peers   int8/beside_nncf_*.json, of benchmarks/peers/int8.py
@@ -28,43 +30,18 @@ import pathlib
 import re
 import sys
 
+import gpu_tables
+from table_text import load, milliseconds, model_title, plural, row, table
+
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 DOCUMENTS = ("README.md", "docs/performance.md", "docs/quantization.md")
-MODELS = {"uniformer_small": "UniFormer-S", "uniformer_base": "UniFormer-B"}
 ENGINES = {"vitro": "Vitro", "openvino": "OpenVINO", "onnxruntime": "ONNX Runtime"}
 PEERS = ("openvino", "onnxruntime")
-GPU_PEERS = {"compile": "torch.compile", "max-autotune": "with max-autotune",
-             "graph": "eager in a CUDA graph", "eager": "eager"}
 ISAS = {"avx2": "AVX2", "avx2-switches": "AVX2 by switches", "avx512": "AVX-512"}
 # What README.md shows: the usual case, the largest batch, and machines without AMX.
 HEADLINES = tuple(f"peers_uniformer_small_tiny200_{case}"
                   for case in ("b1_t2", "b8_t2", "b1_t2_avx512", "b1_t2_avx2"))
 FAILED, GATE_FAILED = 1, 3
-
-
-def load(results, pattern):
-    """[(path, content)] in the order of their names."""
-    return [(path, json.loads(path.read_text())) for path in sorted(results.glob(pattern))]
-
-
-def row(*cells):
-    return "| " + " | ".join(cells) + " |"
-
-
-def table(header, rows):
-    return [row(*header), "|" + "---|" * len(header), *rows]
-
-
-def plural(count, noun):
-    return f"{count} {noun}" + ("s" if count > 1 else "")
-
-
-def milliseconds(value):
-    return f"{value:.1f} ms" if value < 100 else f"{value:.0f} ms"
-
-
-def model_title(model):
-    return next((title for name, title in MODELS.items() if model.startswith(name)), model)
 
 
 def configuration(result):
@@ -198,87 +175,6 @@ def kernels_table(results, link):
     return lines[1:] or ["No results yet; `kernel_benchmark --json FILE` makes them."]
 
 
-def by_gpu(results, pattern):
-    """{"NVIDIA H100 80GB HBM3, driver 580.1": [(path, content)]}, smallest batches first."""
-    groups = {}
-    for path, content in load(results, f"*/{pattern}"):
-        of = content[0] if isinstance(content, list) else content
-        groups.setdefault(f"{of['gpu']}, driver {of['driver'] or 'unknown'}", []).append(
-            (path, content))
-    return groups
-
-
-def fine_ms(value):
-    return "" if value is None else f"{value:.3f} ms" if value < 10 else f"{value:.2f} ms"
-
-
-def gpu_peer_cells(result, way):
-    cells = [fine_ms(result[way]["vitro"]["median_ms"])]
-    for name in GPU_PEERS:
-        if name not in result[way]:
-            cells.append("")
-            continue
-        ratio = result["ratio"][way][name]
-        cells.append(f"{fine_ms(result[way][name]['median_ms'])} **{ratio['median']:.2f}**")
-    return cells
-
-
-def gpu_peers_table(results, link, precision="float16", files="peers_*.json", part="peers"):
-    lines = []
-    for gpu, loaded in by_gpu(results, files).items():
-        loaded.sort(key=lambda item: item[1]["batch"])
-        lines += ["" if lines else None, f"UniFormer-S, {precision}, {gpu}, PyTorch "
-                  f"{loaded[0][1]['versions']['torch']}; bold: times as long as Vitro.", ""]
-        rows = [row(str(result["batch"]), title, *gpu_peer_cells(result, way),
-                    f"[json]({link(path)})")
-                for path, result in loaded
-                for way, title in (("back_to_back", "back to back"), ("sync", "one at a time"))]
-        lines += table(["batch", "", "Vitro", *GPU_PEERS.values(), "raw"], rows)
-    return ([line for line in lines if line is not None]
-            or [f"No results yet; `scripts/gpu-bench {part}` makes them."])
-
-
-def gpu_float32_table(results, link):
-    return gpu_peers_table(results, link, "true float32", "fp32_peers_*.json", "float32")
-
-
-def gpu_onnx_table(results, link):
-    lines = []
-    for gpu, loaded in by_gpu(results, "onnx_*.json").items():
-        for path, result in loaded:
-            peers = [name for name in ("graph", "compile") if name in result["rows"][0]["ratio"]["sync"]]
-            lines += ["" if lines else None,
-                      f"float16, {gpu}, PyTorch {result['versions']['torch']}; back to back; bold: "
-                      f"times as long as Vitro; [json]({link(path)}).", ""]
-            rows = []
-            for one in result["rows"]:
-                way, ratio = one["back_to_back"], one["ratio"]["back_to_back"]
-                rows.append(row(one["model"], str(one["batch"]), fine_ms(way["vitro"]["median_ms"]),
-                                *(f"{fine_ms(way[name]['median_ms'])} **{ratio[name]['median']:.2f}**"
-                                  for name in peers),
-                                f"{one['agreement']['vitro']['nmse']:.1e}"))
-            lines += table(["model", "batch", "Vitro", *(GPU_PEERS.get(name, name) for name in peers),
-                            "nmse"], rows)
-    return ([line for line in lines if line is not None]
-            or ["No results yet; `scripts/gpu-bench onnx` makes them."])
-
-
-def gpu_int8_table(results, link):
-    lines = []
-    for gpu, loaded in by_gpu(results, "int8_*.json").items():
-        loaded.sort(key=lambda item: item[1]["batch"])
-        lines += ["" if lines else None, f"UniFormer-S, {gpu}; bold: times as long as in 8 bits.", ""]
-        rows = []
-        for path, result in loaded:
-            way, ratio = result["back_to_back"], result["ratio"]["back_to_back"]["vitro-int8"]
-            rows.append(row(str(result["batch"]), fine_ms(way["vitro-int8"]["median_ms"]),
-                            f"{fine_ms(way['vitro']['median_ms'])} **{1 / ratio['median']:.2f}**",
-                            f"[json]({link(path)})"))
-        lines += table(["batch", "int8", "float16", "raw"], rows)
-    return ([line for line in lines if line is not None]
-            or ["No results yet; `scripts/gpu-bench int8` makes them."])
-
-
 def onnx_table(results, link):
     lines = []
     for path, result in load(results, "onnx_models_*.json"):
@@ -300,24 +196,6 @@ def onnx_table(results, link):
                         f"OpenVINO {result['versions']['openvino']}", "error"], rows)
     return ([line for line in lines if line is not None]
             or ["No results yet; `benchmarks/peers/onnx_models.py` makes them."])
-
-
-def gpu_models_table(results, link):
-    lines = []
-    for gpu, loaded in by_gpu(results, "bench_*.json").items():
-        for path, result in loaded:
-            lines += ["" if lines else None,
-                      f"{model_title(path.stem.removeprefix('bench_'))}, {gpu}; "
-                      f"[json]({link(path)}).", ""]
-            rows = [row(str(line["batch"]), line["precision"], fine_ms(line["median_ms"]),
-                        *(fine_ms(line[key]) for key in ("h2d_ms", "compute_ms", "d2h_ms",
-                                                         "replay_ms", "cold_ms")),
-                        line["throttled"] or "no")
-                    for line in result if line["error"] is None]
-            lines += table(["batch", "precision", "call", "copy to", "compute", "copy back",
-                            "back to back", "L2 flushed", "throttled"], rows)
-    return ([line for line in lines if line is not None]
-            or ["No results yet; `scripts/gpu-bench models` makes them."])
 
 
 def accuracy_table(results, link, folder):
@@ -386,11 +264,8 @@ def bf16_peers_table(results, link):
 
 TABLES = {"peers": peers_table, "peers_short": peers_short_table, "ops": ops_table,
           "kernels": kernels_table, "onnx": onnx_table, "int8_accuracy": int8_accuracy_table,
-          "fp8_accuracy": fp8_accuracy_table,
-          "int8_peers": int8_peers_table, "bf16_peers": bf16_peers_table,
-          "gpu_int8": gpu_int8_table, "gpu_peers": gpu_peers_table,
-          "gpu_float32": gpu_float32_table,
-          "gpu_models": gpu_models_table, "gpu_onnx": gpu_onnx_table}
+          "fp8_accuracy": fp8_accuracy_table, "int8_peers": int8_peers_table,
+          "bf16_peers": bf16_peers_table, **gpu_tables.TABLES}
 
 
 def rewrite(text, results, link):

@@ -5,7 +5,6 @@ include(GNUInstallDirs)
 
 # The internal static libraries become one shared object; the version script exports include/vitro/*.h only.
 set(exports ${PROJECT_SOURCE_DIR}/cmake/vitro.map)
-file(GENERATE OUTPUT ${PROJECT_BINARY_DIR}/empty.cpp CONTENT "")
 add_library(vitro_shared SHARED ${PROJECT_BINARY_DIR}/empty.cpp)
 set_target_properties(vitro_shared PROPERTIES
   OUTPUT_NAME vitro EXPORT_NAME vitro

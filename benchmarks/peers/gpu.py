@@ -8,7 +8,8 @@ they compute in. Engines:
     graph         the same, captured in a CUDA graph
     compile       torch.compile, mode reduce-overhead, channels last
     max-autotune  torch.compile, mode max-autotune, channels last (--max-autotune)
-    vitro-int8    a plan of the checkpoint in 8 bits, alone beside Vitro (--int8 PLAN)
+    vitro-int8    a plan of the checkpoint in 8 bits, without PyTorch beside it (--int8 PLAN)
+    vitro-fp8     the same in 8-bit floats (--fp8 PLAN)
 
 Each round measures every engine in turn, in two ways: `sync` is the wall clock from the call until the
 stream is empty, one call at a time; `back_to_back` is a call of many in a row by CUDA events. The
@@ -38,9 +39,10 @@ CHECKPOINT = model.ROOT / "models/uniformer_small_tiny200.safetensors"
 ARCHITECTURE, CLASSES = "uniformer_small", 200
 TITLES = {"vitro": "Vitro", "eager": "PyTorch eager", "graph": "PyTorch, CUDA graph",
           "compile": "torch.compile", "max-autotune": "torch.compile, max-autotune",
-          "vitro-int8": "Vitro int8"}
+          "vitro-int8": "Vitro int8", "vitro-fp8": "Vitro fp8"}
 MAX_NMSE = 2e-5  # of a float16 or tf32 model, as in tests/tolerances.h
-MAX_NMSE_INT8 = 1e-2  # of random images; what 8 bits cost on real ones is in docs/quantization.md
+# In 8 bits, of random images; what they cost on real ones is in docs/quantization.md.
+MAX_NMSE_8_BITS = {"vitro-int8": 1e-2, "vitro-fp8": 1e-1}
 WARMUP = 20
 ROUND_SECONDS = 0.1  # of each engine and way
 FAILED, GATE_FAILED = 1, 3
@@ -86,6 +88,11 @@ def compiled(torch, network, images, mode):
     return lambda: program(images)
 
 
+def plans_in_8_bits(arguments):
+    plans = {"vitro-int8": arguments.int8, "vitro-fp8": arguments.fp8}
+    return {name: plan for name, plan in plans.items() if plan}
+
+
 def start_engines(torch, arguments, images, stream):
     """{name: call that returns logits on the GPU}."""
     from vitro_c import Session
@@ -101,8 +108,9 @@ def start_engines(torch, arguments, images, stream):
         return run
 
     engines = {"vitro": vitro(CHECKPOINT)}
-    if arguments.int8:
-        return {**engines, "vitro-int8": vitro(arguments.int8)}
+    in_8_bits = plans_in_8_bits(arguments)
+    if in_8_bits:
+        return engines | {name: vitro(plan) for name, plan in in_8_bits.items()}
     dtype = torch.float16 if arguments.precision == "fp16" else torch.float32
     plain = sdpa_model(torch).to(dtype)
     last = sdpa_model(torch).to(dtype).to(memory_format=torch.channels_last)
@@ -205,7 +213,8 @@ def compare(arguments):
                             capture_output=True, text=True, check=False).stdout.strip()
     state = gpu_state(arguments)
     return {"command": f"benchmarks/peers/gpu.py --batch {arguments.batch} --precision {arguments.precision}"
-                       + (" --int8 PLAN" if arguments.int8 else ""),
+                       + "".join(f" --{name.removeprefix('vitro-')} PLAN"
+                                 for name in plans_in_8_bits(arguments)),
             "date": datetime.date.today().isoformat(), "model": CHECKPOINT.stem,
             "precision": arguments.precision, "batch": arguments.batch, "rounds": arguments.rounds,
             "gpu": torch.cuda.get_device_name(), "driver": state["driver"],
@@ -243,6 +252,7 @@ def parse_arguments():
     parser.add_argument("--rounds", type=int, default=7)
     parser.add_argument("--max-autotune", action="store_true")
     parser.add_argument("--int8", type=pathlib.Path, metavar="PLAN")
+    parser.add_argument("--fp8", type=pathlib.Path, metavar="PLAN")
     add_paths(parser)
     return parser.parse_args()
 
@@ -262,7 +272,7 @@ def main():
     # Written so that a NaN disagrees too.
     failures = []
     for name, values in result["agreement"].items():
-        bound = MAX_NMSE_INT8 if name == "vitro-int8" else MAX_NMSE
+        bound = MAX_NMSE_8_BITS.get(name, MAX_NMSE)
         if not values["nmse"] <= bound:
             failures.append(f"{TITLES[name]} and PyTorch in float32 disagree: nmse "
                             f"{values['nmse']:.1e}, at most {bound:.0e} is expected")

@@ -41,7 +41,9 @@ struct RunOptions {
   /// outputs must stay as they are and the stream must exist. Tensors must be in memory of the GPU
   /// or page-locked (DeviceType::CudaHost), and the stream must not be capturing a graph. What goes
   /// wrong on the GPU is told by the stream. The first call for a shape may wait for the GPU. A
-  /// session that is destroyed waits for its work.
+  /// session that is destroyed waits for its work. Each stream has working memory of its own, so
+  /// that calls on different ones may overlap, for up to SessionOptions::streams of them; beyond,
+  /// they share it and wait for each other on the GPU.
   void* stream = nullptr;
 };
 

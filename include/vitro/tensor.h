@@ -127,8 +127,10 @@ class Tensor {
  public:
   /// Float32 without elements: dims() is {0}.
   Tensor() = default;
-  /// Zero-filled and aligned to 64 bytes. Throws InvalidArgument for dims that num_elements()
-  /// refuses, OutOfMemory, and Unsupported for a device without an allocator in this build.
+  /// Zero-filled and aligned to 64 bytes, in memory of the host, of a GPU or page-locked. Throws
+  /// InvalidArgument for dims that num_elements() refuses and for a GPU that there is not,
+  /// OutOfMemory, DeviceError when CUDA refuses, and Unsupported for another device than the CPU
+  /// where the library was built without CUDA.
   Tensor(DType dtype, Dims dims, Device device = {});
   /// Of Float32.
   explicit Tensor(Dims dims) : Tensor(DType::Float32, std::move(dims)) {}

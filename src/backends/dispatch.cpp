@@ -17,6 +17,7 @@ Dispatch ask(const OpContext& op, ImplList impls, const TacticTable* tactics) {
                     .op = op_name(op.node),
                     .output = op.output().dims,
                     .absorbed = {},
+                    .choices = {},
                     .refused = {},
                     .key = op_key(op),
                     .candidates = {},

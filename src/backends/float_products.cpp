@@ -9,39 +9,29 @@
 namespace vitro {
 namespace {
 
-/// Where a product in 8 bits has its operands.
-struct Slot {
-  size_t weight, bias, quantization;
-};
-
-std::vector<Slot> quantized_slots(const Node& node) {
-  if (node.kind == OpKind::QuantizedLinear || node.kind == OpKind::QuantizedConv)
-    return {{1, 2, 3}};
-  std::vector<Slot> slots;
-  const OpInfo& info = op_info(node.kind);
-  if (!info.fused) return slots;
-  auto at = static_cast<size_t>(info.min_inputs);
-  for (size_t weight : info.matrices) {
-    if (node.has_input(at)) slots.push_back({weight, weight + 1, at});
-    at += kQuantizationOperands;
-  }
-  return slots;
-}
-
 struct FloatProduct {
   FloatOperands operands;
   Constant source;  ///< keeps the address that it is found by in use
 };
 
-/// Bytes: y = scale * sum(w * (factor * x + offset)) + bias.
+/// What the codes of a weight stand for but for its scale.
+void decode(const Constant& codes, std::span<float> weight) {
+  if (codes.type.dtype == DType::Int8)
+    std::copy_n(reinterpret_cast<const int8_t*>(codes.bytes.data()), weight.size(), weight.begin());
+  else
+    std::transform(codes.bytes.begin(), codes.bytes.end(), weight.begin(), [](std::byte bits) {
+      return float8_e4m3_to_float32(static_cast<uint8_t>(bits));
+    });
+}
+
+/// y = scale * sum(w * (factor * x + offset)) + bias.
 void multiply_out(std::span<const float> scale, std::span<const float> factor,
-                  std::span<const float> offset, const int8_t* w, std::span<float> weight,
-                  std::span<float> bias) {
+                  std::span<const float> offset, std::span<float> weight, std::span<float> bias) {
   const size_t terms = weight.size() / scale.size();
   for (size_t row = 0; row < scale.size(); ++row) {
     double sum = bias[row];
     for (size_t i = row * terms; i < (row + 1) * terms; ++i) {
-      const double code = double{scale[row]} * w[i];
+      const double code = double{scale[row]} * weight[i];
       weight[i] = static_cast<float>(code * factor[i % factor.size()]);
       sum += code * offset[i % factor.size()];
     }
@@ -49,32 +39,32 @@ void multiply_out(std::span<const float> scale, std::span<const float> factor,
   }
 }
 
-/// 8-bit floats: y = sum(scale * w / step * (step * rounded x)) + bias.
-void multiply_out_float8(std::span<const float> scale, std::span<const float> step,
-                         const uint8_t* w, std::span<float> weight) {
+/// y = sum(scale * w / step * (step * rounded x)) + bias.
+void multiply_out_rounded(std::span<const float> scale, std::span<const float> step,
+                          std::span<float> weight) {
   const size_t terms = weight.size() / scale.size();
   for (size_t i = 0; i < weight.size(); ++i)
-    weight[i] = scale[i / terms] * float8_e4m3_to_float32(w[i]) / step[i % step.size()];
+    weight[i] = scale[i / terms] * weight[i] / step[i % step.size()];
 }
 
+/// Of x, or of x rounded to 8-bit floats.
 FloatOperands float_operands(PlanCache& cache, const Graph& graph, const Node& node,
-                             const Slot& slot) {
+                             const QuantizedSlot& slot, bool rounded) {
   const auto floats = [&](size_t i) { return graph.value(node.inputs[i]).constant->floats(); };
   const Constant codes = cache.rows(*graph.value(node.inputs[slot.weight]).constant);
   const auto scale = floats(slot.quantization), factor = floats(slot.quantization + 1);
   auto [weight, to] = allocate_floats(codes.type.dims);
   auto [bias, sums] = allocate_floats({static_cast<int64_t>(scale.size())});
   std::copy_n(floats(slot.bias).begin(), sums.size(), sums.begin());
-  if (codes.type.dtype == DType::Int8)
-    multiply_out(scale, factor, floats(slot.quantization + 2),
-                 reinterpret_cast<const int8_t*>(codes.bytes.data()), to, sums);
+  decode(codes, to);
+  if (rounded)
+    multiply_out_rounded(scale, float8_steps(factor), to);
   else
-    multiply_out_float8(scale, float8_steps(factor),
-                        reinterpret_cast<const uint8_t*>(codes.bytes.data()), to);
+    multiply_out(scale, factor, floats(slot.quantization + 2), to, sums);
   return {std::move(weight), std::move(bias)};
 }
 
-/// By the bytes of the weight in 8 bits.
+/// By the bytes of the weight in 8 bits, and whether x is rounded.
 class FloatProducts final : public PlanCache::Kept {
  public:
   PlanCache::Entry entry() const override {
@@ -84,37 +74,26 @@ class FloatProducts final : public PlanCache::Kept {
       all.bytes += product.operands.weight.bytes.size() + product.operands.bias.bytes.size();
     return all;
   }
-  FloatOperands of(PlanCache& cache, const Graph& graph, const Node& node, const Slot& slot) {
+  FloatOperands of(PlanCache& cache, const Graph& graph, const Node& node,
+                   const QuantizedSlot& slot, bool rounded = false) {
     const Constant& source = *graph.value(node.inputs[slot.weight]).constant;
-    const std::byte* const key = source.bytes.data();
+    const std::pair key(source.bytes.data(), rounded);
     const std::lock_guard lock(mutex_);
     const auto found = products_.find(key);
     if (found != products_.end()) return found->second.operands;
-    return products_.emplace(key, FloatProduct{float_operands(cache, graph, node, slot), source})
+    return products_
+        .emplace(key, FloatProduct{float_operands(cache, graph, node, slot, rounded), source})
         .first->second.operands;
   }
 
  private:
   mutable std::mutex mutex_;
-  std::map<const std::byte*, FloatProduct> products_;
+  std::map<std::pair<const std::byte*, bool>, FloatProduct> products_;
 };
 
 std::shared_ptr<FloatProducts> float_products(PlanCache& cache) {
   return std::static_pointer_cast<FloatProducts>(
       cache.keep("float products", [] { return std::make_shared<FloatProducts>(); }));
-}
-
-bool is_constant_slot(const Graph& graph, const Node& node, const Slot& slot) {
-  for (size_t i :
-       {slot.weight, slot.bias, slot.quantization, slot.quantization + 1, slot.quantization + 2})
-    if (!graph.is_constant(node.inputs[i])) return false;
-  return true;
-}
-
-/// Whether a product of floats is as good: of bytes, whose steps are small.
-bool may_be_float(const Graph& graph, const Node& node, const Slot& slot) {
-  return is_constant_slot(graph, node, slot) &&
-         graph.value(node.inputs[slot.weight]).type.dtype == DType::Int8;
 }
 
 void replace_operand(Graph& graph, Node& node, size_t i, Constant constant) {
@@ -126,13 +105,34 @@ void replace_operand(Graph& graph, Node& node, size_t i, Constant constant) {
 
 }  // namespace
 
-bool has_float_product(const Graph& graph, const Node& node) {
-  const bool plain = node.kind == OpKind::QuantizedLinear || node.kind == OpKind::QuantizedConv;
-  return plain && may_be_float(graph, node, quantized_slots(node)[0]);
+std::vector<QuantizedSlot> quantized_slots(const Node& node) {
+  if (node.kind == OpKind::QuantizedLinear || node.kind == OpKind::QuantizedConv)
+    return {{1, 2, 3}};
+  std::vector<QuantizedSlot> slots;
+  const OpInfo& info = op_info(node.kind);
+  if (!info.fused) return slots;
+  auto at = static_cast<size_t>(info.min_inputs);
+  for (size_t weight : info.matrices) {
+    if (node.has_input(at)) slots.push_back({weight, weight + 1, at});
+    at += kQuantizationOperands;
+  }
+  return slots;
 }
 
-FloatOperands float_operands(PlanCache& cache, const Graph& graph, const Node& node) {
-  return float_products(cache)->of(cache, graph, node, quantized_slots(node)[0]);
+bool is_constant(const Graph& graph, const Node& node, const QuantizedSlot& slot) {
+  for (size_t i :
+       {slot.weight, slot.bias, slot.quantization, slot.quantization + 1, slot.quantization + 2})
+    if (!graph.is_constant(node.inputs[i])) return false;
+  return true;
+}
+
+bool has_float_product(const Graph& graph, const Node& node) {
+  const bool plain = node.kind == OpKind::QuantizedLinear || node.kind == OpKind::QuantizedConv;
+  return plain && is_constant(graph, node, quantized_slots(node)[0]);
+}
+
+FloatOperands rounded_operands(PlanCache& cache, const Graph& graph, const Node& node) {
+  return float_products(cache)->of(cache, graph, node, quantized_slots(node)[0], true);
 }
 
 std::vector<float> float8_steps(std::span<const float> factor) {
@@ -148,8 +148,8 @@ std::optional<Graph> with_float_products(
   std::shared_ptr<FloatProducts> products;
   for (size_t index = 0; index < graph.nodes.size(); ++index) {
     const Node& given = graph.nodes[index];
-    for (const Slot& slot : quantized_slots(given)) {
-      if (!may_be_float(graph, given, slot) || (keep && keep(given, slot.weight))) continue;
+    for (const QuantizedSlot& slot : quantized_slots(given)) {
+      if (!is_constant(graph, given, slot) || (keep && keep(given, slot.weight))) continue;
       if (!result) {
         result = graph;
         products = float_products(cache);

@@ -63,7 +63,7 @@ Float8Rounding float8_rounding(const OpContext& op) {
 RoundedProduct::RoundedProduct(const OpContext& op, std::span<const Impl> impls,
                                Precision precision, size_t rounded_bytes, Round round)
     : round_(std::move(round)), rounded_bytes_(aligned_bytes(rounded_bytes)) {
-  const FloatOperands operands = float_operands(op.cache, op.graph, op.node);
+  const FloatOperands operands = rounded_operands(op.cache, op.graph, op.node);
   weight_ = operands.weight;
   bias_ = operands.bias;
   for (size_t i : {1, 2, 3}) op.take(i);

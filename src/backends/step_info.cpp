@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "backends/rounded_product.h"
+#include "ir/codes.h"
 #include "ir/infer.h"
 #include "ir/op_info.h"
 
@@ -20,9 +22,9 @@ size_t operand_bytes(const ChosenKernels& chosen, const Node& node, size_t opera
              : given;
 }
 
-bool is_int8_weight(const ChosenKernels& chosen, const Node& node, size_t operand) {
+bool is_code_weight(const ChosenKernels& chosen, const Node& node, size_t operand) {
   return is_matrix_operand(node.kind, operand) && node.has_input(operand) &&
-         chosen.type(node.inputs[operand]).dtype == DType::Int8;
+         is_code(chosen.type(node.inputs[operand]).dtype);
 }
 
 SectionInfo section_info(const ChosenKernels& chosen, const Node& node, const Section& section,
@@ -33,7 +35,7 @@ SectionInfo section_info(const ChosenKernels& chosen, const Node& node, const Se
     if (!node.has_input(operand)) continue;
     const ValueId id = node.inputs[operand];
     info.bytes += operand_bytes(chosen, node, operand, precision);
-    info.quantized |= is_int8_weight(chosen, node, operand);
+    info.quantized |= is_code_weight(chosen, node, operand);
     const std::string& name = chosen.graph.value(id).name;
     if (info.source.empty() && chosen.graph.is_constant(id) && name.ends_with(kWeight))
       info.source = name.substr(0, name.size() - kWeight.size());
@@ -83,9 +85,10 @@ StepInfo step_info(const ChosenKernels& chosen, size_t index, const Kernel& kern
     // A fused op that tells no phases apart is the products that it is made of.
     const bool product = op_info(node.kind).has(Product) || !op_info(node.kind).matrices.empty();
     const bool layout = op_info(node.kind).has(Moves);
+    const bool rounded = dynamic_cast<const RoundedProduct*>(&kernel) != nullptr;
     const size_t bytes = info.weight_bytes + info.input_bytes;
     info.sections.push_back({node.source, "", info.flops, bytes, product, layout,
-                             product && is_int8_weight(chosen, node, 1)});
+                             product && !rounded && is_code_weight(chosen, node, 1)});
   }
   info.sections.back().bytes += info.output_bytes;
   return info;

@@ -1,5 +1,7 @@
 #include "cli/quantization_options.h"
 
+#include <CLI/CLI.hpp>
+
 #include "calibration/calibrate.h"
 #include "cli/interrupt.h"
 #include "cli/max_drop.h"
@@ -55,7 +57,7 @@ void add_quantization_options(CLI::App& verb, QuantizationOptions& options) {
   int8->group(kQuantizationGroup);
   CLI::Option* fp8 = verb.add_flag(
       "--fp8", options.fp8,
-      "The same of 8-bit floats (e4m3); multiplied as the floats that they stand for");
+      "The same of 8-bit floats (e4m3), which NVIDIA's Hopper multiplies and others as floats");
   fp8->group(kQuantizationGroup)->excludes(int8);
   CLI::Option* calibration =
       verb.add_option("--calib", options.calibration,

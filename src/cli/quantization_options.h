@@ -1,10 +1,15 @@
 #pragma once
 
-#include <CLI/CLI.hpp>
 #include <optional>
+#include <string>
+#include <vector>
 
 #include "calibration/layer_precisions.h"
 #include "cli/options.h"
+
+namespace CLI {
+class App;
+}
 
 namespace vitro::cli {
 

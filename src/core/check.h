@@ -9,17 +9,21 @@
 
 namespace vitro {
 
+/// What fail() and fail_hint() have in common, compiled once.
+[[noreturn]] void throw_error(ErrorCode code, std::string hint, fmt::string_view format,
+                              fmt::format_args args);
+
 /// Throws an Error with a formatted message.
 template <typename... Args>
 [[noreturn]] void fail(ErrorCode code, fmt::format_string<Args...> format, Args&&... args) {
-  throw Error(code, fmt::format(format, std::forward<Args>(args)...));
+  throw_error(code, {}, format, fmt::make_format_args(args...));
 }
 
 /// Like fail(), with a line that tells the user what to try next.
 template <typename... Args>
 [[noreturn]] void fail_hint(ErrorCode code, std::string hint, fmt::format_string<Args...> format,
                             Args&&... args) {
-  throw Error(code, fmt::format(format, std::forward<Args>(args)...), std::move(hint));
+  throw_error(code, std::move(hint), format, fmt::make_format_args(args...));
 }
 
 /// Throws an Error when `condition` does not hold. The message names the thing, the values and what

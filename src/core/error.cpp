@@ -1,6 +1,12 @@
 #include "vitro/error.h"
 
+#include "core/check.h"
+
 namespace vitro {
+
+void throw_error(ErrorCode code, std::string hint, fmt::string_view format, fmt::format_args args) {
+  throw Error(code, fmt::vformat(format, args), std::move(hint));
+}
 
 const char* error_code_name(ErrorCode code) {
   switch (code) {

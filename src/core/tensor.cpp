@@ -3,10 +3,13 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
+#include <array>
+#include <atomic>
 #include <cstring>
 
 #include "core/aligned_memory.h"
 #include "core/check.h"
+#include "core/device_allocator.h"
 #include "core/dtype.h"
 
 namespace vitro {
@@ -119,13 +122,35 @@ std::span<std::byte> TensorView::bytes() const {
   return {static_cast<std::byte*>(data), static_cast<size_t>(size)};
 }
 
+namespace {
+
+/// By DeviceType.
+std::array<std::atomic<DeviceAllocator>, 3>& allocators() {
+  static std::array<std::atomic<DeviceAllocator>, 3> all{};
+  return all;
+}
+
+}  // namespace
+
+void set_device_allocator(DeviceType type, DeviceAllocator allocator) {
+  allocators().at(static_cast<size_t>(type)) = allocator;
+}
+
 Tensor::Tensor(DType dtype, Dims dims, Device device)
     : view_{nullptr, dtype, std::move(dims), device} {
-  if (device.type != DeviceType::Cpu)
-    fail_hint(ErrorCode::Unsupported, "wrap memory that your program allocates on the device",
-              "tensor {} {}: this build cannot allocate memory of {}", dtype_name(dtype),
-              to_string(view_.dims), to_string(device));
   const size_t size = view_.bytes().size();
+  if (device.type != DeviceType::Cpu) {
+    const DeviceAllocator allocate = allocators().at(static_cast<size_t>(device.type));
+    if (!allocate)
+      fail_hint(ErrorCode::Unsupported,
+                "build with CUDA, or wrap memory that your program allocates",
+                "tensor {} {}: this build cannot allocate memory of {}", dtype_name(dtype),
+                to_string(view_.dims), to_string(device));
+    auto memory = allocate(size, device);
+    view_.data = memory.get();
+    owner_ = std::move(memory);
+    return;
+  }
   AlignedMemory memory = allocate_aligned(size, "a tensor");
   std::memset(memory.get(), 0, size);
   view_.data = memory.get();

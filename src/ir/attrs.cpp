@@ -11,6 +11,13 @@ constexpr std::array kResizeNearest{"round_prefer_floor", "round_prefer_ceil", "
 
 }  // namespace
 
+Attrs::Attrs() noexcept = default;
+Attrs::Attrs(const Attrs& other) = default;
+Attrs::Attrs(Attrs&& other) noexcept = default;
+Attrs& Attrs::operator=(const Attrs& other) = default;
+Attrs& Attrs::operator=(Attrs&& other) noexcept = default;
+Attrs::~Attrs() = default;
+
 std::span<const char* const> enum_names(PadMode) { return kPadModes; }
 std::span<const char* const> enum_names(ResizeMode) { return kResizeModes; }
 std::span<const char* const> enum_names(ResizeCoordinates) { return kResizeCoordinates; }

@@ -73,12 +73,26 @@ struct MlpAttrs {
   }
 };
 
-using Attrs = std::variant<std::monostate, UnaryAttrs, BinaryAttrs, CompareAttrs, ReduceAttrs,
-                           ArgAttrs, PoolAttrs, ConvAttrs, Conv2dAttrs, NormAttrs, GroupNormAttrs,
-                           MatMulAttrs, SoftmaxAttrs, AxisAttrs, GatherAttrs, SplitAttrs, TopKAttrs,
-                           CumSumAttrs, ReshapeAttrs, AxesAttrs, TransposeAttrs, SliceAttrs,
-                           PadAttrs, DimsAttrs, FillAttrs, CastAttrs, ResizeAttrs, QuantizeAttrs,
-                           ForeignAttrs, AttentionAttrs, AttentionBlockAttrs, MlpAttrs>;
+using AnyAttrs =
+    std::variant<std::monostate, UnaryAttrs, BinaryAttrs, CompareAttrs, ReduceAttrs, ArgAttrs,
+                 PoolAttrs, ConvAttrs, Conv2dAttrs, NormAttrs, GroupNormAttrs, MatMulAttrs,
+                 SoftmaxAttrs, AxisAttrs, GatherAttrs, SplitAttrs, TopKAttrs, CumSumAttrs,
+                 ReshapeAttrs, AxesAttrs, TransposeAttrs, SliceAttrs, PadAttrs, DimsAttrs,
+                 FillAttrs, CastAttrs, ResizeAttrs, QuantizeAttrs, ForeignAttrs, AttentionAttrs,
+                 AttentionBlockAttrs, MlpAttrs>;
+
+/// The attributes of a node: a variant whose copies and destruction, which are much code for so
+/// many alternatives, are compiled once.
+class Attrs : public AnyAttrs {
+ public:
+  using AnyAttrs::AnyAttrs;
+  Attrs() noexcept;
+  Attrs(const Attrs& other);
+  Attrs(Attrs&& other) noexcept;
+  Attrs& operator=(const Attrs& other);
+  Attrs& operator=(Attrs&& other) noexcept;
+  ~Attrs();
+};
 
 /// Calls visit(name, field) or visit(name, field, usual value) for each field of the attributes.
 template <typename AttrsRef, typename Visitor>

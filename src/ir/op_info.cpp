@@ -17,7 +17,7 @@ constexpr size_t index_in(std::type_identity<std::variant<Alternatives...>>) {
 }
 /// Which alternative of Attrs A is.
 template <typename A>
-constexpr size_t kAttrs = index_in<A>(std::type_identity<Attrs>());
+constexpr size_t kAttrs = index_in<A>(std::type_identity<AnyAttrs>());
 constexpr size_t kNone = 0;
 
 double count(const Dims& dims) { return static_cast<double>(num_elements(dims)); }
@@ -260,7 +260,7 @@ std::optional<NamedOp> find_op(std::string_view name) {
 
 Attrs usual_attrs(OpKind kind) {
   return attrs_at(op_info(kind).attrs_index,
-                  std::make_index_sequence<std::variant_size_v<Attrs>>());
+                  std::make_index_sequence<std::variant_size_v<AnyAttrs>>());
 }
 
 bool is_matrix_operand(OpKind kind, size_t index) {

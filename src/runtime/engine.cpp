@@ -157,7 +157,7 @@ void Engine::run(std::span<const TensorView> inputs, std::span<const TensorView>
     check_memory(backend_, device(), inputs_[i], inputs[i]);
   for (size_t i = 0; i < outputs.size(); ++i)
     check_memory(backend_, device(), outputs_[i], outputs[i]);
-  LanePool::Lease lease(lanes_, options.deadline);
+  LanePool::Lease lease(lanes_, options.deadline, options.stream);
   Context& context = lease.slot().context(program);
   if (options.stream)
     context.enqueue(inputs, outputs, options.stream);

@@ -87,24 +87,36 @@ void LanePool::drop_evicted() {
   for (const auto& slot : idle_) slot->drop_evicted();
 }
 
-LanePool::Lease::Lease(LanePool& pool, const Deadline& deadline) : pool_(pool) {
+/// The idle lane that worked for the stream last; null where a new one may be made; else the one
+/// that has been idle longest.
+std::unique_ptr<LaneSlot> LanePool::take_idle(const void* stream) {
+  const auto same = std::find_if(idle_.rbegin(), idle_.rend(),
+                                 [&](const auto& slot) { return slot->stream() == stream; });
+  if (same == idle_.rend() && made_ < limit_) return nullptr;
+  const auto taken = same == idle_.rend() ? idle_.begin() : same.base() - 1;
+  std::unique_ptr<LaneSlot> slot = std::move(*taken);
+  idle_.erase(taken);
+  return slot;
+}
+
+LanePool::Lease::Lease(LanePool& pool, const Deadline& deadline, const void* stream) : pool_(pool) {
   {
     std::unique_lock lock(pool.mutex_);
     pool.enter(lock, deadline);
-    if (!pool.idle_.empty()) {
-      slot_ = std::move(pool.idle_.back());
-      pool.idle_.pop_back();
-      return;
-    }
+    slot_ = pool.take_idle(stream);
+    if (!slot_) ++pool.made_;
   }
   try {
-    slot_ = std::make_unique<LaneSlot>(pool.make_lane());
+    if (!slot_) slot_ = std::make_unique<LaneSlot>(pool.make_lane());
   } catch (...) {
+    {
+      const std::lock_guard lock(pool.mutex_);
+      --pool.made_;
+    }
     pool.leave(nullptr);
     throw;
   }
-  const std::lock_guard lock(pool.mutex_);
-  ++pool.made_;
+  slot_->work_for(stream);
 }
 
 LanePool::Lease::~Lease() { pool_.leave(std::move(slot_)); }

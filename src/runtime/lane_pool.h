@@ -22,6 +22,9 @@ class LaneSlot {
  public:
   explicit LaneSlot(std::unique_ptr<Lane> lane) : lane_(std::move(lane)) {}
   Lane& lane() { return *lane_; }
+  /// Where its work went last: a stream of a caller, or null for its own.
+  const void* stream() const { return stream_; }
+  void work_for(const void* stream) { stream_ = stream; }
   /// The program on this lane; made when it is new here.
   Context& context(const std::shared_ptr<const CompiledProgram>& program);
   void drop_evicted();
@@ -32,11 +35,16 @@ class LaneSlot {
     std::unique_ptr<Context> context;
   };
   std::unique_ptr<Lane> lane_;
+  const void* stream_ = nullptr;
   std::vector<Entry> entries_;
 };
 
 /// At most `limit` lanes of a backend, made when first needed and used again. Whoever finds all of
 /// them taken sleeps and gets one in the order of coming.
+///
+/// Work that is enqueued on a stream waits for what was enqueued with the same lane before, on
+/// whatever stream: so a stream keeps its lane, and another stream gets another one, as far as they
+/// go.
 class LanePool {
  public:
   using Deadline = std::optional<std::chrono::steady_clock::time_point>;
@@ -48,9 +56,10 @@ class LanePool {
   /// Holds a lane and gives it back.
   class Lease {
    public:
-    /// Throws DeadlineExceeded when no lane is free in time, and what Backend::make_lane() throws;
-    /// the place is then free again.
-    explicit Lease(LanePool& pool, const Deadline& deadline = {});
+    /// For work on a stream of the caller, or on the lane's own where that is null. Throws
+    /// DeadlineExceeded when no lane is free in time, and what Backend::make_lane() throws; the
+    /// place is then free again.
+    explicit Lease(LanePool& pool, const Deadline& deadline = {}, const void* stream = nullptr);
     Lease(const Lease&) = delete;
     Lease& operator=(const Lease&) = delete;
     ~Lease();
@@ -83,16 +92,18 @@ class LanePool {
   void leave(std::unique_ptr<LaneSlot> slot) noexcept;
 
   std::unique_ptr<Lane> make_lane() const;
+  std::unique_ptr<LaneSlot> take_idle(const void* stream);
 
   const Backend& backend_;
   const Backend* const fallback_;
   const int limit_;
   const LaneOptions options_;
   std::mutex mutex_;
-  int free_;  // places that nobody holds or waits for
-  int made_ = 0;
-  std::vector<std::unique_ptr<LaneSlot>> idle_;  // never grows beyond its first capacity
-  Waiter* first_ = nullptr;                      // a queue through the stacks of those who wait
+  int free_;      // places that nobody holds or waits for
+  int made_ = 0;  // or being made
+  // The one that was given back last is behind; never grows beyond its first capacity.
+  std::vector<std::unique_ptr<LaneSlot>> idle_;
+  Waiter* first_ = nullptr;  // a queue through the stacks of those who wait
   Waiter** end_ = &first_;
 };
 

@@ -84,7 +84,9 @@ TEST_F(Islands, TakeTheBytesOfFloat32InAProgram) {
               static_cast<size_t>(num_elements(step.output.dims)) * (wide ? 4 : 2))
         << step.source;
     EXPECT_EQ(step.node == kNoNode, std::string(step.op) == "cast");
-    if (step.node != kNoNode) EXPECT_EQ(graph.nodes[step.node].source, step.source);
+    if (step.node != kNoNode) {
+      EXPECT_EQ(graph.nodes[step.node].source, step.source);
+    }
   }
   ASSERT_EQ(program->copies.size(), 3u);
   EXPECT_EQ(program->copies[0].stored, Precision::Float16);

@@ -113,19 +113,34 @@ class Tables(unittest.TestCase):
         self.write_of_gpu("bench_uniformer_small.json",
                           [GPU_BENCH, {**GPU_BENCH, "batch": 999, "error": "out of memory"}])
         text = self.table("gpu_models")
-        self.assertIn("UniFormer-S, Some GPU, driver unknown", text)
-        self.assertIn("| 8 | fp16 | 12.35 ms | 0.500 ms | 0.900 ms | 0.010 ms | 0.800 ms | "
-                      "0.950 ms | no |", text)
+        self.assertIn("UniFormer-S, float16, Some GPU, driver unknown", text)
+        self.assertIn("| 8 | 12.35 ms | 0.500 ms | 0.900 ms | 0.010 ms | 0.800 ms | 0.950 ms | no |",
+                      text)
         self.assertNotIn("999", text)
 
-    def test_gpu_int8(self):
-        self.assertIn("No results yet", self.table("gpu_int8"))
-        self.write_of_gpu("int8_b8.json", {
+    def test_gpu_precisions(self):
+        self.write_of_gpu("bench_uniformer_small.json",
+                          [GPU_BENCH, {**GPU_BENCH, "precision": "fp32", "replay_ms": 3.2},
+                           {**GPU_BENCH, "batch": 2}])
+        text = self.table("gpu_precisions")
+        self.assertIn("| 2 | 0.800 ms |  |  |  |  |", text)
+        self.assertIn("| 8 | 0.800 ms | 3.200 ms |  |  |  |", text)
+        (self.results / "published").mkdir()
+        self.write("published/tensorrt_uniformer_small.json", {
+            "hardware": "some card", "rows": [{"batch": 8, "fp16_ms": 6.337, "int8_ms": 5.756}]})
+        text = self.table("gpu_precisions")
+        self.assertIn("as published, on some card", text)
+        self.assertIn("| 8 | 0.800 ms | 3.200 ms | 6.337 ms | 5.756 ms |  |", text)
+
+    def test_gpu_8_bits(self):
+        self.write_of_gpu("8bits_b8.json", {
             **GPU_PEERS,
-            "back_to_back": {"vitro": {"median_ms": 1.2}, "vitro-int8": {"median_ms": 1.0}},
-            "ratio": {"back_to_back": {"vitro-int8": {"median": 0.8}}}})
-        self.assertIn("| 8 | 1.000 ms | 1.200 ms **1.25** | [json](int8_b8.json) |",
-                      self.table("gpu_int8").replace("some_gpu/", ""))
+            "back_to_back": {name: {"median_ms": ms} for name, ms in
+                             (("vitro", 1.2), ("vitro-int8", 1.0), ("vitro-fp8", 0.9))},
+            "ratio": {"back_to_back": {"vitro-int8": {"median": 0.83},
+                                       "vitro-fp8": {"median": 0.75}}}})
+        self.assertIn("| 8 | 0.900 ms **0.75** | 1.000 ms **0.83** | 1.200 ms | [json](8bits_b8.json) |",
+                      self.table("gpu_8_bits").replace("some_gpu/", ""))
 
     def test_bf16_peers(self):
         versions = {"openvino": "2026.4.1"}

@@ -103,6 +103,8 @@ std::string build_plan(const std::string& name, std::vector<std::string> more) {
 
 }  // namespace
 
+nlohmann::json ProcessResult::json() const { return nlohmann::json::parse(out); }
+
 ProcessResult run_vitro(const std::vector<std::string>& arguments, const ProcessOptions& options) {
   const std::string out = scratch_file(".stdout");
   const std::string err = scratch_file(".stderr");

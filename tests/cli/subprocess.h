@@ -14,7 +14,7 @@ struct ProcessResult {
   std::string out;
   std::string err;
 
-  nlohmann::json json() const { return nlohmann::json::parse(out); }
+  nlohmann::json json() const;
 };
 
 /// Where standard output goes.

@@ -154,7 +154,7 @@ void add_reduce_cases(CaseList& cases) {
                                                       {{1, 1}, {0}}};
   for (const ReduceFunction f : {Mean, Max, Min, Sum, Prod, L1, L2, SumSquare, LogSum, LogSumExp})
     for (const auto& [dims, axes] : reductions) {
-      OpCase& reduce = cases.add(op_name(OpKind::Reduce, ReduceAttrs{f}),
+      OpCase& reduce = cases.add(op_name(OpKind::Reduce, ReduceAttrs{.function = f, .axes = {}}),
                                  fmt::format("{}_over_{}", to_string(dims), fmt::join(axes, "_")),
                                  [=, dims = dims, axes = axes](GraphBuilder& builder, Random&) {
                                    return builder.op(OpKind::Reduce, ReduceAttrs{f, axes},

@@ -61,6 +61,29 @@ TEST(LanePool, LanesAreUsedAgain) {
   for (int i = 0; i < 3; ++i) EXPECT_EQ(&LanePool::Lease(pool).slot().lane(), first);
 }
 
+// Work on another stream would wait for that of the first one, whose lane it had.
+TEST(LanePool, AStreamKeepsItsLaneAndAnotherOneGetsAnother) {
+  LanePool pool(find_backend("cpu"), 3, {1});
+  const int streams[4] = {};
+  const auto lane_of = [&](const void* stream) {
+    return &LanePool::Lease(pool, {}, stream).slot().lane();
+  };
+  const Lane* const first = lane_of(&streams[0]);
+  const Lane* const second = lane_of(&streams[1]);
+  const Lane* const own = lane_of(nullptr);
+  EXPECT_NE(first, second);
+  EXPECT_NE(first, own);
+  EXPECT_NE(second, own);
+  EXPECT_EQ(lane_of(&streams[1]), second);
+  EXPECT_EQ(lane_of(&streams[0]), first);
+  EXPECT_EQ(lane_of(nullptr), own);
+  // No more are made: the one that is idle for longest changes hands.
+  EXPECT_EQ(lane_of(&streams[2]), second);
+  EXPECT_EQ(lane_of(&streams[3]), first);
+  EXPECT_EQ(lane_of(&streams[2]), second);
+  EXPECT_EQ(pool.num_lanes(), 3);
+}
+
 TEST(LanePool, NobodyWaitsBeyondADeadline) {
   LanePool pool(find_backend("cpu"), 1, {1});
   const auto soon = [] { return std::chrono::steady_clock::now() + std::chrono::milliseconds(20); };

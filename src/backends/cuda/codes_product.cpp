@@ -1,9 +1,17 @@
 #include "backends/cuda/codes_product.h"
 
+#include <fmt/core.h>
+
 #include "backends/cuda/kernels/mlp.h"
+#include "backends/float_products.h"
+#include "ir/codes.h"
 
 namespace vitro::cuda {
 namespace {
+
+CodeKind kind_of(const TensorType& weight) {
+  return weight.dtype == DType::Float8E4M3 ? CodeKind::Float8 : CodeKind::Integer;
+}
 
 /// The operand over kCodeSteps.
 const float* take_steps(const OpContext& op, size_t i) {
@@ -14,6 +22,18 @@ const float* take_steps(const OpContext& op, size_t i) {
     for (float& v : values) v /= kCodeSteps;
     return values;
   });
+}
+
+/// Factor and offset of the codes that Args make.
+template <class Args>
+void take_factors(const OpContext& op, size_t quantization, Args& args) {
+  if (args.kind == CodeKind::Float8) {
+    args.factor = take_floats(op, quantization + 1);
+    op.take(quantization + 2);
+  } else {
+    args.factor = take_steps(op, quantization + 1);
+    args.offset = take_steps(op, quantization + 2);
+  }
 }
 
 const TensorType& type_of(std::span<const TensorType> types, const Node& node, size_t i) {
@@ -39,7 +59,7 @@ bool pays(double flops, const TensorType& x) {
   return kSaved * flops / kFloatFlops > kLaunch + 3 * elements / kBytes;
 }
 
-/// Why kernels of codes cannot multiply x with the weight, or null.
+/// Why kernels of codes cannot multiply rows of x, or as many others, with the weight, or null.
 const char* codes_refusal(const TensorType& x, const TensorType& weight, Element element,
                           int capability) {
   LinearCodesArgs args;
@@ -51,46 +71,30 @@ const char* codes_refusal(const TensorType& x, const TensorType& weight, Element
   return linear_codes_refusal(args, capability);
 }
 
-}  // namespace
-
-CodesProduct::CodesProduct(const OpContext& op, size_t weight, size_t quantization, int m,
-                           const Activation& activation) {
-  args_.element = element_of(op);
-  args_.weight = static_cast<const int8_t*>(
-      DeviceWeights::of(op.cache, op.device, op.precision)->bytes(op.cache, op.take(weight)));
-  args_.bias = take_floats(op, weight + 1);
-  args_.scale = take_floats(op, quantization);
-  args_.m = m;
-  args_.n = extent(op.input(weight), 0);
-  args_.k = extent(op.input(weight), 1);
-  args_.activation = activation;
+/// Whether anything of this type is multiplied in codes.
+bool multiplies_codes(Element element, int capability) {
+  LinearCodesArgs smallest;
+  smallest.element = element;
+  smallest.m = 1, smallest.n = smallest.k = 16;
+  return linear_codes_refusal(smallest, capability) == nullptr;
 }
 
-void CodesProduct::make_codes(const OpContext& op, size_t quantization) {
-  args_.factor = take_steps(op, quantization + 1);
-  args_.offset = take_steps(op, quantization + 2);
+/// Whether codes of the node's products have offsets, which kernels do not know of 8-bit floats.
+bool has_offsets(const Graph& graph, const Node& node) {
+  for (const QuantizedSlot& slot : quantized_slots(node)) {
+    if (!is_constant(graph, node, slot)) continue;
+    for (float offset : graph.value(node.inputs[slot.quantization + 2]).constant->floats())
+      if (offset != 0) return true;
+  }
+  return false;
 }
 
-RowCodes::RowCodes(const OpContext& op, size_t quantization) {
-  args_.element = element_of(op);
-  args_.factor = take_steps(op, quantization + 1);
-  args_.offset = take_steps(op, quantization + 2);
-  args_.rows = num_rows(op.input(0));
-  args_.c = width(op.input(0));
-}
-
-std::optional<Refusal> keeps_codes(const OpContext& op) {
-  if (op.input(1).dtype != DType::Int8) return Refusal{"its products are of floats"};
-  return std::nullopt;
-}
-
+/// Whether products in codes, launches included, take less time than products of floats.
 bool prefers_codes(const Node& node, std::span<const TensorType> types, size_t weight,
-                   Precision precision, int device) {
-  const DeviceInfo& info = device_info(device);
-  const Element element = element_of(precision);
+                   Element element, const DeviceInfo& device) {
   const TensorType& x = type_of(types, node, 0);
   const auto can_run = [&](size_t i) {
-    return codes_refusal(x, type_of(types, node, i), element, info.capability) == nullptr;
+    return codes_refusal(x, type_of(types, node, i), element, device.capability) == nullptr;
   };
   const auto flops = [&](size_t i) {
     return 2.0 * num_rows(x) * static_cast<double>(num_elements(type_of(types, node, i).dims));
@@ -101,12 +105,64 @@ bool prefers_codes(const Node& node, std::span<const TensorType> types, size_t w
     case OpKind::AttentionBlock:  // attention makes elements
       return weight == 1 && can_run(1) && pays(flops(1), x);
     case OpKind::Mlp:  // both or none; codes of hidden values cost nothing
-      return node.has_input(5) && node.has_input(8) && can_run(1) && can_run(3) &&
-             extent(type_of(types, node, 1), 0) % 16 == 0 && pays(flops(1) + flops(3), x) &&
-             !is_fused(node, types, element, info);
+      return type_of(types, node, 1).dtype == type_of(types, node, 3).dtype && can_run(1) &&
+             can_run(3) && extent(type_of(types, node, 1), 0) % 16 == 0 &&
+             pays(flops(1) + flops(3), x) && !is_fused(node, types, element, device);
     default:
       return false;
   }
+}
+
+}  // namespace
+
+CodesProduct::CodesProduct(const OpContext& op, size_t weight, size_t quantization, int m,
+                           const Activation& activation) {
+  args_.kind = kind_of(op.input(weight));
+  args_.element = element_of(op);
+  args_.weight = take_bytes(op, weight);
+  args_.bias = take_floats(op, weight + 1);
+  args_.scale = take_floats(op, quantization);
+  args_.m = m;
+  args_.n = extent(op.input(weight), 0);
+  args_.k = extent(op.input(weight), 1);
+  args_.activation = activation;
+}
+
+void CodesProduct::make_codes(const OpContext& op, size_t quantization) {
+  take_factors(op, quantization, args_);
+}
+
+RowCodes::RowCodes(const OpContext& op, size_t quantization) {
+  args_.kind = kind_of(op.input(1));
+  args_.element = element_of(op);
+  take_factors(op, quantization, args_);
+  args_.rows = num_rows(op.input(0));
+  args_.c = width(op.input(0));
+}
+
+std::optional<Refusal> keeps_codes(const OpContext& op) {
+  if (!is_code(op.input(1).dtype)) return Refusal{"its products are of floats"};
+  for (const QuantizedSlot& slot : quantized_slots(op.node)) {
+    const TensorType& weight = op.input(slot.weight);
+    if (weight.dtype != op.input(1).dtype)
+      return Refusal{fmt::format("operand {} is {}", slot.weight, dtype_name(weight.dtype))};
+    if (!is_constant(op.graph, op.node, slot))
+      return Refusal{fmt::format("an operand of weight {} is computed", slot.weight)};
+    if (const char* refusal =
+            codes_refusal(op.input(0), weight, element_of(op), device_of(op).capability))
+      return Refusal{refusal};
+  }
+  return std::nullopt;
+}
+
+bool stays_in_8_bits(const Graph& graph, const Node& node, std::span<const TensorType> types,
+                     size_t weight, Precision precision, int device) {
+  const DeviceInfo& info = device_info(device);
+  const Element element = element_of(precision);
+  const bool is_float8 = type_of(types, node, weight).dtype == DType::Float8E4M3;
+  if (!multiplies_codes(element, info.capability)) return is_float8;
+  if (is_float8 && has_offsets(graph, node)) return false;
+  return prefers_codes(node, types, weight, element, info);
 }
 
 }  // namespace vitro::cuda

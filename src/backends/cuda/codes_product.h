@@ -3,8 +3,8 @@
 #include "backends/cuda/kernels/linear_codes.h"
 #include "backends/cuda/operands.h"
 
-// Products in 8 bits: codes of a byte times int8 weights (docs/quantization.md). The operands of a
-// node that say how follow each other: scales of results, factors and offsets of codes.
+// Products in 8 bits: codes of a byte times weights of a byte (docs/quantization.md). The operands
+// of a node that say how follow each other: scales of results, factors and offsets of codes.
 namespace vitro::cuda {
 
 /// A product of codes.
@@ -20,7 +20,7 @@ class CodesProduct {
   void activate(const Activation& activation) { args_.activation = activation; }
   void run(const void* codes, const void* residual, void* y, const Launch& launch) const {
     LinearCodesArgs args = args_;
-    args.x = static_cast<const uint8_t*>(codes);
+    args.x = codes;
     args.residual = residual;
     args.y = y;
     linear_codes(args, launch);
@@ -36,7 +36,7 @@ class CodesProduct {
   LinearCodesArgs args_;
 };
 
-/// Makes the codes that a product reads of the rows of operand 0, or of these normalised.
+/// Makes the codes that the first product reads of the rows of operand 0, or of these normalised.
 class RowCodes {
  public:
   RowCodes(const OpContext& op, size_t quantization);
@@ -54,13 +54,15 @@ class RowCodes {
   RowCodesArgs args_;
 };
 
-/// Refuses an op whose products are of floats: those that are in 8 bits have been chosen
-/// (prefers_codes).
+/// Refuses an op whose products are of floats, or which no kernel of codes takes: the others have
+/// been chosen (stays_in_8_bits).
 std::optional<Refusal> keeps_codes(const OpContext& op);
 
-/// Whether the product of `node` whose weight is operand `weight` is multiplied in codes, which
-/// needs a launch more: the others are faster as products of floats.
-bool prefers_codes(const Node& node, std::span<const TensorType> types, size_t weight,
-                   Precision precision, int device);
+/// Whether the product of `node` whose weight is operand `weight` stays what it is: it is
+/// multiplied in codes, which needs a launch more, so that the others are faster as products of
+/// floats; or it is of 8-bit floats, whose input is rounded where nothing multiplies codes
+/// (rounded_products.h).
+bool stays_in_8_bits(const Graph& graph, const Node& node, std::span<const TensorType> types,
+                     size_t weight, Precision precision, int device);
 
 }  // namespace vitro::cuda

@@ -10,8 +10,10 @@
 #include "backends/cuda/merge_steps.h"
 #include "backends/cuda/peaks.h"
 #include "backends/cuda/rounded_products.h"
+#include "backends/cuda/tensor_memory.h"
 #include "backends/float_islands.h"
 #include "backends/float_products.h"
+#include "backends/rounded_product.h"
 #include "core/check.h"
 
 namespace vitro {
@@ -112,7 +114,9 @@ class CudaBackend final : public Backend {
     return std::make_unique<CudaLane>(options);
   }
   std::optional<Refusal> can_run(const OpContext& op) const override {
-    if (has_float_product(op.graph, op.node)) return std::nullopt;
+    // What multiplies a product in 8 bits depends on the GPU.
+    if (has_float_product(op.graph, op.node))
+      return op.input(1).dtype == DType::Float8E4M3 ? needs_float8(op) : std::nullopt;
     return refusal_of(op, impls);
   }
 
@@ -120,8 +124,8 @@ class CudaBackend final : public Backend {
     const std::vector<TensorType> types = infer(asked.graph, asked.inputs).types;
     const std::optional<Graph> floats =
         with_float_products(asked.graph, asked.cache, [&](const Node& node, size_t weight) {
-          return prefers_codes(node, types, weight, precision_of(node, precision(asked.precision)),
-                               asked.device);
+          return stays_in_8_bits(asked.graph, node, types, weight,
+                                 precision_of(node, precision(asked.precision)), asked.device);
         });
     const CompileRequest request{.graph = floats ? *floats : asked.graph,
                                  .inputs = asked.inputs,
@@ -149,6 +153,9 @@ class CudaBackend final : public Backend {
     return make_cuda_executable(std::move(program));
   }
 };
+
+/// Wherever this backend is linked.
+[[maybe_unused]] const bool offers_tensor_memory = (offer_tensor_memory(), true);
 
 }  // namespace
 }  // namespace cuda

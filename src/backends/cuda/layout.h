@@ -52,11 +52,11 @@ struct Layout {
 
   PortMemory port(const TensorType& type, bool cast) {
     const int64_t count = num_elements(type.dims);
-    const size_t bytes = static_cast<size_t>(count) * dtype_size(type.dtype);
+    const size_t size = static_cast<size_t>(count) * dtype_size(type.dtype);
     cast = cast && type.dtype == DType::Float32;
-    const size_t given = take(bytes);
+    const size_t given = take(size);
     const size_t stored = cast ? take(static_cast<size_t>(count) * 2) : given;
-    return {given, stored, count, bytes, cast && count > 0};
+    return {given, stored, count, size, cast && count > 0};
   }
 
   /// Whether a step reads the input in the storage type.

@@ -40,8 +40,7 @@ double fastest_seconds(CudaLane& lane, const Enqueue& enqueue) {
 double codes_flops_per_s(CudaLane& lane, std::byte* memory, int capability) {
   LinearCodesArgs product;
   product.m = product.n = product.k = kSide;
-  product.x = reinterpret_cast<const uint8_t*>(memory);
-  product.weight = reinterpret_cast<const int8_t*>(memory);
+  product.x = product.weight = memory;
   product.bias = product.scale = reinterpret_cast<const float*>(memory);
   product.y = memory + size_t{kSide} * kSide;
   if (linear_codes_refusal(product, capability) != nullptr) return 0;

@@ -1,7 +1,11 @@
 #include "backends/cuda/tensor_memory.h"
 
+#include <cstring>
+
+#include "backends/cuda/device.h"
 #include "backends/cuda/kernels/launch.h"
 #include "core/check.h"
+#include "core/device_allocator.h"
 
 namespace vitro::cuda {
 namespace {
@@ -42,7 +46,40 @@ void check_tensor(const TensorView& tensor, const char* what, size_t index, int 
               what, index);
 }
 
+void check_usable(Device device) {
+  const std::optional<Refusal>& refusal = device_refusal();
+  check(!refusal, ErrorCode::DeviceError, "memory of {}: {}", to_string(device),
+        refusal ? refusal->reason : "");
+}
+
+std::shared_ptr<std::byte> device_memory(size_t bytes, Device device) {
+  check_usable(device);
+  device_info(device.index);
+  if (bytes == 0) return nullptr;
+  const DeviceScope scope(device.index);
+  auto memory = std::make_shared<DeviceMemory>(bytes);
+  check_cuda(cudaMemset(memory->data(), 0, bytes), "clearing memory of a tensor");
+  // Work on a stream does not wait for it by itself.
+  check_cuda(cudaDeviceSynchronize(), "clearing memory of a tensor");
+  return {memory, memory->data()};
+}
+
+std::shared_ptr<std::byte> page_locked_memory(size_t bytes, Device device) {
+  check_usable(device);
+  if (bytes == 0) return nullptr;
+  void* data = nullptr;
+  check_cuda(cudaHostAlloc(&data, bytes, cudaHostAllocDefault), "page-locked memory of a tensor");
+  std::shared_ptr<std::byte> memory(static_cast<std::byte*>(data), cudaFreeHost);
+  std::memset(data, 0, bytes);
+  return memory;
+}
+
 }  // namespace
+
+void offer_tensor_memory() {
+  set_device_allocator(DeviceType::Cuda, device_memory);
+  set_device_allocator(DeviceType::CudaHost, page_locked_memory);
+}
 
 bool is_pageable(const void* data) {
   return attributes_of(data).type == cudaMemoryTypeUnregistered;

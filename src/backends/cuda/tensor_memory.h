@@ -14,4 +14,7 @@ bool is_pageable(const void* data);
 void check_tensors(std::span<const TensorView> tensors, const char* what, int device,
                    bool enqueued);
 
+/// Tensors of this process may be made in memory of a GPU and in page-locked memory.
+void offer_tensor_memory();
+
 }  // namespace vitro::cuda

@@ -134,6 +134,35 @@ TEST_F(CudaTensors, WhereverTheyAreTheBitsAreThoseOfTheHost) {
   }
 }
 
+TEST_F(CudaTensors, AreMadeInMemoryOfTheGpuAndInPageLockedMemory) {
+  const Session session(test::small_plan(), {.backend = "cuda"});
+  const Tensor images = test::random_images({2, 3, 8, 8});
+  const Tensor input(DType::Float32, images.dims(), kGpu);
+  const Tensor output(DType::Float32, {2, kClasses}, {DeviceType::CudaHost, 0});
+  check_cuda(cudaMemcpy(input.view().data, images.bytes().data(), images.bytes().size(),
+                        cudaMemcpyHostToDevice),
+             "upload");
+  const auto zeros = output.as<float>();
+  EXPECT_TRUE(std::ranges::all_of(zeros, [](float v) { return v == 0; }));
+  const Stream stream;
+  run_on(session, input.view(), output.view(), stream.get());
+  stream.wait();
+  EXPECT_EQ(test::floats(output), test::floats(session.run(images)));
+  EXPECT_NO_THROW(Tensor(DType::Float32, {0, 3}, kGpu));
+  expect_error(ErrorCode::InvalidArgument, "99", [] {
+    Tensor(DType::Float32, {1}, {DeviceType::Cuda, 99});
+  });
+}
+
+TEST(CudaTensorsWithoutAGpu, SayWhyThereIsNoMemory) {
+  const auto& refusal = cuda::device_refusal();
+  if (!refusal) GTEST_SKIP() << "there is a GPU";
+  for (const DeviceType type : {DeviceType::Cuda, DeviceType::CudaHost})
+    expect_error(ErrorCode::DeviceError, refusal->reason, [&] {
+      Tensor(DType::Float32, {1}, {type, 0});
+    });
+}
+
 TEST_F(CudaTensors, ARunOnAStreamTakesItsTurn) {
   const Session session(test::small_plan(), {.backend = "cuda", .streams = 1});
   const Dims dims{4, 3, 16, 16}, logits{4, kClasses};

@@ -2,6 +2,8 @@
 
 #include "backends/cuda/device_test.h"
 #include "backends/cuda/product_reference.h"
+#include "core/convert.h"
+#include "core/float8.h"
 
 namespace vitro::cuda {
 namespace {
@@ -38,15 +40,29 @@ class DeviceBytes {
   int64_t count_;
 };
 
-std::vector<uint8_t> random_bytes(uint32_t seed, int64_t count) {
+std::vector<uint8_t> random_codes(CodeKind kind, uint32_t seed, int64_t count) {
   std::vector<uint8_t> bytes;
   for (float v : Random(seed).values(Element::Float32, count, 0, 256))
-    bytes.push_back(static_cast<uint8_t>(v));
+    bytes.push_back(kind == CodeKind::Float8 ? float32_to_float8_e4m3(3.5f * (v - 128))
+                                             : static_cast<uint8_t>(v));
   return bytes;
 }
 
-std::vector<float> over_steps(std::vector<float> values) {
-  for (float& v : values) v /= kCodeSteps;
+/// What codes stand for; those of weights when `is_signed`.
+std::vector<double> values_of(CodeKind kind, const std::vector<uint8_t>& codes, bool is_signed) {
+  std::vector<double> values;
+  for (uint8_t code : codes) {
+    const int integer = is_signed ? static_cast<int8_t>(code) : int{code};
+    values.push_back(kind == CodeKind::Float8 ? double{float8_e4m3_to_float32(code)}
+                                              : static_cast<double>(integer));
+  }
+  return values;
+}
+
+/// Factors and offsets as kernels of this kind read them.
+std::vector<float> as_read(CodeKind kind, std::vector<float> values) {
+  if (kind == CodeKind::Integer)
+    for (float& v : values) v /= kCodeSteps;
   return values;
 }
 
@@ -55,13 +71,21 @@ struct Case {
   bool gelu, residual, codes;
 };
 
+constexpr CodeKind kKinds[] = {CodeKind::Integer, CodeKind::Float8};
+
+std::vector<float> random_scale(CodeKind kind, int n) {
+  const float low = kind == CodeKind::Float8 ? 1e-6f : 1e-5f;
+  return Random(4).values(Element::Float32, n, low, 3 * low);
+}
+
 struct Product {
-  Product(const Case& c, Element element)
+  Product(const Case& c, Element element, CodeKind code_kind)
       : shape(c),
-        x(random_bytes(1, int64_t{c.m} * c.k)),
-        weight(random_bytes(2, int64_t{c.n} * c.k)),
+        kind(code_kind),
+        x(random_codes(kind, 1, int64_t{c.m} * c.k)),
+        weight(random_codes(kind, 2, int64_t{c.n} * c.k)),
         bias(Random(3).values(Element::Float32, c.n, -3, 3)),
-        scale(Random(4).values(Element::Float32, c.n, 1e-5f, 3e-5f)),
+        scale(random_scale(kind, c.n)),
         factor(Random(5).values(Element::Float32, c.n, 20, 60)),
         offset(Random(6).values(Element::Float32, c.n, 10, 140)),
         residual(Random(7).values(element, int64_t{c.m} * c.n)),
@@ -69,13 +93,13 @@ struct Product {
         dweight(weight),
         dbias(Element::Float32, bias),
         dscale(Element::Float32, scale),
-        dfactor(Element::Float32, over_steps(factor)),
-        doffset(Element::Float32, over_steps(offset)),
+        dfactor(Element::Float32, as_read(kind, factor)),
+        doffset(Element::Float32, as_read(kind, offset)),
         dresidual(element, residual),
         y(element, int64_t{c.m} * c.n),
         codes(int64_t{c.m} * c.n) {
-    args.element = element;
-    args.x = dx.data(), args.weight = reinterpret_cast<const int8_t*>(dweight.data());
+    args.kind = kind, args.element = element;
+    args.x = dx.data(), args.weight = dweight.data();
     args.bias = dbias.floats(), args.scale = dscale.floats();
     if (c.residual) args.residual = dresidual.data();
     if (c.codes) args.factor = dfactor.floats(), args.offset = doffset.floats();
@@ -85,21 +109,21 @@ struct Product {
   }
   std::vector<double> reference() const {
     std::vector<double> y(static_cast<size_t>(shape.m) * static_cast<size_t>(shape.n));
-    const auto* w = reinterpret_cast<const int8_t*>(weight.data());
+    const std::vector<double> a = values_of(kind, x, false), w = values_of(kind, weight, true);
     for (int64_t i = 0; i < shape.m; ++i)
       for (int64_t j = 0; j < shape.n; ++j) {
-        int64_t sum = 0;
-        for (int64_t c = 0; c < shape.k; ++c)
-          sum += int64_t{x[static_cast<size_t>(i * shape.k + c)]} * w[j * shape.k + c];
+        double sum = 0;
+        const double *row = a.data() + i * shape.k, *terms = w.data() + j * shape.k;
+        for (int64_t c = 0; c < shape.k; ++c) sum += row[c] * terms[c];
         const auto at = static_cast<size_t>(i * shape.n + j), column = static_cast<size_t>(j);
-        double v = static_cast<double>(scale[column]) * static_cast<double>(sum) +
-                   static_cast<double>(bias[column]);
+        double v = static_cast<double>(scale[column]) * sum + static_cast<double>(bias[column]);
         if (shape.residual) v += static_cast<double>(residual[at]);
         y[at] = shape.gelu ? exact_gelu(v) : v;
       }
     return y;
   }
   Case shape;
+  CodeKind kind;
   std::vector<uint8_t> x, weight;
   std::vector<float> bias, scale, factor, offset, residual;
   DeviceBytes dx, dweight;
@@ -108,61 +132,83 @@ struct Product {
   LinearCodesArgs args;
 };
 
+/// How far products of k 8-bit floats may be off in float16.
+const Tolerance& float8_tolerance(int k) {
+  return k <= 320 ? kCudaFloat8Short : kCudaFloat8Product;
+}
+
+void expect_elements(const Case& c, Element element, CodeKind kind, const Tolerance& bound) {
+  Product product(c, element, kind);
+  expect_result(
+      fmt::format("{} m {} n {} k {}", element_name(element), c.m, c.n, c.k), product.y,
+      [&](const Launch& launch) { linear_codes(product.args, launch); }, product.reference(),
+      bound);
+}
+
 TEST_F(CodesTest, ElementsOfEveryEnd) {
-  for (const Element element : {Element::Float16, Element::BFloat16})
-    for (const Case& c :
-         {Case{196, 960, 320, false, false, false}, Case{131, 320, 1280, false, true, false},
-          Case{1, 8, 16, false, false, false}, Case{257, 200, 80, true, true, false},
-          Case{20000, 136, 208, true, false, false}, Case{6272, 512, 2048, false, true, false}}) {
-      Product product(c, element);
-      expect_result(
-          fmt::format("{} m {} n {} k {}", element_name(element), c.m, c.n, c.k), product.y,
-          [&](const Launch& launch) { linear_codes(product.args, launch); }, product.reference(),
-          tolerance_of(element));
+  for (const Case& c :
+       {Case{196, 960, 320, false, false, false}, Case{131, 320, 1280, false, true, false},
+        Case{1, 8, 16, false, false, false}, Case{257, 200, 80, true, true, false},
+        Case{20000, 136, 208, true, false, false}, Case{6272, 512, 2048, false, true, false}})
+    for (const Element element : {Element::Float16, Element::BFloat16}) {
+      expect_elements(c, element, CodeKind::Integer, tolerance_of(element));
+      expect_elements(c, element, CodeKind::Float8,
+                      element == Element::Float16 ? float8_tolerance(c.k) : tolerance_of(element));
     }
 }
 
-/// Codes of `value` that are right: two where it lies half-way between them.
-void expect_code(uint8_t code, double value, size_t at) {
-  const double clamped = std::clamp(value, 0.0, 255.0);
-  EXPECT_NEAR(code, clamped, 0.5 + kCudaCodes) << at;
+/// Codes of v, known to `error`, that are right: two where it lies half-way between them.
+void expect_code(CodeKind kind, uint8_t code, double v, double factor, double offset, double error,
+                 size_t at) {
+  if (kind == CodeKind::Integer) {
+    const double clamped = std::clamp(v * factor + offset, 0.0, 255.0);
+    EXPECT_NEAR(code, clamped, 0.5 + kCudaCodes) << at;
+    return;
+  }
+  const float value = float8_e4m3_to_float32(code);
+  EXPECT_GE(value, nearest_float8_e4m3(static_cast<float>((v - error) * factor))) << at;
+  EXPECT_LE(value, nearest_float8_e4m3(static_cast<float>((v + error) * factor))) << at;
 }
 
 TEST_F(CodesTest, CodesOfResults) {
-  for (const Case& c :
-       {Case{196, 1280, 320, true, false, true}, Case{49, 48, 64, false, false, true},
-        Case{20000, 144, 208, true, false, true}}) {
-    SCOPED_TRACE(c.n);
-    Product product(c, Element::Float16);
-    linear_codes(product.args, {});
-    const std::vector<uint8_t> codes = product.codes.download();
-    EXPECT_TRUE(product.codes.walls_hold());
-    const std::vector<double> values = product.reference();
-    for (size_t i = 0; i < codes.size() && !HasFailure(); ++i) {
-      const size_t column = i % static_cast<size_t>(c.n);
-      expect_code(codes[i],
-                  values[i] * static_cast<double>(product.factor[column]) +
-                      static_cast<double>(product.offset[column]),
-                  i);
+  for (const CodeKind kind : kKinds)
+    for (const Case& c :
+         {Case{196, 1280, 320, true, false, true}, Case{49, 48, 64, false, false, true},
+          Case{20000, 144, 208, true, false, true}}) {
+      SCOPED_TRACE(c.n);
+      Product product(c, Element::Float16, kind);
+      linear_codes(product.args, {});
+      const std::vector<uint8_t> codes = product.codes.download();
+      EXPECT_TRUE(product.codes.walls_hold());
+      const std::vector<double> values = product.reference();
+      double squares = 0;
+      for (double v : values) squares += v * v;
+      const double rms = std::sqrt(squares / static_cast<double>(values.size()));
+      for (size_t i = 0; i < codes.size() && !HasFailure(); ++i) {
+        const size_t column = i % static_cast<size_t>(c.n);
+        expect_code(kind, codes[i], values[i], product.factor[column], product.offset[column],
+                    float8_tolerance(c.k).max_over_rms * rms, i);
+      }
+      linear_codes(product.args, {});
+      EXPECT_EQ(codes, product.codes.download()) << "two runs differ";
     }
-    linear_codes(product.args, {});
-    EXPECT_EQ(codes, product.codes.download()) << "two runs differ";
-  }
 }
 
 TEST_F(CodesTest, CodesOfRows) {
   for (const int c : {16, 64, 136, 320, 512, 1000, 2048, 4096})
-    for (const bool layer_norm : {false, true}) {
+    for (const auto [layer_norm, kind] :
+         {std::pair{false, CodeKind::Integer}, std::pair{true, CodeKind::Integer},
+          std::pair{false, CodeKind::Float8}, std::pair{true, CodeKind::Float8}}) {
       SCOPED_TRACE(c);
       const int rows = 37;
       const std::vector<float> x = Random(1).values(Element::Float16, int64_t{rows} * c, -1, 1.5f),
-                               factor = Random(2).values(Element::Float32, c, 30, 90),
+                               factor = Random(2).values(Element::Float32, c, 90, 270),
                                offset = Random(3).values(Element::Float32, c, 90, 130);
-      const DeviceTensor dx(Element::Float16, x), dfactor(Element::Float32, over_steps(factor)),
-          doffset(Element::Float32, over_steps(offset));
+      const DeviceTensor dx(Element::Float16, x), dfactor(Element::Float32, as_read(kind, factor)),
+          doffset(Element::Float32, as_read(kind, offset));
       const DeviceBytes y(int64_t{rows} * c);
-      row_codes({Element::Float16, dx.data(), dfactor.floats(), doffset.floats(), y.data(), rows, c,
-                 layer_norm, 1e-6f},
+      row_codes({kind, Element::Float16, dx.data(), dfactor.floats(), doffset.floats(), y.data(),
+                 rows, c, layer_norm, 1e-6f},
                 {});
       std::vector<double> values(x.begin(), x.end());
       if (layer_norm) normalize_rows(values, c, 1e-6);
@@ -170,10 +216,7 @@ TEST_F(CodesTest, CodesOfRows) {
       EXPECT_TRUE(y.walls_hold());
       for (size_t i = 0; i < codes.size() && !HasFailure(); ++i) {
         const size_t column = i % static_cast<size_t>(c);
-        expect_code(
-            codes[i],
-            values[i] * static_cast<double>(factor[column]) + static_cast<double>(offset[column]),
-            i);
+        expect_code(kind, codes[i], values[i], factor[column], offset[column], kCudaFloat8Codes, i);
       }
     }
 }

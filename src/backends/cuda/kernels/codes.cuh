@@ -1,19 +1,28 @@
 #pragma once
 
+#include <cuda_fp8.h>
+
 #include <cstdint>
 
-// Codes of one byte: clamp(round(v * factor + offset), 0, 255), half to even.
+#include "backends/cuda/kernels/linear_codes.h"
+
 namespace vitro::cuda {
 
-/// The code of v in the low byte; factor and offset come divided by kCodeSteps (linear_codes.h). It
-/// may be the code beside it where v lies within 1e-5 of half-way between the two. NaN has code 0.
-__device__ __forceinline__ uint32_t code_of(float v, float factor, float offset) {
+/// The integer of v in the low byte; factor and offset come divided by kCodeSteps. It may be the
+/// one beside it where v lies within 1e-5 of half-way between the two. NaN becomes 0.
+__device__ __forceinline__ uint32_t integer_code(float v, float factor, float offset) {
   constexpr float kRoundsToWhole = 12582912.0f;  // 1.5 * 2^23
-  return __float_as_uint(fmaf(__saturatef(fmaf(v, factor, offset)), 255.0f, kRoundsToWhole));
+  return __float_as_uint(fmaf(__saturatef(fmaf(v, factor, offset)), kCodeSteps, kRoundsToWhole));
 }
-/// The low bytes of both, the first one's first.
-__device__ __forceinline__ uint32_t pack_codes(uint32_t first, uint32_t second) {
-  return __byte_perm(first, second, 0x0040);
+
+/// The codes of v.x and v.y in the low bytes, the first one's first. NaN stays NaN in Float8.
+template <CodeKind kKind>
+__device__ __forceinline__ uint32_t code_pair(float2 v, float2 factor, float2 offset) {
+  if constexpr (kKind == CodeKind::Float8)
+    return __nv_cvt_float2_to_fp8x2({v.x * factor.x, v.y * factor.y}, __NV_SATFINITE, __NV_E4M3);
+  else
+    return __byte_perm(integer_code(v.x, factor.x, offset.x), integer_code(v.y, factor.y, offset.y),
+                       0x0040);
 }
 
 }  // namespace vitro::cuda

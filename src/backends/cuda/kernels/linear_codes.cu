@@ -30,6 +30,14 @@ int choose_tile(const LinearCodesArgs& a) {
   return turns(0) < turns(1) ? 0 : 1;
 }
 
+template <CodeKind kKind>
+void launch_of(const LinearCodesArgs& a, int tile, const WgmmaArgs& p, const Launch& launch) {
+  const bool makes_codes = a.factor != nullptr;
+  if (a.element == Element::Float16)
+    return launch_wgmma_codes_of<__half, kKind>(tile, makes_codes, p, launch);
+  launch_wgmma_codes_of<__nv_bfloat16, kKind>(tile, makes_codes, p, launch);
+}
+
 }  // namespace
 
 const char* linear_codes_refusal(const LinearCodesArgs& a, int capability) {
@@ -40,8 +48,7 @@ const char* linear_codes_refusal(const LinearCodesArgs& a, int capability) {
   const bool makes_codes = a.factor != nullptr;
   if (a.n % (makes_codes ? 16 : 8) != 0) return "rows of results are not a multiple of 16 bytes";
   if (makes_codes && a.residual != nullptr) return "codes are not added to";
-  for (const void* pointer : {static_cast<const void*>(a.x), static_cast<const void*>(a.weight),
-                              a.residual, static_cast<const void*>(a.y)})
+  for (const void* pointer : {a.x, a.weight, a.residual, static_cast<const void*>(a.y)})
     if (!aligned(pointer)) return "a pointer is not 16-byte aligned";
   return nullptr;
 }
@@ -66,9 +73,8 @@ void linear_codes(const LinearCodesArgs& a, const Launch& launch) {
   p.vectors[0] = a.bias, p.vectors[1] = a.scale, p.vectors[2] = a.factor, p.vectors[3] = a.offset;
   p.m = a.m, p.n = a.n;
   p.activation = a.activation;
-  if (a.element == Element::Float16)
-    return launch_wgmma_codes_of<__half>(tile, makes_codes, p, launch);
-  launch_wgmma_codes_of<__nv_bfloat16>(tile, makes_codes, p, launch);
+  if (a.kind == CodeKind::Float8) return launch_of<CodeKind::Float8>(a, tile, p, launch);
+  launch_of<CodeKind::Integer>(a, tile, p, launch);
 }
 
 }  // namespace vitro::cuda

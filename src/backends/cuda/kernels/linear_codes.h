@@ -7,21 +7,28 @@
 
 namespace vitro::cuda {
 
-/// The largest code; factors and offsets of codes come divided by it, which clamps for nothing.
+/// What a byte stands for.
+enum class CodeKind {
+  Integer,  ///< uint8 clamp(round(v * factor + offset), 0, 255) times int8, summed exactly
+  Float8    ///< e4m3, the nearest to v * factor, saturating; times the same, summed to some 14 bits
+};
+
+/// The largest integer; factors and offsets of these come divided by it, which clamps for nothing.
 inline constexpr float kCodeSteps = 255.0f;
 
-/// y[m, n] = act(scale * (x[m, k] weight[n, k]^T) + bias + residual): codes of one byte times int8
-/// weights, summed exactly, and the rest in float32.
+/// y[m, n] = act(scale * (x[m, k] weight[n, k]^T) + bias + residual): codes of one byte times
+/// weights of one byte, and the rest in float32.
 struct LinearCodesArgs {
+  CodeKind kind = CodeKind::Integer;
   Element element =
       Element::Float16;            // Float16 or BFloat16; of residual, and of y unless it is codes
-  const uint8_t* x = nullptr;      // [m, k]
-  const int8_t* weight = nullptr;  // [n, k]
+  const void* x = nullptr;         // [m, k]
+  const void* weight = nullptr;    // [n, k]
   const float* bias = nullptr;     // [n]
   const float* scale = nullptr;    // [n]
   const void* residual = nullptr;  // [m, n] or null, as it must be where y is codes; may be y
-  /// [n], both over kCodeSteps: y is the uint8 codes of the results, clamp(round(y * factor +
-  /// offset), 0, 255). Null: y is elements.
+  /// [n], of integers both over kCodeSteps: y is the codes of the results. Without factor y is
+  /// elements; 8-bit floats have no offset.
   const float* factor = nullptr;
   const float* offset = nullptr;
   void* y = nullptr;  // [m, n]
@@ -37,13 +44,13 @@ const char* linear_codes_refusal(const LinearCodesArgs& args, int capability);
 /// bits whatever the other rows are.
 void linear_codes(const LinearCodesArgs& args, const Launch& launch);
 
-/// y[rows, c] = the codes of x[rows, c], or of its normalised rows: clamp(round(v * factor +
-/// offset), 0, 255).
+/// y[rows, c] = the codes of v: of x[rows, c], or of its normalised rows.
 struct RowCodesArgs {
+  CodeKind kind = CodeKind::Integer;
   Element element = Element::Float16;  // of x
   const void* x = nullptr;
-  const float* factor = nullptr;  // [c], over kCodeSteps
-  const float* offset = nullptr;  // [c], over kCodeSteps
+  const float* factor = nullptr;  // [c]; as in LinearCodesArgs
+  const float* offset = nullptr;  // [c]
   uint8_t* y = nullptr;
   int64_t rows = 0;
   int c = 0;

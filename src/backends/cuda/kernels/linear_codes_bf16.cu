@@ -2,6 +2,7 @@
 
 namespace vitro::cuda {
 
-template void launch_wgmma_codes_of<__nv_bfloat16>(int, bool, const WgmmaArgs&, const Launch&);
+template void launch_wgmma_codes_of<__nv_bfloat16, CodeKind::Integer>(int, bool, const WgmmaArgs&,
+                                                                      const Launch&);
 
 }  // namespace vitro::cuda

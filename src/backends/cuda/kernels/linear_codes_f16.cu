@@ -2,6 +2,7 @@
 
 namespace vitro::cuda {
 
-template void launch_wgmma_codes_of<__half>(int, bool, const WgmmaArgs&, const Launch&);
+template void launch_wgmma_codes_of<__half, CodeKind::Integer>(int, bool, const WgmmaArgs&,
+                                                               const Launch&);
 
 }  // namespace vitro::cuda

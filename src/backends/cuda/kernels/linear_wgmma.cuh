@@ -49,20 +49,28 @@ void launch_wgmma_of(int tile, const WgmmaArgs& args, const Launch& launch) {
   if (tile == 0) return launch_wgmma<T, WgmmaLayout<kWgmmaTiles[0].block_n>>(args, launch);
   launch_wgmma<T, WgmmaLayout<kWgmmaTiles[1].block_n>>(args, launch);
 }
-/// Of codes. Tile 0 makes elements alone.
-template <typename T>
+/// Of codes, one translation unit for each type and kind: linear_codes_*.cu, linear_float8_*.cu.
+/// Tile 0 makes elements alone.
+template <typename T, CodeKind kKind>
 void launch_wgmma_codes_of(int tile, bool makes_codes, const WgmmaArgs& args,
                            const Launch& launch) {
   using enum WgmmaForm;
   constexpr int kNarrow = kWgmmaTiles[0].block_n, kWide = kWgmmaTiles[1].block_n;
-  if (makes_codes) return launch_wgmma<T, WgmmaLayout<kWide, CodesToCodes>>(args, launch);
-  if (tile == 0) return launch_wgmma<T, WgmmaLayout<kNarrow, CodesToFloats>>(args, launch);
-  launch_wgmma<T, WgmmaLayout<kWide, CodesToFloats>>(args, launch);
+  if (makes_codes) return launch_wgmma<T, WgmmaLayout<kWide, CodesToCodes, kKind>>(args, launch);
+  if (tile == 0) return launch_wgmma<T, WgmmaLayout<kNarrow, CodesToFloats, kKind>>(args, launch);
+  launch_wgmma<T, WgmmaLayout<kWide, CodesToFloats, kKind>>(args, launch);
 }
 extern template void launch_wgmma_of<__half>(int, const WgmmaArgs&, const Launch&);
 extern template void launch_wgmma_of<__nv_bfloat16>(int, const WgmmaArgs&, const Launch&);
-extern template void launch_wgmma_codes_of<__half>(int, bool, const WgmmaArgs&, const Launch&);
-extern template void launch_wgmma_codes_of<__nv_bfloat16>(int, bool, const WgmmaArgs&,
-                                                          const Launch&);
+extern template void launch_wgmma_codes_of<__half, CodeKind::Integer>(int, bool, const WgmmaArgs&,
+                                                                      const Launch&);
+extern template void launch_wgmma_codes_of<__half, CodeKind::Float8>(int, bool, const WgmmaArgs&,
+                                                                     const Launch&);
+extern template void launch_wgmma_codes_of<__nv_bfloat16, CodeKind::Integer>(int, bool,
+                                                                             const WgmmaArgs&,
+                                                                             const Launch&);
+extern template void launch_wgmma_codes_of<__nv_bfloat16, CodeKind::Float8>(int, bool,
+                                                                            const WgmmaArgs&,
+                                                                            const Launch&);
 
 }  // namespace vitro::cuda

@@ -22,7 +22,8 @@ namespace vitro::cuda {
 template <typename T, class Layout>
 struct WgmmaTeam {
   static constexpr int kBlockN = Layout::block_n;
-  using Sum = std::conditional_t<Layout::codes_in, int, float>;
+  static constexpr bool kIntegers = Layout::codes_in && Layout::code_kind == CodeKind::Integer;
+  using Sum = std::conditional_t<kIntegers, int, float>;
   const WgmmaArgs& p;
   const Layout& at;
   const WgmmaTiles& tiles;
@@ -61,8 +62,10 @@ struct WgmmaTeam {
       wgmma_fence();
 #pragma unroll
       for (int k = 0; k < 4; ++k) {
-        if constexpr (Layout::codes_in)
+        if constexpr (kIntegers)
           wgmma_64x32_codes<kBlockN>(sums, a + k * 2, b + k * 2, k > 0 ? 1 : s);
+        else if constexpr (Layout::codes_in)
+          wgmma_64x32_e4m3<kBlockN>(sums, a + k * 2, b + k * 2, k > 0 ? 1 : s);
         else
           wgmma_64x16<T, kBlockN>(sums, a + k * 2, b + k * 2, k > 0 ? 1 : s);
       }
@@ -143,9 +146,9 @@ struct WgmmaTeam {
     char* const row = results + local * 128 + quad * 2;
 #pragma unroll
     for (int column = 0; column < kBlockN; column += 8) {
-      float2 v[4];  // bias, scale, factor, offset
+      float2 v[4]{};  // bias, scale, factor, offset
 #pragma unroll
-      for (int i = 0; i < 4; ++i)
+      for (int i = 0; i < Layout::column_vectors; ++i)
         v[i] = *reinterpret_cast<const float2*>(vectors + i * kBlockN + column + quad * 2);
 #pragma unroll
       for (int half = 0; half < 2; ++half) {
@@ -154,8 +157,7 @@ struct WgmmaTeam {
                     second = act.template apply<T>(result(sum[1], {}, v[1].y, v[0].y));
         *reinterpret_cast<uint16_t*>(row + half * 8 * 128 + (column / 16 * 16 ^ swizzle) +
                                      column % 16) =
-            static_cast<uint16_t>(
-                pack_codes(code_of(first, v[2].x, v[3].x), code_of(second, v[2].y, v[3].y)));
+            static_cast<uint16_t>(code_pair<Layout::code_kind>({first, second}, v[2], v[3]));
       }
     }
   }

@@ -5,6 +5,7 @@
 #include <cstdint>
 
 #include "backends/cuda/kernels/activation.h"
+#include "backends/cuda/kernels/linear_codes.h"
 #include "backends/cuda/kernels/windows.h"
 
 // What a kernel of linear_wgmma_kernel.cuh works on, and where: arguments, shared memory, tiles.
@@ -22,14 +23,14 @@ inline constexpr int kTeamRegisters = 112, kProducerRegisters = 32;
 /// What a product reads and what it makes.
 enum class WgmmaForm {
   Floats,         // elements of 16 bits
-  CodesToFloats,  // uint8 codes times int8 weights, then elements of 16 bits
+  CodesToFloats,  // codes of one byte, then elements of 16 bits
   CodesToCodes    // the same, then codes
 };
 
 struct WgmmaArgs {
   CUtensorMap x, weight, residual, y;
   /// [n] each, or null for zeros. Floats: bias, sums of the weights' rows with row_sums. Codes:
-  /// bias, scale, then factor and offset of codes that are made.
+  /// bias, scale, then factor and, of integers, offset of codes that are made.
   const float* vectors[4];
   const float2* row_sums;
   float2* result_sums;
@@ -50,9 +51,10 @@ struct WgmmaArgs {
 };
 
 /// What lies where in shared memory, from a multiple of 1024 bytes on.
-template <int kBlockN, WgmmaForm kForm = WgmmaForm::Floats>
+template <int kBlockN, WgmmaForm kForm = WgmmaForm::Floats, CodeKind kKind = CodeKind::Integer>
 struct WgmmaLayout {
   static constexpr int block_n = kBlockN;
+  static constexpr CodeKind code_kind = kKind;
   static constexpr bool codes_in = kForm != WgmmaForm::Floats,
                         codes_out = kForm == WgmmaForm::CodesToCodes;
   static constexpr int slab_columns = codes_in ? 2 * kWgmmaColumns : kWgmmaColumns;
@@ -61,7 +63,7 @@ struct WgmmaLayout {
   static constexpr int weight_bytes = kBlockN * 128;
   static constexpr int boxes = kBlockN / box_columns,
                        result_bytes = boxes * box_bytes;  // of a tile
-  static constexpr int column_vectors = codes_out ? 4 : 2;
+  static constexpr int column_vectors = !codes_out ? 2 : kKind == CodeKind::Float8 ? 3 : 4;
   static constexpr int norms_at = column_vectors * kBlockN * 4;
   static constexpr int vectors_bytes = norms_at + kWgmmaRows * 8;  // of a tile
   static constexpr int barrier_bytes = (2 * kMaxStages + 7 * kTeams) * 8;

@@ -9,7 +9,7 @@ namespace {
 constexpr int kThreads = 128;
 
 /// kLanes lanes hold a row in registers, 8 consecutive elements of it at a time, kVectors times.
-template <typename T, int kLanes, int kVectors, bool kNorm>
+template <typename T, int kLanes, int kVectors, bool kNorm, CodeKind kKind>
 __global__ void __launch_bounds__(kThreads) row_codes_kernel(RowCodesArgs args) {
   const int lane = threadIdx.x % kLanes;
   const int64_t row = static_cast<int64_t>(blockIdx.x) * (kThreads / kLanes) + threadIdx.x / kLanes;
@@ -41,18 +41,16 @@ __global__ void __launch_bounds__(kThreads) row_codes_kernel(RowCodesArgs args) 
   for (int i = 0; i < kVectors; ++i) {
     if (!is_inside(i)) continue;
     const int column = (i * kLanes + lane) * 8;
-    float factor[8], offset[8];
+    float factor[8], offset[8]{};
     Eight<float>::load(args.factor + column).unpack(factor);
-    Eight<float>::load(args.offset + column).unpack(offset);
-    uint32_t codes[8];
-#pragma unroll
-    for (int e = 0; e < 8; ++e)
-      codes[e] = code_of(kNorm ? (v[i][e] - mean) * scale : v[i][e], factor[e], offset[e]);
-    const auto pack_4 = [&](int e) {
-      return __byte_perm(pack_codes(codes[e], codes[e + 1]), pack_codes(codes[e + 2], codes[e + 3]),
-                         0x5410);
+    if (kKind == CodeKind::Integer) Eight<float>::load(args.offset + column).unpack(offset);
+    const auto value = [&](int e) { return kNorm ? (v[i][e] - mean) * scale : v[i][e]; };
+    const auto pair = [&](int e) {
+      return code_pair<kKind>({value(e), value(e + 1)}, {factor[e], factor[e + 1]},
+                              {offset[e], offset[e + 1]});
     };
-    *reinterpret_cast<uint2*>(args.y + row * args.c + column) = uint2{pack_4(0), pack_4(4)};
+    const auto four = [&](int e) { return __byte_perm(pair(e), pair(e + 2), 0x5410); };
+    *reinterpret_cast<uint2*>(args.y + row * args.c + column) = uint2{four(0), four(4)};
   }
 }
 
@@ -63,8 +61,12 @@ void launch_rows(const RowCodesArgs& args, const Launch& launch) {
   const auto run = [&](auto kernel) {
     launch_kernel("row_codes", kernel, grid, dim3(kThreads), 0, launch, args);
   };
-  args.layer_norm ? run(row_codes_kernel<T, kLanes, kVectors, true>)
-                  : run(row_codes_kernel<T, kLanes, kVectors, false>);
+  using enum CodeKind;
+  if (args.kind == Float8)
+    return args.layer_norm ? run(row_codes_kernel<T, kLanes, kVectors, true, Float8>)
+                           : run(row_codes_kernel<T, kLanes, kVectors, false, Float8>);
+  args.layer_norm ? run(row_codes_kernel<T, kLanes, kVectors, true, Integer>)
+                  : run(row_codes_kernel<T, kLanes, kVectors, false, Integer>);
 }
 
 /// Few lanes have many loads under way each; they leave none idle at the widths of UniFormer.

@@ -67,6 +67,11 @@ template <int kN>
 __device__ __forceinline__ void wgmma_64x32_codes(int (&d)[kN / 2], uint64_t a, uint64_t b,
                                                   int accumulate);
 
+/// The same of e4m3; sums keep some 14 bits.
+template <int kN>
+__device__ __forceinline__ void wgmma_64x32_e4m3(float (&d)[kN / 2], uint64_t a, uint64_t b,
+                                                 int accumulate);
+
 // The sums of a thread as PTX operands %0 and on, and as constraints of the asm statement.
 // clang-format off
 #define VITRO_NAMES_16 "%0,%1,%2,%3,%4,%5,%6,%7,%8,%9,%10,%11,%12,%13,%14,%15"
@@ -128,6 +133,17 @@ __device__ __forceinline__ void wgmma_64x32_codes(int (&d)[kN / 2], uint64_t a, 
                  : VITRO_INTS_##sums                                                           \
                  : "l"(a), "l"(b), "r"(accumulate));                                           \
   }
+#define VITRO_WGMMA_E4M3(n, sums, a_, b_, p_)                                                   \
+  template <>                                                                                   \
+  __device__ __forceinline__ void wgmma_64x32_e4m3<n>(float(&d)[n / 2], uint64_t a, uint64_t b, \
+                                                      int accumulate) {                         \
+    asm volatile("{\n.reg .pred p;\nsetp.ne.b32 p, %" #p_                                       \
+                 ", 0;\nwgmma.mma_async.sync.aligned.m64n" #n                                   \
+                 "k32.f32.e4m3.e4m3"                                                            \
+                 " {" VITRO_NAMES_##sums "}, %" #a_ ", %" #b_ ", p, 1, 1;\n}"                   \
+                 : VITRO_SUMS_##sums(0)                                                         \
+                 : "l"(a), "l"(b), "r"(accumulate));                                            \
+  }
 #define VITRO_WGMMA_BOTH_TYPES(form, ...) \
   form(__half, "f16", __VA_ARGS__) form(__nv_bfloat16, "bf16", __VA_ARGS__)
 
@@ -144,7 +160,10 @@ VITRO_WGMMA_TF32(64, 32, 32, 33, 34, 35, 36, 37)
 VITRO_WGMMA_TF32(128, 64, 64, 65, 66, 67, 68, 69)
 VITRO_WGMMA_CODES(64, 32, 32, 33, 34)
 VITRO_WGMMA_CODES(128, 64, 64, 65, 66)
+VITRO_WGMMA_E4M3(64, 32, 32, 33, 34)
+VITRO_WGMMA_E4M3(128, 64, 64, 65, 66)
 
+#undef VITRO_WGMMA_E4M3
 #undef VITRO_WGMMA_CODES
 #undef VITRO_WGMMA_TF32
 #undef VITRO_WGMMA_BOTH_TYPES
