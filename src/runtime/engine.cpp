@@ -158,6 +158,7 @@ void Engine::run(std::span<const TensorView> inputs, std::span<const TensorView>
   for (size_t i = 0; i < outputs.size(); ++i)
     check_memory(backend_, device(), outputs_[i], outputs[i]);
   LanePool::Lease lease(lanes_, options.deadline, options.stream);
+  lease.slot().work_for(options.stream);
   Context& context = lease.slot().context(program);
   if (options.stream)
     context.enqueue(inputs, outputs, options.stream);

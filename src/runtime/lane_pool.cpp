@@ -87,13 +87,17 @@ void LanePool::drop_evicted() {
   for (const auto& slot : idle_) slot->drop_evicted();
 }
 
-/// The idle lane that worked for the stream last; null where a new one may be made; else the one
-/// that has been idle longest.
+/// The idle lane that worked for the stream last, else one that has worked for nobody; null where a
+/// new one may be made; else the one that has been idle longest.
 std::unique_ptr<LaneSlot> LanePool::take_idle(const void* stream) {
-  const auto same = std::find_if(idle_.rbegin(), idle_.rend(),
-                                 [&](const auto& slot) { return slot->stream() == stream; });
-  if (same == idle_.rend() && made_ < limit_) return nullptr;
-  const auto taken = same == idle_.rend() ? idle_.begin() : same.base() - 1;
+  const auto last_of = [&](const std::optional<const void*>& wanted) {
+    return std::find_if(idle_.rbegin(), idle_.rend(),
+                        [&](const auto& slot) { return slot->stream() == wanted; });
+  };
+  auto found = last_of(stream);
+  if (found == idle_.rend()) found = last_of(std::nullopt);
+  if (found == idle_.rend() && made_ < limit_) return nullptr;
+  const auto taken = found == idle_.rend() ? idle_.begin() : found.base() - 1;
   std::unique_ptr<LaneSlot> slot = std::move(*taken);
   idle_.erase(taken);
   return slot;
@@ -116,7 +120,6 @@ LanePool::Lease::Lease(LanePool& pool, const Deadline& deadline, const void* str
     pool.leave(nullptr);
     throw;
   }
-  slot_->work_for(stream);
 }
 
 LanePool::Lease::~Lease() { pool_.leave(std::move(slot_)); }

@@ -22,8 +22,9 @@ class LaneSlot {
  public:
   explicit LaneSlot(std::unique_ptr<Lane> lane) : lane_(std::move(lane)) {}
   Lane& lane() { return *lane_; }
-  /// Where its work went last: a stream of a caller, or null for its own.
-  const void* stream() const { return stream_; }
+  /// Where its work went last: a stream of a caller, null for its own; nothing when it has had
+  /// none.
+  std::optional<const void*> stream() const { return stream_; }
   void work_for(const void* stream) { stream_ = stream; }
   /// The program on this lane; made when it is new here.
   Context& context(const std::shared_ptr<const CompiledProgram>& program);
@@ -35,7 +36,7 @@ class LaneSlot {
     std::unique_ptr<Context> context;
   };
   std::unique_ptr<Lane> lane_;
-  const void* stream_ = nullptr;
+  std::optional<const void*> stream_;
   std::vector<Entry> entries_;
 };
 
@@ -43,8 +44,8 @@ class LaneSlot {
 /// them taken sleeps and gets one in the order of coming.
 ///
 /// Work that is enqueued on a stream waits for what was enqueued with the same lane before, on
-/// whatever stream: so a stream keeps its lane, and another stream gets another one, as far as they
-/// go.
+/// whatever stream: so a stream gets the lane that worked for it last (LaneSlot::work_for), and
+/// another stream another one, as far as they go.
 class LanePool {
  public:
   using Deadline = std::optional<std::chrono::steady_clock::time_point>;

@@ -66,11 +66,15 @@ TEST(LanePool, AStreamKeepsItsLaneAndAnotherOneGetsAnother) {
   LanePool pool(find_backend("cpu"), 3, {1});
   const int streams[4] = {};
   const auto lane_of = [&](const void* stream) {
-    return &LanePool::Lease(pool, {}, stream).slot().lane();
+    LanePool::Lease lease(pool, {}, stream);
+    lease.slot().work_for(stream);
+    return &lease.slot().lane();
   };
+  const Lane* const prepared = &LanePool::Lease(pool).slot().lane();
   const Lane* const first = lane_of(&streams[0]);
   const Lane* const second = lane_of(&streams[1]);
   const Lane* const own = lane_of(nullptr);
+  EXPECT_EQ(first, prepared);
   EXPECT_NE(first, second);
   EXPECT_NE(first, own);
   EXPECT_NE(second, own);
