@@ -108,7 +108,7 @@ struct Product {
     if (c.gelu) args.activation = {UnaryOp::Gelu};
   }
   std::vector<double> reference() const {
-    std::vector<double> y(static_cast<size_t>(shape.m) * static_cast<size_t>(shape.n));
+    std::vector<double> results(static_cast<size_t>(shape.m) * static_cast<size_t>(shape.n));
     const std::vector<double> a = values_of(kind, x, false), w = values_of(kind, weight, true);
     for (int64_t i = 0; i < shape.m; ++i)
       for (int64_t j = 0; j < shape.n; ++j) {
@@ -118,9 +118,9 @@ struct Product {
         const auto at = static_cast<size_t>(i * shape.n + j), column = static_cast<size_t>(j);
         double v = static_cast<double>(scale[column]) * sum + static_cast<double>(bias[column]);
         if (shape.residual) v += static_cast<double>(residual[at]);
-        y[at] = shape.gelu ? exact_gelu(v) : v;
+        results[at] = shape.gelu ? exact_gelu(v) : v;
       }
-    return y;
+    return results;
   }
   Case shape;
   CodeKind kind;
@@ -196,7 +196,7 @@ TEST_F(CodesTest, CodesOfResults) {
 
 TEST_F(CodesTest, CodesOfRows) {
   for (const int c : {16, 64, 136, 320, 512, 1000, 2048, 4096})
-    for (const auto [layer_norm, kind] :
+    for (const auto& [layer_norm, kind] :
          {std::pair{false, CodeKind::Integer}, std::pair{true, CodeKind::Integer},
           std::pair{false, CodeKind::Float8}, std::pair{true, CodeKind::Float8}}) {
       SCOPED_TRACE(c);
