@@ -4,6 +4,7 @@
 
 #include "core/check.h"
 #include "core/edit_distance.h"
+#include "passes/quantized_product.h"
 
 namespace vitro {
 namespace {
@@ -58,9 +59,11 @@ void apply(const LayerPrecision& precision, ProductRecord& product) {
     if (product.in_8_bits()) product.stays_float = kReason;
     return;
   }
-  if (product.stays_float == kReason) product.stays_float.clear();
+  const bool is_pattern = precision.name.find('*') != std::string::npos;
+  if (product.stays_float == kReason || (!is_pattern && product.stays_float == kGivesResult))
+    product.stays_float.clear();
   product.forced = product.in_8_bits();
-  check(product.forced || precision.name.find('*') != std::string::npos, ErrorCode::InvalidArgument,
+  check(product.forced || is_pattern, ErrorCode::InvalidArgument,
         "--layerPrecisions: '{}' cannot be in 8 bits: {}", product.product, product.stays_float);
 }
 

@@ -14,14 +14,17 @@
 namespace vitro {
 namespace {
 
-/// All products, and which of them stay float whatever a calibration says.
+/// All products, and which of them stay float whatever a calibration says, or unless asked for.
 QuantizationRecord record_of(Graph graph, const FoundProducts& found, DType dtype) {
   const Matcher matcher(graph);
   QuantizationRecord record;
-  for (const CalibratedProduct& product : found.products)
-    record.products.push_back({.product = product.name,
-                               .stays_float = why_float(matcher, graph.nodes[product.node], dtype),
-                               .flops = product.flops});
+  for (const CalibratedProduct& product : found.products) {
+    const Node& node = graph.nodes[product.node];
+    std::string reason = why_float(matcher, node, dtype);
+    if (reason.empty() && gives_result(matcher, node)) reason = kGivesResult;
+    record.products.push_back(
+        {.product = product.name, .stays_float = std::move(reason), .flops = product.flops});
+  }
   return record;
 }
 

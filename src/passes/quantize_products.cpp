@@ -135,12 +135,15 @@ void quantize(Graph& graph, Node& node, const InputQuantization& input) {
 }  // namespace
 
 std::string why_float(const Matcher& matcher, const Node& product, DType dtype) {
-  if (is_result(matcher, product.output())) return "its result is that of the model";
   const Dims& weight = matcher.graph().value(product.inputs[1]).type.dims;
   const int64_t terms = num_elements(Dims(weight.begin() + 1, weight.end()));
   if (dtype == DType::Int8 && terms > kMostQuantizedTerms)  // in floats it does
     return fmt::format("a sum of {} terms may not fit into 32 bits", terms);
   return {};
+}
+
+bool gives_result(const Matcher& matcher, const Node& product) {
+  return is_result(matcher, product.output());
 }
 
 void become_quantized(Graph& graph, Node& node, const QuantizedRows& rows, Constant bias,

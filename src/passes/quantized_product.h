@@ -22,9 +22,12 @@ struct QuantizedRows {
 void become_quantized(Graph& graph, Node& node, const QuantizedRows& rows, Constant bias,
                       const InputQuantization& input);
 
-/// Why a linear or conv with constant weights is not put in 8 bits of that type, whatever is known
+/// Why a linear or conv with constant weights cannot be in 8 bits of that type, whatever is known
 /// of its input; empty when it can be.
 std::string why_float(const Matcher& matcher, const Node& product, DType dtype);
+/// Why one that could be is not, unless it is asked for by name: the head.
+inline constexpr const char* kGivesResult = "its result is that of the model";
+bool gives_result(const Matcher& matcher, const Node& product);
 
 /// dequantize_linear(quantize_linear(x)) that a linear or conv reads, maybe through views and
 /// transposes: its weight is known in floats.

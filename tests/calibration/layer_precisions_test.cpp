@@ -11,6 +11,7 @@ QuantizationRecord record() {
   QuantizationRecord record;
   for (const char* name : {"a.mlp.fc1", "a.mlp.fc2", "b.mlp.fc2", "c:0"})
     record.products.push_back({.product = name, .stays_float = {}});
+  record.products.push_back({.product = "wide", .stays_float = "a sum may not fit into 32 bits"});
   record.products.push_back({.product = "head", .stays_float = "its result is that of the model"});
   return record;
 }
@@ -41,14 +42,15 @@ TEST(LayerPrecisions, TheLastNameThatFitsCounts) {
   EXPECT_EQ(in_8_bits("*:fp32,b.*:int8"), "b.mlp.fc2!");
   EXPECT_EQ(in_8_bits("c:0:int8,*:fp32"), "");
   EXPECT_EQ(in_8_bits("*:int8"), "a.mlp.fc1! a.mlp.fc2! b.mlp.fc2! c:0!") << "not the head";
+  EXPECT_EQ(in_8_bits("*:fp32,head:int8"), "head!");
 }
 
 TEST(LayerPrecisions, SayWhy) {
   QuantizationRecord all = record();
   apply_layer_precisions({{"b.mlp.fc2", DType::Float32}}, DType::Int8, all);
   EXPECT_EQ(all.note(),
-            "3 of 5 products are in 8 bits; in float32: 'b.mlp.fc2' (--layerPrecisions), "
-            "'head' (its result is that of the model)");
+            "3 of 6 products are in 8 bits; in float32: 'b.mlp.fc2' (--layerPrecisions), "
+            "'wide' (a sum may not fit into 32 bits), 'head' (its result is that of the model)");
 }
 
 TEST(LayerPrecisions, NamesThatFitNothingAreErrors) {
@@ -60,8 +62,8 @@ TEST(LayerPrecisions, NamesThatFitNothingAreErrors) {
   } catch (const Error& error) {
     EXPECT_EQ(error.hint(), "the nearest of them is 'b.mlp.fc2'");
   }
-  expect_error(ErrorCode::InvalidArgument, "its result is that of the model",
-               [] { in_8_bits("head:int8"); });
+  expect_error(ErrorCode::InvalidArgument, "a sum may not fit into 32 bits",
+               [] { in_8_bits("wide:int8"); });
 }
 
 TEST(LayerPrecisions, EightBitsAreThoseOfTheBuild) {
