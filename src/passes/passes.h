@@ -114,11 +114,10 @@ void fuse_local_mixer(Graph& graph);
 /// one where x lies half-way between two.
 void fuse_explicit_products(Graph& graph);
 
-/// linear, conv -> quantized_linear, quantized_conv, for those that are named; but a head, whose
-/// result is one of the graph, and one of more terms than a sum of integers holds stay as they are.
-/// Not exact. Runs before the blocks are fused. Throws InvalidArgument when a name belongs to no
-/// product that has weights, when its channels are not those of the product, or a factor is not
-/// positive.
+/// linear, conv -> quantized_linear, quantized_conv, for those that are named; but one of more
+/// terms than a sum of integers holds stays as it is. Not exact. Runs before the blocks are fused.
+/// Throws InvalidArgument when a name belongs to no product that has weights, when its channels are
+/// not those of the product, or a factor is not positive.
 void quantize_products(Graph& graph, const Quantization& inputs);
 
 /// The matrices of products -> the same stored as bfloat16. Not exact, so it runs when it is asked
