@@ -95,7 +95,8 @@ TEST_P(LinearTest, EveryEndInEveryType) {
 
 /// Blocks that take several tiles, of the same rows and of others.
 TEST_P(LinearTest, MoreTilesThanMultiprocessors) {
-  if (shape().kind != LinearKind::Wgmma) GTEST_SKIP() << "a block of these has one tile";
+  if (shape().kind != LinearKind::Wgmma || shape().split > 0)
+    GTEST_SKIP() << "a block of these has one tile";
   if (compute_capability() != 90) GTEST_SKIP() << "wgmma asks for sm_90";
   for (const Case& c : {Case{17000, 136, 192, false, true, true, true},
                         Case{120000, 64, 256, false, false, false, true},
@@ -244,6 +245,25 @@ TEST(LinearChoice, SmallTilesForSmallBatchesAndLargeForLarge) {
   EXPECT_EQ(tile(90).block_m, 16);
   args.k = 321;
   EXPECT_EQ(tile(90).kind, LinearKind::Scalar);
+}
+
+TEST(LinearChoice, ALongKOfFewTilesIsShared) {
+  LinearArgs args;
+  args.m = 8 * 49, args.n = 512, args.k = 2048;
+  const auto tile = [&] {
+    return linear_tiles()[static_cast<size_t>(choose_linear_tile(args, 132, 90))];
+  };
+  EXPECT_EQ(tile().split, 2);
+  args.m = 4 * 49;
+  EXPECT_EQ(tile().split, 4);
+  args.m = 128 * 49;  // tiles enough
+  EXPECT_EQ(tile().split, 0);
+  args.m = 8 * 49, args.k = 64;  // one slab
+  EXPECT_EQ(tile().split, 0);
+  for (int i = 0; i < static_cast<int>(linear_tiles().size()); ++i) {
+    if (linear_tiles()[static_cast<size_t>(i)].split < 2) continue;
+    EXPECT_STREQ(linear_refusal(args, i, 90), "k is shorter than a slab for each block");
+  }
 }
 
 TEST(LinearChoice, RefusalsSayWhy) {

@@ -71,10 +71,11 @@ int slabs_of(const Conv2dArgs& a) {
                  : window_slabs(windows_of(a), 128 / static_cast<int>(element_size(a.element)));
 }
 
-const char* wgmma_conv_refusal(const Conv2dArgs& a, int capability) {
+const char* wgmma_conv_refusal(const Conv2dArgs& a, int tile, int capability) {
   if (capability != 90) return "wgmma asks for sm_90";
   if (a.element == Element::Float32) return "wgmma tiles are for 16 bits";
   if (a.image) return "wgmma tiles do not read images";
+  if (const char* refusal = split_refusal(tile - kFirstWgmmaTile, slabs_of(a))) return refusal;
   return window_map_refusal(windows_of(a));
 }
 
@@ -141,7 +142,7 @@ const char* conv2d_refusal(const Conv2dArgs& a, int tile, int capability) {
        {a.x, a.weight, a.residual, static_cast<const void*>(a.y), static_cast<const void*>(a.bias),
         static_cast<const void*>(a.gamma), static_cast<const void*>(a.beta)})
     if (!aligned_16(pointer)) return "a pointer is not 16-byte aligned";
-  if (kind == LinearKind::Wgmma) return wgmma_conv_refusal(a, capability);
+  if (kind == LinearKind::Wgmma) return wgmma_conv_refusal(a, tile, capability);
   if (slab_shared_bytes(tile, a.element, source_of(a), slabs_of(a)) >
       shared_memory_limit(capability))
     return "the windows do not fit shared memory";
@@ -159,7 +160,7 @@ std::vector<int> rank_conv2d_tiles(const Conv2dArgs& a, int num_sms, int capabil
     const double windows = a.image                           ? 1.0
                            : tile.kind == LinearKind::Mma    ? 1.6
                            : tile.kind == LinearKind::Tf32x3 ? 1.1
-                                                             : 1.35;
+                                                             : 1.2;
     double cycles = windows * expected_cycles(tile, m, a.o, slabs, num_sms);
     if (a.gamma != nullptr) {
       // Two barriers of a cluster, or one kernel more that reads and writes the results.

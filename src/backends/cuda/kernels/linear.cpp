@@ -28,7 +28,7 @@ constexpr auto kTiles = [] {
   }
   for (int i = 0; i < kWgmmaTileCount; ++i) {
     const WgmmaTile& t = kWgmmaTiles[i];
-    tiles[kFirstWgmmaTile + i] = {t.name, LinearKind::Wgmma, t.block_m, t.block_n, 0};
+    tiles[kFirstWgmmaTile + i] = {t.name, LinearKind::Wgmma, t.block_m, t.block_n, 0, t.split};
   }
   for (int i = 0; i < kTmaTileCount; ++i) {
     const TmaTile& t = kTmaTiles[i];
@@ -77,7 +77,8 @@ const char* linear_refusal(const LinearArgs& a, int tile, int capability) {
   if (kind == LinearKind::Wgmma) {
     if (capability != 90) return "wgmma asks for sm_90";
     if (wide) return "wgmma tiles are for 16 bits";
-    return a.layer_norm && a.row_parts == 0 ? "wgmma with layer_norm asks for row_sums" : nullptr;
+    if (a.layer_norm && a.row_parts == 0) return "wgmma with layer_norm asks for row_sums";
+    return split_refusal(tile - kFirstWgmmaTile, mma_slabs(a.element, a.k));
   }
   if (kind == LinearKind::Tma) {
     if (capability < 90) return "the copy engine asks for sm_90";

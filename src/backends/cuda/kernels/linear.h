@@ -51,6 +51,8 @@ struct LinearTile {
   LinearKind kind;
   int block_m, block_n;
   int stages;  // slabs of 128 bytes of k kept in shared memory; Wgmma and Tma: as many as fit
+  /// Wgmma: blocks that share a tile, each with a part of k; 0: blocks stay, for tile after tile.
+  int split = 0;
 };
 
 /// All of them; a tile is named by its index.

@@ -30,6 +30,22 @@ double tf32x3_cycles(const LinearTile& tile, double blocks, int slabs, int num_s
   return 1800 + std::max(alone, shared * std::ceil(blocks / num_sms));
 }
 
+/// Wgmma of 64 columns where every block has one tile, or a part of one: a start and slabs, both
+/// slower where more than half of the multiprocessors ask the L2 cache for theirs.
+double one_tile_cycles(const LinearTile& tile, double blocks, int slabs, int num_sms) {
+  struct Fit {
+    double start, slab;
+  };
+  const Fit fit = tile.split == 4   ? Fit{6600, 407}
+                  : tile.split == 2 ? Fit{4360, 407}
+                                    : Fit{3657, 317};
+  const int part = (slabs + std::max(1, tile.split) - 1) / std::max(1, tile.split);
+  const double crowd = std::max(0.0, std::min(1.0, blocks / num_sms) - 0.49);
+  // Clusters of four leave some multiprocessors of a group of 16 or 18 empty.
+  const double room = tile.split > 2 ? num_sms / 1.1 : num_sms;
+  return (fit.start + 3950 * crowd + part * (fit.slab + 277 * crowd)) * std::ceil(blocks / room);
+}
+
 }  // namespace
 
 // The constants are fitted to what the products of UniFormer-S took on an H100 at batches of 1 to
@@ -38,6 +54,9 @@ double expected_cycles(const LinearTile& tile, int m, int n, int slabs, int num_
   const double rows = (m + tile.block_m - 1) / tile.block_m;
   const double columns = (n + tile.block_n - 1) / tile.block_n;
   if (tile.kind == LinearKind::Wgmma) {
+    const double blocks = rows * columns * std::max(1, tile.split);
+    if (tile.block_n == 64 && (tile.split > 0 || blocks <= num_sms))
+      return one_tile_cycles(tile, blocks, slabs, num_sms);
     // A block's tiles in turn: one multiplies while another one is finished.
     const double wide = tile.block_n / 128.0, products = slabs * 700 * wide;
     const double alone = products + 3000 * wide + 2500, each = std::max(products, alone / 2);
@@ -45,12 +64,13 @@ double expected_cycles(const LinearTile& tile, int m, int n, int slabs, int num_
   }
   const double area = static_cast<double>(tile.block_m) * tile.block_n;
   if (tile.kind == LinearKind::Tma) {
-    // Operands come at 28 bytes a cycle where all multiprocessors ask; of blocks that share one,
-    // half the time of the last ones is their own.
-    const double products = area * 64 / 410, fetch = (tile.block_m + tile.block_n) * 128 / 28.0;
+    // Operands come at 28 bytes a cycle where all multiprocessors ask, at twice that where half of
+    // them do; of blocks that share one, half the time of the last ones is their own.
+    const double share = rows * columns / num_sms, rate = 28 / std::clamp(share, 0.5, 1.0);
+    const double products = area * 64 / 410, fetch = (tile.block_m + tile.block_n) * 128 / rate;
     const double block = 410 + slabs * std::max(products, fetch) + area / 3.1;
-    const double share = rows * columns / num_sms;
-    return 1010 + block * std::max(1.0, (share + std::ceil(share)) / 2);
+    const double crowd = 6000 * std::max(0.0, std::min(1.0, share) - 0.75);
+    return 1010 + crowd + block * std::max(1.0, (share + std::ceil(share)) / 2);
   }
   if (tile.kind == LinearKind::Ffma) return ffma_cycles(tile, rows * columns, slabs, num_sms);
   if (tile.kind == LinearKind::Tf32x3) return tf32x3_cycles(tile, rows * columns, slabs, num_sms);

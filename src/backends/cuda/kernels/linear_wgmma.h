@@ -8,12 +8,21 @@ namespace vitro::cuda {
 struct WgmmaTile {
   const char* name;
   int block_m, block_n;
+  int split;  // as in LinearTile
 };
-inline constexpr WgmmaTile kWgmmaTiles[] = {{"wgmma_128x64", 128, 64}, {"wgmma_128x128", 128, 128}};
+inline constexpr WgmmaTile kWgmmaTiles[] = {{"wgmma_128x64", 128, 64, 0},
+                                            {"wgmma_128x128", 128, 128, 0},
+                                            {"wgmma_128x64_k2", 128, 64, 2},
+                                            {"wgmma_128x64_k4", 128, 64, 4}};
 inline constexpr int kWgmmaTileCount =
     static_cast<int>(sizeof(kWgmmaTiles) / sizeof(kWgmmaTiles[0]));
 /// In linear_tiles() they follow those of mma.sync.
 inline constexpr int kFirstWgmmaTile = kFirstMmaTile + kMmaTileCount;
+
+/// Why `tile` takes no k of so many slabs, or null.
+constexpr const char* split_refusal(int tile, int slabs) {
+  return slabs < kWgmmaTiles[tile].split ? "k is shorter than a slab for each block" : nullptr;
+}
 
 /// Products of 16-bit elements on wgmma (sm_90a), `tile` an index of kWgmmaTiles. The caller has
 /// checked extents, alignment and window_map_refusal(). With windows, whose k is (ky, kx, c), they

@@ -1,10 +1,6 @@
 #pragma once
 
-#include <type_traits>
-
-#include "backends/cuda/kernels/activation.cuh"
-#include "backends/cuda/kernels/codes.cuh"
-#include "backends/cuda/kernels/element.cuh"
+#include "backends/cuda/kernels/linear_wgmma_finish.cuh"
 #include "backends/cuda/kernels/linear_wgmma_producer.cuh"
 #include "backends/cuda/kernels/ptx.cuh"
 #include "backends/cuda/kernels/wgmma.cuh"
@@ -22,8 +18,8 @@ namespace vitro::cuda {
 template <typename T, class Layout>
 struct WgmmaTeam {
   static constexpr int kBlockN = Layout::block_n;
-  static constexpr bool kIntegers = Layout::codes_in && Layout::code_kind == CodeKind::Integer;
-  using Sum = std::conditional_t<kIntegers, int, float>;
+  using Finish = WgmmaFinish<T, Layout>;
+  using Sum = typename Finish::Sum;
   const WgmmaArgs& p;
   const Layout& at;
   const WgmmaTiles& tiles;
@@ -62,7 +58,7 @@ struct WgmmaTeam {
       wgmma_fence();
 #pragma unroll
       for (int k = 0; k < 4; ++k) {
-        if constexpr (kIntegers)
+        if constexpr (Finish::kIntegers)
           wgmma_64x32_codes<kBlockN>(sums, a + k * 2, b + k * 2, k > 0 ? 1 : s);
         else if constexpr (Layout::codes_in)
           wgmma_64x32_e4m3<kBlockN>(sums, a + k * 2, b + k * 2, k > 0 ? 1 : s);
@@ -77,111 +73,6 @@ struct WgmmaTeam {
     }
     wgmma_wait<0>();
     leave(last);
-  }
-  /// One, before residual and activation; `scale` is the sum of a weight's row where rows are
-  /// normalised.
-  __device__ __forceinline__ static float result(Sum sum, float2 norm, float scale, float bias) {
-    if constexpr (Layout::codes_in)
-      return fmaf(static_cast<float>(sum), scale, bias);
-    else
-      return fmaf(sum, norm.x, fmaf(norm.y, scale, bias));
-  }
-  /// From sums to results: norm, bias, residual, activation, and the sums of the results' rows. A
-  /// thread has row `local` of the tile and the one 8 below it. Results stand where their residuals
-  /// stood, in rows of 128 bytes swizzled by 128 bytes. Without kMore there are neither residuals
-  /// nor sums.
-  template <bool kMore, class Act>
-  __device__ __forceinline__ void finish(const Sum (&sums)[kBlockN / 2], int local, char* results,
-                                         const float* vectors, float2 (&row_sums)[2],
-                                         Act act) const {
-    const auto* norms = reinterpret_cast<const float2*>(vectors + Layout::norms_at / 4);
-    const int lane = threadIdx.x % 32, quad = lane % 4;
-    float2 norm[2]{};
-    if constexpr (!Layout::codes_in) norm[0] = norms[local], norm[1] = norms[local + 8];
-    // A lane names a row of one of the four matrices that are stored at a time.
-    char* const row = results + (local - lane / 4 + lane % 16) * 128;
-    const int swizzle = (lane / 16 ^ lane % 8) << 4;
-    float2 bias[2], total[2];
-    const auto load = [&](int column) {
-#pragma unroll
-      for (int i = 0; i < 2; ++i) {
-        const float* v = vectors + column + i * 8 + quad * 2;
-        bias[i] = *reinterpret_cast<const float2*>(v);
-        total[i] = *reinterpret_cast<const float2*>(v + kBlockN);
-      }
-    };
-    load(0);
-#pragma unroll
-    for (int column = 0; column < kBlockN; column += 16) {
-      char* const place = row + column / 64 * Layout::box_bytes + (column % 64 * 2 ^ swizzle);
-      uint32_t words[4];
-      if (kMore && p.has_residual) ldmatrix_x4(words, place);
-#pragma unroll
-      for (int i = 0; i < 4; ++i) {
-        const int half = i % 2;
-        const Sum* sum = sums + column / 2 + i * 2;
-        const float2 b = bias[i / 2], t = total[i / 2];
-        float first = result(sum[0], norm[half], t.x, b.x),
-              second = result(sum[1], norm[half], t.y, b.y);
-        if (kMore) {
-          const float2 r = p.has_residual ? unpack_2<T>(words[i]) : float2{};
-          first += r.x, second += r.y;
-        }
-        first = act.template apply<T>(first), second = act.template apply<T>(second);
-        if (kMore) {
-          row_sums[half].x += first + second;
-          row_sums[half].y = fmaf(first, first, fmaf(second, second, row_sums[half].y));
-        }
-        words[i] = pack_2<T>(first, second);
-      }
-      if (column + 16 < kBlockN) load(column + 16);
-      stmatrix_x4(place, words);
-    }
-  }
-  /// The same to codes, which have neither residuals nor sums.
-  template <class Act>
-  __device__ __forceinline__ void finish_codes(const Sum (&sums)[kBlockN / 2], int local,
-                                               char* results, const float* vectors, Act act) const {
-    const int quad = threadIdx.x % 4, swizzle = local % 8 << 4;
-    char* const row = results + local * 128 + quad * 2;
-#pragma unroll
-    for (int column = 0; column < kBlockN; column += 8) {
-      float2 v[4]{};  // bias, scale, factor, offset
-#pragma unroll
-      for (int i = 0; i < Layout::column_vectors; ++i)
-        v[i] = *reinterpret_cast<const float2*>(vectors + i * kBlockN + column + quad * 2);
-#pragma unroll
-      for (int half = 0; half < 2; ++half) {
-        const Sum* sum = sums + column / 2 + half * 2;
-        const float first = act.template apply<T>(result(sum[0], {}, v[1].x, v[0].x)),
-                    second = act.template apply<T>(result(sum[1], {}, v[1].y, v[0].y));
-        *reinterpret_cast<uint16_t*>(row + half * 8 * 128 + (column / 16 * 16 ^ swizzle) +
-                                     column % 16) =
-            static_cast<uint16_t>(code_pair<Layout::code_kind>({first, second}, v[2], v[3]));
-      }
-    }
-  }
-  __device__ __forceinline__ void finish(const Sum (&sums)[kBlockN / 2], int local, char* results,
-                                         const float* vectors, float2 (&row_sums)[2]) const {
-    if constexpr (Layout::codes_out)
-      return with_activation(p.activation, [&](auto activation) {
-        finish_codes(sums, local, results, vectors, activation);
-      });
-    const bool more = p.has_residual || p.result_sums != nullptr;
-    with_activation(p.activation, [&](auto activation) {
-      more ? finish<true>(sums, local, results, vectors, row_sums, activation)
-           : finish<false>(sums, local, results, vectors, row_sums, activation);
-    });
-  }
-  __device__ __forceinline__ void store_sums(float2 (&row_sums)[2], int first_row, int local,
-                                             int column) const {
-#pragma unroll
-    for (int half = 0; half < 2; ++half) {
-      const float2 all{sum_lanes<4>(row_sums[half].x), sum_lanes<4>(row_sums[half].y)};
-      const int row = first_row + local + half * 8;
-      if (threadIdx.x % 4 == 0 && row < p.m)
-        p.result_sums[static_cast<int64_t>(row) * p.columns + column] = all;
-    }
   }
   /// One thread: sends the results on their way.
   __device__ __forceinline__ void store(const WgmmaTiles& tile) const {
@@ -226,13 +117,16 @@ struct WgmmaTeam {
         barrier_wait(at.residuals + team * 8, turn & 1);
       else if (turn > 0)
         barrier_wait(at.results_read + team * 8, turn - 1 & 1);
-      finish(sums, local, results, vectors, row_sums);
+      const Finish finish{p};
+      finish(sums, local, results, vectors,
+             reinterpret_cast<const float2*>(vectors + Layout::norms_at / 4), row_sums);
       __syncwarp();
       if (thread % 32 == 0) barrier_arrive(at.vectors_empty + vectors_place.index * 8);
       fence_for_async();
       sync();
       if (thread == 0) store(tile);
-      if (p.result_sums != nullptr) store_sums(row_sums, tile.row * kWgmmaRows, local, tile.column);
+      if (p.result_sums != nullptr)
+        finish.store_sums(row_sums, tile.row * kWgmmaRows + local, tile.column);
       place.skip(p.slabs, p.stages);
       tile.next(), tile.next();
     }

@@ -41,6 +41,7 @@ struct WgmmaArgs {
   Windows windows;   // of x
   bool has_windows;  // else x is a matrix
   int columns;       // tiles beside each other
+  int result_parts;  // of a row of result_sums
   int tiles;
   int stages;     // of the ring
   bool resident;  // a block's tiles are all of one column, whose weights stay in shared memory
@@ -53,7 +54,7 @@ struct WgmmaArgs {
 /// What lies where in shared memory, from a multiple of 1024 bytes on.
 template <int kBlockN, WgmmaForm kForm = WgmmaForm::Floats, CodeKind kKind = CodeKind::Integer>
 struct WgmmaLayout {
-  static constexpr int block_n = kBlockN;
+  static constexpr int block_n = kBlockN, team_columns = kBlockN;
   static constexpr CodeKind code_kind = kKind;
   static constexpr bool codes_in = kForm != WgmmaForm::Floats,
                         codes_out = kForm == WgmmaForm::CodesToCodes;

@@ -11,12 +11,10 @@ namespace vitro::cuda {
 
 #if defined(__CUDA_ARCH_FEAT_SM90_ALL) || !defined(__CUDA_ARCH__)
 
-/// One thread: brings what the teams work on, in their order. With kWindows x has windows.
+/// What one thread asks the copy engine for. With kWindows x has windows.
 template <class Layout, bool kWindows>
-struct WgmmaProducer {
+struct WgmmaSlabs {
   const WgmmaArgs& p;
-  const Layout& at;
-  const WgmmaTiles& tiles;
 
   struct Slab {
     int index = 0;
@@ -37,28 +35,42 @@ struct WgmmaProducer {
       y = line * v.stride_y - v.pad_top, x = (rest - line * v.out_w) * v.stride_x - v.pad_left;
     }
   };
-
-  /// The weights of a slab of columns `column`, unless tile i finds them there.
-  __device__ __forceinline__ void weights(int i, int column, const Slab& slab, int slot) const {
-    const uint32_t barrier = at.full + slot * 8;
-    if (p.resident && i > 0) return barrier_arrive_expect(barrier, Layout::box_bytes);
-    barrier_arrive_expect(barrier, Layout::weight_bytes + Layout::box_bytes);
-    const uint32_t to = at.weights + (p.resident ? slab.index : slot) * at.weight_step;
+  /// The weights of a slab of the columns of tiles `column`.
+  __device__ __forceinline__ void weights(int column, const Slab& slab, uint32_t to,
+                                          uint32_t barrier) const {
     if constexpr (kWindows)
       copy_box(to, &p.weight, slab.tap.channel, slab.tap.ky * p.windows.kernel_w + slab.tap.kx,
                column * Layout::block_n, barrier);
     else
       copy_box(to, &p.weight, slab.index * Layout::slab_columns, column * Layout::block_n, barrier);
   }
-  /// Those of the rows of x that begin at a tile's first one.
-  __device__ __forceinline__ void rows(const Corner& corner, int row, const Slab& slab,
-                                       int slot) const {
-    const uint32_t to = at.ring + slot * at.slot_bytes, barrier = at.full + slot * 8;
+  /// A slab of the rows of tiles `row`, whose first one has that corner.
+  __device__ __forceinline__ void rows(const Corner& corner, int row, const Slab& slab, uint32_t to,
+                                       uint32_t barrier) const {
     if constexpr (kWindows)
       copy_windows(to, &p.x, slab.tap.channel, corner.x, corner.y, corner.image,
                    slab.tap.kx * p.windows.dilation_x, slab.tap.ky * p.windows.dilation_y, barrier);
     else
       copy_box(to, &p.x, slab.index * Layout::slab_columns, row * kWgmmaRows, barrier);
+  }
+};
+
+/// One thread: brings what the teams work on, in their order.
+template <class Layout, bool kWindows>
+struct WgmmaProducer {
+  using Slabs = WgmmaSlabs<Layout, kWindows>;
+  using Slab = typename Slabs::Slab;
+  const WgmmaArgs& p;
+  const Layout& at;
+  const WgmmaTiles& tiles;
+
+  /// The weights of a slab of columns `column`, unless tile i finds them there.
+  __device__ __forceinline__ void weights(int i, int column, const Slab& slab, int slot) const {
+    const uint32_t barrier = at.full + slot * 8;
+    if (p.resident && i > 0) return barrier_arrive_expect(barrier, Layout::box_bytes);
+    barrier_arrive_expect(barrier, Layout::weight_bytes + Layout::box_bytes);
+    const int place = p.resident ? slab.index : slot;
+    Slabs{p}.weights(column, slab, at.weights + place * at.weight_step, barrier);
   }
   /// The weights that go to the first turn of the ring; they depend on no kernel.
   __device__ __forceinline__ void start() const {
@@ -74,13 +86,14 @@ struct WgmmaProducer {
     RingPlace place;
     int left = p.stages;  // of the first turn
     for (int i = 0; i < tiles.count; ++i, tile.next()) {
-      const Corner corner(p, tile.row * kWgmmaRows);
+      const typename Slabs::Corner corner(p, tile.row * kWgmmaRows);
       for (Slab slab; slab.index != p.slabs; slab.next(p), place.next(p.stages)) {
         if (--left < 0) {
           barrier_wait(at.empty + place.slot * 8, place.parity ^ 1);
           weights(i, tile.column, slab, place.slot);
         }
-        rows(corner, tile.row, slab, place.slot);
+        Slabs{p}.rows(corner, tile.row, slab, at.ring + place.slot * at.slot_bytes,
+                      at.full + place.slot * 8);
       }
     }
   }

@@ -125,6 +125,17 @@ __device__ __forceinline__ void cluster_sync() {
                    : "memory");
 #endif
 }
+/// Its two halves: what comes between depends on no other block.
+__device__ __forceinline__ void cluster_arrive() {
+#if __CUDA_ARCH__ >= 900
+  asm volatile("barrier.cluster.arrive.release.aligned;" ::: "memory");
+#endif
+}
+__device__ __forceinline__ void cluster_wait() {
+#if __CUDA_ARCH__ >= 900
+  asm volatile("barrier.cluster.wait.acquire.aligned;" ::: "memory");
+#endif
+}
 __device__ __forceinline__ float2 load_cluster_float2(const float2* shared, uint32_t rank) {
   float2 v{};
 #if __CUDA_ARCH__ >= 900

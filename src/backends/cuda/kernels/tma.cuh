@@ -32,6 +32,30 @@ __device__ __forceinline__ void barrier_wait(uint32_t barrier, uint32_t parity) 
       : "memory");
 }
 
+/// The same for what other blocks of the cluster store with store_cluster().
+__device__ __forceinline__ void barrier_wait_cluster(uint32_t barrier, uint32_t parity) {
+  asm volatile(
+      "{\n.reg .pred done;\nwait:\nmbarrier.try_wait.parity.acquire.cluster.shared::cta.b64 done, "
+      "[%0], %1;\n@!done bra wait;\n}" ::"r"(barrier),
+      "r"(parity)
+      : "memory");
+}
+
+/// Where a place of this block's shared memory is in that of block `rank` of its cluster.
+__device__ __forceinline__ uint32_t cluster_address(uint32_t shared, uint32_t rank) {
+  uint32_t address;
+  asm("mapa.shared::cluster.u32 %0, %1, %2;" : "=r"(address) : "r"(shared), "r"(rank));
+  return address;
+}
+/// 16 bytes to another block's shared memory, which arrive at a barrier of it.
+__device__ __forceinline__ void store_cluster(uint32_t address, float4 v, uint32_t barrier) {
+  asm volatile(
+      "st.async.shared::cluster.mbarrier::complete_tx::bytes.v4.f32 [%0], {%1, %2, %3, %4}, "
+      "[%5];" ::"r"(address),
+      "f"(v.x), "f"(v.y), "f"(v.z), "f"(v.w), "r"(barrier)
+      : "memory");
+}
+
 /// Bytes that lie side by side, a multiple of 16 and aligned to it, to shared memory; they arrive
 /// at `barrier`.
 __device__ __forceinline__ void copy_bytes(uint32_t shared, const void* global, uint32_t bytes,
