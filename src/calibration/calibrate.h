@@ -11,7 +11,7 @@ namespace vitro {
 
 struct CalibrateOptions {
   std::vector<CalibrationMethod> methods{CalibrationMethod::OutputMse};
-  int64_t max_images = 1024;  ///< at equal distances, where there are more
+  int64_t max_images = 1024;           ///< at equal distances, where there are more
   int64_t batch = 8;
   int threads = 0;                   ///< 0: one for each available core
   std::filesystem::path evaluation;  ///< whose pictures should be others; empty: not compared
@@ -19,13 +19,23 @@ struct CalibrateOptions {
   std::function<void(int64_t done, int64_t total)> on_progress = [](int64_t, int64_t) {};
   std::function<void(const std::string& message)> on_failure = [](const std::string&) {};
   std::function<bool()> stop = [] { return false; };  ///< asked between batches and products
+
+  /// Where what was gathered is kept every `keep_every` pictures, at the end of the pass and when
+  /// it is stopped; whoever has stored the calibration removes it. What is there is gone on from,
+  /// when it is of the same model, pictures and settings (the methods may be others). Empty:
+  /// nowhere.
+  std::filesystem::path partial = {};
+  int64_t keep_every = 64;
+  std::function<void(int64_t done, int64_t total)> on_resume = [](int64_t, int64_t) {};
+  /// Why it could not go on from what is there, which it will replace.
+  std::function<void(const std::string& reason)> on_restart = [](const std::string&) {};
 };
 
 /// Runs a checkpoint or an ONNX model on pictures (a folder, or a list: find_images()) with its own
 /// preprocessing on the cpu backend and gathers what its products read, in one pass over bounded
-/// memory. Nothing when it was stopped. Throws what building throws, InvalidArgument for a plan,
-/// Unsupported for a model that is no classifier of pictures or has no products, and what
-/// find_images() throws; CorruptFile when no picture could be read.
+/// memory. Nothing when it was stopped; see `partial`. Throws what building throws, InvalidArgument
+/// for a plan, Unsupported for a model that is no classifier of pictures or has no products, and
+/// what find_images() throws; CorruptFile when no picture could be read.
 std::optional<Calibration> calibrate(const std::filesystem::path& model, const BuildOptions& build,
                                      const std::filesystem::path& images,
                                      const CalibrateOptions& options);

@@ -28,6 +28,15 @@ class Collector final : public RunObserver {
 
   const ProductInput& input(size_t product) const { return inputs_[product]; }
 
+  /// See state.h; between runs.
+  template <typename State>
+  void state(State& state) {
+    for (ProductInput& input : inputs_) {
+      input.statistics.state(state);
+      input.sample.state(state);
+    }
+  }
+
  private:
   void add(size_t product, const std::byte* memory);
 

@@ -16,6 +16,13 @@ class PixelStatistics {
   void add(std::span<const float> pixels, const std::string& name);
   std::vector<std::string> notes() const;
 
+  /// See state.h.
+  template <typename State>
+  void state(State& state) {
+    state(images_, constant_, not_finite_, first_constant_, pixels_);
+    for (size_t c = 0; c < sum_.size(); ++c) state(sum_[c], squares_[c]);
+  }
+
  private:
   int64_t images_ = 0, constant_ = 0, not_finite_ = 0;
   std::string first_constant_;

@@ -48,6 +48,14 @@ class Histogram {
   std::vector<uint64_t> magnitudes() const;
   uint64_t total() const;
 
+  /// See state.h.
+  template <typename State>
+  void state(State& state) {
+    state(width_, positive_, negative_, zeros_);
+    state.expect(positive_.size() == negative_.size() && positive_.size() <= kMaxBins,
+                 "a histogram of too many bins");
+  }
+
   /// One of these counts, for tests and for what is read from a file.
   static Histogram of(double width, std::vector<uint64_t> positive, std::vector<uint64_t> negative);
 

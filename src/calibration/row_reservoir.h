@@ -26,6 +26,13 @@ class RowReservoir {
   std::span<const float> rows() const { return rows_; }
   size_t num_rows() const { return rows_.size() / width_; }
 
+  /// See state.h.
+  template <typename State>
+  void state(State& state) {
+    state(random_, rows_, threshold_, seen_, next_);
+    state.expect(rows_.size() % width_ == 0 && num_rows() <= capacity_, "a sample of other rows");
+  }
+
  private:
   double uniform();
   void skip();

@@ -28,6 +28,13 @@ class TensorStatistics {
   int64_t rows() const { return rows_; }
   int64_t not_finite() const { return not_finite_; }
 
+  /// See state.h.
+  template <typename State>
+  void state(State& state) {
+    state(min_, max_, sum_, squares_, missing_, rows_, not_finite_);
+    histogram_.state(state);
+  }
+
  private:
   std::vector<float> min_, max_;
   std::vector<double> sum_, squares_;

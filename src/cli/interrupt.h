@@ -4,7 +4,8 @@
 
 namespace vitro::cli {
 
-/// While it lives, the first Ctrl-C only sets was_interrupted(); the second one ends the program.
+/// While it lives, the first Ctrl-C or SIGTERM only sets was_interrupted(); a second one ends the
+/// program.
 class InterruptGuard {
  public:
   InterruptGuard();
@@ -13,7 +14,8 @@ class InterruptGuard {
   InterruptGuard& operator=(const InterruptGuard&) = delete;
 
  private:
-  struct sigaction before_ {};
+  struct sigaction before_int_ {
+  }, before_term_{};
 };
 
 bool was_interrupted();

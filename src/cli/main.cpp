@@ -65,7 +65,7 @@ constexpr const char* kFooter =
     "  1    a file, the machine or the model did not allow it\n"
     "  2    the command line is wrong\n"
     "  3    a gate failed, or a machine was too noisy for a ratio\n"
-    "  130  interrupted (Ctrl-C)\n"
+    "  130  interrupted (Ctrl-C, SIGTERM)\n"
     "  141  who read standard output went away\n\n"
     "'vitro help VERB' and 'vitro VERB --help' say more.";
 

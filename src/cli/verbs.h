@@ -14,8 +14,9 @@ enum ExitCode : int {
   kRuntimeError = 1,
   kUsageError = 2,
   kGateFailed = 3,
-  kInterrupted = 130,  ///< 128 + SIGINT, which is what shells say of programs that it ends
-  kReaderGone = 141,   ///< 128 + SIGPIPE, which is what shells say of programs that it ends
+  kInterrupted =
+      130,  ///< 128 + SIGINT, which is what shells say of programs that it ends; SIGTERM too
+  kReaderGone = 141,  ///< 128 + SIGPIPE, which is what shells say of programs that it ends
 };
 
 /// What a verb does once the command line has been parsed; returns the exit code.

@@ -26,6 +26,12 @@ class BatchReader {
   int64_t failed() const { return failed_; }
   size_t next() const { return next_; }  ///< pictures that are done, failed ones among them
 
+  /// Goes on where another reader was: `next` of the pictures are done, `failed` of them failed.
+  void skip_to(size_t next, int64_t failed) {
+    next_ = next;
+    failed_ = failed;
+  }
+
   /// Preprocesses up to `capacity` pictures into `pixels`, [capacity, 3, height, width], and
   /// returns their indices; none when all are done.
   std::vector<size_t> read(std::span<float> pixels, size_t capacity);

@@ -112,6 +112,90 @@ TEST_F(Calibrating, PassesOverWhatCannotBeRead) {
                [&] { run(directory_ / "broken"); });
 }
 
+/// Stops after so many questions, of which there is one for each batch.
+std::function<bool()> stop_after(int questions) {
+  return [left = questions]() mutable { return left-- == 0; };
+}
+
+TEST_F(Calibrating, GoesOnFromWhatWasInterrupted) {
+  std::ofstream(pictures_ / "a" / "broken.png") << "no picture";
+  CalibrateOptions options = all();
+  options.batch = 2;
+  const Calibration whole = run(pictures_, options);
+  options.partial = directory_ / "x.partial";
+  int failures = 0;
+  options.on_failure = [&](const std::string&) { ++failures; };
+  std::vector<int64_t> resumed;
+  options.on_resume = [&](int64_t done, int64_t total) {
+    EXPECT_EQ(total, 16);
+    resumed.push_back(done);
+  };
+  options.on_restart = [](const std::string& reason) { ADD_FAILURE() << reason; };
+  options.stop = stop_after(3);
+  EXPECT_FALSE(calibrate(model_, kSmall, pictures_, options).has_value());
+  options.stop = stop_after(7);  // while ranges are chosen
+  EXPECT_FALSE(calibrate(model_, kSmall, pictures_, options).has_value());
+  options.stop = [] { return false; };
+  options.threads = 1;
+  failures = 0;
+  EXPECT_EQ(run(pictures_, options), whole);
+  EXPECT_EQ(resumed, (std::vector<int64_t>{7, 16}));
+  EXPECT_EQ(failures, 1) << "it is told again";
+}
+
+TEST_F(Calibrating, KeepsEverySoManyPictures) {
+  CalibrateOptions options = all();
+  options.batch = 2;
+  options.keep_every = 4;
+  options.partial = directory_ / "x.partial";
+  std::vector<bool> kept;  // after each batch
+  options.on_progress = [&](int64_t, int64_t) {
+    kept.push_back(std::filesystem::exists(options.partial));
+  };
+  run(pictures_, options);
+  EXPECT_EQ(kept, (std::vector<bool>{false, false, true, true, true, true, true, true}));
+}
+
+TEST_F(Calibrating, BeginsAnewWhereThePartialFileIsOfSomethingElse) {
+  CalibrateOptions options = all();
+  options.partial = directory_ / "x.partial";
+  options.batch = 4;
+  options.on_resume = [](int64_t, int64_t) { ADD_FAILURE() << "went on"; };
+  std::string reason;
+  options.on_restart = [&](const std::string& why) { reason = why; };
+  const auto interrupt = [&](const CalibrateOptions& changed) {
+    CalibrateOptions first = changed;
+    std::filesystem::remove(options.partial);
+    first.stop = stop_after(2);
+    EXPECT_FALSE(calibrate(model_, kSmall, pictures_, first).has_value());
+  };
+  const auto restarts = [&](const std::string& why) {
+    CalibrateOptions clean = options;
+    clean.partial.clear();
+    const Calibration expected = run(pictures_, clean);
+    EXPECT_EQ(run(pictures_, options), expected);
+    EXPECT_NE(reason.find(why), std::string::npos) << reason;
+  };
+  CalibrateOptions other = options;
+  other.batch = 3;
+  interrupt(other);
+  restarts("batch 3");
+
+  interrupt(options);
+  write_picture(pictures_ / "a" / "more.bmp", 77);
+  restarts("other pictures");
+
+  interrupt(options);
+  write_small_model(model_, 0.5f);
+  restarts("another model");
+
+  interrupt(options);
+  std::filesystem::resize_file(options.partial, std::filesystem::file_size(options.partial) - 1);
+  restarts("checksum");
+  std::ofstream(options.partial) << "something";
+  restarts("first line");
+}
+
 TEST_F(Calibrating, RefusesPlans) {
   save(build(model_, kSmall), directory_ / "m.plan");
   expect_error(ErrorCode::InvalidArgument, "is a plan",

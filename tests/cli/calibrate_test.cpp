@@ -55,16 +55,36 @@ TEST(CliCalibrate, WritesAFileAndSaysWhatItFound) {
             file["inputs"][9]["methods"]["entropy"]);
 }
 
-TEST(CliCalibrate, AnInterruptionWritesNothing) {
-  const std::string output = scratch_file("interrupted.calib");
-  const ProcessResult result =
-      run_vitro({"calibrate", checkpoint(), model_file("tiny200_val"), "-o", output, "--json"},
-                {.interrupt_after_ms = 1500});
+TEST(CliCalibrate, GoesOnAfterAnInterruption) {
+  const std::string output = scratch_file("interrupted.calib"), partial = output + ".partial";
+  std::vector<std::string> arguments{"calibrate", checkpoint(), model_file("tiny200_val"),
+                                     "-o",        output,       "--size",
+                                     "128",       "--json"};
+  const ProcessResult result = run_vitro(arguments, {.terminate_when = partial});
   EXPECT_EQ(result.exit_code, 130) << result.err;
-  EXPECT_TRUE(contains(result.err, "interrupted; nothing was written\nhint: the same command"))
+  EXPECT_TRUE(contains(result.err, "interrupted; what it gathered is in '" + partial + "'\nhint: "))
       << result.err;
   EXPECT_EQ(result.json()["error"]["code"], "Interrupted");
-  EXPECT_EQ(count_scratch("interrupted.calib"), 0);
+  EXPECT_FALSE(std::filesystem::exists(output));
+
+  arguments.insert(arguments.end(), {"--calib-method", "minmax"});  // others serve as well
+  const ProcessResult second = run_vitro(arguments);
+  ASSERT_EQ(second.exit_code, 0) << second.err;
+  EXPECT_TRUE(second.err.starts_with("resuming at image ")) << second.err;
+  EXPECT_TRUE(contains(second.err, " of 200, from '" + partial + "'")) << second.err;
+  EXPECT_EQ(count_scratch("interrupted.calib"), 1) << "the partial file is gone";
+  const std::string whole = read_text(output);
+  ASSERT_EQ(run_vitro(arguments).exit_code, 0);
+  EXPECT_EQ(read_text(output), whole);
+}
+
+TEST(CliCalibrate, SaysWhyItDoesNotGoOn) {
+  const std::string output = scratch_file("other.calib");
+  write_scratch("other.calib.partial", "something else");
+  const ProcessResult result = run_vitro(command(output));
+  ASSERT_EQ(result.exit_code, 0) << result.err;
+  EXPECT_TRUE(contains(result.err, "other.calib.partial' is not gone on from")) << result.err;
+  EXPECT_EQ(count_scratch("other.calib"), 1);
 }
 
 TEST(CliCalibrate, DrawsASampleThatItReads) {
@@ -89,8 +109,9 @@ TEST(CliCalibrate, DrawsASampleThatItReads) {
 
 TEST(CliCalibrate, HelpHasAllOptions) {
   const std::string help = run_vitro({"calibrate", "--help"}).out;
-  for (const char* option : {"--sample N", "--per-class K", "--seed S", "--calib-method METHOD",
-                             "--max-images N", "--eval IMAGES", "--tensorrt-cache FILE"})
+  for (const char* option :
+       {"--sample N", "--per-class K", "--seed S", "--calib-method METHOD", "--max-images N",
+        "--eval IMAGES", "--tensorrt-cache FILE"})
     EXPECT_TRUE(contains(help, option)) << option;
 }
 

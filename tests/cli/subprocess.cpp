@@ -132,7 +132,13 @@ ProcessResult run_vitro(const std::vector<std::string>& arguments, const Process
     EXPECT_EQ(::kill(child, SIGINT), 0);
   }
   int status = 0;
-  while (::waitpid(child, &status, 0) < 0) {
+  if (!options.terminate_when.empty()) {
+    while (::waitpid(child, &status, WNOHANG) == 0 &&
+           !std::filesystem::exists(options.terminate_when))
+      std::this_thread::sleep_for(std::chrono::milliseconds(5));
+    EXPECT_EQ(::kill(child, SIGTERM), 0) << "it ended before";
+  }
+  while (::waitpid(child, &status, 0) < 0 && errno == EINTR) {
   }
   result.exit_code = WIFEXITED(status) ? WEXITSTATUS(status) : -WTERMSIG(status);
   if (options.out == Stdout::Captured) result.out = read_text(out);

@@ -27,6 +27,7 @@ struct ProcessOptions {
   std::optional<int> limit{};              ///< RLIMIT_... of the program
   size_t limit_value = 0;
   std::optional<int> interrupt_after_ms{};  ///< Ctrl-C, so long after the start
+  std::filesystem::path terminate_when{};   ///< SIGTERM, as soon as this exists; empty: never
 };
 
 /// Runs the built program and waits for it.

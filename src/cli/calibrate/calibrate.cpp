@@ -45,6 +45,28 @@ CalibrationMethod tensorrt_method(const std::vector<CalibrationMethod>& methods)
             "--tensorrt-cache needs --calib-method entropy or minmax");
 }
 
+/// Where an interrupted calibration is kept; nowhere for a device or a pipe.
+std::filesystem::path partial_of(const std::filesystem::path& output) {
+  std::error_code ignored;
+  if (std::filesystem::exists(output, ignored) &&
+      !std::filesystem::is_regular_file(output, ignored))
+    return {};
+  return output.string() + ".partial";
+}
+
+/// Says what was done when Ctrl-C came.
+int interrupted(const std::filesystem::path& partial) {
+  std::error_code ignored;
+  if (!partial.empty() && std::filesystem::exists(partial, ignored))
+    report_error(
+        fmt::format("calibration was interrupted; what it gathered is in '{}'", partial.string()),
+        "the same command goes on from there; without the file it begins anew", kInterruptedCode);
+  else
+    report_error("calibration was interrupted; nothing was written",
+                 "the same command begins anew; --max-images N takes fewer", kInterruptedCode);
+  return kInterrupted;
+}
+
 int run_calibrate(CalibrateVerbOptions& options) {
   const auto start = Clock::now();
   CalibrateOptions& calibrate_options = options.calibrate;
@@ -71,17 +93,25 @@ int run_calibrate(CalibrateVerbOptions& options) {
     report_error(message, {}, error_code_name(ErrorCode::CorruptFile));
   };
   calibrate_options.stop = was_interrupted;
+  calibrate_options.partial = partial_of(options.output);
+  calibrate_options.on_resume = [&](int64_t done, int64_t total) {
+    if (!options.quiet)
+      fmt::print(stderr, "resuming at image {} of {}, from '{}'\n", done, total,
+                 calibrate_options.partial.string());
+  };
+  calibrate_options.on_restart = [&](const std::string& reason) {
+    log_warning("'{}' is not gone on from, and will be replaced: {}",
+                calibrate_options.partial.string(), printable_line(reason));
+  };
   const InterruptGuard guard;
   const std::optional<Calibration> calibration =
       calibrate(options.model, options.build, options.images, calibrate_options);
   progress.clear();
-  if (!calibration) {
-    report_error("calibration was interrupted; nothing was written",
-                 "the same command begins anew; --max-images N takes fewer", kInterruptedCode);
-    return kInterrupted;
-  }
+  if (!calibration) return interrupted(calibrate_options.partial);
   for (const std::string& note : calibration->notes) log_warning("{}", printable_line(note));
   save_calibration(*calibration, options.output);
+  if (std::error_code ignored; !calibrate_options.partial.empty())
+    std::filesystem::remove(calibrate_options.partial, ignored);
   if (!options.tensorrt_cache.empty())
     write_file_atomic(options.tensorrt_cache,
                       as_byte_span(tensorrt_cache_text(to_tensorrt_cache(
@@ -111,7 +141,10 @@ void add_sample_options(CLI::App& verb, SampleOptions& sample) {
 void add_calibrate_options(CLI::App& verb, CalibrateVerbOptions& options) {
   std::vector<std::string> methods = calibration_method_names();
   methods.emplace_back("all");
-  verb.add_option("-o,--output", options.output, "Calibration to write, or list (required)")
+  verb.add_option(
+          "-o,--output", options.output,
+          "Calibration to write, or list (required); while it runs, FILE.partial keeps what "
+          "an interrupted run goes on from")
       ->option_text("FILE")
       ->required()
       ->group(kOutputGroup);
