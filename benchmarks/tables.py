@@ -206,6 +206,8 @@ def accuracy_table(results, link, folder):
         reference = result["reference"]
         calibration = result["calibration"]
         method = f"`{calibration['method']}`"
+        if calibration.get("all_products"):
+            method += ", the head too"
         if not calibration.get("bias_corrected", True):
             method += ", biases not corrected"
         rows.append(row(method, f"{result['top1']:.2f} %",

@@ -79,7 +79,8 @@ void add_quantization_options(CLI::App& verb, QuantizationOptions& options) {
             options.precisions = *parse_layer_precisions(text);
           },
           "Products that stay float32 all the same, or are in 8 bits, by name as trtexec has it: "
-          "patch_embed1.*:fp32,blocks4.*.fc2:fp32; the last name that fits counts")
+          "patch_embed1.*:fp32,blocks4.*.fc2:fp32; the last name that fits counts; the head, which "
+          "stays float32 unless it is named, is in 8 bits with head:int8")
       ->option_text("NAME:fp32|int8|fp8,...")
       ->check(layer_precisions_text())
       ->needs(calibration)

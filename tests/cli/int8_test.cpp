@@ -207,7 +207,7 @@ TEST(CliInt8, HelpHasAllOptions) {
   const std::string help = run_vitro({"build", "--help"}).out;
   for (const char* option : {"--int8", "--fp8", "--calib FILE|IMAGES", "--calib-method METHOD",
                              "--layerPrecisions NAME:fp32|int8|fp8,...", "--max-drop POINTS",
-                             "--eval IMAGE_FOLDER", "--sensitivity-images N"})
+                             "--eval IMAGE_FOLDER", "--sensitivity-images N", "head:int8"})
     EXPECT_TRUE(contains(help, option)) << help;
 }
 
