@@ -7,6 +7,7 @@
 
 #include "calibration/ranges.h"
 #include "frontend/imported_model.h"
+#include "runtime/quantization_record.h"
 
 namespace vitro {
 
@@ -20,13 +21,7 @@ struct ChosenRange {
   bool operator==(const ChosenRange&) const = default;
 };
 
-/// How often values fell into equal parts of their range.
-struct HistogramSummary {
-  double low = 0, high = 0;
-  std::vector<uint64_t> counts;  ///< 64, or none where there were no values
-
-  bool operator==(const HistogramSummary&) const = default;
-};
+/// Of 64 parts.
 HistogramSummary summary_of(const TensorStatistics& statistics);
 
 struct CalibratedInput {

@@ -41,16 +41,18 @@ void take_calibration(CalibratedCodes& result, const Calibration& calibration,
                       CalibrationMethod method, DType dtype) {
   take_codes(result, quantizations_of(calibration, method), dtype);
   result.record.method = to_string(method);
-  if (dtype != DType::Int8) return;  // what follows was measured in int8
-  std::map<std::string, const ChosenRange*> ranges;
-  for (const CalibratedInput& input : calibration.inputs)
-    ranges[input.product] = input.find(method);
-  for (ProductRecord& product : result.record.products)
-    if (const auto found = ranges.find(product.product); found != ranges.end()) {
-      product.clipped = found->second->clipped;
-      product.alpha = found->second->alpha;
-      product.nmse = found->second->nmse;
-    }
+  std::map<std::string, const CalibratedInput*> inputs;
+  for (const CalibratedInput& input : calibration.inputs) inputs[input.product] = &input;
+  for (ProductRecord& product : result.record.products) {
+    const auto found = inputs.find(product.product);
+    if (found == inputs.end()) continue;
+    product.histogram = found->second->histogram;
+    if (dtype != DType::Int8) continue;  // what follows was measured in int8
+    const ChosenRange& range = *found->second->find(method);
+    product.clipped = range.clipped;
+    product.alpha = range.alpha;
+    product.nmse = range.nmse;
+  }
 }
 
 void take_tensorrt(CalibratedCodes& result, const FoundProducts& found, std::string_view text,

@@ -7,9 +7,12 @@
 #include "cli/model_info.h"
 #include "cli/options.h"
 #include "cli/output.h"
+#include "cli/quantization_page.h"
 #include "cli/quantization_report.h"
 #include "cli/table.h"
 #include "cli/verbs.h"
+#include "core/byte_reader.h"
+#include "core/file_io.h"
 #include "ir/op_info.h"
 #include "runtime/engine.h"
 #include "runtime/explain.h"
@@ -25,6 +28,7 @@ struct Options : CommonOptions {
        all = false;
   int64_t batch = 1;
   std::string size;
+  std::string html;
 
   bool any_section() const { return weights || graph || why || memory || quant; }
 };
@@ -193,7 +197,10 @@ Json sections_json(const Options& options, const Plan& plan) {
 
 int run_inspect(const Options& options) {
   if (options.coverage) return run_coverage(options.model, options.build, options.json);
+  if (!options.html.empty()) check_output(options.html, {options.model});
   const Plan plan = open_model(options);
+  if (!options.html.empty())
+    write_file_atomic(options.html, as_byte_span(quantization_page(plan, options.model)));
   if (options.json)
     print_json(sections_json(options, plan));
   else
@@ -223,6 +230,12 @@ Action add_inspect(CLI::App& verb) {
                     "their error, the ten worst first");
   quant->group(kOutputGroup);
   verb.add_flag("--all", options->all, "With --quant: all of them")
+      ->needs(quant)
+      ->group(kOutputGroup);
+  verb.add_option("--html", options->html,
+                  "With --quant: write a page with a histogram of what each product reads, and the "
+                  "ends of its codes")
+      ->option_text("FILE")
       ->needs(quant)
       ->group(kOutputGroup);
   verb.add_flag("--coverage", options->coverage,

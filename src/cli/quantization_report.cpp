@@ -8,50 +8,26 @@
 
 #include "calibration/precision_search.h"
 #include "cli/table.h"
-#include "passes/quantized_products.h"
 #include "runtime/internals.h"
 #include "runtime/plan_data.h"
 
 namespace vitro::cli {
 namespace {
 
-constexpr size_t kWorst = 10;
-
-/// What the graph says of a product in 8 bits, and what the build recorded.
-struct Row {
-  QuantizedProduct product;
-  ProductRecord record;  ///< empty where there is none: a plan of an older Vitro, or another tool's
-
-  /// Of the product's results, in dB.
-  std::optional<double> sqnr() const {
-    if (!record.nmse) return std::nullopt;
-    return -10 * std::log10(*record.nmse);
-  }
-};
-
 const std::optional<QuantizationRecord>& record_of(const Plan& plan) {
   return Internals::data(plan).quantization;
 }
 
-std::vector<Row> rows_of(const Plan& plan) {
+std::vector<QuantizedRow> rows_of(const Plan& plan) {
   std::map<std::string, const ProductRecord*> records;
   if (record_of(plan))
     for (const ProductRecord& record : record_of(plan)->products) records[record.product] = &record;
-  std::vector<Row> rows;
+  std::vector<QuantizedRow> rows;
   for (QuantizedProduct& product : quantized_products(Internals::data(plan).graph)) {
     const auto found = records.find(product.name);
     rows.push_back({std::move(product), found == records.end() ? ProductRecord() : *found->second});
   }
   return rows;
-}
-
-/// Largest error first, then what is clipped most.
-void sort_worst_first(std::vector<Row>& rows) {
-  const auto key = [](const Row& row) {
-    return std::pair(row.record.nmse.value_or(-1), row.record.clipped.value_or(-1));
-  };
-  std::stable_sort(rows.begin(), rows.end(),
-                   [&](const Row& a, const Row& b) { return key(a) > key(b); });
 }
 
 /// One number where both are the same to three digits.
@@ -65,7 +41,7 @@ std::string text_of(const std::optional<double>& value, fmt::format_string<const
   return value ? fmt::format(format, *value) : "-";
 }
 
-std::string table_text(std::span<const Row> rows) {
+std::string table_text(std::span<const QuantizedRow> rows) {
   Table table({"product", "least", "largest", "clipped %", "error", "SQNR dB", "smoothing",
                "input scale", "weight scale"},
               {"weight scale", "input scale", "smoothing", "error"});
@@ -86,7 +62,7 @@ Json pair_json(const std::pair<float, float>& range) { return {range.first, rang
 
 Json number_json(const std::optional<double>& value) { return value ? Json(*value) : Json(); }
 
-Json row_json(const Row& row) {
+Json row_json(const QuantizedRow& row) {
   const auto [low, high] = row.product.range();
   const ProductRecord& record = row.record;
   return {{"product", row.product.name},
@@ -106,7 +82,7 @@ std::string sensitivity_text(const QuantizationRecord& record, bool all) {
   const std::vector<size_t> order = by_sensitivity(record);
   const auto restored = static_cast<size_t>(std::count_if(
       order.begin(), order.end(), [&](size_t i) { return !record.products[i].in_8_bits(); }));
-  const size_t shown = all ? order.size() : std::min(order.size(), std::max(restored, kWorst));
+  const size_t shown = all ? order.size() : std::min(order.size(), std::max(restored, kWorstShown));
   Table table({"product", "KL", "MFLOP", "KL / GFLOP", "precision"});
   for (size_t i = 0; i < shown; ++i) {
     const ProductRecord& product = record.products[order[i]];
@@ -154,6 +130,25 @@ Json search_json(const QuantizationRecord& record) {
 
 }  // namespace
 
+std::optional<double> QuantizedRow::sqnr() const {
+  if (!record.nmse) return std::nullopt;
+  return -10 * std::log10(*record.nmse);
+}
+
+std::vector<QuantizedRow> worst_first(const Plan& plan) {
+  std::vector<QuantizedRow> rows = rows_of(plan);
+  const auto key = [](const QuantizedRow& row) {
+    return std::pair(row.record.nmse.value_or(-1), row.record.clipped.value_or(-1));
+  };
+  std::stable_sort(rows.begin(), rows.end(),
+                   [&](const QuantizedRow& a, const QuantizedRow& b) { return key(a) > key(b); });
+  return rows;
+}
+
+std::string method_text(const QuantizationRecord& record) {
+  return record.method.empty() ? "scales of TensorRT's cache" : record.method;
+}
+
 std::string search_text(const QuantizationRecord& record, bool all) {
   const PrecisionSearch& search = *record.search;
   std::vector<size_t> order(search.points.size());
@@ -185,18 +180,16 @@ std::string search_text(const QuantizationRecord& record, bool all) {
 }
 
 std::string quantization_text(const Plan& plan, bool all) {
-  std::vector<Row> rows = rows_of(plan);
+  const std::vector<QuantizedRow> rows = worst_first(plan);
   if (rows.empty()) return "no product is in 8 bits\n";
-  sort_worst_first(rows);
-  const size_t shown = all ? rows.size() : std::min(rows.size(), kWorst);
+  const size_t shown = all ? rows.size() : std::min(rows.size(), kWorstShown);
   std::string text = table_text(std::span(rows).first(shown));
   if (shown < rows.size())
     text += fmt::format("({} of {} products in 8 bits, the worst first; --all shows all)\n", shown,
                         rows.size());
   const auto& record = record_of(plan);
   if (!record) return text;
-  std::vector<std::pair<std::string, std::string>> fields{
-      {"method", record->method.empty() ? "scales of TensorRT's cache" : record->method}};
+  std::vector<std::pair<std::string, std::string>> fields{{"method", method_text(*record)}};
   for (const ProductRecord& product : record->products)
     if (!product.in_8_bits())
       fields.emplace_back("float32", fmt::format("{}: {}", printable_line(product.product),
@@ -207,7 +200,7 @@ std::string quantization_text(const Plan& plan, bool all) {
 
 Json quantization_json(const Plan& plan) {
   Json products = Json::array(), floats = Json::array();
-  for (const Row& row : rows_of(plan)) products.push_back(row_json(row));
+  for (const QuantizedRow& row : rows_of(plan)) products.push_back(row_json(row));
   const auto& record = record_of(plan);
   if (record)
     for (const ProductRecord& product : record->products)

@@ -54,13 +54,23 @@ std::pair<float, float> extremes(size_t count, Function&& value) {
 
 }  // namespace
 
-std::pair<float, float> QuantizedProduct::range() const {
+QuantizedProduct::Ends QuantizedProduct::ends() const {
   const auto [least, most] = dtype == DType::Float8E4M3
                                  ? std::pair(-kLargestFloat8E4M3, kLargestFloat8E4M3)
                                  : std::pair(0.0f, 255.0f);
   const auto low = [&, code = least](size_t i) { return (code - offset[i]) / factor[i]; };
   const auto high = [&, code = most](size_t i) { return (code - offset[i]) / factor[i]; };
-  return {extremes(factor.size(), low).first, extremes(factor.size(), high).second};
+  return {extremes(factor.size(), low), extremes(factor.size(), high)};
+}
+
+std::pair<float, float> QuantizedProduct::range() const {
+  const auto [lows, highs] = ends();
+  return {lows.first, highs.second};
+}
+
+std::pair<float, float> QuantizedProduct::common_range() const {
+  const auto [lows, highs] = ends();
+  return {lows.second, highs.first};
 }
 
 std::pair<float, float> QuantizedProduct::input_scales() const {

@@ -18,9 +18,18 @@ struct QuantizedProduct {
 
   /// The values that the codes stand for: over all channels the least and the largest.
   std::pair<float, float> range() const;
+  /// The values that the codes of every channel stand for; empty (first > second) where channels
+  /// have nothing in common.
+  std::pair<float, float> common_range() const;
   /// Of a step between two codes; of floats that between integers.
   std::pair<float, float> input_scales() const;
   std::pair<float, float> weight_scales() const;
+
+ private:
+  struct Ends {
+    std::pair<float, float> lows, highs;  ///< over the channels, the least and the largest
+  };
+  Ends ends() const;
 };
 
 /// Those of a graph, in fused ops too, in execution order. Throws Internal when their operands are

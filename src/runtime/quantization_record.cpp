@@ -14,7 +14,7 @@ using Json = nlohmann::ordered_json;
 constexpr const char* kFormat = "vitro-quantization";
 constexpr int kVersion = 1;
 /// Names have 4096 bytes at most, and three in place of each that is no UTF-8.
-constexpr size_t kMaxText = 3 * 4096, kMaxProducts = 1 << 16, kMaxPoints = 1024;
+constexpr size_t kMaxText = 3 * 4096, kMaxProducts = 1 << 16, kMaxPoints = 1024, kMaxBins = 4096;
 constexpr int64_t kMaxCount = int64_t{1} << 53;
 constexpr double kMostNumber = 1e300;
 
@@ -34,6 +34,10 @@ Json product_to_json(const ProductRecord& record) {
   put("alpha", record.alpha);
   put("nmse", record.nmse);
   put("kl", record.divergence);
+  if (record.histogram)
+    json["histogram"] = {{"low", record.histogram->low},
+                         {"high", record.histogram->high},
+                         {"counts", record.histogram->counts}};
   return json;
 }
 
@@ -56,6 +60,19 @@ JsonReader reader(const Json& json, std::string where) {
   return {expect, json, std::move(where), kMaxText};
 }
 
+HistogramSummary histogram_from_json(const JsonReader& json) {
+  HistogramSummary histogram;
+  histogram.low = json.number("low", -kMostNumber, kMostNumber);
+  histogram.high = json.number("high", histogram.low, kMostNumber);
+  for (const Json& entry : json.list("counts", kMaxBins)) {
+    const auto count = json_integer<uint64_t>(entry);
+    expect(count.has_value(), "{}: 'counts' has {}, expected counts", json.where(),
+           entry.dump().substr(0, 40));
+    histogram.counts.push_back(*count);
+  }
+  return histogram;
+}
+
 ProductRecord product_from_json(const Json& entry, size_t index) {
   const std::string name = reader(entry, fmt::format("product {}", index)).text("product");
   const JsonReader json = reader(entry, fmt::format("'{}'", name));
@@ -76,6 +93,9 @@ ProductRecord product_from_json(const Json& entry, size_t index) {
   record.alpha = get("alpha", 1);
   record.nmse = get("nmse", kMostNumber);
   record.divergence = get("kl", kMostNumber);
+  if (json.has("histogram"))
+    record.histogram =
+        histogram_from_json(reader(json.at("histogram"), fmt::format("'{}' 'histogram'", name)));
   return record;
 }
 

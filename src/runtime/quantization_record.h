@@ -10,6 +10,14 @@
 
 namespace vitro {
 
+/// How often values fell into equal parts of their range.
+struct HistogramSummary {
+  double low = 0, high = 0;
+  std::vector<uint64_t> counts;  ///< none where there were no values
+
+  bool operator==(const HistogramSummary&) const = default;
+};
+
 /// What became of a product of a model that was built in 8 bits.
 struct ProductRecord {
   std::string product;      ///< its name, Node::source
@@ -19,6 +27,7 @@ struct ProductRecord {
   /// What the calibration says: share of the input's values outside of the codes, exponent of the
   /// smoothing, and |y' - y|^2 / |y|^2 of the product's results.
   std::optional<double> clipped = {}, alpha = {}, nmse = {};
+  std::optional<HistogramSummary> histogram = {};  ///< of the input, over the calibration
   /// Mean KL divergence of the model's answers when this product alone is in 8 bits.
   std::optional<double> divergence = {};
 

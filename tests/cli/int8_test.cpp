@@ -70,6 +70,30 @@ std::string clipping_cache() {
                        "patch_embed2.proj: 3d000000\npatch_embed3.proj: 3d000000\n");
 }
 
+size_t count_of(const std::string& text, const std::string& part) {
+  size_t count = 0;
+  for (size_t at = 0; (at = text.find(part, at)) != std::string::npos; at += part.size()) ++count;
+  return count;
+}
+
+TEST(CliInt8, APageHasAHistogramOfEachProduct) {
+  const std::string plan = scratch_file("page.plan"), page = scratch_file("page.html");
+  ASSERT_EQ(build_int8(plan, {"--int8", "--calib", model_file("photos")}).exit_code, 0);
+  ASSERT_EQ(run_vitro({"inspect", plan, "--quant", "--html", page}).exit_code, 0);
+  const std::string html = read_text(page);
+  EXPECT_EQ(count_of(html, "<svg "), 76u);
+  EXPECT_EQ(count_of(html, "least code: "), 76u);
+  EXPECT_GT(count_of(html, "<rect "), 76u * 10);
+  EXPECT_FALSE(contains(html, "://")) << "all of it is in the file";
+  const std::string worst = run_vitro({"inspect", plan, "--quant"}).out;
+  const std::string name = worst.substr(worst.find("\n") + 1);
+  EXPECT_LT(html.find("<b>" + name.substr(0, name.find(' ')) + "</b>"),
+            html.find("<b>patch_embed1.proj"))
+      << "the worst first";
+  EXPECT_LT(html.find("The other 66"), html.rfind("<svg "));
+  EXPECT_EQ(run_vitro({"inspect", plan, "--html", page}).exit_code, 2);
+}
+
 TEST(CliInt8, LayerPrecisionsKeepProductsInFloat) {
   const std::string plan = scratch_file("layers.plan");
   const ProcessResult built =

@@ -68,6 +68,7 @@ QuantizationRecord quantization_record() {
             .clipped = 0.01,
             .alpha = 0.5,
             .nmse = 1e-5,
+            .histogram = HistogramSummary{-1, 2, {3, 0, 5}},
             .divergence = 2e-4},
            {.product = "b", .stays_float = {}, .forced = true},
            {.product = "c\xff", .stays_float = "why"}},
@@ -103,6 +104,8 @@ TEST(Plan, RecordsOfQuantizationThatCannotBeAreRefused) {
   refuse("\"product\":\"a\"", "\"name\":\"a\"", "product 0: 'product' is missing");
   refuse("\"clipped\":0.01", "\"clipped\":1.5", "'a': 'clipped' is 1.5");
   refuse("\"nmse\":", "\"nmse\":-", "'a': 'nmse' is -1e-05");
+  refuse("[3,0,5]", "[3,-1,5]", "'a' 'histogram': 'counts' has -1");
+  refuse("\"high\":2", "\"high\":-2", "'high' is -2");
   refuse("\"forced\":true", "\"forced\":1", "'b': 'forced' is number");
   refuse("\"images\":200", "\"images\":0", "'images' is 0");
   refuse("\"top1\":106", "\"top1\":201", "point 1: 'top1' is 201");
