@@ -15,6 +15,7 @@ A table stands between `<!-- begin: NAME -->` and `<!-- end: NAME -->`. NAME is 
     gpu_8_bits   GPU/8bits_*.json, of scripts/gpu-bench 8bits
     int8_accuracy  int8/eval_*.json, of `vitro eval PLAN IMAGES --reference F32_PLAN --json`
     fp8_accuracy   fp8/eval_*.json, the same
+    int8_methods   int8/methods.json, of benchmarks/int8_methods.py
     int8_peers   int8/beside_nncf_*.json, of benchmarks/peers/int8.py
     bf16_peers   bf16/beside_openvino_*.json, of benchmarks/peers/bf16.py
 
@@ -227,6 +228,31 @@ def fp8_accuracy_table(results, link):
     return accuracy_table(results, link, "fp8")
 
 
+def method_cell(result, method, variant):
+    """'-0.20, **98.4 %**', empty where it was not measured."""
+    for line in result["rows"]:
+        if (line["method"], line["variant"]) == (method, variant):
+            return f"{line['drop']:.2f}, **{line['agreement']:.1f} %**"
+    return ""
+
+
+def int8_methods_table(results, link):
+    lines = []
+    for path, result in load(results, "int8/methods.json"):
+        calibration, evaluation = result["calibration"], result["evaluation"]
+        variants = list(dict.fromkeys(line["variant"] for line in result["rows"]))
+        methods = list(dict.fromkeys(line["method"] for line in result["rows"]))
+        lines += [f"Points of top-1 below float32 ({result['top1']:.2f} %), bold: agreement with it. "
+                  f"{model_title(result['model'].split('.')[0])}, {calibration['images']} pictures of "
+                  f"{calibration['set']}, {evaluation['images']} of {evaluation['set']}, evenly spread: "
+                  f"a picture is {100 / evaluation['images']:.2f} points; [json]({link(path)}).", "",
+                  *table(["method", *variants],
+                         [row(f"`{method}`", *(method_cell(result, method, variant)
+                                               for variant in variants))
+                          for method in methods])]
+    return lines or ["No results yet; `benchmarks/int8_methods.py` makes them."]
+
+
 INT8_ENGINES = {"vitro fp32": "Vitro float32", "nncf default": "OpenVINO int8, NNCF",
                 "nncf transformer": "the same, its preset for transformers",
                 "openvino fp32": "OpenVINO float32"}
@@ -266,7 +292,7 @@ def bf16_peers_table(results, link):
 
 TABLES = {"peers": peers_table, "peers_short": peers_short_table, "ops": ops_table,
           "kernels": kernels_table, "onnx": onnx_table, "int8_accuracy": int8_accuracy_table,
-          "fp8_accuracy": fp8_accuracy_table, "int8_peers": int8_peers_table,
+          "fp8_accuracy": fp8_accuracy_table, "int8_methods": int8_methods_table, "int8_peers": int8_peers_table,
           "bf16_peers": bf16_peers_table, **gpu_tables.TABLES}
 
 

@@ -8,6 +8,7 @@
 #include "vitro/io.h"
 #include "vitro/plan.h"
 #include "vitro/precision.h"
+#include "vitro/quantize.h"
 #include "vitro/session.h"
 #include "vitro/tensor.h"
 

@@ -19,47 +19,87 @@ FoundProducts products_of(const PlanData& plan) {
   return found;
 }
 
-/// What one method chooses for the input of a product.
-ChosenRange chosen(CalibrationMethod method, const CalibratedProduct& product, const Graph& graph,
-                   const ProductInput& input, const MultiplyRows& multiply) {
-  const TensorStatistics& statistics = input.statistics;
-  const size_t channels = statistics.num_channels();
-  ChosenRange result;
-  result.method = method;
-  Range range;
+Range range_of(CalibrationMethod method, const TensorStatistics& statistics) {
   switch (method) {
     case CalibrationMethod::MinMax:
-      range = minmax_range(statistics);
-      break;
+      return minmax_range(statistics);
     case CalibrationMethod::Percentile:
-      range = percentile_range(statistics);
-      break;
+      return percentile_range(statistics);
     case CalibrationMethod::Mse:
-      range = mse_range(statistics);
-      break;
-    case CalibrationMethod::Entropy: {
+      return mse_range(statistics);
+    default: {  // symmetric
       const double threshold = entropy_threshold(statistics.histogram());
-      result.codes = symmetric_codes(threshold, channels);
-      result.clipped = clipped_share(statistics, {-threshold, threshold});
-      return result;
-    }
-    case CalibrationMethod::OutputMse: {
-      const std::vector<float> weights = weights_of(graph, product);
-      const std::vector<TensorStatistics::Channel> by_channel = statistics.channels();
-      OutputChoice choice = choose_by_output(
-          {input.sample.rows(), weights, static_cast<size_t>(product.depth), product.padded},
-          by_channel, mse_range(statistics), multiply);
-      result.codes = std::move(choice.codes);
-      result.alpha = choice.alpha;
-      if (std::isfinite(choice.nmse)) result.nmse = choice.nmse;
-      result.clipped = clipped_share(input.sample.rows(), result.codes);
-      return result;
+      return {-threshold, threshold};
     }
   }
-  result.codes = affine_codes(range, channels, product.padded);
-  result.clipped = clipped_share(statistics, range);
-  return result;
 }
+
+InputQuantization codes_of(CalibrationMethod method, const Range& range, size_t channels,
+                           bool exact_zero) {
+  if (method == CalibrationMethod::Entropy) return symmetric_codes(range.high, channels);
+  return affine_codes(range, channels, exact_zero);
+}
+
+/// What one method chooses for the input of a product.
+class Chooser {
+ public:
+  Chooser(const CalibratedProduct& product, const Graph& graph, const ProductInput& input,
+          const MultiplyRows& multiply)
+      : product_(product),
+        input_(input),
+        multiply_(multiply),
+        channels_(input.statistics.channels()),
+        weights_(weights_of(graph, product)) {}
+
+  ChosenRange operator()(CalibrationMethod method, std::optional<bool> smoothing) const {
+    ChosenRange result;
+    result.method = method;
+    const bool smooths = smoothing.value_or(method == CalibrationMethod::OutputMse);
+    if (method == CalibrationMethod::OutputMse) {
+      take(choose_by_output(sample(), channels_, mse_range(input_.statistics), multiply_, smooths),
+           result);
+      return result;
+    }
+    const Range range = range_of(method, input_.statistics);
+    result.codes = codes_of(method, range, channels_.size(), product_.padded);
+    result.clipped = clipped_share(input_.statistics, range);
+    if (smooths) smooth(method, result);
+    return result;
+  }
+
+ private:
+  ProductSample sample() const {
+    return {input_.sample.rows(), weights_, static_cast<size_t>(product_.depth), product_.padded};
+  }
+
+  void take(OutputChoice choice, ChosenRange& result) const {
+    result.codes = std::move(choice.codes);
+    result.alpha = choice.alpha;
+    if (std::isfinite(choice.nmse)) result.nmse = choice.nmse;
+    result.clipped = clipped_share(input_.sample.rows(), result.codes);
+  }
+
+  void smooth(CalibrationMethod method, ChosenRange& result) const {
+    ThreadTeam alone(1);
+    const auto smoothed = [&](std::span<const float> rows, const Range& whole) {
+      if (method == CalibrationMethod::MinMax)
+        return codes_of(method, whole, channels_.size(), product_.padded);
+      TensorStatistics statistics(product_.depth);
+      statistics.add(rows, alone);
+      return codes_of(method, range_of(method, statistics), channels_.size(), product_.padded);
+    };
+    OutputChoice choice = smooth_by_output(sample(), channels_, result.codes, smoothed, multiply_);
+    if (choice.alpha > 0) return take(std::move(choice), result);
+    result.alpha = 0;
+    if (std::isfinite(choice.nmse)) result.nmse = choice.nmse;
+  }
+
+  const CalibratedProduct& product_;
+  const ProductInput& input_;
+  const MultiplyRows& multiply_;
+  std::vector<TensorStatistics::Channel> channels_;
+  std::vector<float> weights_;
+};
 
 CalibratedInput calibrated(const CalibratedProduct& product, const ProductInput& input) {
   const TensorStatistics& statistics = input.statistics;
@@ -106,9 +146,9 @@ std::optional<Calibration> calibrate(const std::filesystem::path& model, const B
     if (options.stop()) return std::nullopt;
     const ProductInput& input = pass.collector().input(p);
     result.inputs.push_back(calibrated(found.products[p], input));
+    const Chooser choose(found.products[p], plan->graph, input, multiply);
     for (CalibrationMethod method : options.methods)
-      result.inputs.back().ranges.push_back(
-          chosen(method, found.products[p], plan->graph, input, multiply));
+      result.inputs.back().ranges.push_back(choose(method, options.smoothing));
   }
   result.source = plan->info.source;
   result.model_hash = model_hash(plan->info, plan->weights);

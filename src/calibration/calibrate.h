@@ -5,12 +5,13 @@
 #include "calibration/calibration.h"
 #include "calibration/layer_precisions.h"
 #include "runtime/quantization_record.h"
-#include "vitro/build.h"
+#include "vitro/quantize.h"
 
 namespace vitro {
 
 struct CalibrateOptions {
   std::vector<CalibrationMethod> methods{CalibrationMethod::OutputMse};
+  std::optional<bool> smoothing = {};  ///< whether it is tried; usual: by OutputMse alone
   int64_t max_images = 1024;           ///< at equal distances, where there are more
   int64_t batch = 8;
   int threads = 0;                   ///< 0: one for each available core
@@ -46,17 +47,27 @@ struct CalibratedCodes {
   QuantizationRecord record;  ///< all products: without codes, and the model's result, stay float
 };
 
-/// The codes for a build of `model` with weights of `dtype`, Int8 or Float8E4M3, by the first
-/// method of `options`, from a file of calibrate(), which must be of that model, a cache of
-/// TensorRT (whose codes are what they are), or pictures, with which it is calibrated now; nothing
-/// when that was stopped. `precisions` decide which products stay float. What is to be said is
-/// appended to `notes`. Throws what calibrate(), apply_layer_precisions() and the readers of these
-/// files throw.
+/// What codes are made of.
+struct CodesRequest {
+  /// A file of calibrate(), which must be of the model, a cache of TensorRT (whose codes are what
+  /// they are), or pictures, with which it is calibrated now.
+  std::filesystem::path calibration;
+  CalibrateOptions calibrate;                   ///< of the methods the first one counts
+  DType dtype = DType::Int8;                    ///< of the weights: Int8 or Float8E4M3
+  std::vector<LayerPrecision> precisions = {};  ///< which products stay float
+  BiasCorrection bias_correction = BiasCorrection::Rounding;
+  /// Pictures of a Sequential one; empty: those of `calibration`, which must then be pictures.
+  std::filesystem::path bias_images = {};
+};
+
+/// Throws InvalidArgument for what the options cannot be.
+CodesRequest codes_request(const QuantizeOptions& options);
+
+/// The codes for a build of `model`; nothing when it was stopped. What is to be said is appended to
+/// `notes`. Throws what calibrate(), apply_layer_precisions(), correct_biases() and the readers of
+/// these files throw, and InvalidArgument where there are no pictures to correct biases with.
 std::optional<CalibratedCodes> codes_for(const std::filesystem::path& model,
-                                         const BuildOptions& build,
-                                         const std::filesystem::path& calibration,
-                                         const CalibrateOptions& options, DType dtype,
-                                         const std::vector<LayerPrecision>& precisions,
+                                         const BuildOptions& build, const CodesRequest& request,
                                          std::vector<std::string>& notes);
 
 }  // namespace vitro

@@ -98,11 +98,23 @@ class OutputSearch {
   }
 
   InputQuantization codes(const Range& range, const std::vector<double>& scale) const {
-    InputQuantization codes = affine_codes(range, scale.size(), sample_.exact_zero);
+    return scaled(affine_codes(range, scale.size(), sample_.exact_zero), scale);
+  }
+
+  /// Codes of rows that were divided by the scale become codes of the rows.
+  static InputQuantization scaled(InputQuantization codes, const std::vector<double>& scale) {
     for (size_t c = 0; c < scale.size(); ++c)
       codes.factor[c] = static_cast<float>(
           std::clamp(static_cast<double>(codes.factor[c]) / scale[c], 1e-37, 1e37));
     return codes;
+  }
+
+  /// The rows of the sample, divided by the scale.
+  std::vector<float> smoothed(const std::vector<double>& scale) const {
+    std::vector<float> rows(sample_.rows.begin(), sample_.rows.end());
+    for (size_t i = 0; i < rows.size(); ++i)
+      rows[i] = static_cast<float>(static_cast<double>(rows[i]) / scale[i % scale.size()]);
+    return rows;
   }
 
   /// Clips one end, then the other, as far as the weighted error of the sample falls.
@@ -178,6 +190,26 @@ class OutputSearch {
 
 }  // namespace
 
+OutputChoice smooth_by_output(const ProductSample& sample,
+                              std::span<const TensorStatistics::Channel> channels,
+                              const InputQuantization& plain, const CodesOf& codes_of,
+                              const MultiplyRows& multiply) {
+  OutputSearch search(sample, channels, multiply);
+  OutputChoice best{plain, 0, search.nmse(plain), 0};
+  double most = kWorthwhile * best.nmse;
+  for (double alpha : kAlphas) {
+    if (alpha == 0) continue;
+    const std::vector<double> scale = search.smoothing(alpha);
+    InputQuantization codes =
+        OutputSearch::scaled(codes_of(search.smoothed(scale), search.whole_range(scale)), scale);
+    const double nmse = search.nmse(codes);
+    if (!(nmse <= most)) continue;
+    most = nmse;
+    best = {std::move(codes), alpha, nmse, 0};
+  }
+  return best;
+}
+
 double clipped_share(std::span<const float> rows, const InputQuantization& codes) {
   size_t clipped = 0;
   for (size_t i = 0; i < rows.size(); ++i) {
@@ -214,7 +246,7 @@ std::vector<float> rounded_weights(std::span<const float> weights, size_t depth,
 
 OutputChoice choose_by_output(const ProductSample& sample,
                               std::span<const TensorStatistics::Channel> channels,
-                              const Range& other, const MultiplyRows& multiply) {
+                              const Range& other, const MultiplyRows& multiply, bool smooths) {
   OutputSearch search(sample, channels, multiply);
   const std::vector<double> plain = search.smoothing(0);
   OutputChoice best{search.codes(search.whole_range(plain), plain), 0, 0, 0};
@@ -231,6 +263,7 @@ OutputChoice choose_by_output(const ProductSample& sample,
   };
   offer(other, plain, 0);
   for (double alpha : kAlphas) {
+    if (alpha > 0 && !smooths) break;
     const std::vector<double> scale = search.smoothing(alpha);
     const Range clipped = search.clipped(scale), whole = search.whole_range(scale);
     offer(clipped, scale, alpha);

@@ -30,10 +30,23 @@ struct OutputChoice {
 /// multiplied by: channels of the input become alike for alpha towards 1. For each alpha of a list
 /// the range is the one with the least error of the input, weighted with the weights; of these, the
 /// range `other` and the whole one that wins which has the least error of the results. A smoothing
-/// that saves less than 5 % of the error is left out.
+/// that saves less than 5 % of the error is left out, all of them where `smooths` is false.
 OutputChoice choose_by_output(const ProductSample& sample,
                               std::span<const TensorStatistics::Channel> channels,
-                              const Range& other, const MultiplyRows& multiply);
+                              const Range& other, const MultiplyRows& multiply,
+                              bool smooths = true);
+
+/// The codes that a method has for rows [m, k] of a whole range, before smoothing is in the
+/// factors.
+using CodesOf = std::function<InputQuantization(std::span<const float> rows, const Range& whole)>;
+
+/// The same for another method: `plain` are its codes without smoothing, `codes_of` tells those of
+/// rows that were smoothed. The smoothing with the least error of the results is kept where it
+/// saves 5 % of that of the plain codes.
+OutputChoice smooth_by_output(const ProductSample& sample,
+                              std::span<const TensorStatistics::Channel> channels,
+                              const InputQuantization& plain, const CodesOf& codes_of,
+                              const MultiplyRows& multiply);
 
 /// The share of the values of a sample that codes clip.
 double clipped_share(std::span<const float> rows, const InputQuantization& codes);

@@ -105,7 +105,7 @@ void PicturePass::resume(BatchReader& reader) {
 }
 
 void PicturePass::keep() {
-  if (options_.partial.empty() || next_ == kept_) return;
+  if (options_.partial.empty() || next_ == kept_ || taken_.empty()) return;
   StateWriter writer;
   state(writer);
   PartialFile::save(options_.partial, identity(), writer.bytes());

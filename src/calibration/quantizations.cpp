@@ -1,3 +1,4 @@
+#include "calibration/bias_correction.h"
 #include "calibration/calibrate.h"
 #include "calibration/calibration_file.h"
 #include "calibration/images.h"
@@ -10,6 +11,7 @@
 #include "core/file_io.h"
 #include "core/json.h"
 #include "passes/quantized_product.h"
+#include "runtime/internals.h"
 
 namespace vitro {
 namespace {
@@ -102,41 +104,76 @@ Calibration read_calibration(const PlanData& plan, const std::filesystem::path& 
   return calibration;
 }
 
+/// Pictures to correct biases with; nothing where none are needed.
+std::filesystem::path bias_images(const CodesRequest& request, bool calibrates_now) {
+  if (request.bias_correction != BiasCorrection::Sequential) return {};
+  if (!request.bias_images.empty()) return request.bias_images;
+  if (!calibrates_now)
+    fail_hint(ErrorCode::InvalidArgument,
+              "name some, like those of the calibration: --bias-images IMAGES",
+              "'{}' has no pictures to measure errors on, which a sequential bias correction needs",
+              request.calibration.string());
+  return request.calibration;
+}
+
+/// False when it was stopped.
+bool correct(CalibratedCodes& result, const PlanData& plan, const std::filesystem::path& images,
+             const CodesRequest& request) {
+  if (request.bias_correction == BiasCorrection::None)
+    for (auto& [name, input] : result.codes) input.mean.clear();
+  if (images.empty()) return true;
+  Quantization codes;  // of the products that will be in 8 bits
+  for (const ProductRecord& product : result.record.products)
+    if (product.in_8_bits()) codes[product.product] = result.codes.at(product.product);
+  const CalibrateOptions& calibrate = request.calibrate;
+  BiasCorrectionOptions options;
+  options.threads = calibrate.threads;
+  options.limits = calibrate.limits;
+  options.on_failure = calibrate.on_failure;
+  options.stop = calibrate.stop;
+  if (!correct_biases(plan, codes, find_images(images), options)) return false;
+  for (auto& [name, input] : codes) result.codes[name] = std::move(input);
+  return true;
+}
+
 }  // namespace
 
 std::optional<CalibratedCodes> codes_for(const std::filesystem::path& model,
-                                         const BuildOptions& build,
-                                         const std::filesystem::path& calibration,
-                                         const CalibrateOptions& options, DType dtype,
-                                         const std::vector<LayerPrecision>& precisions,
+                                         const BuildOptions& build, const CodesRequest& request,
                                          std::vector<std::string>& notes) {
+  const CalibrateOptions& options = request.calibrate;
   check(!options.methods.empty(), ErrorCode::InvalidArgument, "no calibration method");
   std::error_code ignored;
   std::vector<std::byte> bytes;
-  if (!std::filesystem::is_directory(calibration, ignored))
-    bytes = read_file(calibration, kMaxJsonBytes);
+  if (!std::filesystem::is_directory(request.calibration, ignored))
+    bytes = read_file(request.calibration, kMaxJsonBytes);
   const std::string_view text = as_text(bytes);
+  const bool calibrates_now = !is_tensorrt_cache(text) && !text.starts_with('{');
+  const std::filesystem::path images = bias_images(request, calibrates_now);
   const auto plan = unfused_plan(model, build);
   const FoundProducts found = find_products(plan->graph);
-  CalibratedCodes result{{}, record_of(plan->graph, found, dtype)};
+  CalibratedCodes result{{}, record_of(plan->graph, found, request.dtype)};
   QuantizationRecord trial = result.record;  // a wrong name should not cost the calibration
-  apply_layer_precisions(precisions, dtype, trial);
-  if (is_tensorrt_cache(text) || text.starts_with('{')) {
-    if (is_tensorrt_cache(text))
-      take_tensorrt(result, found, text, dtype, notes);
-    else
-      take_calibration(result, read_calibration(*plan, calibration, options.evaluation, notes),
-                       options.methods[0], dtype);
-    notes.insert(notes.end(), found.left_out.begin(), found.left_out.end());
-  } else {
+  apply_layer_precisions(request.precisions, request.dtype, trial);
+  if (!images.empty()) Internals::plan(plan).classifier();  // throws when there is none
+  if (calibrates_now) {
     CalibrateOptions one = options;
     one.methods.resize(1);
-    const auto made = calibrate(model, build, calibration, one);
+    const auto made = calibrate(model, build, request.calibration, one);
     if (!made) return std::nullopt;
     notes.insert(notes.end(), made->notes.begin(), made->notes.end());
-    take_calibration(result, *made, one.methods[0], dtype);
+    take_calibration(result, *made, one.methods[0], request.dtype);
+  } else {
+    if (is_tensorrt_cache(text))
+      take_tensorrt(result, found, text, request.dtype, notes);
+    else
+      take_calibration(result,
+                       read_calibration(*plan, request.calibration, options.evaluation, notes),
+                       options.methods[0], request.dtype);
+    notes.insert(notes.end(), found.left_out.begin(), found.left_out.end());
   }
-  apply_layer_precisions(precisions, dtype, result.record);
+  apply_layer_precisions(request.precisions, request.dtype, result.record);
+  if (!correct(result, *plan, images, request)) return std::nullopt;
   return result;
 }
 

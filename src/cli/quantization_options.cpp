@@ -27,6 +27,27 @@ CLI::Validator layer_precisions_text() {
       "PRECISIONS");
 }
 
+void add_bias_options(CLI::App& verb, QuantizationOptions& options, CLI::Option* calibration) {
+  verb.add_option_function<std::string>(
+          "--bias-correction",
+          [&options](const std::string& text) {
+            options.quantize.bias_correction = bias_correction(text);
+          },
+          "What is taken from biases: none; rounding: what rounded weights add for the mean "
+          "input; sequential: the mean error of each product's results, measured on "
+          "pictures with those before it in 8 bits; default: rounding")
+      ->option_text("none|rounding|sequential")
+      ->check(one_of({"none", "rounding", "sequential"}))
+      ->needs(calibration)
+      ->group(kQuantizationGroup);
+  verb.add_option("--bias-images", options.quantize.bias_images,
+                  "Pictures for a sequential correction, of which 64 are taken; default: those of "
+                  "--calib")
+      ->option_text("IMAGES")
+      ->needs(calibration)
+      ->group(kQuantizationGroup);
+}
+
 void add_bound_options(CLI::App& verb, QuantizationOptions& options, CLI::Option* calibration) {
   CLI::Option* bound =
       verb.add_option("--max-drop", options.max_drop,
@@ -60,24 +81,21 @@ void add_quantization_options(CLI::App& verb, QuantizationOptions& options) {
       "The same of 8-bit floats (e4m3), which NVIDIA's Hopper multiplies and others as floats");
   fp8->group(kQuantizationGroup)->excludes(int8);
   CLI::Option* calibration =
-      verb.add_option("--calib", options.calibration,
+      verb.add_option("--calib", options.quantize.calibration,
                       "What 'vitro calibrate' wrote, TensorRT's calibration cache, or pictures to "
                       "calibrate with (a folder, or a list)");
   calibration->option_text("FILE|IMAGES")->group(kQuantizationGroup);
   int8->needs(calibration);
   fp8->needs(calibration);
-  verb.add_option("--calib-method", options.method,
+  verb.add_option("--calib-method", options.quantize.method,
                   "How ranges are chosen: output-mse, mse, percentile, entropy or minmax; default: "
                   "output-mse")
       ->option_text("METHOD")
       ->check(one_of(calibration_method_names()))
       ->needs(calibration)
       ->group(kQuantizationGroup);
-  verb.add_option_function<std::string>(
-          "--layerPrecisions",
-          [&options](const std::string& text) {
-            options.precisions = *parse_layer_precisions(text);
-          },
+  verb.add_option(
+          "--layerPrecisions", options.quantize.layer_precisions,
           "Products that stay float32 all the same, or are in 8 bits, by name as trtexec has it: "
           "patch_embed1.*:fp32,blocks4.*.fc2:fp32; the last name that fits counts; the head, which "
           "stays float32 unless it is named, is in 8 bits with head:int8")
@@ -85,12 +103,21 @@ void add_quantization_options(CLI::App& verb, QuantizationOptions& options) {
       ->check(layer_precisions_text())
       ->needs(calibration)
       ->group(kQuantizationGroup);
+  add_bias_options(verb, options, calibration);
   add_bound_options(verb, options, calibration);
 }
 
 void check_quantization_options(const QuantizationOptions& options) {
-  if (!options.calibration.empty() && !options.in_8_bits())
+  if (!options.quantize.calibration.empty() && !options.in_8_bits())
     throw CLI::RequiresError("--calib", "--int8 or --fp8");
+  const bool sequential = options.quantize.bias_correction == BiasCorrection::Sequential;
+  if (!options.quantize.bias_images.empty() && !sequential)
+    throw CLI::RequiresError("--bias-images", "--bias-correction sequential");
+  if (options.max_drop && sequential)
+    throw CLI::ValidationError(
+        "--max-drop",
+        "restores products, for which a sequential bias correction of the others "
+        "would not hold: expected another --bias-correction");
 }
 
 namespace {
@@ -104,8 +131,10 @@ QuantizedPlan interrupted(const char* what, const char* hint) {
 /// Nothing when that was interrupted.
 std::optional<CalibratedCodes> calibrated(const std::string& model, const BuildOptions& build,
                                           const QuantizationOptions& options, bool quiet) {
-  CalibrateOptions calibrate;
-  calibrate.methods = {calibration_method(options.method)};
+  QuantizeOptions quantize = options.quantize;
+  quantize.dtype = options.fp8 ? DType::Float8E4M3 : DType::Int8;
+  CodesRequest request = codes_request(quantize);
+  CalibrateOptions& calibrate = request.calibrate;
   calibrate.evaluation = options.evaluation;
   Progress progress("calibrate", "images", 0, quiet);
   calibrate.on_progress = [&](int64_t done, int64_t total) { progress.update(done, total); };
@@ -115,8 +144,7 @@ std::optional<CalibratedCodes> calibrated(const std::string& model, const BuildO
   };
   calibrate.stop = was_interrupted;
   std::vector<std::string> notes;
-  auto codes = codes_for(model, build, options.calibration, calibrate,
-                         options.fp8 ? DType::Float8E4M3 : DType::Int8, options.precisions, notes);
+  auto codes = codes_for(model, build, request, notes);
   progress.clear();
   if (codes)
     for (const std::string& note : notes) log_warning("{}", printable_line(note));

@@ -2,10 +2,9 @@
 
 #include <optional>
 #include <string>
-#include <vector>
 
-#include "calibration/layer_precisions.h"
 #include "cli/options.h"
+#include "vitro/quantize.h"
 
 namespace CLI {
 class App;
@@ -16,9 +15,7 @@ namespace vitro::cli {
 /// What `build` does to products.
 struct QuantizationOptions {
   bool int8 = false, fp8 = false;  ///< at most one
-  std::string calibration;         ///< file or pictures
-  std::string method = "output-mse";
-  std::vector<LayerPrecision> precisions;
+  QuantizeOptions quantize;        ///< its dtype follows from these
   std::optional<double> max_drop;  ///< points of top-1 below the model in float
   std::string evaluation;          ///< the pictures that it is measured on
   int64_t sensitivity_images = 64;

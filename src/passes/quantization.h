@@ -15,6 +15,9 @@ struct InputQuantization {
   /// What the input is in the mean, for the bias to make up for the rounding of the weight; empty:
   /// not known.
   std::vector<float> mean = {};
+  /// [outputs of the product] What its results are too large by in the mean, for the bias to make
+  /// up for; empty: not known.
+  std::vector<float> error = {};
 
   bool operator==(const InputQuantization&) const = default;
 };

@@ -90,7 +90,8 @@ DType dtype_of_codes(const InputQuantization& input) {
   return input.offset.empty() ? DType::Float8E4M3 : DType::Int8;
 }
 
-void expect_fits(const Node& node, const InputQuantization& input, size_t channels) {
+void expect_fits(const Node& node, const InputQuantization& input, size_t channels,
+                 size_t outputs) {
   const auto is_positive = [](float factor) { return std::isfinite(factor) && factor > 0; };
   const auto is_finite = [](float value) { return std::isfinite(value); };
   check(input.factor.size() == channels &&
@@ -98,23 +99,28 @@ void expect_fits(const Node& node, const InputQuantization& input, size_t channe
             (input.mean.empty() || input.mean.size() == channels),
         ErrorCode::InvalidArgument, "the quantization of '{}' has {} channels, its input {}",
         node.source, input.factor.size(), channels);
+  check(input.error.empty() || input.error.size() == outputs, ErrorCode::InvalidArgument,
+        "the correction of '{}' has {} outputs, the product {}", node.source, input.error.size(),
+        outputs);
   check(std::all_of(input.factor.begin(), input.factor.end(), is_positive) &&
             std::all_of(input.offset.begin(), input.offset.end(), is_finite) &&
-            std::all_of(input.mean.begin(), input.mean.end(), is_finite),
+            std::all_of(input.mean.begin(), input.mean.end(), is_finite) &&
+            std::all_of(input.error.begin(), input.error.end(), is_finite),
         ErrorCode::InvalidArgument,
         "the quantization of '{}' has a factor that is not positive, or a value that is not finite",
         node.source);
 }
 
 /// x = (q - offset) / factor: the factors go into the columns of the weight, the offsets into the
-/// bias. What the rounding of the weight adds for the mean input is taken from the bias.
+/// bias. What the rounding of the weight adds for the mean input is taken from the bias, and so is
+/// the mean error that was measured.
 void quantize(Graph& graph, Node& node, const InputQuantization& input) {
   const Constant weight = *graph.value(node.inputs[1]).constant;  // [out, ..., in]
   const auto src = weight.floats();
   const auto out = static_cast<size_t>(weight.type.dims.front());
   const auto in = static_cast<size_t>(weight.type.dims.back());
   const size_t terms = src.size() / out;
-  expect_fits(node, input, in);
+  expect_fits(node, input, in, out);
   std::vector<double> folded(src.size());
   for (size_t i = 0; i < src.size(); ++i)
     folded[i] = static_cast<double>(src[i]) / input.factor[i % in];
@@ -122,6 +128,7 @@ void quantize(Graph& graph, Node& node, const InputQuantization& input) {
   auto [bias, dst] = allocate_floats({static_cast<int64_t>(out)});
   for (size_t row = 0; row < out; ++row) {
     double sum = node.has_input(2) ? graph.value(node.inputs[2]).constant->floats()[row] : 0.0;
+    if (!input.error.empty()) sum -= input.error[row];
     for (size_t i = row * terms; i < (row + 1) * terms; ++i) {
       const double w = rows.scales[row] * value_of(rows, i);
       if (!input.offset.empty()) sum -= w * input.offset[i % in];

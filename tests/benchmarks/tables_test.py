@@ -142,6 +142,20 @@ class Tables(unittest.TestCase):
         self.assertIn("| 8 | 0.900 ms **0.75** | 1.000 ms **0.83** | 1.200 ms | [json](8bits_b8.json) |",
                       self.table("gpu_8_bits").replace("some_gpu/", ""))
 
+    def test_int8_methods(self):
+        self.write("int8/methods.json", {
+            "model": "uniformer_small_tiny200.safetensors", "top1": 66.8,
+            "calibration": {"set": "train", "images": 200},
+            "evaluation": {"set": "val", "images": 500},
+            "rows": [{"method": "mse", "variant": "as is", "drop": 0.2, "agreement": 97.84},
+                     {"method": "mse", "variant": "both", "drop": -0.4, "agreement": 98.2},
+                     {"method": "minmax", "variant": "both", "drop": 0.0, "agreement": 96.0}]})
+        text = self.table("int8_methods")
+        self.assertIn("500 of val, evenly spread: a picture is 0.20 points", text)
+        self.assertIn("| method | as is | both |", text)
+        self.assertIn("| `mse` | 0.20, **97.8 %** | -0.40, **98.2 %** |", text)
+        self.assertIn("| `minmax` |  | 0.00, **96.0 %** |", text)
+
     def test_bf16_peers(self):
         versions = {"openvino": "2026.4.1"}
         latency = {"vitro": {"median_ms": 20.0}, "openvino bf16": {"median_ms": 25.0}}

@@ -6,9 +6,11 @@
 #include <fstream>
 
 #include "calibration/calibration_file.h"
+#include "calibration/images.h"
 #include "calibration/small_model.h"
 #include "calibration/tensorrt_cache.h"
 #include "core/temporary_directory.h"
+#include "runtime/open.h"
 #include "vitro/vitro.h"
 
 namespace vitro::test {
@@ -196,6 +198,82 @@ TEST_F(Calibrating, BeginsAnewWhereThePartialFileIsOfSomethingElse) {
   restarts("first line");
 }
 
+TEST_F(Calibrating, SmoothsAllMethodsWhereAsked) {
+  CalibrateOptions options = all();
+  options.smoothing = true;
+  const Calibration calibration = run(pictures_, options), plain = run(pictures_);
+  for (size_t i = 0; i < 3; ++i)
+    for (CalibrationMethod method : kCalibrationMethods) {
+      const ChosenRange &range = *calibration.inputs[i].find(method),
+                        &before = *plain.inputs[i].find(method);
+      ASSERT_TRUE(range.alpha.has_value() && range.nmse.has_value());
+      if (method == CalibrationMethod::OutputMse)
+        EXPECT_EQ(range, before) << "it searches in any case";
+      else
+        EXPECT_EQ(*range.alpha == 0, range.codes == before.codes);
+    }
+  options.smoothing = false;
+  const Calibration none = run(pictures_, options);
+  for (const CalibratedInput& input : none.inputs)
+    EXPECT_EQ(input.find(CalibrationMethod::OutputMse)->alpha, 0);
+}
+
+/// By class, over pictures; `options` say what is corrected.
+class BiasCorrections : public Calibrating {
+ protected:
+  CodesRequest request(BiasCorrection correction) {
+    CodesRequest request{directory_ / "x.calib", all()};
+    request.calibrate.methods = {CalibrationMethod::Entropy};  // which clips
+    request.precisions = *parse_layer_precisions("head:int8");
+    request.bias_correction = correction;
+    request.bias_images = pictures_;
+    return request;
+  }
+  std::vector<double> mean_answers(const Plan& plan) {
+    Session session(plan, {.backend = "cpu", .threads = 1});
+    std::vector<double> means(4);
+    for (const LabelledImage& image : find_images(pictures_).images) {
+      Tensor input({1, 3, 32, 32});
+      preprocess(load_image(image.path), plan.classifier().preprocessing, input.as<float>());
+      const Tensor answer = session.run(input);
+      for (size_t c = 0; c < 4; ++c) means[c] += static_cast<double>(answer.as<float>()[c]) / 15;
+    }
+    return means;
+  }
+  double error(BiasCorrection correction) {
+    std::vector<std::string> notes;
+    CalibratedCodes made = *codes_for(model_, kSmall, request(correction), notes);
+    const std::vector<double> expected = mean_answers(build(model_, kSmall)),
+                              means = mean_answers(build_quantized(
+                                  model_, kSmall, std::move(made.codes), std::move(made.record)));
+    double most = 0;
+    for (size_t c = 0; c < 4; ++c) most = std::max(most, std::abs(means[c] - expected[c]));
+    return most;
+  }
+};
+
+TEST_F(BiasCorrections, SequentialOnesMakeMeanAnswersThoseOfFloats) {
+  save_calibration(run(pictures_), directory_ / "x.calib");
+  EXPECT_GT(error(BiasCorrection::None), 1e-3);
+  EXPECT_GT(error(BiasCorrection::Rounding), 1e-3);
+  EXPECT_LT(error(BiasCorrection::Sequential), 1e-5);
+}
+
+TEST_F(BiasCorrections, NeedPicturesAndStop) {
+  save_calibration(run(pictures_), directory_ / "x.calib");
+  std::vector<std::string> notes;
+  CodesRequest none = request(BiasCorrection::Sequential);
+  none.bias_images.clear();
+  expect_error(ErrorCode::InvalidArgument, "has no pictures to measure errors on",
+               [&] { codes_for(model_, kSmall, none, notes); });
+  none.calibration = pictures_;
+  const auto codes = codes_for(model_, kSmall, none, notes);
+  for (const auto& [name, input] : codes->codes) EXPECT_FALSE(input.error.empty()) << name;
+  CodesRequest stopped = request(BiasCorrection::Sequential);
+  stopped.calibrate.stop = [] { return true; };
+  EXPECT_FALSE(codes_for(model_, kSmall, stopped, notes).has_value());
+}
+
 TEST_F(Calibrating, RefusesPlans) {
   save(build(model_, kSmall), directory_ / "m.plan");
   expect_error(ErrorCode::InvalidArgument, "is a plan",
@@ -208,7 +286,7 @@ TEST_F(Calibrating, BuildsTakePicturesFilesAndCaches) {
     notes.clear();
     CalibrateOptions options = all();
     options.methods = {CalibrationMethod::Entropy};
-    return codes_for(model_, kSmall, from, options, DType::Int8, {}, notes)->codes;
+    return codes_for(model_, kSmall, {from, options}, notes)->codes;
   };
   const Calibration calibration = run(pictures_);
   save_calibration(calibration, directory_ / "x.calib");
@@ -229,7 +307,7 @@ TEST_F(Calibrating, BuildsTakePicturesFilesAndCaches) {
     notes.clear();
     CalibrateOptions options = all();
     options.evaluation = evaluation;
-    codes_for(model_, kSmall, directory_ / "x.calib", options, DType::Int8, {}, notes);
+    codes_for(model_, kSmall, {directory_ / "x.calib", options}, notes);
     return notes;
   };
   ASSERT_EQ(evaluated_on(pictures_).size(), 1u);

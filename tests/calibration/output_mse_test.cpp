@@ -63,6 +63,43 @@ TEST(OutputMse, ChannelsOfOtherWidthsAre) {
   EXPECT_LT(choice.nmse, 0.95 * choice.minmax_nmse);
 }
 
+/// What equalisation across layers does to a linear chain: rows of the product before are
+/// multiplied by factors, columns of this one divided.
+TEST(OutputMse, SmoothingGivesTheSameHoweverAChainIsEqualised) {
+  Case chain(32, 2, 60, 2);
+  const OutputChoice choice = chain.choose();
+  ASSERT_GT(choice.alpha, 0);
+  for (size_t i = 0; i < chain.rows.size(); ++i)
+    chain.rows[i] = std::ldexp(chain.rows[i], static_cast<int>(i % 32 % 4));
+  for (size_t i = 0; i < chain.weights.size(); ++i)
+    chain.weights[i] = std::ldexp(chain.weights[i], -static_cast<int>(i % 32 % 4));
+  chain.measure();
+  const OutputChoice equalised = chain.choose();
+  EXPECT_EQ(equalised.alpha, choice.alpha);
+  EXPECT_NEAR(equalised.nmse, choice.nmse, 1e-3 * choice.nmse);
+}
+
+TEST(OutputMse, OtherMethodsAreSmoothedWhereThatHelps) {
+  const auto smoothed = [](const Case& sample) {
+    const auto codes_of = [&](std::span<const float>, const Range& whole) {
+      return affine_codes(whole, sample.depth, false);
+    };
+    TensorStatistics statistics(static_cast<int64_t>(sample.depth));
+    ThreadTeam team(1);
+    statistics.add(sample.rows, team);
+    return smooth_by_output({sample.rows, sample.weights, sample.depth, false}, sample.channels,
+                            affine_codes(minmax_range(statistics), sample.depth, false), codes_of,
+                            multiply_rows);
+  };
+  const Case wide(32, 2, 60, 2);
+  const OutputChoice choice = smoothed(wide);
+  EXPECT_GT(choice.alpha, 0);
+  EXPECT_LT(choice.nmse, 0.95 * wide.choose().minmax_nmse);
+  const Case alike(64, 0, 1, 1);
+  EXPECT_EQ(smoothed(alike).alpha, 0);
+  EXPECT_EQ(smoothed(alike).nmse, alike.choose().minmax_nmse);
+}
+
 TEST(OutputMse, RareOutliersOfUnimportantChannelsAreClipped) {
   Case sample(32, 0, 1, 3);
   sample.rows[5] = 40;

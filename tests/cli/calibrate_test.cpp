@@ -111,7 +111,7 @@ TEST(CliCalibrate, HelpHasAllOptions) {
   const std::string help = run_vitro({"calibrate", "--help"}).out;
   for (const char* option :
        {"--sample N", "--per-class K", "--seed S", "--calib-method METHOD", "--max-images N",
-        "--eval IMAGES", "--tensorrt-cache FILE"})
+        "--eval IMAGES", "--tensorrt-cache FILE", "--smoothing search|none"})
     EXPECT_TRUE(contains(help, option)) << option;
 }
 

@@ -94,6 +94,32 @@ TEST(CliInt8, APageHasAHistogramOfEachProduct) {
   EXPECT_EQ(run_vitro({"inspect", plan, "--html", page}).exit_code, 2);
 }
 
+TEST(CliInt8, BiasesAreCorrectedOnPictures) {
+  const std::string plan = scratch_file("biases.plan"), other = scratch_file("rounding.plan");
+  const auto build = [](const std::string& output, const std::vector<std::string>& more) {
+    std::vector<std::string> options{"--int8", "--calib", clipping_cache()};
+    options.insert(options.end(), more.begin(), more.end());
+    return build_int8(output, options);
+  };
+  const std::vector<std::string> sequential{"--bias-correction", "sequential"};
+  const ProcessResult without = build(plan, sequential);
+  EXPECT_EQ(without.exit_code, 1);
+  EXPECT_TRUE(
+      contains(without.err, "hint: name some, like those of the calibration: --bias-images"))
+      << without.err;
+  EXPECT_EQ(build(plan, {"--bias-images", model_file("photos")}).exit_code, 2);
+  const ProcessResult bounded = build(plan, {"--bias-correction", "sequential", "--max-drop", "1",
+                                             "--eval", model_file("tiny200_val")});
+  EXPECT_EQ(bounded.exit_code, 2);
+  EXPECT_TRUE(contains(bounded.err, "expected another --bias-correction")) << bounded.err;
+
+  ASSERT_EQ(build(other, {}).exit_code, 0);
+  ASSERT_EQ(
+      build(plan, {"--bias-correction", "sequential", "--bias-images", few_pictures(20)}).exit_code,
+      0);
+  EXPECT_NE(read_text(plan), read_text(other));
+}
+
 TEST(CliInt8, LayerPrecisionsKeepProductsInFloat) {
   const std::string plan = scratch_file("layers.plan");
   const ProcessResult built =
@@ -229,9 +255,11 @@ TEST(CliInt8, BadBoundsAreNamedBeforeAnythingRuns) {
 
 TEST(CliInt8, HelpHasAllOptions) {
   const std::string help = run_vitro({"build", "--help"}).out;
-  for (const char* option : {"--int8", "--fp8", "--calib FILE|IMAGES", "--calib-method METHOD",
-                             "--layerPrecisions NAME:fp32|int8|fp8,...", "--max-drop POINTS",
-                             "--eval IMAGE_FOLDER", "--sensitivity-images N", "head:int8"})
+  for (const char* option :
+       {"--int8", "--fp8", "--calib FILE|IMAGES", "--calib-method METHOD",
+        "--layerPrecisions NAME:fp32|int8|fp8,...", "--max-drop POINTS", "--eval IMAGE_FOLDER",
+        "--sensitivity-images N", "--bias-correction none|rounding|sequential",
+        "--bias-images IMAGES", "head:int8"})
     EXPECT_TRUE(contains(help, option)) << help;
 }
 

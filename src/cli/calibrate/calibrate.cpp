@@ -159,6 +159,14 @@ void add_calibrate_options(CLI::App& verb, CalibrateVerbOptions& options) {
       ->delimiter(',')
       ->check(one_of(methods))
       ->group(kExecutionGroup);
+  verb.add_option_function<std::string>(
+          "--smoothing",
+          [&options](const std::string& text) { options.calibrate.smoothing = text == "search"; },
+          "Whether methods may divide channels by factors, where that makes the results of a "
+          "product better; default: output-mse searches, the others do not")
+      ->option_text("search|none")
+      ->check(one_of({"search", "none"}))
+      ->group(kExecutionGroup);
   verb.add_option("--max-images", options.calibrate.max_images,
                   "Take only N pictures, evenly spread; default: 1024")
       ->option_text("N")
