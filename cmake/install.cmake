@@ -13,7 +13,7 @@ set_target_properties(vitro_shared PROPERTIES
 # The archives that define the public API go in whole: nothing in the library itself calls, for example,
 # preprocess(), and the linker would leave it out.
 target_link_libraries(vitro_shared PRIVATE
-  -Wl,--whole-archive vitro_capi vitro_runtime vitro_image vitro_core -Wl,--no-whole-archive)
+  -Wl,--whole-archive vitro_capi vitro_calibration vitro_runtime vitro_image vitro_core -Wl,--no-whole-archive)
 target_link_options(vitro_shared PRIVATE -Wl,--version-script=${exports})
 target_include_directories(vitro_shared INTERFACE $<INSTALL_INTERFACE:${CMAKE_INSTALL_INCLUDEDIR}>)
 target_compile_features(vitro_shared INTERFACE cxx_std_20)

@@ -126,11 +126,21 @@ typedef struct vitro_build_options {
   const float* mean;         /* of R, G, B, of values from 0 to 1 */
   const float* std;          /* as mean */
   const char* labels;        /* a list of classes: lines of "id<TAB>name", JSON, ... */
+  /* Products in 8 bits, of vitro_plan_build() alone; default: none. docs/quantization.md says more.
+   */
+  vitro_dtype quantize;           /* VITRO_INT8 or VITRO_FLOAT8_E4M3 */
+  const char* calibration;        /* what 'vitro calibrate' wrote, TensorRT's cache, or pictures: a
+                                   * folder, or a list with a path a line */
+  const char* calibration_method; /* "output-mse" (default), "mse", "percentile", "entropy" or
+                                   * "minmax" */
+  const char* layer_precisions;   /* "blocks4.*.mlp.fc2:fp32,head:int8" */
+  const char* bias_correction;    /* "none", "rounding" (default) or "sequential" */
+  const char* bias_images;        /* pictures of a sequential one; default: those of calibration */
 } vitro_build_options;
 #define VITRO_BUILD_OPTIONS                                                                        \
   {                                                                                                \
     sizeof(vitro_build_options), NULL, NULL, 0, 0, NULL, VITRO_FLOAT32, NULL, 0, NULL, NULL, NULL, \
-        NULL, NULL                                                                                 \
+        NULL, NULL, VITRO_FLOAT32, NULL, NULL, NULL, NULL, NULL                                    \
   }
 
 /* A plan file. Every byte is checked. */

@@ -6,7 +6,7 @@
 #include "capi/tensor.h"
 #include "image/names.h"
 #include "models/models.h"
-#include "vitro/build.h"
+#include "vitro/quantize.h"
 
 using namespace vitro::capi;
 
@@ -50,6 +50,35 @@ vitro::BuildOptions build_options(const vitro_build_options* given) {
   return result;
 }
 
+/// Nothing where products are to stay as they are.
+std::optional<vitro::QuantizeOptions> quantize_options(const vitro_build_options* given) {
+  const vitro_build_options options = read_options(given, "vitro_build_options");
+  const auto text = [](const char* field) { return field == nullptr ? "" : field; };
+  if (options.quantize == VITRO_FLOAT32) {
+    vitro::check(options.calibration == nullptr && options.bias_images == nullptr,
+                 vitro::ErrorCode::InvalidArgument,
+                 "calibration is '{:.200}', but quantize is not VITRO_INT8 or VITRO_FLOAT8_E4M3",
+                 text(options.calibration));
+    return std::nullopt;
+  }
+  vitro::QuantizeOptions result;
+  result.dtype = dtype_from_c(options.quantize);
+  result.calibration = text(options.calibration);
+  if (options.calibration_method != nullptr) result.method = options.calibration_method;
+  result.layer_precisions = text(options.layer_precisions);
+  if (options.bias_correction != nullptr)
+    result.bias_correction = vitro::bias_correction(options.bias_correction);
+  result.bias_images = text(options.bias_images);
+  return result;
+}
+
+vitro::Plan build_plan(const char* checkpoint, const vitro_build_options* options) {
+  const std::string path = required_text(checkpoint, "checkpoint");
+  if (const auto quantize = quantize_options(options))
+    return vitro::build(path, build_options(options), *quantize);
+  return vitro::build(path, build_options(options));
+}
+
 const vitro::Classifier& classifier(const vitro_plan* plan) {
   return required(plan, "plan").plan.classifier();
 }
@@ -81,15 +110,15 @@ vitro_code vitro_plan_load(const char* path, vitro_plan** plan) {
 
 vitro_code vitro_plan_build(const char* checkpoint, const vitro_build_options* options,
                             vitro_plan** plan) {
-  return guarded_result(plan, "plan", [&] {
-    return new vitro_plan{
-        vitro::build(required_text(checkpoint, "checkpoint"), build_options(options))};
-  });
+  return guarded_result(plan, "plan",
+                        [&] { return new vitro_plan{build_plan(checkpoint, options)}; });
 }
 
 vitro_code vitro_plan_load_or_build(const char* model, const vitro_build_options* options,
                                     vitro_plan** plan) {
   return guarded_result(plan, "plan", [&] {
+    vitro::check(!quantize_options(options).has_value(), vitro::ErrorCode::InvalidArgument,
+                 "quantize is for vitro_plan_build(): a plan is in 8 bits or it is not");
     return new vitro_plan{
         vitro::load_or_build(required_text(model, "model"), build_options(options))};
   });

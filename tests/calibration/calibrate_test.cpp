@@ -9,6 +9,7 @@
 #include "calibration/images.h"
 #include "calibration/small_model.h"
 #include "calibration/tensorrt_cache.h"
+#include "core/file_io.h"
 #include "core/temporary_directory.h"
 #include "runtime/open.h"
 #include "vitro/vitro.h"
@@ -272,6 +273,48 @@ TEST_F(BiasCorrections, NeedPicturesAndStop) {
   CodesRequest stopped = request(BiasCorrection::Sequential);
   stopped.calibrate.stop = [] { return true; };
   EXPECT_FALSE(codes_for(model_, kSmall, stopped, notes).has_value());
+}
+
+TEST_F(BiasCorrections, TheBuildOfTheInterfaceTakesTheSame) {
+  const auto bytes = [&](const Plan& plan) {
+    save(plan, directory_ / "x.plan");
+    return read_file(directory_ / "x.plan", 1 << 20);
+  };
+  save_calibration(run(pictures_), directory_ / "x.calib");
+  std::vector<std::string> notes;
+  CalibratedCodes made = *codes_for(model_, kSmall, request(BiasCorrection::Sequential), notes);
+  QuantizeOptions options;
+  options.calibration = directory_ / "x.calib";
+  options.method = "entropy";
+  options.layer_precisions = "head:int8";
+  options.bias_correction = bias_correction("sequential");
+  options.bias_images = pictures_;
+  EXPECT_EQ(bytes(build(model_, kSmall, options)),
+            bytes(build_quantized(model_, kSmall, std::move(made.codes), std::move(made.record))));
+  options = {};
+  options.calibration = pictures_;
+  std::vector<std::string> told;
+  options.on_note = [&](const std::string& note) { told.push_back(note); };
+  const Plan plan = build(model_, kSmall, options);
+  EXPECT_NE(plan.graph_text().find("quantized_conv"), std::string::npos);
+  EXPECT_FALSE(told.empty()) << "15 pictures are few";
+}
+
+TEST_F(Calibrating, TheBuildOfTheInterfaceRefusesWhatCannotBe) {
+  QuantizeOptions options;
+  const auto refuse = [&](ErrorCode code, const char* message) {
+    expect_error(code, message, [&] { build(model_, kSmall, options); });
+  };
+  refuse(ErrorCode::InvalidArgument, "needs a calibration");
+  options.calibration = pictures_;
+  options.dtype = DType::Int16;
+  refuse(ErrorCode::InvalidArgument, "products of I16, expected I8 or F8_E4M3");
+  options.dtype = DType::Float8E4M3;
+  options.layer_precisions = "head";
+  refuse(ErrorCode::InvalidArgument, "layer precisions 'head'");
+  options.layer_precisions = "hea:fp8";
+  refuse(ErrorCode::NotFound, "'hea'");
+  expect_error(ErrorCode::InvalidArgument, "'all', expected none", [] { bias_correction("all"); });
 }
 
 TEST_F(Calibrating, RefusesPlans) {

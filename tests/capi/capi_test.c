@@ -44,7 +44,7 @@ static vitro_view float_view(float* data, const int64_t* dims, int32_t rank) {
 }
 static vitro_view image_view(void) { return float_view(pixels, image_dims, 4); }
 
-static char path_text[3][4096];
+static char path_text[4][4096];
 static const char* path_in(int slot, const char* folder, const char* name) {
   snprintf(path_text[slot], sizeof path_text[slot], "%s/%s", folder, name);
   return path_text[slot];
@@ -183,6 +183,34 @@ static void test_choices(const char* saved, const char* models, const char* scra
                  "crop_pct is 87.5, expected 0.01 to 1");
 }
 
+/* Products in 8 bits, calibrated with a folder of pictures. */
+static void test_quantized(const char* checkpoint, const char* models, const char* scratch) {
+  vitro_plan* plan = NULL;
+  vitro_build_options options = VITRO_BUILD_OPTIONS;
+  options.height = options.width = 64;
+  options.calibration = path_in(2, models, "photos");
+  EXPECT_FAILURE(vitro_plan_build(checkpoint, &options, &plan), VITRO_INVALID_ARGUMENT,
+                 "quantize is not VITRO_INT8");
+  options.quantize = VITRO_INT8;
+  options.bias_correction = "some";
+  EXPECT_FAILURE(vitro_plan_build(checkpoint, &options, &plan), VITRO_INVALID_ARGUMENT,
+                 "expected none, rounding or sequential");
+  options.bias_correction = NULL;
+  options.layer_precisions = "head:int8";
+  options.calibration_method = "minmax";
+  EXPECT_FAILURE(vitro_plan_load_or_build(checkpoint, &options, &plan), VITRO_INVALID_ARGUMENT,
+                 "vitro_plan_build()");
+  require_ok(vitro_plan_build(checkpoint, &options, &plan));
+  const char* saved = path_in(3, scratch, "capi_int8.plan");
+  require_ok(vitro_plan_save(plan, saved));
+  vitro_plan_free(plan);
+  FILE* file = fopen(saved, "rb");
+  fseek(file, 0, SEEK_END);
+  EXPECT(ftell(file) < 30 << 20); /* of 85 MB in floats */
+  fclose(file);
+  remove(saved);
+}
+
 static vitro_plan* build_and_load(const char* models, const char* scratch) {
   const char* checkpoint = path_in(0, models, "uniformer_small_tiny200.safetensors");
   const char* saved = path_in(1, scratch, "capi_test.plan");
@@ -198,6 +226,7 @@ static vitro_plan* build_and_load(const char* models, const char* scratch) {
   require_ok(vitro_plan_build(checkpoint, &future.options, &built));
   require_ok(vitro_plan_save(built, saved));
   vitro_plan_free(built);
+  test_quantized(checkpoint, models, scratch);
 
   vitro_build_options options = VITRO_BUILD_OPTIONS;
   options.arch = "resnet50";

@@ -2,7 +2,16 @@
 #include <cstdio>
 
 int main(int argc, char** argv) try {
-  const vitro::Session session(vitro::build(argc > 1 ? argv[1] : "model.safetensors"));
+  const char* model = argc > 1 ? argv[1] : "model.safetensors";
+  const vitro::Session session(vitro::build(model));
+  vitro::QuantizeOptions quantize;
+  quantize.calibration = "no.calib";
+  try {
+    vitro::build(model, {}, quantize);
+    return 1;
+  } catch (const vitro::Error& error) {
+    if (error.code() != vitro::ErrorCode::NotFound) throw;
+  }
   const vitro::Image gray{8, 8, std::vector<uint8_t>(8 * 8 * 3, 128)};
   vitro::Tensor images({1, 3, 224, 224});
   vitro::preprocess(gray, session.plan().classifier().preprocessing, images.as<float>());
