@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cmath>
 #include <cstdint>
 #include <span>
 #include <vector>
@@ -52,8 +53,9 @@ class Histogram {
   template <typename State>
   void state(State& state) {
     state(width_, positive_, negative_, zeros_);
-    state.expect(positive_.size() == negative_.size() && positive_.size() <= kMaxBins,
-                 "a histogram of too many bins");
+    state.expect(positive_.size() == negative_.size() && positive_.size() <= kMaxBins &&
+                     std::isfinite(width_) && (positive_.empty() ? width_ == 0 : width_ > 0),
+                 "a histogram that cannot be");
   }
 
   /// One of these counts, for tests and for what is read from a file.

@@ -30,7 +30,10 @@ class RowReservoir {
   template <typename State>
   void state(State& state) {
     state(random_, rows_, threshold_, seen_, next_);
-    state.expect(rows_.size() % width_ == 0 && num_rows() <= capacity_, "a sample of other rows");
+    state.expect(rows_.size() % width_ == 0 && num_rows() <= capacity_ && seen_ >= 0 &&
+                     next_ >= seen_ && next_ <= State::kMostCount && threshold_ > 0 &&
+                     threshold_ <= 1,
+                 "a sample that cannot be");
   }
 
  private:

@@ -15,7 +15,13 @@
 //     void state(State& state) { state(sum_, counts_); }
 namespace vitro {
 
-class StateWriter {
+/// What both have for checks.
+struct StateLimits {
+  /// The most that is counted: far more than any pass has, far less than what overflows.
+  static constexpr int64_t kMostCount = int64_t{1} << 60;
+};
+
+class StateWriter : public StateLimits {
  public:
   template <typename... Ts>
   void operator()(const Ts&... values) {
@@ -55,7 +61,7 @@ class StateWriter {
 };
 
 /// Throws CorruptFile for bytes that no StateWriter gave.
-class StateReader {
+class StateReader : public StateLimits {
  public:
   explicit StateReader(ByteReader& bytes) : bytes_(bytes) {}
 

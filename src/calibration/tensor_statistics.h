@@ -1,5 +1,7 @@
 #pragma once
 
+#include <algorithm>
+
 #include "calibration/histogram.h"
 #include "core/thread_team.h"
 
@@ -32,6 +34,11 @@ class TensorStatistics {
   template <typename State>
   void state(State& state) {
     state(min_, max_, sum_, squares_, missing_, rows_, not_finite_);
+    const auto fits = [&](int64_t count) { return count >= 0 && count <= rows_; };
+    state.expect(rows_ >= 0 && rows_ <= State::kMostCount && not_finite_ >= 0 &&
+                     not_finite_ <= State::kMostCount &&
+                     std::all_of(missing_.begin(), missing_.end(), fits),
+                 "counts that cannot be");
     histogram_.state(state);
   }
 

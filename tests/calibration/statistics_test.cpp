@@ -6,6 +6,7 @@
 #include <random>
 
 #include "calibration/row_reservoir.h"
+#include "calibration/state.h"
 #include "calibration/tensor_statistics.h"
 
 namespace vitro::test {
@@ -159,6 +160,69 @@ TEST(RowReservoir, RowsThatAreNotFiniteAreZeros) {
   reservoir.add(2, [](int64_t row, std::span<float> to) { to[0] = to[1] = row == 0 ? kNaN : 4; });
   EXPECT_EQ(std::vector<float>(reservoir.rows().begin(), reservoir.rows().end()),
             (std::vector<float>{0, 0, 4, 4}));
+}
+
+/// What a pass has gathered.
+struct Gathered {
+  TensorStatistics statistics{4};
+  RowReservoir sample{4, 7, 16};
+
+  void add(uint32_t seed) {
+    ThreadTeam team(1);
+    const std::vector<float> values = normal_values(100 * 4, seed);
+    statistics.add(values, team);
+    sample.add(100, [&](int64_t row, std::span<float> to) {
+      std::copy_n(values.data() + row * 4, 4, to.data());
+    });
+  }
+  template <typename State>
+  void state(State& state) {
+    statistics.state(state);
+    sample.state(state);
+  }
+  std::vector<std::byte> bytes() {
+    StateWriter writer;
+    state(writer);
+    return {writer.bytes().begin(), writer.bytes().end()};
+  }
+  void read(std::span<const std::byte> bytes) {
+    ByteReader reader(bytes, "x.partial");
+    StateReader state_reader(reader);
+    state(state_reader);
+  }
+};
+
+TEST(State, GoesOnAsIfItHadNotStopped) {
+  Gathered whole, second;
+  whole.add(1);
+  second.read(whole.bytes());
+  EXPECT_EQ(second.bytes(), whole.bytes());
+  for (uint32_t seed : {2u, 3u}) {
+    whole.add(seed);
+    second.add(seed);
+  }
+  EXPECT_EQ(second.bytes(), whole.bytes());
+}
+
+TEST(State, AnyBytesGiveAStateThatGoesOnOrAnError) {
+  Gathered whole;
+  whole.add(1);
+  const std::vector<std::byte> bytes = whole.bytes();
+  for (size_t size = 0; size < bytes.size(); size += 997)
+    EXPECT_THROW(Gathered().read(std::span(bytes).first(size)), Error) << size;
+  std::mt19937 random(1);
+  for (int i = 0; i < 2000; ++i) {
+    std::vector<std::byte> changed = bytes;
+    changed[random() % changed.size()] = static_cast<std::byte>(random());
+    changed[random() % 400] = static_cast<std::byte>(random());  // of the channels
+    try {
+      Gathered gathered;
+      gathered.read(changed);
+      gathered.add(2);
+    } catch (const Error& error) {
+      EXPECT_EQ(error.code(), ErrorCode::CorruptFile) << error.what();
+    }
+  }
 }
 
 }  // namespace
