@@ -147,6 +147,9 @@ TEST(CliCalibrate, BadInputIsNamedBeforeAnythingRuns) {
   refused({"calibrate", checkpoint(), images}, 2, "--output");
   refused({"calibrate", checkpoint(), images, "-o", output, "--sample", "4"}, 2, "TRAIN_DIR");
   refused({"calibrate", checkpoint(), images, "-o", output, "--calib-method", "kl"}, 2, "kl");
+  refused({"calibrate", checkpoint(), images, "-o", output, "--calib-method", "entropy",
+           "--smoothing", "search", "--tensorrt-cache", scratch_file("never.cache")},
+          2, "not the factors of its channels");
   refused({"calibrate", checkpoint(), images, "-o", checkpoint()}, 1, "is the input");
   refused({"calibrate", checkpoint(), scratch_file("nowhere"), "-o", output}, 1, "nowhere");
   refused({"calibrate", checkpoint(), images, "-o", scratch_file("no/x.calib")}, 1, "no");

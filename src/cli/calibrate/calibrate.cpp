@@ -211,6 +211,10 @@ Action add_calibrate(CLI::App& verb) {
     if (options->draws_sample() && !options->images.empty())
       throw CLI::ValidationError("IMAGES", "is not for --sample, which takes TRAIN_DIR alone");
     if (!options->draws_sample() && options->images.empty()) throw CLI::RequiredError("IMAGES");
+    if (!options->tensorrt_cache.empty() && options->calibrate.smoothing.value_or(false))
+      throw CLI::ValidationError("--tensorrt-cache",
+                                 "has a scale for a whole tensor, not the factors of its channels "
+                                 "that --smoothing search gives");
   });
   return [options] {
     apply_log_options(*options);
