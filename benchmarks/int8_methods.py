@@ -56,7 +56,7 @@ def percent(flags):
 def comparison(expected, seen):
     right = [label == prediction for label, prediction in seen.values()]
     reference = [label == prediction for label, prediction in expected.values()]
-    return {"top1": percent(right), "drop": percent(reference) - percent(right),
+    return {"top1": percent(right), "drop": round(percent(reference) - percent(right), 3),
             "agreement": percent(expected[path][1] == seen[path][1] for path in expected)}
 
 

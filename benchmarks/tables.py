@@ -244,7 +244,7 @@ def int8_methods_table(results, link):
         methods = list(dict.fromkeys(line["method"] for line in result["rows"]))
         lines += [f"Points of top-1 below float32 ({result['top1']:.2f} %), bold: agreement with it. "
                   f"{model_title(result['model'].split('.')[0])}, {calibration['images']} pictures of "
-                  f"{calibration['set']}, {evaluation['images']} of {evaluation['set']}, evenly spread: "
+                  f"{calibration['set']}, {evaluation['images']} of {evaluation['set']}, evenly spread over its classes: "
                   f"a picture is {100 / evaluation['images']:.2f} points; [json]({link(path)}).", "",
                   *table(["method", *variants],
                          [row(f"`{method}`", *(method_cell(result, method, variant)

@@ -151,7 +151,7 @@ class Tables(unittest.TestCase):
                      {"method": "mse", "variant": "both", "drop": -0.4, "agreement": 98.2},
                      {"method": "minmax", "variant": "both", "drop": 0.0, "agreement": 96.0}]})
         text = self.table("int8_methods")
-        self.assertIn("500 of val, evenly spread: a picture is 0.20 points", text)
+        self.assertIn("500 of val, evenly spread over its classes: a picture is 0.20 points", text)
         self.assertIn("| method | as is | both |", text)
         self.assertIn("| `mse` | 0.20, **97.8 %** | -0.40, **98.2 %** |", text)
         self.assertIn("| `minmax` |  | 0.00, **96.0 %** |", text)
