@@ -82,10 +82,10 @@ int run_calibrate(CalibrateVerbOptions& options) {
     check(options.tensorrt_cache != options.output, ErrorCode::InvalidArgument,
           "'{}' is both the calibration and TensorRT's cache", options.output);
   }
-  int64_t failures = 0;
+  int64_t failures = 0, resumed = 0;  // the time left is that of what this run does
   Progress progress("calibrate", "images", 1, options.quiet);
   calibrate_options.on_progress = [&](int64_t done, int64_t total) {
-    progress.update(done, total);
+    progress.update(done - resumed, total - resumed);
   };
   calibrate_options.on_failure = [&](const std::string& message) {
     progress.clear();
@@ -95,6 +95,7 @@ int run_calibrate(CalibrateVerbOptions& options) {
   calibrate_options.stop = was_interrupted;
   calibrate_options.partial = partial_of(options.output);
   calibrate_options.on_resume = [&](int64_t done, int64_t total) {
+    resumed = done;
     if (!options.quiet)
       fmt::print(stderr, "resuming at image {} of {}, from '{}'\n", done, total,
                  calibrate_options.partial.string());
