@@ -1,5 +1,6 @@
 #include "backends/float_products.h"
 
+#include <algorithm>
 #include <cmath>
 
 #include "core/convert.h"
@@ -103,6 +104,70 @@ void replace_operand(Graph& graph, Node& node, size_t i, Constant constant) {
   graph.values.push_back({name, type, std::move(constant)});
 }
 
+/// Whether an op gives nothing below zero.
+bool is_rectifying(const Graph& graph, const Node& node) {
+  if (node.kind == OpKind::Softmax || is(node, UnaryFunction::Relu) ||
+      is(node, UnaryFunction::Sigmoid) || is(node, UnaryFunction::HardSigmoid))
+    return true;
+  if (node.kind != OpKind::Clip || !node.has_input(1)) return false;
+  const Value& low = graph.value(node.inputs[1]);
+  return low.constant && low.constant->floats()[0] >= 0;
+}
+
+/// Whether x, the input of a product in 8 bits, is below zero nowhere, seen through ops that pick
+/// elements of one tensor.
+bool is_rectified(const Graph& graph, const std::vector<int>& producer_of, ValueId x) {
+  while (producer_of[static_cast<size_t>(x)] >= 0) {
+    const Node& node = graph.nodes[static_cast<size_t>(producer_of[static_cast<size_t>(x)])];
+    if (is_rectifying(graph, node)) return true;
+    const OpInfo& info = op_info(node.kind);
+    const bool picks = info.has(Trait::View) || node.kind == OpKind::Pool ||
+                       (info.has(Trait::Moves) && node.inputs.size() == 1);
+    if (!picks) return false;
+    x = node.inputs[0];
+  }
+  return false;
+}
+
+/// The largest number that a code of x stands for where the least one is zero, and x may be below
+/// that: quantizers leave a relu or a clip out since codes do what it did. Nothing elsewhere.
+std::optional<float> clamp_of(const Graph& graph, const std::vector<int>& producer_of,
+                              const Node& node) {
+  if (!has_float_product(graph, node) || graph.value(node.inputs[1]).type.dtype != DType::Int8)
+    return std::nullopt;
+  const QuantizedSlot slot = quantized_slots(node)[0];
+  const auto floats = [&](size_t i) { return graph.value(node.inputs[i]).constant->floats(); };
+  const auto factors = floats(slot.quantization + 1), offsets = floats(slot.quantization + 2);
+  const auto is_zero = [](float offset) { return offset == 0; };
+  if (!std::all_of(offsets.begin(), offsets.end(), is_zero) ||
+      is_rectified(graph, producer_of, node.inputs[0]))
+    return std::nullopt;
+  constexpr float kLargestCode = 255;
+  return kLargestCode / *std::min_element(factors.begin(), factors.end());
+}
+
+/// A node that clips the input of `node`, which then reads its result.
+Node clip_input(Graph& graph, Node& node, float high) {
+  const auto add = [&](Value value) {
+    graph.values.push_back(std::move(value));
+    return static_cast<ValueId>(graph.values.size() - 1);
+  };
+  const auto bound = [&](const char* name, float value) {
+    Constant constant = make_constant({}, std::span<const float>(&value, 1));
+    const TensorType type = constant.type;
+    return add({node.source + name, type, std::move(constant)});
+  };
+  const TensorType type = graph.value(node.inputs[0]).type;
+  Node clip;
+  clip.kind = OpKind::Clip;
+  clip.attrs = usual_attrs(OpKind::Clip);
+  clip.source = node.source;
+  clip.inputs = {node.inputs[0], bound(".least", 0), bound(".largest", high)};
+  clip.outputs = {add({"", type, {}})};
+  node.inputs[0] = clip.outputs[0];
+  return clip;
+}
+
 }  // namespace
 
 std::vector<QuantizedSlot> quantized_slots(const Node& node) {
@@ -146,6 +211,8 @@ std::optional<Graph> with_float_products(
     const std::function<bool(const Node& node, size_t weight)>& keep) {
   std::optional<Graph> result;
   std::shared_ptr<FloatProducts> products;
+  const std::vector<int> producer_of = producers(graph);
+  std::vector<std::pair<size_t, float>> clamps;  // by node
   for (size_t index = 0; index < graph.nodes.size(); ++index) {
     const Node& given = graph.nodes[index];
     for (const QuantizedSlot& slot : quantized_slots(given)) {
@@ -162,11 +229,17 @@ std::optional<Graph> with_float_products(
         node.inputs[slot.quantization + i] = kAbsent;
       if (node.kind == OpKind::QuantizedLinear) node.kind = OpKind::Linear;
       if (node.kind == OpKind::QuantizedConv) node.kind = OpKind::Conv;
+      if (const auto high = clamp_of(graph, producer_of, given)) clamps.emplace_back(index, *high);
     }
     if (!result) continue;
     Node& node = result->nodes[index];
     while (!node.inputs.empty() && node.inputs.back() == kAbsent) node.inputs.pop_back();
     if (node.body) node.body = std::make_shared<Graph>(fused_body(*result, node));
+  }
+  for (size_t i = clamps.size(); i-- > 0;) {  // from the end, where indices still hold
+    const auto at = static_cast<std::ptrdiff_t>(clamps[i].first);
+    Node clip = clip_input(*result, result->nodes[clamps[i].first], clamps[i].second);
+    result->nodes.insert(result->nodes.begin() + at, std::move(clip));
   }
   return result;
 }

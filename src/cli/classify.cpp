@@ -17,6 +17,7 @@
 #include "core/file_io.h"
 #include "core/log.h"
 #include "eval/prediction.h"
+#include "runtime/run_on_floats.h"
 
 namespace vitro::cli {
 namespace {
@@ -64,7 +65,7 @@ Classification classify(const Session& session, const std::string& path,
   Classification result;
   result.preprocess_ms = milliseconds_since(start);
   start = Clock::now();
-  const Tensor logits = session.run(input);
+  const Tensor logits = run_on_floats(session, input);
   result.logits.assign(logits.as<float>().begin(), logits.as<float>().end());
   result.inference_ms = milliseconds_since(start);
   return result;

@@ -1,5 +1,6 @@
 #include "core/convert.h"
 
+#include <algorithm>
 #include <bit>
 #include <cstring>
 
@@ -102,6 +103,32 @@ void to_float32(DType dtype, std::span<const std::byte> src, float* dst) {
       return;
     default:
       fail(ErrorCode::Unsupported, "to_float32: {} is not a floating-point type",
+           dtype_name(dtype));
+  }
+}
+
+Tensor converted(const Tensor& tensor, DType dtype) {
+  if (tensor.dtype() == dtype) return tensor;
+  Tensor result(dtype, tensor.dims());
+  if (dtype == DType::Float32) {
+    to_float32(tensor.dtype(), tensor.bytes(), result.as<float>().data());
+    return result;
+  }
+  const auto values = tensor.as<float>();
+  switch (dtype) {
+    case DType::Float16:
+      std::ranges::transform(values, result.as<Float16>().begin(),
+                             [](float value) { return Float16{float32_to_float16(value)}; });
+      return result;
+    case DType::BFloat16:
+      std::ranges::transform(values, result.as<BFloat16>().begin(),
+                             [](float value) { return BFloat16{float32_to_bfloat16(value)}; });
+      return result;
+    case DType::Float64:
+      std::ranges::copy(values, result.as<double>().begin());
+      return result;
+    default:
+      fail(ErrorCode::Unsupported, "elements of F32 as {}, expected F16, BF16 or F64",
            dtype_name(dtype));
   }
 }

@@ -29,4 +29,9 @@ uint16_t float32_to_bfloat16(float value);
 /// `src` is not a multiple of the element size.
 void to_float32(DType dtype, std::span<const std::byte> src, float* dst);
 
+/// The tensor with its elements as `dtype`: itself where they are, else from or to float32, rounded
+/// to the nearest. Of the two types one is Float32, the other Float16, BFloat16 or Float64; throws
+/// Unsupported for others.
+Tensor converted(const Tensor& tensor, DType dtype);
+
 }  // namespace vitro

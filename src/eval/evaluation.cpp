@@ -11,6 +11,7 @@
 #include "eval/prediction.h"
 #include "image/batch_reader.h"
 #include "measure/statistics.h"
+#include "runtime/run_on_floats.h"
 
 namespace vitro {
 namespace {
@@ -137,12 +138,12 @@ Evaluation evaluate(const Session& session, const Session* reference,
     if (indices.empty()) break;
     const auto inference_start = Clock::now();
     const Tensor decoded = first_images(input, indices.size());
-    const Tensor logits = session.run(decoded);
+    const Tensor logits = run_on_floats(session, decoded);
     evaluation.inference_seconds += seconds_since(inference_start);
     evaluation.seconds += seconds_since(start);
 
     const size_t classes = logits.as<float>().size() / indices.size();
-    const Tensor expected = reference ? reference->run(decoded) : Tensor();
+    const Tensor expected = reference ? run_on_floats(*reference, decoded) : Tensor();
     check(!reference || expected.dims() == logits.dims(), ErrorCode::InvalidArgument,
           "the reference gives {} logits, the model {}", to_string(expected.dims()),
           to_string(logits.dims()));

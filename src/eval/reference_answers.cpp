@@ -3,6 +3,7 @@
 #include "core/check.h"
 #include "core/thread_team.h"
 #include "image/batch_reader.h"
+#include "runtime/run_on_floats.h"
 
 namespace vitro {
 
@@ -21,7 +22,7 @@ ReferenceAnswers::ReferenceAnswers(const Session& session, std::span<const Label
     TensorView view = pixels.view();
     view.dims[0] = read;
     Tensor part(std::move(view), std::make_shared<Tensor>(pixels));
-    Tensor logits = session.run(part);
+    Tensor logits = run_on_floats(session, part);
     batches_.push_back({std::move(part), std::move(logits)});
     images_ += read;
   }
@@ -30,7 +31,7 @@ ReferenceAnswers::ReferenceAnswers(const Session& session, std::span<const Label
 double ReferenceAnswers::divergence(const Session& session) const {
   double sum = 0;
   for (const auto& [images, expected] : batches_) {
-    const Tensor logits = session.run(images);
+    const Tensor logits = run_on_floats(session, images);
     check(logits.dims() == expected.dims(), ErrorCode::InvalidArgument,
           "the model gives {} logits, the reference {}", to_string(logits.dims()),
           to_string(expected.dims()));

@@ -41,6 +41,45 @@ TEST(FloatProducts, HaveNoCodesLeftAndTheTypesOfBefore) {
   }
 }
 
+/// A product in 8 bits of a linear's result, or of its relu, whose least code is zero.
+Graph rectified_by_codes(bool relu) {
+  GraphBuilder builder;
+  const auto vector = [&](const char* name, std::vector<float> values) {
+    return builder.constant(name, make_constant({static_cast<int64_t>(values.size())}, values));
+  };
+  const ValueId x = builder.input("x", {2, 2});
+  const ValueId turned =
+      builder.constant("w1", make_constant({2, 2}, std::vector<float>{-1, 0, 0, 1}));
+  ValueId h = builder.op(OpKind::Linear, {}, {x, turned, vector("b1", {0, 0})}, "h");
+  if (relu) h = builder.op(OpKind::Unary, UnaryAttrs{UnaryFunction::Relu}, {h}, "relu");
+  const std::vector<int64_t> codes{3, -2};
+  const ValueId weight = builder.constant("w", make_constant({1, 2}, codes, DType::Int8));
+  const ValueId y = builder.op(
+      OpKind::QuantizedLinear, {},
+      {h, weight, vector("b", {0}), vector("s", {0.5f}), vector("f", {1, 1}), vector("o", {0, 0})},
+      "y");
+  return builder.finish({y});
+}
+
+// Quantizers take a relu or a clip away that codes stand for: to 0 .. 255 here.
+TEST(FloatProducts, ClipWhatTheCodesClipped) {
+  PlanCache cache;
+  const Graph graph = rectified_by_codes(false), floats = *with_float_products(graph, cache);
+  verify(floats);
+  ASSERT_EQ(floats.nodes.size(), 3u);
+  EXPECT_EQ(floats.nodes[1].kind, OpKind::Clip);
+  Tensor input({2, 2});
+  std::ranges::copy(std::vector<float>{1, 2, -5, 300}, input.as<float>().begin());
+  const std::vector<Tensor> inputs{input};
+  const auto run = [&](const Graph& of) {
+    return GuardedRun(reference(), *compile_for(reference(), of, inputs, 1), inputs).run();
+  };
+  EXPECT_EQ(run(floats), run(graph));
+  PlanCache other;
+  const Graph rectified = *with_float_products(rectified_by_codes(true), other);
+  EXPECT_EQ(rectified.nodes.size(), 3u) << "a relu is there: nothing is below zero";
+}
+
 TEST(FloatProducts, GiveTheSumsOfCodesThatNeedNoRounding) {
   // x = (code - 100) / 2 with whole codes from 0 to 255: nothing is rounded or clamped.
   GraphBuilder builder;

@@ -33,6 +33,19 @@ const std::string& classifier() {
   return path;
 }
 
+/// The same with ports of half floats.
+std::string half_classifier() {
+  constexpr int64_t kFloat = 1, kHalf = 10;
+  OnnxGraph graph;
+  graph.inputs = {onnx_value("x", {-1, 3, -1, -1}, kHalf)};
+  graph.outputs = {onnx_value("y", {-1, 3}, kHalf)};
+  graph.nodes = {onnx_node("Cast", {"x"}, {"a"}, {onnx_attribute("to", kFloat)}),
+                 onnx_node("Relu", {"a"}, {"b"}), onnx_node("GlobalAveragePool", {"b"}, {"c"}),
+                 onnx_node("Flatten", {"c"}, {"d"}),
+                 onnx_node("Cast", {"d"}, {"y"}, {onnx_attribute("to", kHalf)})};
+  return write_scratch("half.onnx", onnx_model(graph).text());
+}
+
 /// Two inputs of two types, two outputs.
 const std::string& lookup() {
   static const std::string path = [] {
@@ -106,6 +119,16 @@ TEST(CliOnnx, PreprocessingComesFromFlagsOrMetadataOrIsGuessed) {
   ASSERT_EQ(built.exit_code, 0) << built.err;
   EXPECT_EQ(load(plan).classifier().preprocessing.height, 50);
   EXPECT_EQ(load(plan).classifier().origins.at("size"), "flag");
+}
+
+TEST(CliOnnx, ModelsOfHalfFloatsTakePictures) {
+  const std::string picture = std::string(VITRO_SOURCE_DIR) + "/models/photos/coffee.png";
+  const ProcessResult classified = run_vitro({"classify", half_classifier(), picture, "--json"});
+  ASSERT_EQ(classified.exit_code, 0) << classified.err;
+  EXPECT_EQ(classified.json()["images"][0]["predictions"].size(), 3u) << classified.out;
+  const ProcessResult compared =
+      run_vitro({"compare", half_classifier(), "--backend-b", "reference", "--no-latency"});
+  EXPECT_EQ(compared.exit_code, 0) << compared.err;
 }
 
 TEST(CliOnnx, RunTakesInputsByNameAndWritesAllOutputs) {

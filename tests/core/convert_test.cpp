@@ -175,5 +175,20 @@ TEST(Convert, ToFloat16RoundsTiesToEven) {
   EXPECT_EQ(float32_to_float16(-65520.0f), 0xfc00);
 }
 
+TEST(Convert, TensorsFromAndToFloat32) {
+  Tensor floats({3});
+  std::ranges::copy(std::vector<float>{1.5f, -0.1f, 70000}, floats.as<float>().begin());
+  EXPECT_EQ(vitro::converted(floats, DType::Float32).view().data, floats.view().data);
+  const Tensor half = vitro::converted(floats, DType::Float16);
+  EXPECT_EQ(half.as<Float16>()[1].bits, float32_to_float16(-0.1f));
+  const Tensor back = vitro::converted(half, DType::Float32);
+  EXPECT_EQ(back.as<float>()[0], 1.5f);
+  EXPECT_TRUE(std::isinf(back.as<float>()[2]));
+  const Tensor twice = vitro::converted(vitro::converted(floats, DType::Float64), DType::Float32);
+  EXPECT_EQ(twice.as<float>()[1], -0.1f);
+  test::expect_error(ErrorCode::Unsupported, "expected F16, BF16 or F64",
+                     [&] { vitro::converted(floats, DType::Int64); });
+}
+
 }  // namespace
 }  // namespace vitro

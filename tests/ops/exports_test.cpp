@@ -44,7 +44,6 @@ TEST_P(OnnxExports, GiveTheLogitsOfPyTorchOnAGpu) {
   if (!gpu) GTEST_SKIP() << reason;
   Graph graph = import(GetParam());
   run_passes(graph);
-  if (count(graph, OpKind::TopK) > 0) GTEST_SKIP() << "top_k is left to a fallback";
   EXPECT_EQ(difference_on_gpu(GetParam(), graph, *gpu), "") << "or it was refused";
 }
 

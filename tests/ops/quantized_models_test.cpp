@@ -44,6 +44,16 @@ TEST_P(QuantizedModels, GiveTheResultsOfOnnxRuntime) {
   EXPECT_EQ(difference(GetParam(), graph, find_backend("cpu"), kQuantizedModel), "");
 }
 
+TEST_P(QuantizedModels, GiveTheResultsOfOnnxRuntimeOnAGpu) {
+  std::string reason;
+  const Backend* gpu = gpu_backend(reason);
+  if (!gpu) GTEST_SKIP() << reason;
+  for (const Graph& graph : {import_onnx(GetParam().model, "model.onnx", evaluate_constants),
+                             optimised(GetParam(), true)})
+    EXPECT_EQ(difference(GetParam(), graph, *gpu, kQuantizedModel, Precision::Float32), "")
+        << print(graph);
+}
+
 TEST_P(QuantizedModels, HaveTheirProductsInEightBits) {
   const Graph graph = optimised(GetParam());
   const size_t products =

@@ -38,7 +38,7 @@ std::vector<Row> own_rows() {
       {OpKind::GroupNorm, {kGroupNorm}},
       {OpKind::Unary, {kUnary, kUnaryMath}},
       {OpKind::Clip, {kUnary}},
-      {OpKind::Cast, {kUnaryMath, kCastPrecision}},
+      {OpKind::Cast, {kUnaryMath, kCastPrecision, kCastTypes}},
       {OpKind::Binary, {kBinary}},
       {OpKind::Compare, {kBinary}},
       {OpKind::Where, {kWhere}},
@@ -47,6 +47,10 @@ std::vector<Row> own_rows() {
       {OpKind::Softmax, {kSoftmaxLines}},
       {OpKind::LogSoftmax, {kSoftmaxLines}},
       {OpKind::CumSum, {kCumSum}},
+      {OpKind::QuantizeLinear, {kQuantizeLinear}},
+      {OpKind::DequantizeLinear, {kQuantizeLinear}},
+      {OpKind::TopK, {kTopK}},
+      {OpKind::Arg, {kArg}},
       {OpKind::Transpose, {kTransposeCopy}},
       {OpKind::Slice, {kSliceCopy}},
       {OpKind::Expand, {kExpandCopy}},
@@ -56,6 +60,7 @@ std::vector<Row> own_rows() {
       {OpKind::ConstantOfShape, {kConstantOfShapeFill}},
       {OpKind::Gather, {kGatherCopy, kGatherTable}},
       {OpKind::GatherElements, {kGatherElements}},
+      {OpKind::ScatterND, {kScatterND}},
       {OpKind::Pad, {kPadCopy, kPadBorder}},
       {OpKind::Resize, {kResizeAxes}},
       {OpKind::Reduce, {kReduce}},
@@ -75,11 +80,11 @@ ImplList impls(OpKind kind) {
   return table[static_cast<size_t>(kind)];
 }
 
-/// Floats cross the border as float32; indices and booleans as they are.
+/// Floats of the precision cross the border as float32; all others as they are.
 void check_types(std::span<const TensorType> types, const char* what) {
   for (const TensorType& type : types)
-    check(type.dtype == DType::Float32 || type.dtype == DType::Int64 || type.dtype == DType::Bool,
-          ErrorCode::Unsupported, "backend 'cuda' {} of F32, I64 or BOOL, not of {}", what,
+    check(is_number(type.dtype), ErrorCode::Unsupported,
+          "backend 'cuda' {} of F32, F16, BF16, I64, I32, I8, U8 or BOOL, not of {}", what,
           dtype_name(type.dtype));
 }
 

@@ -4,6 +4,7 @@
 
 #include "backends/cuda/activation.h"
 #include "backends/cuda/impls.h"
+#include "backends/cuda/kernels/convert.h"
 #include "backends/cuda/kernels/unary_math.h"
 #include "backends/cuda/operands.h"
 
@@ -56,6 +57,32 @@ std::optional<Refusal> is_cast_of_floats(const OpContext& op) {
   if (op.output().dtype != DType::Float32)
     return Refusal{fmt::format("the result is {}", dtype_name(op.output().dtype))};
   return needs_weights(op);
+}
+
+/// Between types.
+class ConvertKernel final : public Kernel {
+ public:
+  explicit ConvertKernel(const OpContext& op) : x_(op, 0) {
+    args_.from = number_of(op, op.input(0).dtype);
+    args_.to = number_of(op, op.output().dtype);
+    args_.count = num_elements(op.output().dims);
+  }
+  void run(const KernelArgs& args) const override {
+    ConvertArgs convert_args = args_;
+    convert_args.x = x_.in(args);
+    convert_args.y = args.outputs[0];
+    convert(convert_args, launch_of(args));
+  }
+
+ private:
+  Operand x_;
+  ConvertArgs args_;
+};
+
+std::optional<Refusal> is_cast_of_numbers(const OpContext& op) {
+  for (const DType dtype : {op.input(0).dtype, op.output().dtype})
+    if (!is_number(dtype)) return Refusal{fmt::format("a type is {}", dtype_name(dtype))};
+  return needs_sizes(op, 1);
 }
 
 constexpr std::pair<UnaryFunction, MathOp> kMathOps[] = {
@@ -148,5 +175,6 @@ class UnaryMathKernel final : public Kernel {
 const Impl kUnary{"cuda:unary", is_unary, make_kernel<UnaryKernel>};
 const Impl kUnaryMath{"cuda:unary_math", is_math, make_kernel<UnaryMathKernel>};
 const Impl kCastPrecision{"cuda:cast", is_cast_of_floats, make_kernel<CastKernel>};
+const Impl kCastTypes{"cuda:cast_types", is_cast_of_numbers, make_kernel<ConvertKernel>};
 
 }  // namespace vitro::cuda

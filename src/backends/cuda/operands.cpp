@@ -2,8 +2,11 @@
 
 #include <fmt/core.h>
 
+#include <algorithm>
+#include <array>
 #include <bit>
 
+#include "core/check.h"
 #include "core/convert.h"
 #include "ir/infer.h"
 #include "ir/strided.h"
@@ -58,6 +61,26 @@ std::optional<Refusal> needs_weights(const OpContext& op) {
     if (op.has_input(i) && !op.constant(i))
       return Refusal{fmt::format("operand {} is computed, not a weight", i)};
   return std::nullopt;
+}
+
+namespace {
+
+/// In the order of Number.
+constexpr std::array kNumbers{DType::Float32, DType::Float16, DType::BFloat16, DType::Int64,
+                              DType::Int32,   DType::Int8,    DType::UInt8,    DType::Bool};
+
+}  // namespace
+
+bool is_number(DType dtype) {
+  return std::find(kNumbers.begin(), kNumbers.end(), dtype) != kNumbers.end();
+}
+
+Number number_of(const OpContext& op, DType dtype) {
+  check(is_number(dtype), ErrorCode::Unsupported, "elements of {}", dtype_name(dtype));
+  // A float of the precision is stored as its element.
+  static_assert(static_cast<int>(Element::BFloat16) == static_cast<int>(Number::BFloat16));
+  if (dtype == DType::Float32) return static_cast<Number>(element_of(op));
+  return static_cast<Number>(std::find(kNumbers.begin(), kNumbers.end(), dtype) - kNumbers.begin());
 }
 
 int stored_element_bytes(const OpContext& op, const TensorType& type) {

@@ -2,6 +2,7 @@
 
 #include "backends/cuda/cuda_lane.h"
 #include "backends/cuda/device_weights.h"
+#include "backends/cuda/kernels/number.h"
 #include "backends/cuda/kernels/strided.h"
 #include "ir/op_info.h"
 
@@ -23,6 +24,11 @@ std::optional<Refusal> needs_sizes(const OpContext& op, size_t count);
 std::optional<Refusal> needs_weights(const OpContext& op);
 
 inline Element element_of(const OpContext& op) { return element_of(op.precision); }
+/// What elements of that type are where this op runs. Throws Unsupported for a type that is no
+/// Number.
+Number number_of(const OpContext& op, DType dtype);
+/// Whether a Number stands for it.
+bool is_number(DType dtype);
 /// "fp16", "tf32".
 std::string name_of(Element element, bool tf32);
 /// Bytes of an element: of float32 as it is stored, else as it is.

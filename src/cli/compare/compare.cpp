@@ -10,6 +10,7 @@
 #include "cli/options.h"
 #include "cli/verbs.h"
 #include "core/check.h"
+#include "core/convert.h"
 #include "core/error_norms.h"
 #include "core/log.h"
 #include "eval/prediction.h"
@@ -69,9 +70,10 @@ Tensor picture_input(const Options& options, const Plan& plan) {
 }
 
 Tensor comparison_input(const Options& options, const Plan& plan) {
-  if (options.input.empty()) return synthetic_input(comparison_dims(options, plan));
-  if (!options.input.ends_with(".npy")) return picture_input(options, plan);
   const std::vector<IoInfo> inputs = input_infos(Internals::data(plan).graph);
+  const DType dtype = inputs.at(0).dtype;
+  if (options.input.empty()) return synthetic_input(comparison_dims(options, plan), dtype);
+  if (!options.input.ends_with(".npy")) return converted(picture_input(options, plan), dtype);
   check(inputs.size() == 1, ErrorCode::Unsupported,
         "the model has {} inputs, expected 1 to compare on a file", inputs.size());
   NpyInput input = read_npy_input(options.input, plan, inputs[0]);
@@ -109,7 +111,8 @@ ClassErrors class_errors(const Tensor& a, const Tensor& b) {
 }
 
 std::optional<OutputErrors> output_errors(const LayerErrors& errors, bool classifiers) {
-  const Tensor &a = errors.output_a, &b = errors.output_b;
+  const Tensor a = converted(errors.output_a, DType::Float32),
+               b = converted(errors.output_b, DType::Float32);
   if (a.dims() != b.dims()) return std::nullopt;
   ErrorNorms norms;
   norms.add(a.as<float>(), b.as<float>());

@@ -120,8 +120,7 @@ struct WgmmaTeam {
       const Finish finish{p};
       finish(sums, local, results, vectors,
              reinterpret_cast<const float2*>(vectors + Layout::norms_at / 4), row_sums);
-      __syncwarp();
-      if (thread % 32 == 0) barrier_arrive(at.vectors_empty + vectors_place.index * 8);
+      barrier_arrive(at.vectors_empty + vectors_place.index * 8);
       fence_for_async();
       sync();
       if (thread == 0) store(tile);
@@ -154,8 +153,10 @@ __global__ void __launch_bounds__(kWgmmaThreads, 1)
       barrier_init(at.residuals + t * 8, 1);
       barrier_init(at.results_read + t * 8, 1);
       for (int i = t * 2; i < t * 2 + 2; ++i) {
-        barrier_init(at.vectors_full + i * 8, 2);
-        barrier_init(at.vectors_empty + i * 8, kTeamThreads / 32);
+        // All threads arrive, not one for each warp: racecheck of compute-sanitizer follows no
+        // more.
+        barrier_init(at.vectors_full + i * 8, kVectorThreads);
+        barrier_init(at.vectors_empty + i * 8, kTeamThreads);
       }
     }
     barrier_init_fence();

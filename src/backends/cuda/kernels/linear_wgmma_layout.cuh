@@ -14,6 +14,7 @@ namespace vitro::cuda {
 inline constexpr int kWgmmaRows = 128;    // of a tile
 inline constexpr int kWgmmaColumns = 64;  // of 16 bits, of k in a slab
 inline constexpr int kTeams = 2, kTeamThreads = 256;
+inline constexpr int kVectorThreads = 64;  // of the two warps that bring norms and biases
 inline constexpr int kMaxStages = 12;
 // Registers are handed over by four warps: one brings slabs, one residuals, and one for each team
 // its norms and biases.

@@ -127,7 +127,7 @@ struct WgmmaResiduals {
 /// team makes sooner.
 template <class Layout>
 struct WgmmaVectors {
-  static constexpr int kThreads = 64, kRows = kWgmmaRows / kThreads;  // of a thread
+  static constexpr int kThreads = kVectorThreads, kRows = kWgmmaRows / kThreads;  // of a thread
   const WgmmaArgs& p;
   const Layout& at;
   char* vectors;  // of all teams
@@ -167,8 +167,7 @@ struct WgmmaVectors {
       load_columns(tile, reinterpret_cast<float*>(to));
       if (!Layout::codes_in && i >= kTeams)
         load_rows(tile, reinterpret_cast<float2*>(to + Layout::norms_at));
-      __syncwarp();
-      if (thread % 32 == 0) barrier_arrive(at.vectors_full + place.index * 8);
+      barrier_arrive(at.vectors_full + place.index * 8);
     }
   }
 };
