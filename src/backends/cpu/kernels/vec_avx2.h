@@ -23,6 +23,8 @@ struct VecAvx2 : VecX86 {
   static constexpr bool kHasLookup = false;
   static constexpr int kDepthwiseBlock = 8;
   static constexpr int kAttentionRows = 6;
+  /// Results side by side of a direct convolution: 12 accumulators, 3 taps and one input.
+  static constexpr int kDirectConvBlock = 12;
 
   static Reg zero() { return _mm256_setzero_ps(); }
   static Reg set1(float x) { return _mm256_set1_ps(x); }
@@ -38,6 +40,12 @@ struct VecAvx2 : VecX86 {
   }
   static Reg load_tail(const float* p, Mask m) { return _mm256_maskload_ps(p, m); }
   static void store_tail(float* p, Reg a, Mask m) { _mm256_maskstore_ps(p, m, a); }
+  /// Of each kGroup lanes, lane kChannel.
+  template <int kGroup, int kChannel>
+  static Reg spread(Reg a) {
+    static_assert(kGroup == 4);
+    return _mm256_permute_ps(a, kChannel * 0x55);
+  }
   static Reg select(Mask m, Reg a, Reg b) { return _mm256_blendv_ps(b, a, _mm256_castsi256_ps(m)); }
   /// a in the lanes where x has its sign bit set, else b.
   static Reg select_negative(Reg x, Reg a, Reg b) { return _mm256_blendv_ps(b, a, x); }

@@ -27,6 +27,8 @@ struct VecAvx512 : VecX86 {
   static constexpr int kDepthwiseBlock = 14;
   /// Rows by two registers in a tile of attention: 24 accumulators, 2 registers, one broadcast.
   static constexpr int kAttentionRows = 12;
+  /// Results side by side of a direct convolution: 14 accumulators, 3 taps, inputs streamed.
+  static constexpr int kDirectConvBlock = 14;
 
   static Reg zero() { return _mm512_setzero_ps(); }
   static Reg set1(float x) { return _mm512_set1_ps(x); }
@@ -67,6 +69,14 @@ struct VecAvx512 : VecX86 {
   static Reg sqrt(Reg a) { return _mm512_sqrt_ps(a); }
   static Reg round(Reg a) {
     return _mm512_roundscale_ps(a, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
+  }
+  /// Of each kGroup lanes, lane kChannel.
+  template <int kGroup, int kChannel>
+  static Reg spread(Reg a) {
+    static_assert(kGroup == 4 || kGroup == 8);
+    if constexpr (kGroup == 4) return _mm512_permute_ps(a, kChannel * 0x55);
+    const __m512i first = _mm512_setr_epi32(0, 0, 0, 0, 0, 0, 0, 0, 8, 8, 8, 8, 8, 8, 8, 8);
+    return _mm512_permutexvar_ps(_mm512_add_epi32(first, _mm512_set1_epi32(kChannel)), a);
   }
   /// table[low four bits of each lane of index].
   static Reg lookup(Reg table, Reg index) {

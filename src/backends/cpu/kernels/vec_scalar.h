@@ -19,6 +19,7 @@ struct VecScalar {
   static constexpr bool kHasLookup = false;
   static constexpr int kDepthwiseBlock = 6;
   static constexpr int kAttentionRows = 3;
+  static constexpr int kDirectConvBlock = 4;
 
   static Reg zero() { return Reg{0, 0, 0, 0}; }
   static Reg set1(float x) { return Reg{x, x, x, x}; }
