@@ -96,6 +96,7 @@ int64_t best_tile(const OpContext& op) {
 std::optional<Refusal> can_transform(const OpContext& op) {
   if (auto refusal = can_conv2d(op)) return refusal;
   if (op.precision == Precision::BFloat16) return Refusal{"it multiplies float32, not bf16"};
+  if (op.input(1).dims[3] == 1) return Refusal{"its sums are over one channel"};
   if (op.input(1).dtype != DType::Float32)
     return Refusal{fmt::format("its weight is {}, not F32", dtype_name(op.input(1).dtype))};
   for (const WindowAxis& axis : conv_windows(op.node, op.input(1).dims))
