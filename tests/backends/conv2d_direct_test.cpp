@@ -37,6 +37,7 @@ TEST(Conv2dDirect, TakesGroupsAndFirstLayers) {
            {{2, 112, 112, 64}, {64, 3, 3, 16}, groups_of(2, 4)},   // of a RegNet
            {{1, 14, 14, 320}, {320, 3, 3, 16}, groups_of(1, 20)},  //
            {{1, 224, 224, 3}, {32, 3, 3, 3}, groups_of(2, 1)},     // a stem
+           {{1, 224, 224, 3}, {64, 7, 7, 3}, {{2, 2}, {}, {3, 3}, {3, 3}}},
            {{1, 112, 112, 32}, {64, 3, 3, 32}, groups_of(2, 1)},
        })
     EXPECT_STREQ(dispatch_of(layer).chosen, "cpu:conv2d_direct") << to_string(layer.input);
@@ -49,19 +50,22 @@ TEST(Conv2dDirect, TellsWhatItRefuses) {
   };
   for (const Refused& refused : std::vector<Refused>{
            {{{1, 9, 9, 64}, {64, 3, 3, 16}, {{1, 1}, {2, 2}, {2, 2}, {2, 2}, 4}},
-            "dilation 2",
+            "dilation is 2",
             "cpu:conv2d_groups"},
            {{{1, 9, 9, 64}, {64, 3, 3, 16}, {{2, 1}, {}, {1, 1}, {1, 1}, 4}},
-            "stride 1",
+            "3x3 taps of stride 2x1",
             "cpu:conv2d_groups"},
            {{{1, 9, 9, 64}, {64, 3, 5, 16}, {{1, 1}, {}, {1, 2}, {1, 2}, 4}},
-            "5 taps",
+            "3x5 taps of stride 1x1",
             "cpu:conv2d_groups"},
+           {{{1, 9, 9, 3}, {64, 7, 7, 3}, {{1, 1}, {}, {3, 3}, {3, 3}, 1}},
+            "7x7 taps of stride 1x1",
+            "cpu:conv2d_panel16"},
            {{{1, 9, 9, 33}, {64, 3, 3, 33}, groups_of(2, 1)},
-            "33 channels, more than 32",
+            "297 terms, more than 288",
             "cpu:conv2d_panel16"},
            {{{1, 9, 9, 130}, {128, 3, 3, 65}, groups_of(2, 2)},
-            "65 channels, more than 64",
+            "585 terms, more than 576",
             "cpu:conv2d_groups"},
            {{{1, 9, 9, 12}, {18, 3, 3, 4}, groups_of(2, 3)},
             "3 groups of 6 channels from 4",

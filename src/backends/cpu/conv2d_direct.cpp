@@ -24,6 +24,7 @@ DirectConvArgs direct_args(const OpContext& op) {
   args.groups = groups;
   args.group_in = patches.channels;
   args.group_out = op.output().dims[3] / groups;
+  args.kernel = patches.kernel_h;
   args.stride = patches.stride_h;
   args.pad_top = patches.pad_top;
   args.pad_left = patches.pad_left;
@@ -32,16 +33,29 @@ DirectConvArgs direct_args(const OpContext& op) {
 
 std::optional<Refusal> can_vectorise(const DirectConvArgs& args, int64_t width) {
   if (args.group_out % width == 0) return std::nullopt;
-  const bool narrow = args.group_out == args.group_in &&
+  const bool narrow = args.group_out == args.group_in && args.kernel == 3 &&
                       (args.group_out == 4 || args.group_out == 8) && args.group_out < width;
   if (narrow && args.groups * args.group_out % width == 0) return std::nullopt;
   return Refusal{fmt::format("{} groups of {} channels from {} do not fill vectors of {}",
                              args.groups, args.group_out, args.group_in, width)};
 }
 
-// Deeper ones are faster as products of gathered rows: a panel of their weights leaves the
+// Deeper sums are faster as products of gathered rows: a panel of their weights leaves the
 // first-level cache. Gathering costs more where it is done for each group.
-constexpr int64_t kMaxDepth = 32, kMaxGroupDepth = 64;
+constexpr int64_t kMaxTerms = 9 * 32, kMaxGroupTerms = 9 * 64;
+
+std::optional<Refusal> can_unroll(const OpContext& op) {
+  const auto axes = conv_windows(op.node, op.input(1).dims);
+  const WindowAxis &y = axes[0], &x = axes[1];
+  for (const WindowAxis& axis : {y, x})
+    if (axis.dilation != 1) return Refusal{fmt::format("its dilation is {}, not 1", axis.dilation)};
+  const bool square = y.kernel == x.kernel && y.stride == x.stride;
+  if (square && (y.kernel == 3 ? y.stride <= 2 : y.kernel == 7 && y.stride == 2))
+    return std::nullopt;
+  return Refusal{
+      fmt::format("its {}x{} taps of stride {}x{} are not 3x3 of 1x1 or 2x2, or 7x7 of 2x2",
+                  y.kernel, x.kernel, y.stride, x.stride)};
+}
 
 }  // namespace
 
@@ -51,16 +65,12 @@ std::optional<Refusal> can_conv2d_direct(const OpContext& op) {
     return Refusal{"it multiplies float32, not bf16"};
   if (op.input(1).dtype != DType::Float32)
     return Refusal{fmt::format("its weight is {}, not F32", dtype_name(op.input(1).dtype))};
-  const auto axes = conv_windows(op.node, op.input(1).dims);
-  for (const WindowAxis& axis : axes)
-    if (axis.kernel != 3 || axis.stride > 2 || axis.stride != axes[0].stride || axis.dilation != 1)
-      return Refusal{fmt::format(
-          "an axis has {} taps, stride {} and dilation {}, not 3, 1 or 2 as the other and 1",
-          axis.kernel, axis.stride, axis.dilation)};
+  if (auto refusal = can_unroll(op)) return refusal;
   const DirectConvArgs args = direct_args(op);
-  const int64_t deepest = args.groups == 1 ? kMaxDepth : kMaxGroupDepth;
-  if (args.group_in > deepest)
-    return Refusal{fmt::format("it sums over {} channels, more than {}", args.group_in, deepest)};
+  const int64_t terms = args.kernel * args.kernel * args.group_in;
+  const int64_t most = args.groups == 1 ? kMaxTerms : kMaxGroupTerms;
+  if (terms > most)
+    return Refusal{fmt::format("its sums have {} terms, more than {}", terms, most)};
   return can_vectorise(args, active_kernels().direct_conv.width);
 }
 
@@ -121,7 +131,7 @@ class Conv2dDirectKernel final : public Kernel {
   /// Rows of a task.
   int64_t band_rows() const {
     const auto rows_of = [&](int64_t floats, int64_t row, int64_t least) {
-      return std::max(least, (floats / row - 3) / args_.stride + 1);
+      return std::max(least, (floats / row - args_.kernel) / args_.stride + 1);
     };
     const int64_t across = direct_conv_reach(args_, args_.out_w);
     return std::min(rows_of(kScratchFloats, across * width_of(0), 1),

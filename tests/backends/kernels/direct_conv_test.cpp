@@ -10,25 +10,27 @@ struct Case {
   int64_t more_after = 0;  ///< padding below and to the right beyond that above and to the left
   bool bias = true, residual = false;
   Activation activation = {};
+  int64_t kernel = 3;
 };
 
-/// Sums of a case, before its activation; weights are [groups * out, 3, 3, in].
+/// Sums of a case, before its activation; weights are [groups * out, kernel, kernel, in].
 std::vector<double> sums_of(const DirectConvArgs& d, const std::vector<float>& weights) {
   const int64_t in_channels = d.groups * d.group_in, out_channels = d.groups * d.group_out;
+  const int64_t taps = d.kernel * d.kernel;
   std::vector<double> result;
   for (int64_t y = 0; y < d.out_h; ++y)
     for (int64_t x = 0; x < d.out_w; ++x)
       for (int64_t o = 0; o < out_channels; ++o) {
         double sum = d.bias ? d.bias[o] : 0.0;
         if (d.residual) sum += d.residual[(y * d.out_w + x) * out_channels + o];
-        for (int64_t tap = 0; tap < 9; ++tap) {
-          const int64_t in_y = y * d.stride + tap / 3 - d.pad_top;
-          const int64_t in_x = x * d.stride + tap % 3 - d.pad_left;
+        for (int64_t tap = 0; tap < taps; ++tap) {
+          const int64_t in_y = y * d.stride + tap / d.kernel - d.pad_top;
+          const int64_t in_x = x * d.stride + tap % d.kernel - d.pad_left;
           if (in_y < 0 || in_y >= d.in_h || in_x < 0 || in_x >= d.in_w) continue;
           const float* pixel = d.input + (in_y * d.in_w + in_x) * in_channels;
           for (int64_t i = 0; i < d.group_in; ++i)
             sum += static_cast<double>(pixel[o / d.group_out * d.group_in + i]) *
-                   weights[static_cast<size_t>((o * 9 + tap) * d.group_in + i)];
+                   weights[static_cast<size_t>((o * taps + tap) * d.group_in + i)];
         }
         result.push_back(sum);
       }
@@ -40,13 +42,14 @@ class DirectConvTest : public KernelTest {
   void expect_matches(const Case& s) {
     Random random(static_cast<uint32_t>(s.h * 131 + s.w * 17 + s.out));
     const int64_t in_channels = s.groups * s.in, out_channels = s.groups * s.out;
+    const int64_t terms = s.kernel * s.kernel * s.in;
     // A wall of NaN around the image: reading outside it shows in the result.
     Guarded input(s.h * s.w * in_channels);
     for (int64_t i = 0; i < s.h * s.w * in_channels; ++i) input.data()[i] = random.next();
-    const std::vector<float> weights = random.values(out_channels * 9 * s.in);
+    const std::vector<float> weights = random.values(out_channels * terms);
     const std::vector<float> bias = random.values(out_channels);
-    std::vector<float> packed(panel16_size(out_channels, 9 * s.in));
-    pack_panel16(weights.data(), out_channels, 9 * s.in, packed.data());
+    std::vector<float> packed(panel16_size(out_channels, terms));
+    pack_panel16(weights.data(), out_channels, terms, packed.data());
     DirectConvArgs d;
     d.input = input.data();
     d.weights = packed.data();
@@ -57,11 +60,12 @@ class DirectConvTest : public KernelTest {
     d.groups = s.groups;
     d.group_in = s.in;
     d.group_out = s.out;
+    d.kernel = s.kernel;
     d.stride = s.stride;
     d.pad_top = s.pad_top;
     d.pad_left = s.pad_left;
-    d.out_h = (s.h + 2 * s.pad_top + s.more_after - 3) / s.stride + 1;
-    d.out_w = (s.w + 2 * s.pad_left + s.more_after - 3) / s.stride + 1;
+    d.out_h = (s.h + 2 * s.pad_top + s.more_after - s.kernel) / s.stride + 1;
+    d.out_w = (s.w + 2 * s.pad_left + s.more_after - s.kernel) / s.stride + 1;
     const int64_t size = d.out_h * d.out_w * out_channels;
     const std::vector<float> residual = random.values(size);
     if (s.residual) d.residual = residual.data();
@@ -99,6 +103,15 @@ TEST_P(DirectConvTest, EveryWidth) {
       expect_matches({3, w, 8, 4, 4, stride});
       expect_matches({3, w, 4, 8, 8, stride});
     }
+}
+
+TEST_P(DirectConvTest, SevenBySeven) {
+  const auto expect = [&](Case s) {
+    s.kernel = 7;
+    expect_matches(s);
+  };
+  for (int64_t w = 1; w <= 33; ++w) expect({9, w, 1, 3, 32, 2, 3, 3});
+  for (const int64_t groups : {1, 2, 3}) expect({8, 13, groups, 4, width(), 2, 2, 3, 1});
 }
 
 TEST_P(DirectConvTest, EveryDepthOfAGroup) {

@@ -6,12 +6,12 @@
 
 namespace vitro::cpu {
 
-/// A convolution of one image in any number of groups, zero padding, 3x3 taps, stride 1 or 2:
-/// activation(sums + bias + residual). Each vector of results belongs to one group, or to several
-/// of four or eight channels each.
+/// A convolution of one image in any number of groups, zero padding, 3x3 taps with stride 1 or 2 or
+/// 7x7 with stride 2: activation(sums + bias + residual). Each vector of results belongs to one
+/// group, or, of 3x3 taps, to several of four or eight channels each.
 struct DirectConvArgs {
   const float* input = nullptr;     ///< [in_h, in_w, groups * group_in]
-  const float* weights = nullptr;   ///< [groups * group_out, 3 * 3 * group_in] in panels of 16
+  const float* weights = nullptr;   ///< [groups * group_out, kernel^2 * group_in] in panel16
   const float* bias = nullptr;      ///< [groups * group_out] or null
   const float* residual = nullptr;  ///< as output, or null
   float* output = nullptr;          ///< [out_h, out_w, groups * group_out]
@@ -23,6 +23,7 @@ struct DirectConvArgs {
   int64_t groups = 1;
   int64_t group_in = 0;
   int64_t group_out = 0;
+  int64_t kernel = 3;
   int64_t stride = 1;
   int64_t pad_top = 0;
   int64_t pad_left = 0;
@@ -44,7 +45,7 @@ inline DirectConvChannels direct_conv_channels(const DirectConvArgs& d, int64_t 
 
 /// Pixels of the padded input that a number of results along an axis are made of.
 inline int64_t direct_conv_reach(const DirectConvArgs& d, int64_t results) {
-  return (results - 1) * d.stride + 3;
+  return (results - 1) * d.stride + d.kernel;
 }
 
 /// Floats for the padded input of so many rows of the results of these channels.

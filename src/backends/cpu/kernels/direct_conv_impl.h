@@ -31,17 +31,17 @@ inline const float* direct_pixel(const float* row, int i, int64_t pixel) {
 
 /// One row of taps of one channel of each group: `spread` gives that of pixel i in the lanes of its
 /// group. Each is used for every result that it reaches.
-template <class V, int kStride, int kBlock, class Spread>
+template <class V, int kKernel, int kStride, int kBlock, class Spread>
 inline void direct_taps(const float* weights, int64_t tap_stride, Spread spread,
                         typename V::Reg (&acc)[kBlock]) {
-  typename V::Reg tap[3];
-#pragma GCC unroll 3
-  for (int i = 0; i < 3; ++i) tap[i] = V::load(weights + i * tap_stride);
+  typename V::Reg tap[kKernel];
+#pragma GCC unroll 7
+  for (int i = 0; i < kKernel; ++i) tap[i] = V::load(weights + i * tap_stride);
 #pragma GCC unroll 31
-  for (int i = 0; i < (kBlock - 1) * kStride + 3; ++i) {
+  for (int i = 0; i < (kBlock - 1) * kStride + kKernel; ++i) {
     const typename V::Reg in = spread(i);
-#pragma GCC unroll 3
-    for (int j = 0; j < 3; ++j) {
+#pragma GCC unroll 7
+    for (int j = 0; j < kKernel; ++j) {
       const int output = (i - j) / kStride;
       if (i >= j && (i - j) % kStride == 0 && output < kBlock)
         acc[output] = V::fma(in, tap[j], acc[output]);
@@ -51,12 +51,12 @@ inline void direct_taps(const float* weights, int64_t tap_stride, Spread spread,
 
 /// A vector within one group.
 struct WideGroups {
-  template <class V, int kStride, int kBlock>
+  template <class V, int kKernel, int kStride, int kBlock>
   static void row(const DirectTile& t, const float* input, const float* weights,
                   typename V::Reg (&acc)[kBlock]) {
     const int64_t tap_stride = t.depth * 16, pixel = t.pixel;
     for (int64_t c = t.depth; c > 0; --c, ++input, weights += 16)
-      direct_taps<V, kStride>(
+      direct_taps<V, kKernel, kStride>(
           weights, tap_stride, [&](int i) { return V::set1(*direct_pixel(input, i, pixel)); }, acc);
   }
 };
@@ -64,31 +64,31 @@ struct WideGroups {
 /// A vector of groups of kWidth channels.
 template <int kWidth>
 struct NarrowGroups {
-  template <class V, int kStride, int kBlock, int kChannel = 0>
+  template <class V, int kKernel, int kStride, int kBlock, int kChannel = 0>
   static void row(const DirectTile& t, const float* input, const float* weights,
                   typename V::Reg (&acc)[kBlock]) {
     const int64_t pixel = t.pixel;
-    direct_taps<V, kStride>(
+    direct_taps<V, kKernel, kStride>(
         weights + kChannel * 16, kWidth * 16,
         [&](int i) {
           return V::template spread<kWidth, kChannel>(V::load(direct_pixel(input, i, pixel)));
         },
         acc);
     if constexpr (kChannel + 1 < kWidth)
-      row<V, kStride, kBlock, kChannel + 1>(t, input, weights, acc);
+      row<V, kKernel, kStride, kBlock, kChannel + 1>(t, input, weights, acc);
   }
 };
 
-template <class V, class Groups, int kStride, int kBlock>
+template <class V, class Groups, int kKernel, int kStride, int kBlock>
 void direct_tile(const DirectTile& t) {
   using Reg = typename V::Reg;
   Reg acc[kBlock];
   const Reg first = t.bias ? V::load(t.bias) : V::zero();
 #pragma GCC unroll 14
   for (int i = 0; i < kBlock; ++i) acc[i] = first;
-  for (int64_t ky = 0; ky < 3; ++ky)
-    Groups::template row<V, kStride>(t, t.input + ky * t.row, t.weights + ky * 3 * t.depth * 16,
-                                     acc);
+  for (int64_t ky = 0; ky < kKernel; ++ky)
+    Groups::template row<V, kKernel, kStride>(t, t.input + ky * t.row,
+                                              t.weights + ky * kKernel * t.depth * 16, acc);
   if (t.residual) {
 #pragma GCC unroll 14
     for (int i = 0; i < kBlock; ++i) acc[i] = V::add(acc[i], V::load(t.residual + i * t.ldc));
@@ -104,36 +104,46 @@ void direct_tile(const DirectTile& t) {
 
 using DirectTileKernel = void (*)(const DirectTile&);
 
-/// The tiles by [width - 1].
-template <class V, class Groups, int kStride>
+/// The tiles by [width - 1]. More taps in registers leave room for fewer results.
+template <class V, class Groups, int kKernel, int kStride>
 struct DirectTiles {
-  DirectTileKernel entry[V::kDirectConvBlock];
+  static constexpr int kMaxWidth = V::kDirectConvBlock + 3 - kKernel;
+  DirectTileKernel entry[kMaxWidth];
 
   constexpr DirectTiles() : entry{} { fill<1>(); }
   template <int kBlock>
   constexpr void fill() {
-    if constexpr (kBlock <= V::kDirectConvBlock) {
-      entry[kBlock - 1] = direct_tile<V, Groups, kStride, kBlock>;
+    if constexpr (kBlock <= kMaxWidth) {
+      entry[kBlock - 1] = direct_tile<V, Groups, kKernel, kStride, kBlock>;
       fill<kBlock + 1>();
     }
   }
 };
 
-template <class V, class Groups, int kStride>
-inline constexpr DirectTiles<V, Groups, kStride> kDirectTiles;
+struct DirectTileKernels {
+  const DirectTileKernel* by_width;
+  int max_width;
+};
+
+template <class V, class Groups, int kKernel, int kStride>
+DirectTileKernels direct_tiles() {
+  static constexpr DirectTiles<V, Groups, kKernel, kStride> kTiles;
+  return {kTiles.entry, kTiles.kMaxWidth};
+}
 
 template <class V>
-const DirectTileKernel* direct_tiles_for(const DirectConvArgs& d) {
+DirectTileKernels direct_tiles_for(const DirectConvArgs& d) {
+  if (d.kernel == 7) return direct_tiles<V, WideGroups, 7, 2>();
   const bool strided = d.stride == 2;
   if constexpr (V::kWidth > 4)
     if (d.group_out == 4)
-      return strided ? kDirectTiles<V, NarrowGroups<4>, 2>.entry
-                     : kDirectTiles<V, NarrowGroups<4>, 1>.entry;
+      return strided ? direct_tiles<V, NarrowGroups<4>, 3, 2>()
+                     : direct_tiles<V, NarrowGroups<4>, 3, 1>();
   if constexpr (V::kWidth > 8)
     if (d.group_out == 8)
-      return strided ? kDirectTiles<V, NarrowGroups<8>, 2>.entry
-                     : kDirectTiles<V, NarrowGroups<8>, 1>.entry;
-  return strided ? kDirectTiles<V, WideGroups, 2>.entry : kDirectTiles<V, WideGroups, 1>.entry;
+      return strided ? direct_tiles<V, NarrowGroups<8>, 3, 2>()
+                     : direct_tiles<V, NarrowGroups<8>, 3, 1>();
+  return strided ? direct_tiles<V, WideGroups, 3, 2>() : direct_tiles<V, WideGroups, 3, 1>();
 }
 
 /// Rows of the padded input from `top` on, its channels [begin, end), one behind the other.
@@ -174,8 +184,8 @@ void direct_conv(const DirectConvArgs& d, int64_t y_begin, int64_t y_end, int64_
   t.depth = d.group_in;
   t.ldc = channels;
   t.activation = &d.activation;
-  const DirectTileKernel* kernels = direct_tiles_for<V>(d);
-  const RowTiles tiles(0, d.out_w, V::kDirectConvBlock);
+  const DirectTileKernels kernels = direct_tiles_for<V>(d);
+  const RowTiles tiles(0, d.out_w, kernels.max_width);
   for (int64_t panel = all.begin; panel < all.end; panel += 16) {
     const int64_t end = panel + 16 < all.end ? panel + 16 : all.end;
     for (int64_t y = y_begin; y < y_end; ++y)
@@ -185,11 +195,11 @@ void direct_conv(const DirectConvArgs& d, int64_t y_begin, int64_t y_end, int64_
         const int64_t at = (y * d.out_w + tiles.start(i)) * channels;
         for (int64_t channel = panel; channel < end; channel += V::kWidth) {
           t.input = input + channel / d.group_out * d.group_in;
-          t.weights = d.weights + panel * 9 * d.group_in + channel % 16;
+          t.weights = d.weights + panel * d.kernel * d.kernel * d.group_in + channel % 16;
           t.bias = d.bias ? d.bias + channel : nullptr;
           t.residual = d.residual ? d.residual + at + channel : nullptr;
           t.output = d.output + at + channel;
-          kernels[tiles.rows(i) - 1](t);
+          kernels.by_width[tiles.rows(i) - 1](t);
         }
         if (d.activation.is_costly()) {
           float* results = d.output + at + panel;

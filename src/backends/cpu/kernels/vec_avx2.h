@@ -76,6 +76,11 @@ struct VecAvx2 : VecX86 {
     const __m256i half = _mm256_srai_epi32(whole, 1);
     return _mm256_mul_ps(_mm256_mul_ps(a, pow2(half)), pow2(_mm256_sub_epi32(whole, half)));
   }
+  /// The same where a is near 1 and n and the result are exponents of normal numbers, or a is NaN.
+  static Reg scale_near_one(Reg a, Reg n) {
+    const __m256i exponent = _mm256_slli_epi32(_mm256_cvtps_epi32(n), 23);
+    return _mm256_castsi256_ps(_mm256_add_epi32(_mm256_castps_si256(a), exponent));
+  }
   /// 32 codes, clamp(round(y), 0, 255). The conversion makes NaN and what is too small the least
   /// integer, and packing saturates.
   static constexpr int kCodeRegs = 4;

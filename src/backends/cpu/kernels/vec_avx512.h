@@ -84,6 +84,7 @@ struct VecAvx512 : VecX86 {
   }
   /// a * 2^n for an integral n; gradual underflow, overflow to infinity.
   static Reg scale_pow2(Reg a, Reg n) { return _mm512_scalef_ps(a, n); }
+  static Reg scale_near_one(Reg a, Reg n) { return _mm512_scalef_ps(a, n); }
   /// 64 codes, clamp(round(y), 0, 255). The conversion makes NaN and what is too small the least
   /// integer, and packing saturates.
   static constexpr int kCodeRegs = 4;
