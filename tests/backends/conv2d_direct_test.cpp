@@ -43,6 +43,14 @@ TEST(Conv2dDirect, TakesGroupsAndFirstLayers) {
     EXPECT_STREQ(dispatch_of(layer).chosen, "cpu:conv2d_direct") << to_string(layer.input);
 }
 
+TEST(Conv2dMultiplier, TakesGroupsOfOneChannel) {
+  for (const Layer& layer : std::vector<Layer>{
+           {{1, 64, 64, 48}, {96, 7, 7, 1}, {{2, 2}, {}, {3, 3}, {3, 3}, 48}},  // of a FastViT
+           {{1, 8, 8, 384}, {768, 3, 3, 1}, groups_of(1, 384)},
+       })
+    EXPECT_STREQ(dispatch_of(layer).chosen, "cpu:conv2d_multiplier") << to_string(layer.input);
+}
+
 TEST(Conv2dDirect, TellsWhatItRefuses) {
   struct Refused {
     Layer layer;
