@@ -288,7 +288,9 @@ TEST(OpCases, CoverTheVariantsOfEveryMachine) {
       seen.insert(dispatch.candidates.begin(), dispatch.candidates.end());
   }
   for (const char* id : {"cpu:conv2d_panel16",
+                         "cpu:conv2d_direct",
                          "cpu:conv2d_groups",
+                         "cpu:conv2d_multiplier",
                          "cpu:conv2d_winograd",
                          "cpu:conv2d_winograd/2x2",
                          "cpu:conv2d_winograd/4x4",

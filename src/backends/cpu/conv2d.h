@@ -10,6 +10,9 @@ namespace vitro::cpu {
 /// Refuses a convolution that is not over two axes of float32 by a weight that is known.
 std::optional<Refusal> can_conv2d(const OpContext& op);
 
+/// Refuses what cpu:conv2d_direct does not take.
+std::optional<Refusal> can_conv2d_direct(const OpContext& op);
+
 /// The geometry of such a convolution, pointers left empty; of several groups, the first one's.
 PatchSource conv2d_patches(const OpContext& op);
 

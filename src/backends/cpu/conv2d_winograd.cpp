@@ -59,7 +59,7 @@ int64_t tiles_of(const OpContext& op, int64_t tile) {
 constexpr double kWeightCost = 24;
 // The way of a value through a transform, and the end of a sum, in whole panels of channels.
 constexpr double kTransformCost = 15;
-// Patches of the direct sum: floats, and runs of pixels side by side.
+// Patches of the direct sum, where they are gathered: floats, and runs of pixels side by side.
 constexpr double kGatherCost = 4;
 constexpr double kRunCost = 200;
 
@@ -71,6 +71,10 @@ double cost_of_weights(const GroupProducts& products, int64_t uses) {
 double direct_cost(const OpContext& op) {
   const GroupProducts products = group_products(op);
   const int64_t pixels = num_rows(op.output()), in = op.input(0).dims[3];
+  if (!can_conv2d_direct(op))  // each float is copied once, groups are not joined
+    return static_cast<double>(pixels) * (9 * static_cast<double>(op.input(1).dims[3]) *
+                                              static_cast<double>(op.output().dims[3]) +
+                                          kGatherCost * static_cast<double>(in));
   const int64_t runs = op.node.as<ConvAttrs>().groups == 1 ? 3 : 9 * products.count;
   return 9 * cost_of_weights(products, pixels) +
          static_cast<double>(pixels) *
@@ -92,6 +96,7 @@ int64_t best_tile(const OpContext& op) {
 std::optional<Refusal> can_transform(const OpContext& op) {
   if (auto refusal = can_conv2d(op)) return refusal;
   if (op.precision == Precision::BFloat16) return Refusal{"it multiplies float32, not bf16"};
+  if (op.input(1).dims[3] == 1) return Refusal{"its sums are over one channel"};
   if (op.input(1).dtype != DType::Float32)
     return Refusal{fmt::format("its weight is {}, not F32", dtype_name(op.input(1).dtype))};
   for (const WindowAxis& axis : conv_windows(op.node, op.input(1).dims))

@@ -28,7 +28,8 @@ struct Row {
 std::vector<Row> own_rows() {
   return {
       {OpKind::Conv,
-       {kConv2dWinograd, kConv2dWinograd2x2, kConv2dWinograd4x4, kConv2dPanel16, kConv2dGroups},
+       {kConv2dWinograd, kConv2dWinograd2x2, kConv2dWinograd4x4, kConv2dMultiplier, kConv2dDirect,
+        kConv2dPanel16, kConv2dGroups},
        kConv2dVariants},
       {OpKind::DepthwiseConv2d, {kDepthwiseConv2dDirect}, {}},
       {OpKind::Linear, {kLinearPanel16}, kLinearVariants},

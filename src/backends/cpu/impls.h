@@ -30,7 +30,8 @@ constexpr Impl variant_of(const char* id) {
 extern const Impl kLinearPanel16, kQuantizedLinearPanel16x4;
 extern const std::array<Impl, 1> kLinearVariants, kQuantizedLinearVariants;
 extern const Impl kConv2dWinograd, kConv2dWinograd2x2, kConv2dWinograd4x4;
-extern const Impl kConv2dPanel16, kConv2dGroups, kQuantizedConvPanel16x4;
+extern const Impl kConv2dMultiplier, kConv2dDirect, kConv2dPanel16, kConv2dGroups,
+    kQuantizedConvPanel16x4;
 extern const std::array<Impl, 1> kConv2dVariants, kQuantizedConvVariants;
 extern const Impl kDepthwiseConv2dDirect;
 extern const Impl kMlpBanded, kMlpPhased;

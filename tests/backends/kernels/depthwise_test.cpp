@@ -107,6 +107,7 @@ TEST_P(DepthwiseTest, OtherGeometries) {
   for (int64_t w = 1; w <= 40; ++w) {
     expect_matches({7, w, 19, 3, 3, 2, 1, 1});
     expect_matches({9, w, 67, 5, 5, 2, 2, 2});
+    expect_matches({11, w, 35, 7, 7, 2, 3, 3});
   }
   expect_matches({13, 40, 80, 7, 7, 3, 3, 3, false});
 }
@@ -117,6 +118,7 @@ TEST_P(DepthwiseTest, StridesWithLessPaddingBeforeThanAfter) {
     expect_matches({6, w, 19, 3, 3, 2, 0, 0, true, false, 1});
     expect_matches({8, w, 11, 5, 5, 2, 1, 1, true, false, 1});
     expect_matches({8, w, 11, 5, 5, 2, 1, 1, true, false, 3});
+    if (w > 4) expect_matches({9, w, 11, 7, 7, 2, 1, 1, true, false, 4});
   }
 }
 

@@ -17,12 +17,14 @@ typename V::Reg polynomial(const float (&p)[kTerms], typename V::Reg x) {
   return y;
 }
 
-/// 1 / (1 + e^-x). The exponent is bounded so that the quotient stays a normal number.
+/// 1 / (1 + e^-x). The exponent is bounded so that the power and the quotient stay normal numbers;
+/// what is below the bound is lost in the sum anyway.
 template <class V>
 typename V::Reg sigmoid_vec(typename V::Reg x) {
   const auto exponent = V::min(V::set1(126.0f), V::mul(x, V::set1(-1.44269504088896341f)));
+  const Exp2Parts<V> parts(V::max(V::set1(-125.0f), exponent));
   const auto one = V::set1(1.0f);
-  return V::div(one, V::add(one, exp2_vec<V>(exponent)));
+  return V::div(one, V::add(one, V::scale_near_one(parts.p, parts.n)));
 }
 
 template <class V>

@@ -6,8 +6,8 @@
 
 namespace vitro::cpu {
 
-/// Depthwise convolution of one image, zero padding. Fastest for 3x3, 5x5 and 7x7 with stride 1,
-/// 3x3 and 5x5 with stride 2, padded by half a kernel at most; good for every geometry.
+/// Depthwise convolution of one image, zero padding. Fastest for 3x3, 5x5 and 7x7 with stride 1
+/// or 2, padded by half a kernel at most; good for every geometry.
 struct DepthwiseArgs {
   const float* input = nullptr;    ///< [in_h, in_w, channels]
   const float* weights = nullptr;  ///< [kernel_h, kernel_w, channels]

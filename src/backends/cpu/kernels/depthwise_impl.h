@@ -275,6 +275,8 @@ void depthwise(const DepthwiseArgs& d, int64_t y_begin, int64_t y_end) {
     depthwise_unrolled<V, 3, 2>(d, y_begin, y_end);
   else if (is(5, 2))
     depthwise_unrolled<V, 5, 2>(d, y_begin, y_end);
+  else if (is(7, 2))
+    depthwise_unrolled<V, 7, 2>(d, y_begin, y_end);
   else
     depthwise_any<V>(d, y_begin, y_end);
 }

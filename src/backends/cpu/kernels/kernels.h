@@ -8,6 +8,7 @@
 #include "backends/cpu/kernels/attention.h"
 #include "backends/cpu/kernels/codes.h"
 #include "backends/cpu/kernels/depthwise.h"
+#include "backends/cpu/kernels/direct_conv.h"
 #include "backends/cpu/kernels/gemm.h"
 #include "backends/cpu/kernels/pool.h"
 #include "backends/cpu/kernels/reduce.h"
@@ -59,6 +60,7 @@ struct KernelTable {
   }
   QuantizeRows quantize;
   Depthwise depthwise;
+  DirectConvKernel direct_conv;
   WinogradKernel winograd2x2, winograd4x4;
   Attention attention;
   LayerNormRows layer_norm;

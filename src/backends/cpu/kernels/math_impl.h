@@ -85,20 +85,27 @@ struct Gelu<V, true> {
   }
 };
 
-/// 2^x for x <= 0 (and a little above), within 1.5e-7 of itself; 0 below -150, NaN for NaN. x is
-/// split into an integer and a fraction exactly, so nothing is lost however small the result.
+/// 2^x as 2^n, n integral, and what is left of x, which is split exactly, so that nothing is lost
+/// however small the result: p within 1.5e-7 of itself; NaN for NaN.
+template <class V>
+struct Exp2Parts {
+  typename V::Reg p, n;  ///< 2^x = p * 2^n, p in [0.7, 1.42]
+  explicit Exp2Parts(typename V::Reg x) {
+    n = V::round(x);
+    const auto r = V::sub(x, n);  // [-1/2, 1/2]
+    constexpr float kP[] = {1.0f,           0.693147182f,   0.240226477f,  0.0555033237f,
+                            0.00961843692f, 0.00133988739f, 0.00015353362f};
+    p = V::set1(kP[6]);
+#pragma GCC unroll 6
+    for (int i = 5; i >= 0; --i) p = V::fma(p, r, V::set1(kP[i]));
+  }
+};
+
+/// 2^x for x <= 0 (and a little above); 0 below -150.
 template <class V>
 typename V::Reg exp2_vec(typename V::Reg x) {
-  using Reg = typename V::Reg;
-  x = V::max(V::set1(-150.0f), x);
-  const Reg n = V::round(x);
-  const Reg r = V::sub(x, n);  // [-1/2, 1/2]
-  constexpr float kP[] = {1.0f,           0.693147182f,   0.240226477f,  0.0555033237f,
-                          0.00961843692f, 0.00133988739f, 0.00015353362f};
-  Reg p = V::set1(kP[6]);
-#pragma GCC unroll 6
-  for (int i = 5; i >= 0; --i) p = V::fma(p, r, V::set1(kP[i]));
-  return V::scale_pow2(p, n);
+  const Exp2Parts<V> parts(V::max(V::set1(-150.0f), x));
+  return V::scale_pow2(parts.p, parts.n);
 }
 
 }  // namespace

@@ -5,6 +5,7 @@
 #include "backends/cpu/kernels/attention_impl.h"
 #include "backends/cpu/kernels/codes_impl.h"
 #include "backends/cpu/kernels/depthwise_impl.h"
+#include "backends/cpu/kernels/direct_conv_impl.h"
 #include "backends/cpu/kernels/gemm_impl.h"
 #include "backends/cpu/kernels/kernels.h"
 #include "backends/cpu/kernels/narrow_gemm_impl.h"
@@ -49,6 +50,7 @@ constexpr KernelTable make_table(Isa isa) {
   table.quantized_gemm = narrow_kernel<D>();
   table.quantize = quantize_matrix<V>;
   table.depthwise = depthwise<V>;
+  table.direct_conv = {direct_conv<V>, V::kWidth};
   table.winograd2x2 = {2, winograd_input<V, 2>, winograd_output<V, 2>};
   table.winograd4x4 = {4, winograd_input<V, 4>, winograd_output<V, 4>};
   table.attention = attention<V>;

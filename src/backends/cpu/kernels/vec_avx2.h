@@ -23,6 +23,8 @@ struct VecAvx2 : VecX86 {
   static constexpr bool kHasLookup = false;
   static constexpr int kDepthwiseBlock = 8;
   static constexpr int kAttentionRows = 6;
+  /// Results side by side of a direct convolution: 12 accumulators, 3 taps and one input.
+  static constexpr int kDirectConvBlock = 12;
 
   static Reg zero() { return _mm256_setzero_ps(); }
   static Reg set1(float x) { return _mm256_set1_ps(x); }
@@ -38,6 +40,12 @@ struct VecAvx2 : VecX86 {
   }
   static Reg load_tail(const float* p, Mask m) { return _mm256_maskload_ps(p, m); }
   static void store_tail(float* p, Reg a, Mask m) { _mm256_maskstore_ps(p, m, a); }
+  /// Of each kGroup lanes, lane kChannel.
+  template <int kGroup, int kChannel>
+  static Reg spread(Reg a) {
+    static_assert(kGroup == 4);
+    return _mm256_permute_ps(a, kChannel * 0x55);
+  }
   static Reg select(Mask m, Reg a, Reg b) { return _mm256_blendv_ps(b, a, _mm256_castsi256_ps(m)); }
   /// a in the lanes where x has its sign bit set, else b.
   static Reg select_negative(Reg x, Reg a, Reg b) { return _mm256_blendv_ps(b, a, x); }
@@ -67,6 +75,11 @@ struct VecAvx2 : VecX86 {
     const __m256i whole = _mm256_cvtps_epi32(n);
     const __m256i half = _mm256_srai_epi32(whole, 1);
     return _mm256_mul_ps(_mm256_mul_ps(a, pow2(half)), pow2(_mm256_sub_epi32(whole, half)));
+  }
+  /// The same where a is near 1 and n and the result are exponents of normal numbers, or a is NaN.
+  static Reg scale_near_one(Reg a, Reg n) {
+    const __m256i exponent = _mm256_slli_epi32(_mm256_cvtps_epi32(n), 23);
+    return _mm256_castsi256_ps(_mm256_add_epi32(_mm256_castps_si256(a), exponent));
   }
   /// 32 codes, clamp(round(y), 0, 255). The conversion makes NaN and what is too small the least
   /// integer, and packing saturates.

@@ -27,6 +27,8 @@ struct VecAvx512 : VecX86 {
   static constexpr int kDepthwiseBlock = 14;
   /// Rows by two registers in a tile of attention: 24 accumulators, 2 registers, one broadcast.
   static constexpr int kAttentionRows = 12;
+  /// Results side by side of a direct convolution: 14 accumulators, 3 taps, inputs streamed.
+  static constexpr int kDirectConvBlock = 14;
 
   static Reg zero() { return _mm512_setzero_ps(); }
   static Reg set1(float x) { return _mm512_set1_ps(x); }
@@ -68,12 +70,21 @@ struct VecAvx512 : VecX86 {
   static Reg round(Reg a) {
     return _mm512_roundscale_ps(a, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
   }
+  /// Of each kGroup lanes, lane kChannel.
+  template <int kGroup, int kChannel>
+  static Reg spread(Reg a) {
+    static_assert(kGroup == 4 || kGroup == 8);
+    if constexpr (kGroup == 4) return _mm512_permute_ps(a, kChannel * 0x55);
+    const __m512i first = _mm512_setr_epi32(0, 0, 0, 0, 0, 0, 0, 0, 8, 8, 8, 8, 8, 8, 8, 8);
+    return _mm512_permutexvar_ps(_mm512_add_epi32(first, _mm512_set1_epi32(kChannel)), a);
+  }
   /// table[low four bits of each lane of index].
   static Reg lookup(Reg table, Reg index) {
     return _mm512_permutexvar_ps(_mm512_castps_si512(index), table);
   }
   /// a * 2^n for an integral n; gradual underflow, overflow to infinity.
   static Reg scale_pow2(Reg a, Reg n) { return _mm512_scalef_ps(a, n); }
+  static Reg scale_near_one(Reg a, Reg n) { return _mm512_scalef_ps(a, n); }
   /// 64 codes, clamp(round(y), 0, 255). The conversion makes NaN and what is too small the least
   /// integer, and packing saturates.
   static constexpr int kCodeRegs = 4;

@@ -19,6 +19,7 @@ struct VecScalar {
   static constexpr bool kHasLookup = false;
   static constexpr int kDepthwiseBlock = 6;
   static constexpr int kAttentionRows = 3;
+  static constexpr int kDirectConvBlock = 8;
 
   static Reg zero() { return Reg{0, 0, 0, 0}; }
   static Reg set1(float x) { return Reg{x, x, x, x}; }
@@ -90,6 +91,11 @@ struct VecScalar {
     const Int whole = __builtin_convertvector(n == n ? n : zero(), Int);
     const Int half = whole >> 1;
     return a * pow2(half) * pow2(whole - half);
+  }
+  /// The same where a is near 1 and n and the result are exponents of normal numbers, or a is NaN.
+  static Reg scale_near_one(Reg a, Reg n) {
+    const Int whole = __builtin_convertvector(n == n ? n : zero(), Int);
+    return reinterpret_cast<Reg>(reinterpret_cast<Int>(a) + (whole << 23));
   }
   /// Four rows of `count` floats become four columns of dst, whose rows are written in order,
   /// dst_stride apart.
