@@ -38,7 +38,7 @@ double one_tile_cycles(const LinearTile& tile, double blocks, int slabs, int num
   };
   const Fit fit = tile.split == 4   ? Fit{6600, 407}
                   : tile.split == 2 ? Fit{4360, 407}
-                                    : Fit{3657, 317};
+                                    : Fit{3900, 317};
   const int part = (slabs + std::max(1, tile.split) - 1) / std::max(1, tile.split);
   const double crowd = std::max(0.0, std::min(1.0, blocks / num_sms) - 0.49);
   // Clusters of four leave some multiprocessors of a group of 16 or 18 empty.
@@ -69,7 +69,7 @@ double expected_cycles(const LinearTile& tile, int m, int n, int slabs, int num_
     const double share = rows * columns / num_sms, rate = 28 / std::clamp(share, 0.5, 1.0);
     const double products = area * 64 / 410, fetch = (tile.block_m + tile.block_n) * 128 / rate;
     const double block = 410 + slabs * std::max(products, fetch) + area / 3.1;
-    const double crowd = 6000 * std::max(0.0, std::min(1.0, share) - 0.75);
+    const double crowd = 3000 * std::max(0.0, std::min(1.0, share) - 0.75);
     return 1010 + crowd + block * std::max(1.0, (share + std::ceil(share)) / 2);
   }
   if (tile.kind == LinearKind::Ffma) return ffma_cycles(tile, rows * columns, slabs, num_sms);
