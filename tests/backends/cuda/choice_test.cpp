@@ -32,8 +32,7 @@ class CudaChoice : public CudaSession {
 
 /// Whether a program with it needs a fallback.
 bool is_left_to_others(const OpCase& op_case) {
-  return op_case.kind == OpKind::TopK || op_case.kind == OpKind::ScatterND ||
-         op_case.name.find("leaves_out_parts") != std::string::npos;
+  return op_case.name.find("leaves_out_parts") != std::string::npos;
 }
 
 TEST_F(CudaChoice, TakesEveryPlainOpOfFloats) {
@@ -69,8 +68,11 @@ TEST_F(CudaChoice, TakesBooleansBetweenFloats) {
             "cuda:binary: the operands are BOOL");
   EXPECT_EQ(taken(DType::Int64, op(OpKind::Binary, BinaryAttrs{BinaryFunction::Add}, 2)),
             "cuda:binary: the operands are I64");
-  EXPECT_EQ(taken(DType::Int64, op(OpKind::Cast, CastAttrs{DType::Float32})),
-            "cuda:unary_math: it makes F32 of I64; cuda:cast: operand 0 is I64");
+  EXPECT_EQ(taken(DType::Int64, op(OpKind::Cast, CastAttrs{DType::Float32})), "");
+  EXPECT_EQ(taken(DType::Int64, op(OpKind::Arg, usual_attrs(OpKind::Arg))), "");
+  EXPECT_EQ(taken(DType::Float64, op(OpKind::Cast, CastAttrs{DType::Float32})),
+            "cuda:unary_math: it makes F32 of F64; cuda:cast: operand 0 is F64; cuda:cast_types: a "
+            "type is F64");
 }
 
 TEST_F(CudaChoice, RefusesWhatNoKernelTakes) {

@@ -69,7 +69,7 @@ double expected_cycles(const LinearTile& tile, int m, int n, int slabs, int num_
     const double share = rows * columns / num_sms, rate = 28 / std::clamp(share, 0.5, 1.0);
     const double products = area * 64 / 410, fetch = (tile.block_m + tile.block_n) * 128 / rate;
     const double block = 410 + slabs * std::max(products, fetch) + area / 3.1;
-    const double crowd = 3000 * std::max(0.0, std::min(1.0, share) - 0.75);
+    const double crowd = 2000 * std::max(0.0, std::min(1.0, share) - 0.75);
     return 1010 + crowd + block * std::max(1.0, (share + std::ceil(share)) / 2);
   }
   if (tile.kind == LinearKind::Ffma) return ffma_cycles(tile, rows * columns, slabs, num_sms);
@@ -80,7 +80,7 @@ double expected_cycles(const LinearTile& tile, int m, int n, int slabs, int num_
   const double fetch = (tile.block_m + tile.block_n) * 128 / 38.0;
   const double barrier = slabs <= tile.stages ? 26 : 212;
   const double block = 1260 + slabs * (std::max(products, fetch) + barrier) + area / 6.6;
-  return 1300 + block * std::ceil(rows * columns / num_sms);
+  return 1400 + block * std::ceil(rows * columns / num_sms);
 }
 
 std::vector<int> rank_tiles(const std::function<std::optional<double>(int tile)>& cost) {
