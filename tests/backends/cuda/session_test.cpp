@@ -94,10 +94,11 @@ TEST_F(CudaSession, OpsThatItRefusesRunOnTheCpu) {
                       {in, builder.constant(name, Random(name).constant({16, 16}, -1, 1))}, name);
   };
   const ValueId first = linear(x, "first");
-  const auto top = builder.ops(OpKind::TopK, TopKAttrs{-1, 16, true}, {first}, 2, "top");
-  const ValueId sum = builder.op(BinaryFunction::Add, linear(top[0], "second"), first, "sum");
+  const ValueId wide = builder.op(OpKind::Cast, CastAttrs{DType::Float64}, {first}, "wide");
+  const ValueId back = builder.op(OpKind::Cast, CastAttrs{DType::Float32}, {wide}, "back");
+  const ValueId sum = builder.op(BinaryFunction::Add, linear(back, "second"), first, "sum");
   auto data = std::make_shared<PlanData>();
-  data->graph = builder.finish({sum, top[1], first});
+  data->graph = builder.finish({sum, back, first});
   const Plan plan = Internals::plan(std::move(data));
   const std::vector<Tensor> inputs{test::random_images({3, 16})};
   const auto expected = Session(plan, {"cpu", 1}).run(inputs);
@@ -107,11 +108,10 @@ TEST_F(CudaSession, OpsThatItRefusesRunOnTheCpu) {
   const Session session(plan, options);
   for (int run = 0; run < 2; ++run) {  // launch by launch, then as graphs
     const auto results = session.run(inputs);
-    for (const size_t i : {0, 2}) {
+    for (size_t i = 0; i < results.size(); ++i) {
       const Distance d = distance(results[i].as<float>(), expected[i].as<float>());
       EXPECT_TRUE(d.within(kFloat32Model)) << report(d, kFloat32Model);
     }
-    EXPECT_TRUE(std::ranges::equal(results[1].bytes(), expected[1].bytes())) << "the indices";
   }
   const auto use =
       Internals::engine(session).fallback_use(*Internals::engine(session).program(Dims{3, 16}));
