@@ -119,16 +119,8 @@ ChosenRange range_from_json(const Reader& json, CalibrationMethod method, int64_
 }
 
 HistogramSummary summary_from_json(const Reader& json) {
-  HistogramSummary summary;
-  summary.low = json.number("low", -kLargest, kLargest);
-  summary.high = json.number("high", summary.low, kLargest);
-  for (const Json& entry : json.list("counts", kMaxBins)) {
-    const auto count = json_integer<uint64_t>(entry);
-    expect(count.has_value(), "{}: 'counts' has {}, expected counts", json.where(),
-           entry.dump().substr(0, 40));
-    summary.counts.push_back(*count);
-  }
-  return summary;
+  const double low = json.number("low", -kLargest, kLargest);
+  return {low, json.number("high", low, kLargest), json.counts("counts", kMaxBins)};
 }
 
 CalibratedInput input_from_json(const Json& entry, size_t index) {

@@ -36,6 +36,17 @@ class JsonReader {
     for (const Json& entry : list(name, most)) result.push_back(text(entry, name, 0));
     return result;
   }
+  /// A list of integers from 0 on.
+  std::vector<uint64_t> counts(const char* name, size_t most) const {
+    std::vector<uint64_t> result;
+    for (const Json& entry : list(name, most)) {
+      const auto count = json_integer<uint64_t>(entry);
+      expect_(count.has_value(), "{}: '{}' has {}, expected counts", where_, name,
+              entry.dump().substr(0, 40));
+      result.push_back(*count);
+    }
+    return result;
+  }
   const Json& list(const char* name, size_t most) const {
     const Json& value = at(name);
     expect_(value.is_array() && value.size() <= most,

@@ -61,16 +61,8 @@ JsonReader reader(const Json& json, std::string where) {
 }
 
 HistogramSummary histogram_from_json(const JsonReader& json) {
-  HistogramSummary histogram;
-  histogram.low = json.number("low", -kMostNumber, kMostNumber);
-  histogram.high = json.number("high", histogram.low, kMostNumber);
-  for (const Json& entry : json.list("counts", kMaxBins)) {
-    const auto count = json_integer<uint64_t>(entry);
-    expect(count.has_value(), "{}: 'counts' has {}, expected counts", json.where(),
-           entry.dump().substr(0, 40));
-    histogram.counts.push_back(*count);
-  }
-  return histogram;
+  const double low = json.number("low", -kMostNumber, kMostNumber);
+  return {low, json.number("high", low, kMostNumber), json.counts("counts", kMaxBins)};
 }
 
 ProductRecord product_from_json(const Json& entry, size_t index) {
