@@ -24,7 +24,7 @@
 namespace vitro::cli {
 namespace {
 
-struct Options : CommonOptions {
+struct BuildArguments : CommonOptions {
   std::string output;
   std::string dump_ir;
   std::string export_layers;
@@ -36,7 +36,7 @@ struct Options : CommonOptions {
 
 /// A plan needs no more than tactics for another machine; all else is built. Without a plan the
 /// reason has been reported.
-QuantizedPlan built(const Options& options) {
+QuantizedPlan built(const BuildArguments& options) {
   if ((options.tuning.tune || !options.tuning.file.empty()) && is_plan_file(options.model)) {
     check(
         options.build.height == 0 && options.dump_ir.empty() && options.range_audit.images.empty(),
@@ -56,7 +56,7 @@ QuantizedPlan built(const Options& options) {
   return built;
 }
 
-int run_build(const Options& options) {
+int run_build(const BuildArguments& options) {
   const auto start = std::chrono::steady_clock::now();
   check_output(options.output, {options.model});
   check(options.tuning.file.empty() ||
@@ -114,7 +114,7 @@ int run_build(const Options& options) {
 }  // namespace
 
 Action add_build(CLI::App& verb) {
-  auto options = std::make_shared<Options>();
+  auto options = std::make_shared<BuildArguments>();
   add_model_options(verb, *options);
   add_weights_option(verb, options->build);
   add_preprocessing_options(verb, options->build);

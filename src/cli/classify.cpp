@@ -24,7 +24,7 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
-struct Options : CommonOptions {
+struct ClassifyArguments : CommonOptions {
   std::vector<std::string> images;
   int64_t top = 5;
 };
@@ -101,7 +101,7 @@ Json image_json(const Classifier& classifier, const std::string& path, const Cla
           {"inference_ms", result.inference_ms}};
 }
 
-int run_classify(const Options& options) {
+int run_classify(const ClassifyArguments& options) {
   const Plan plan = open_model(options);
   const Classifier& classifier = plan.classifier();
   warn_of_guess(plan);
@@ -149,7 +149,7 @@ int run_classify(const Options& options) {
 }  // namespace
 
 Action add_classify(CLI::App& verb) {
-  auto options = std::make_shared<Options>();
+  auto options = std::make_shared<ClassifyArguments>();
   add_model_options(verb, *options);
   add_weights_option(verb, options->build);
   add_preprocessing_options(verb, options->build);

@@ -18,7 +18,7 @@
 namespace vitro::cli {
 namespace {
 
-struct Options : CommonOptions {
+struct ExportArguments : CommonOptions {
   std::string output;
   int64_t opset = kUsualOnnxOpset;
   bool qdq = false;
@@ -70,7 +70,7 @@ std::string transposes_text(const std::vector<std::string>& names) {
   return text;
 }
 
-Json report_json(const Options& options, const ExportReport& report, double seconds) {
+Json report_json(const ExportArguments& options, const ExportReport& report, double seconds) {
   Json checks = Json::array();
   for (const ResultsAt& at : report.checks)
     checks.push_back({{"inputs", at.inputs}, {"output", at.output}, {"error", at.error}});
@@ -88,7 +88,7 @@ Json report_json(const Options& options, const ExportReport& report, double seco
 }
 
 /// The files that were written, with their sizes.
-std::string files_text(const Options& options, const ExportReport& report) {
+std::string files_text(const ExportArguments& options, const ExportReport& report) {
   const auto text = [](const std::string& file, uint64_t bytes) {
     return fmt::format("{} ({})", file, bytes_text(static_cast<double>(bytes)));
   };
@@ -97,7 +97,7 @@ std::string files_text(const Options& options, const ExportReport& report) {
   return model + "\n" + text(report.data_file.string(), report.data_bytes) + ", its weights";
 }
 
-int run_export(const Options& options) {
+int run_export(const ExportArguments& options) {
   const auto start = std::chrono::steady_clock::now();
   check_output(options.output, {options.model});
   apply_log_options(options);
@@ -124,8 +124,8 @@ int run_export(const Options& options) {
   return kSuccess;
 }
 
-std::shared_ptr<Options> add_options(CLI::App& verb) {
-  auto options = std::make_shared<Options>();
+std::shared_ptr<ExportArguments> add_options(CLI::App& verb) {
+  auto options = std::make_shared<ExportArguments>();
   verb.add_option("-o,--output", options->output, "ONNX model to write (required)")
       ->option_text("FILE")
       ->required()
@@ -146,7 +146,7 @@ std::shared_ptr<Options> add_options(CLI::App& verb) {
 }  // namespace
 
 Action add_optimize(CLI::App& verb) {
-  const std::shared_ptr<Options> options = add_options(verb);
+  const std::shared_ptr<ExportArguments> options = add_options(verb);
   verb.add_option("MODEL", options->model, "ONNX model; also -m MODEL")
       ->option_text("MODEL")
       ->required();
@@ -160,7 +160,7 @@ Action add_optimize(CLI::App& verb) {
 }
 
 Action add_export(CLI::App& verb) {
-  const std::shared_ptr<Options> options = add_options(verb);
+  const std::shared_ptr<ExportArguments> options = add_options(verb);
   verb.add_flag("--qdq", options->qdq,
                 "Refuse a model without products in 8 bits; those of a plan are always written "
                 "between QuantizeLinear and DequantizeLinear")

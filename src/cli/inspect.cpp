@@ -23,7 +23,7 @@
 namespace vitro::cli {
 namespace {
 
-struct Options : CommonOptions {
+struct InspectArguments : CommonOptions {
   bool weights = false, graph = false, why = false, memory = false, coverage = false, quant = false,
        all = false;
   int64_t batch = 1;
@@ -152,11 +152,11 @@ Json memory_json(const Session& session, const Dims& dims) {
 }
 
 /// The shape that --why and --memory are about.
-Dims section_dims(const Options& options, const Plan& plan) {
+Dims section_dims(const InspectArguments& options, const Plan& plan) {
   return input_dims(plan, options.batch, parse_size(options.size));
 }
 
-void print_sections(const Options& options, const Plan& plan) {
+void print_sections(const InspectArguments& options, const Plan& plan) {
   if (!options.any_section()) print_summary(plan);
   if (options.weights) print_weights(plan);
   if (options.graph) write_stdout(printable(plan.graph_text()));
@@ -171,7 +171,7 @@ void print_sections(const Options& options, const Plan& plan) {
   if (options.memory) write_stdout(memory_text(session, dims));
 }
 
-Json sections_json(const Options& options, const Plan& plan) {
+Json sections_json(const InspectArguments& options, const Plan& plan) {
   Json json;
   json["model"] = options.model;
   json.update(plan_json(plan));
@@ -195,7 +195,7 @@ Json sections_json(const Options& options, const Plan& plan) {
   return json;
 }
 
-int run_inspect(const Options& options) {
+int run_inspect(const InspectArguments& options) {
   if (options.coverage) return run_coverage(options.model, options.build, options.json);
   if (!options.html.empty()) check_output(options.html, {options.model});
   const Plan plan = open_model(options);
@@ -211,7 +211,7 @@ int run_inspect(const Options& options) {
 }  // namespace
 
 Action add_inspect(CLI::App& verb) {
-  auto options = std::make_shared<Options>();
+  auto options = std::make_shared<InspectArguments>();
   add_model_options(verb, *options);
   verb.add_flag("--weights", options->weights,
                 "Every tensor of the checkpoint: name, shape, dtype, consumer, checksum; and "

@@ -15,7 +15,7 @@
 namespace vitro::cli {
 namespace {
 
-struct Options : CommonOptions {
+struct RunArguments : CommonOptions {
   std::vector<std::string> inputs;  ///< FILE or NAME=FILE
   std::string output, output_dir;
 };
@@ -55,7 +55,7 @@ std::vector<std::string> input_files(const std::vector<std::string>& texts,
 }
 
 /// Where each output goes: --output, or a file with its name in --output-dir.
-std::vector<std::string> output_files(const Options& options, std::span<const IoInfo> infos) {
+std::vector<std::string> output_files(const RunArguments& options, std::span<const IoInfo> infos) {
   if (options.output_dir.empty()) {
     if (infos.size() != 1)
       fail_hint(ErrorCode::InvalidArgument, "write them all with --output-dir DIR",
@@ -98,7 +98,7 @@ std::string tensors_text(std::span<const Tensor> tensors, std::span<const std::s
   return text;
 }
 
-void print_run(const Options& options, const Session& session, std::span<const Tensor> inputs,
+void print_run(const RunArguments& options, const Session& session, std::span<const Tensor> inputs,
                std::span<const std::string> files, bool normalized, std::span<const Tensor> outputs,
                std::span<const std::string> written, double ms,
                const std::vector<std::string>& warnings) {
@@ -137,7 +137,7 @@ void prepare(const Session& session, std::span<const Tensor> inputs) {
   prepare_checked(session, dims);
 }
 
-int run_tensors(const Options& options) {
+int run_tensors(const RunArguments& options) {
   check(options.output.empty() != options.output_dir.empty(), ErrorCode::InvalidArgument,
         "expected --output FILE or --output-dir DIR, and not both");
   const Plan plan = open_model(options);
@@ -179,7 +179,7 @@ int run_tensors(const Options& options) {
 }  // namespace
 
 Action add_run(CLI::App& verb) {
-  auto options = std::make_shared<Options>();
+  auto options = std::make_shared<RunArguments>();
   add_model_options(verb, *options);
   add_weights_option(verb, options->build);
   verb.add_option("-i,--input", options->inputs,

@@ -232,7 +232,7 @@ std::unique_ptr<AtomicFile> open_output(const std::string& path, const BenchOpti
 }
 
 BenchFormat report_format(const std::string& path) {
-  if (path.ends_with(".json")) return BenchFormat::Json;
+  if (path.ends_with(".json")) return BenchFormat::JsonText;
   return path.ends_with(".csv") ? BenchFormat::Csv : BenchFormat::Markdown;
 }
 

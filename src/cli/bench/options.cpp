@@ -16,7 +16,7 @@ const std::map<std::string, BenchHint> kHints{{"latency", BenchHint::Latency},
                                               {"throughput", BenchHint::Throughput}};
 const std::map<std::string, BenchFormat> kFormats{{"table", BenchFormat::Table},
                                                   {"md", BenchFormat::Markdown},
-                                                  {"json", BenchFormat::Json},
+                                                  {"json", BenchFormat::JsonText},
                                                   {"csv", BenchFormat::Csv},
                                                   {"trtexec", BenchFormat::Trtexec}};
 
@@ -50,7 +50,7 @@ std::string text_of(const std::string& text) { return text; }
 int64_t integer_of(const std::string& text) { return std::stoll(text); }
 
 template <typename T>
-CLI::Validator one_of(const std::map<std::string, T>& values) {
+CLI::Validator key_of(const std::map<std::string, T>& values) {
   std::vector<std::string> names;
   for (const auto& [name, value] : values) names.push_back(name);
   return CLI::Validator(
@@ -68,7 +68,7 @@ CLI::Option* add_choice(CLI::App& verb, const std::string& name, T& value,
       .add_option_function<std::string>(
           name, [&value, &values](const std::string& text) { value = values.at(text); },
           description)
-      ->check(one_of(values));
+      ->check(key_of(values));
 }
 
 /// --fp16 is one more precision of the list.
@@ -196,7 +196,7 @@ void check_together(const CLI::App& verb, const BenchOptions& options) {
   for (int threads : options.threads)
     refuse(threads % options.streams.value_or(1) != 0, "--streams",
            fmt::format("{} streams cannot share {} threads equally", *options.streams, threads));
-  refuse(options.json && verb.count("--format") > 0 && options.format != BenchFormat::Json,
+  refuse(options.json && verb.count("--format") > 0 && options.format != BenchFormat::JsonText,
          "--json", "contradicts --format");
   refuse(!options.export_times.empty() && options.export_times == options.report, "--exportTimes",
          fmt::format("'{}' is the file of --report too", options.report));
@@ -250,7 +250,7 @@ void add_bench_options(CLI::App& verb, const std::shared_ptr<BenchOptions>& opti
   add_output_options(verb, *options);
   verb.callback([&verb, options] {
     check_together(verb, *options);
-    if (options->json) options->format = BenchFormat::Json;
+    if (options->json) options->format = BenchFormat::JsonText;
     const bool iterations_only = verb.count("--iterations") > 0 && verb.count("--duration") == 0;
     if (iterations_only) options->timing.duration = 0;
   });

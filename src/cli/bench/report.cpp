@@ -288,7 +288,7 @@ std::string bench_text(const std::vector<BenchRow>& rows, const BenchMachine& ma
       return printable(table_text(rows, machine));
     case BenchFormat::Markdown:
       return printable(markdown_text(rows, machine));
-    case BenchFormat::Json:
+    case BenchFormat::JsonText:
       return json_text(rows_json(rows, machine));
     case BenchFormat::Csv:
       return csv_text(rows_json(rows, machine));

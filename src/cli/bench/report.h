@@ -8,7 +8,7 @@
 
 namespace vitro::cli {
 
-enum class BenchFormat { Table, Markdown, Json, Csv, Trtexec };
+enum class BenchFormat { Table, Markdown, JsonText, Csv, Trtexec };
 
 /// What is the same for all rows of one run of the program.
 struct BenchMachine {

@@ -22,7 +22,7 @@
 namespace vitro::cli {
 namespace {
 
-struct Options : CommonOptions {
+struct CompareArguments : CommonOptions {
   std::string model_b;
   std::string backend_b;
   int threads_b = 0;  ///< 0: those of A
@@ -37,7 +37,7 @@ struct Options : CommonOptions {
 };
 
 /// What B changes, everything else being that of A.
-CommonOptions options_of_b(const Options& options) {
+CommonOptions options_of_b(const CompareArguments& options) {
   CommonOptions b = options;
   if (!options.model_b.empty()) b.model = options.model_b;
   if (!options.backend_b.empty()) {
@@ -49,12 +49,12 @@ CommonOptions options_of_b(const Options& options) {
   return b;
 }
 
-Dims comparison_dims(const Options& options, const Plan& plan) {
+Dims comparison_dims(const CompareArguments& options, const Plan& plan) {
   return input_dims(plan, options.batch.value_or(1), parse_size(options.size));
 }
 
 /// A picture, preprocessed as the model of A says.
-Tensor picture_input(const Options& options, const Plan& plan) {
+Tensor picture_input(const CompareArguments& options, const Plan& plan) {
   Preprocessing preprocessing = plan.classifier().preprocessing;
   if (const auto size = parse_size(options.size)) {
     preprocessing.height = static_cast<int>(size->height);
@@ -69,7 +69,7 @@ Tensor picture_input(const Options& options, const Plan& plan) {
   return tensor;
 }
 
-Tensor comparison_input(const Options& options, const Plan& plan) {
+Tensor comparison_input(const CompareArguments& options, const Plan& plan) {
   const std::vector<IoInfo> inputs = input_infos(Internals::data(plan).graph);
   const DType dtype = inputs.at(0).dtype;
   if (options.input.empty()) return synthetic_input(comparison_dims(options, plan), dtype);
@@ -131,8 +131,8 @@ TimedRun timed_run(const Session& session, const Tensor& input, Tensor& output) 
 }
 
 /// The outputs are overwritten: they have the shape that each side needs.
-InterleavedResult measure_latency(const Options& options, const Contender& a, const Contender& b,
-                                  const Tensor& input, LayerErrors errors) {
+InterleavedResult measure_latency(const CompareArguments& options, const Contender& a,
+                                  const Contender& b, const Tensor& input, LayerErrors errors) {
   return interleaved(timed_run(a.session, input, errors.output_a),
                      timed_run(b.session, input, errors.output_b),
                      {.rounds = options.rounds, .duration = options.duration});
@@ -164,7 +164,7 @@ int conclude(const Comparison& comparison) {
   return kSuccess;
 }
 
-int run_compare(const Options& options) {
+int run_compare(const CompareArguments& options) {
   const Plan plan = open_model(options);
   const Tensor input = comparison_input(options, plan);
   const CommonOptions options_b = options_of_b(options);
@@ -194,7 +194,7 @@ int run_compare(const Options& options) {
   return conclude(comparison);
 }
 
-void add_latency_options(CLI::App& verb, Options& options) {
+void add_latency_options(CLI::App& verb, CompareArguments& options) {
   verb.add_flag("--no-latency", options.no_latency, "Measure no times")->group(kExecutionGroup);
   verb.add_option("--duration", options.duration,
                   "Run both in turn for at least this many seconds; default: 3")
@@ -210,7 +210,7 @@ void add_latency_options(CLI::App& verb, Options& options) {
 }  // namespace
 
 Action add_compare(CLI::App& verb) {
-  auto options = std::make_shared<Options>();
+  auto options = std::make_shared<CompareArguments>();
   add_model_options(verb, *options);
   verb.get_option("MODEL")->description("A: plan, or checkpoint (.safetensors, .pth, .onnx)");
   auto* model_b = verb.add_option("MODEL_B", options->model_b,

@@ -18,7 +18,7 @@
 namespace vitro::cli {
 namespace {
 
-struct Options : CommonOptions {
+struct ProfileArguments : CommonOptions {
   int64_t batch = 1;
   std::string size;
   ShapesByName shapes;
@@ -109,7 +109,7 @@ void print_advice(const ProfileReport& report) {
                                            list[i].gain_ms, list[i].evidence, list[i].next)}}));
 }
 
-int run_profile(const Options& options) {
+int run_profile(const ProfileArguments& options) {
   for (const std::string& path : options.outputs()) check_output(path, {options.model});
   Export export_profile(options.export_profile), trace(options.trace), html(options.html);
   const Plan plan = open_model(options);
@@ -131,7 +131,7 @@ int run_profile(const Options& options) {
   return kSuccess;
 }
 
-void add_run_options(CLI::App& verb, Options& options) {
+void add_run_options(CLI::App& verb, ProfileArguments& options) {
   verb.add_option("-b,--batch,--batch-size", options.batch, "Images in one run; default: 1")
       ->option_text("N")
       ->check(positive_integer())
@@ -158,7 +158,7 @@ CLI::Validator file_name() {
       "FILE");
 }
 
-void add_report_options(CLI::App& verb, Options& options) {
+void add_report_options(CLI::App& verb, ProfileArguments& options) {
   verb.add_option_function<std::string>(
           "--group",
           [&options](const std::string& name) { options.group = group_names().at(name); },
@@ -194,7 +194,7 @@ void add_report_options(CLI::App& verb, Options& options) {
 }  // namespace
 
 Action add_profile(CLI::App& verb) {
-  auto options = std::make_shared<Options>();
+  auto options = std::make_shared<ProfileArguments>();
   add_model_options(verb, *options);
   add_weights_option(verb, options->build);
   add_run_options(verb, *options);

@@ -28,7 +28,7 @@ const BenchMachine kMachine{"Some CPU", 2, "0.1.0", "GNU 12", 0.5};
 TEST(CliBenchReport, RatiosAreShownOnlyOfAQuietMachine) {
   std::vector<BenchRow> rows{measured_row(), measured_row()};
   rows[1].ratio = BenchRatio{1.25, {1.2, 1.3}, ""};
-  auto json = nlohmann::json::parse(bench_text(rows, kMachine, BenchFormat::Json));
+  auto json = nlohmann::json::parse(bench_text(rows, kMachine, BenchFormat::JsonText));
   EXPECT_EQ(json[1]["ratio"], 1.25);
   EXPECT_EQ(json[1]["ratio_high"], 1.3);
   EXPECT_TRUE(json[0]["ratio"].is_null());
@@ -51,7 +51,7 @@ TEST(CliBenchReport, AFallbackIsCounted) {
   rows[1].fallback->refused.resize(2);
   rows[1].fallback->copies = {{"a", {DType::Float32, {2, 3}}, 24, true},
                               {"b", {DType::Int64, {2}}, 16, false}};
-  const auto json = nlohmann::json::parse(bench_text(rows, kMachine, BenchFormat::Json));
+  const auto json = nlohmann::json::parse(bench_text(rows, kMachine, BenchFormat::JsonText));
   EXPECT_TRUE(json[0]["fallback"].is_null() && json[0]["fallback_bytes"].is_null());
   EXPECT_EQ(json[1]["fallback"], "cpu");
   EXPECT_EQ(json[1]["fallback_ops"], 2);
@@ -92,7 +92,7 @@ TEST(CliBenchReport, ADeviceHasATableOfItsOwnAndKeysThatAreNullWithoutOne) {
                   .power_w = 350.4,
                   .throttled = "",
                   .missing = ""};
-  const auto json = nlohmann::json::parse(bench_text(rows, kMachine, BenchFormat::Json));
+  const auto json = nlohmann::json::parse(bench_text(rows, kMachine, BenchFormat::JsonText));
   for (const char* key : {"enqueue_ms", "h2d_ms", "compute_ms", "d2h_ms", "replay_ms", "cold_ms",
                           "gpu", "driver", "clock_mhz", "power_w", "throttled"}) {
     EXPECT_TRUE(json[0].at(key).is_null()) << key;
