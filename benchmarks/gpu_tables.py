@@ -1,7 +1,7 @@
 """The tables of GPUs; tables.py says which files each is made of."""
 from table_text import load, model_title, row, table
 
-PEERS = {"compile": "torch.compile", "max-autotune": "with max-autotune",
+PEERS = {"compile": "torch.compile", "max-autotune": "torch.compile, max-autotune",
          "graph": "eager in a CUDA graph", "eager": "eager"}
 GPU_8_BITS = {"vitro-fp8": "fp8", "vitro-int8": "int8", "vitro": "float16"}
 PRECISIONS = {"fp16": "float16", "bf16": "bfloat16", "tf32": "TF32", "fp32": "float32"}
@@ -23,9 +23,9 @@ def fine_ms(value):
     return "" if value is None else f"{value:.3f} ms" if value < 10 else f"{value:.2f} ms"
 
 
-def gpu_peer_cells(result, way):
+def gpu_peer_cells(result, way, peers):
     cells = [fine_ms(result[way]["vitro"]["median_ms"])]
-    for name in PEERS:
+    for name in peers:
         if name not in result[way]:
             cells.append("")
             continue
@@ -40,17 +40,23 @@ def gpu_peers_table(results, link, precision="float16", files="peers_*.json", pa
         loaded.sort(key=lambda item: item[1]["batch"])
         lines += ["" if lines else None, f"UniFormer-S, {precision}, {gpu}, PyTorch "
                   f"{loaded[0][1]['versions']['torch']}; bold: times as long as Vitro.", ""]
-        rows = [row(str(result["batch"]), title, *gpu_peer_cells(result, way),
+        peers = [name for name in PEERS
+                 if any(name in result["sync"] for _, result in loaded)]
+        rows = [row(str(result["batch"]), title, *gpu_peer_cells(result, way, peers),
                     f"[json]({link(path)})")
                 for path, result in loaded
                 for way, title in (("back_to_back", "back to back"), ("sync", "one at a time"))]
-        lines += table(["batch", "", "Vitro", *PEERS.values(), "raw"], rows)
+        lines += table(["batch", "", "Vitro", *(PEERS[name] for name in peers), "raw"], rows)
     return ([line for line in lines if line is not None]
             or [f"No results yet; `scripts/gpu-bench {part}` makes them."])
 
 
 def gpu_float32_table(results, link):
     return gpu_peers_table(results, link, "true float32", "fp32_peers_*.json", "float32")
+
+
+def gpu_autotune_table(results, link):
+    return gpu_peers_table(results, link, "float16", "autotune_*.json", "autotune")
 
 
 def gpu_onnx_table(results, link):
@@ -131,6 +137,7 @@ def gpu_precisions_table(results, link):
             or ["No results yet; `scripts/gpu-bench models` makes them."])
 
 
-TABLES = {"gpu_peers": gpu_peers_table, "gpu_float32": gpu_float32_table,
+TABLES = {"gpu_peers": gpu_peers_table, "gpu_autotune": gpu_autotune_table,
+          "gpu_float32": gpu_float32_table,
           "gpu_models": gpu_models_table, "gpu_precisions": gpu_precisions_table,
           "gpu_onnx": gpu_onnx_table, "gpu_8_bits": gpu_8_bits_table}

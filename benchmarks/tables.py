@@ -8,6 +8,7 @@ A table stands between `<!-- begin: NAME -->` and `<!-- end: NAME -->`. NAME is 
     ops          profile_*.json, of `vitro profile --group op --json`, beside tried.json
     kernels      kernels_*.json, of kernel_benchmark --json
     gpu_peers    GPU/peers_*.json, of scripts/gpu-bench peers
+    gpu_autotune GPU/autotune_*.json, of scripts/gpu-bench autotune
     gpu_float32  GPU/fp32_peers_*.json, of scripts/gpu-bench float32
     gpu_models   GPU/bench_*.json, of scripts/gpu-bench models
     gpu_precisions  the same, beside published/tensorrt_*.json

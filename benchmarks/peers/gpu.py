@@ -214,7 +214,8 @@ def compare(arguments):
     state = gpu_state(arguments)
     return {"command": f"benchmarks/peers/gpu.py --batch {arguments.batch} --precision {arguments.precision}"
                        + "".join(f" --{name.removeprefix('vitro-')} PLAN"
-                                 for name in plans_in_8_bits(arguments)),
+                                 for name in plans_in_8_bits(arguments))
+                       + (" --max-autotune" if arguments.max_autotune else ""),
             "date": datetime.date.today().isoformat(), "model": CHECKPOINT.stem,
             "precision": arguments.precision, "batch": arguments.batch, "rounds": arguments.rounds,
             "gpu": torch.cuda.get_device_name(), "driver": state["driver"],

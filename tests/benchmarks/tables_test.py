@@ -104,9 +104,21 @@ class Tables(unittest.TestCase):
         self.write_of_gpu("peers_b8.json", GPU_PEERS)
         text = self.table("gpu_peers")
         self.assertIn("Some GPU, driver 580.1, PyTorch 2.11.0", text)
-        self.assertIn("| 8 | back to back | 0.800 ms | 1.000 ms **1.25** |  |  |  | "
+        self.assertIn("| 8 | back to back | 0.800 ms | 1.000 ms **1.25** | "
                       "[json](peers_b8.json) |", text)
         self.assertIn("| 8 | one at a time | 1.000 ms | 1.201 ms **1.20** |", text)
+
+    def test_gpu_autotune(self):
+        def with_autotune(of_ways, value):
+            return {way: {**engines, "max-autotune": value} for way, engines in of_ways.items()}
+        times = {way: GPU_PEERS[way] for way in ("sync", "back_to_back")}
+        self.write_of_gpu("autotune_b8.json", {
+            **GPU_PEERS, **with_autotune(times, {"median_ms": 1.6}),
+            "ratio": with_autotune(GPU_PEERS["ratio"], {"median": 2.0})})
+        text = self.table("gpu_autotune")
+        self.assertIn("| batch |  | Vitro | torch.compile | torch.compile, max-autotune | raw |", text)
+        self.assertIn("1.000 ms **1.25** | 1.600 ms **2.00** | [json](autotune_b8.json) |", text)
+        self.assertIn("No results yet", self.table("gpu_peers"))
 
     def test_gpu_models(self):
         self.assertIn("No results yet", self.table("gpu_models"))
