@@ -1,8 +1,9 @@
 # The CUDA toolkit is optional: without nvcc everything else builds, and `vitro doctor` says what is missing.
 set(VITRO_CUDA "AUTO" CACHE STRING "Build the CUDA backend: AUTO (where nvcc is found), ON or OFF")
 set_property(CACHE VITRO_CUDA PROPERTY STRINGS AUTO ON OFF)
-# sm_80 code runs on every Ampere and Ada card, sm_90a has Hopper's own instructions, and PTX is for what comes later.
-set(VITRO_CUDA_ARCHITECTURES "80-real;90a-real;90-virtual" CACHE STRING "What the kernels are compiled for")
+# sm_80 code runs on every Ampere and Ada card, sm_90 is Hopper's, and the PTX that it is made of is for what comes later.
+# What only Hopper has instructions for is not asked here (src/backends/cuda/kernels/CMakeLists.txt).
+set(VITRO_CUDA_ARCHITECTURES "80-real;90" CACHE STRING "What kernels that run everywhere are compiled for")
 
 set(VITRO_HAS_CUDA OFF)
 if(NOT VITRO_CUDA STREQUAL "OFF")

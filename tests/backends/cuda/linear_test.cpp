@@ -266,6 +266,25 @@ TEST(LinearChoice, ALongKOfFewTilesIsShared) {
   }
 }
 
+// Kernels on wgmma are compiled for sm_90a alone, those on the copy engine from sm_90 on.
+TEST(LinearChoice, NewerInstructionsWhereTheirCodeIs) {
+  alignas(16) const float parts[4] = {};
+  for (const Element element : {Element::Float32, Element::Float16}) {
+    LinearArgs args;
+    args.m = 128, args.n = 128, args.k = 512, args.element = element, args.weight_parts = parts;
+    for (const int capability : {80, 86, 89, 90, 100, 120})
+      for (const int i : rank_linear_tiles(args, 132, capability)) {
+        const LinearKind kind = linear_tiles()[static_cast<size_t>(i)].kind;
+        if (kind == LinearKind::Wgmma || kind == LinearKind::Tf32x3) {
+          EXPECT_EQ(capability, 90) << i;
+        }
+        if (kind == LinearKind::Tma) {
+          EXPECT_GE(capability, 90) << i;
+        }
+      }
+  }
+}
+
 TEST(LinearChoice, RefusalsSayWhy) {
   LinearArgs args;
   args.m = args.n = args.k = 64;

@@ -79,7 +79,6 @@ struct Scores {
 template <typename T, int D, int kPart, int kParts>
 __global__ void __launch_bounds__(kThreads, 3)
     attention_wgmma_kernel(const __grid_constant__ AttentionWgmmaArgs p) {
-#if defined(__CUDA_ARCH_FEAT_SM90_ALL)
   constexpr int kKeys = kPart * kParts;
   extern __shared__ __align__(1024) char shared[];
   const uint32_t queries = shared_address(shared), keys = queries + kQueries * kBoxBytes,
@@ -157,7 +156,6 @@ __global__ void __launch_bounds__(kThreads, 3)
       *reinterpret_cast<uint4*>(context + static_cast<int64_t>(first + row) * width + chunk * 8) =
           *reinterpret_cast<const uint4*>(shared + swizzled(row, chunk));
   }
-#endif
 }
 
 CUtensorMap rows_of(const AttentionArgs& a, int rows) {

@@ -45,6 +45,7 @@ __global__ void __launch_bounds__(kMaxThreads, kMinCtas)
       for (int e = 0; e < 8; ++e) acc[p][e] = bias[e];
   }
   constexpr int kPixels = (P - 1) * S + K;
+  constexpr int kRows = K == 7 ? 1 : K;  // unrolled; a row of 7x7 keeps enough loads in flight
   const int x0 = strip % strips_per_row * P;
   const int y = strip / strips_per_row % args.oh;
   const int image = strip / strips_per_row / args.oh;
@@ -56,7 +57,7 @@ __global__ void __launch_bounds__(kMaxThreads, kMinCtas)
 
   const T* x = static_cast<const T*>(args.x) +
                static_cast<int64_t>(image) * args.h * args.w * args.c + group * 8;
-#pragma unroll
+#pragma unroll kRows
   for (int a = 0; a < K; ++a) {
     const int row = y * S + a - args.pad_top;
     const bool row_inside = active && row >= 0 && row < args.h;

@@ -8,7 +8,6 @@
 #include "backends/cuda/kernels/mma_slab.cuh"
 #include "backends/cuda/kernels/row_norm.cuh"
 #include "backends/cuda/kernels/tma.cuh"
-#include "backends/cuda/kernels/wgmma.cuh"
 #include "backends/cuda/kernels/window_slab.cuh"
 
 // Products whose operands come to shared memory as slabs, whatever multiplies them there: a Shape
@@ -77,7 +76,7 @@ __global__ void __launch_bounds__(Shape::threads, Shape::blocks)
   };
   // Copies of this thread that are waited for are there for all.
   auto share_slabs = [] {
-    if constexpr (Shape::weight_parts > 1 && kHasWgmma) fence_for_async();
+    if constexpr (Shape::weight_parts > 1) fence_for_async();
     __syncthreads();
   };
   const int ahead = all_fit ? slabs : Shape::stages - 1;
@@ -121,25 +120,10 @@ __global__ void __launch_bounds__(Shape::threads, Shape::blocks)
     normalize_rows<T, Shape>(slabs_a, p.k, p.eps);
     __syncthreads();
   }
-  if (all_fit) {
-    auto multiply_slabs = [&](int from, int to) {
-#pragma unroll Shape::unroll
-      for (int s = from; s < to; ++s)
-        sums.template add_slab<T>(slabs_a + s * kSlabA, slabs_b + s * kSlabB, warp_m, warp_n,
-                                  warp_k);
-    };
-    if (is_resident(kSource)) {
-      multiply_slabs(0, slabs);
-    } else {
-      cp_async_wait<1>();
-      share_slabs();
-      multiply_slabs(0, first_half);
-      cp_async_wait<0>();
-      share_slabs();
-      multiply_slabs(first_half, slabs);
-    }
-  } else {
-    for (int s = 0; s < slabs; ++s) {
+  int place = 0;  // of slab s among the stages
+  for (int s = 0; s < slabs;) {
+    int there = slabs;  // slabs that can be multiplied before anything else is waited for
+    if (!all_fit) {
       cp_async_wait<Shape::stages - 2>();
       share_slabs();
       if (s + ahead < slabs) {
@@ -147,8 +131,21 @@ __global__ void __launch_bounds__(Shape::threads, Shape::blocks)
         if (!is_resident(kSource)) fetch_a(s + ahead);
       }
       cp_async_commit();
-      sums.template add_slab<T>(slabs_a + (is_resident(kSource) ? s : s % stages) * kSlabA,
-                                slabs_b + s % stages * kSlabB, warp_m, warp_n, warp_k);
+      there = s + 1;
+    } else if (!is_resident(kSource)) {
+      if (s == 0) {
+        cp_async_wait<1>();
+        there = first_half;
+      } else {
+        cp_async_wait<0>();
+      }
+      share_slabs();
+    }
+#pragma unroll Shape::unroll
+    for (; s < there; ++s) {
+      sums.template add_slab<T>(slabs_a + (is_resident(kSource) ? s : place) * kSlabA,
+                                slabs_b + place * kSlabB, warp_m, warp_n, warp_k);
+      if (++place == stages) place = 0;
     }
   }
   cp_async_wait<0>();

@@ -79,11 +79,12 @@ struct MmaShape {
   static constexpr int block_m = kBlockM, block_n = kBlockN, stages = kStages;
   static constexpr int warps_m = kWarpsM, warps_n = kWarpsN, warps_k = kWarpsK;
   static constexpr int blocks = 0;  // that a multiprocessor has to hold; 0: the compiler decides
-  static constexpr int unroll = 4;  // slabs
   static constexpr int weight_parts = 1;       // matrices of weights that are multiplied
   static constexpr bool early_vectors = true;  // biases are loaded before the products
   static constexpr int threads = 32 * kWarpsM * kWarpsN * kWarpsK;
   static constexpr int tiles_m = kBlockM / kWarpsM / 16, tiles_n = kBlockN / kWarpsN / 8;
+  // Slabs multiplied in a row; where one takes many instructions, more gain nothing.
+  static constexpr int unroll = tiles_m * tiles_n * 4 / kWarpsK < 16 ? 4 : 1;
   static constexpr int pitch = kBlockN + 8;  // of the float32 sums, without bank conflicts
   static constexpr size_t sum_bytes = sizeof(float) * kWarpsK * kBlockM * pitch;
 };

@@ -46,8 +46,6 @@ struct SplitLayout {
   }
 };
 
-#if defined(__CUDA_ARCH_FEAT_SM90_ALL) || !defined(__CUDA_ARCH__)
-
 /// A block's tile and its part of k: slabs first .. end - 1.
 struct SplitPart {
   int row, column, rank, first, end;
@@ -230,12 +228,5 @@ __global__ void __launch_bounds__(kSplitTeamThreads + 32, 1)
   else
     SplitProducer<Layout, false>{p, at, part}.work();
 }
-
-#else
-
-template <typename T, class Layout>
-__global__ void linear_split_kernel(const __grid_constant__ WgmmaArgs) {}
-
-#endif
 
 }  // namespace vitro::cuda

@@ -29,27 +29,25 @@ struct Tf32x3Sums : MmaSums<Shape> {
   /// As MmaSums::add_slab; slab b is that of the high parts, then that of the low ones.
   template <typename T>
   __device__ __forceinline__ void add_slab(const char* a, const char* b, int warp_m, int, int) {
-    if constexpr (kHasWgmma) {
-      const int lane = threadIdx.x % 32;
-      Tf32Parts parts[4];
+    const int lane = threadIdx.x % 32;
+    Tf32Parts parts[4];
 #pragma unroll
-      for (int i = 0; i < 4; ++i)
-        parts[i].load(a + swizzled(warp_m * 16 + lane % 16, i * 2 + lane / 16));
-      const uint64_t high = wgmma_operand(shared_address(b)),
-                     low = wgmma_operand(shared_address(b) + Shape::block_n * kSlabBytes);
-      float sums[Shape::block_n / 2];
-      wgmma_fence();
+    for (int i = 0; i < 4; ++i)
+      parts[i].load(a + swizzled(warp_m * 16 + lane % 16, i * 2 + lane / 16));
+    const uint64_t high = wgmma_operand(shared_address(b)),
+                   low = wgmma_operand(shared_address(b) + Shape::block_n * kSlabBytes);
+    float sums[Shape::block_n / 2];
+    wgmma_fence();
 #pragma unroll
-      for (int i = 0; i < 4; ++i) {
-        wgmma_64x8_tf32<Shape::block_n>(sums, parts[i].low, high + i * 2, i);
-        wgmma_64x8_tf32<Shape::block_n>(sums, parts[i].high, low + i * 2, 1);
-        wgmma_64x8_tf32<Shape::block_n>(sums, parts[i].high, high + i * 2, 1);
-      }
-      wgmma_commit();
-      wgmma_wait<0>();
-#pragma unroll
-      for (int e = 0; e < Shape::block_n / 2; ++e) this->v[0][e / 4][e % 4] += sums[e];
+    for (int i = 0; i < 4; ++i) {
+      wgmma_64x8_tf32<Shape::block_n>(sums, parts[i].low, high + i * 2, i);
+      wgmma_64x8_tf32<Shape::block_n>(sums, parts[i].high, low + i * 2, 1);
+      wgmma_64x8_tf32<Shape::block_n>(sums, parts[i].high, high + i * 2, 1);
     }
+    wgmma_commit();
+    wgmma_wait<0>();
+#pragma unroll
+    for (int e = 0; e < Shape::block_n / 2; ++e) this->v[0][e / 4][e % 4] += sums[e];
   }
 };
 

@@ -109,7 +109,6 @@ struct SlabMultiplier {
 template <typename T, class Shape>
 __global__ void __launch_bounds__(Shape::threads)
     linear_tma_kernel(const __grid_constant__ TmaArgs p) {
-#if __CUDA_ARCH__ >= 900
   extern __shared__ __align__(1024) char shared[];
   using Layout = TmaLayout<Shape>;
   const MmaArgs& ends = p.ends;
@@ -172,7 +171,6 @@ __global__ void __launch_bounds__(Shape::threads)
       end.finish(ends, i, v, activation);
     }
   });
-#endif
 }
 
 template <typename T, class Shape>

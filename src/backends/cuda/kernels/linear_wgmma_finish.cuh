@@ -11,8 +11,6 @@
 // What the warps that multiply on wgmma do with their sums.
 namespace vitro::cuda {
 
-#if defined(__CUDA_ARCH_FEAT_SM90_ALL) || !defined(__CUDA_ARCH__)
-
 /// Of a warp with 16 rows of Layout::team_columns columns. A thread has row `local` of the results
 /// and the one 8 below it.
 template <typename T, class Layout>
@@ -128,7 +126,5 @@ struct WgmmaFinish {
     }
   }
 };
-
-#endif
 
 }  // namespace vitro::cuda

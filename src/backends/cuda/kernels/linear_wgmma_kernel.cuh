@@ -12,8 +12,6 @@
 // two warps bring norms and biases before it asks for them.
 namespace vitro::cuda {
 
-#if defined(__CUDA_ARCH_FEAT_SM90_ALL) || !defined(__CUDA_ARCH__)
-
 /// Eight warps, which take every second tile.
 template <typename T, class Layout>
 struct WgmmaTeam {
@@ -183,12 +181,5 @@ __global__ void __launch_bounds__(kWgmmaThreads, 1)
     WgmmaTeam<T, Layout>{p, at, tiles, shared, base, team}.work();
   }
 }
-
-#else
-
-template <typename T, class Layout>
-__global__ void linear_wgmma_kernel(const __grid_constant__ WgmmaArgs) {}
-
-#endif
 
 }  // namespace vitro::cuda

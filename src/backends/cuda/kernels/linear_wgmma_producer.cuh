@@ -9,8 +9,6 @@
 // The warps of linear_wgmma_kernel.cuh that bring what its teams work on.
 namespace vitro::cuda {
 
-#if defined(__CUDA_ARCH_FEAT_SM90_ALL) || !defined(__CUDA_ARCH__)
-
 /// What one thread asks the copy engine for. With kWindows x has windows.
 template <class Layout, bool kWindows>
 struct WgmmaSlabs {
@@ -171,7 +169,5 @@ struct WgmmaVectors {
     }
   }
 };
-
-#endif
 
 }  // namespace vitro::cuda

@@ -13,7 +13,6 @@ using namespace block;
 template <class Tile, typename T>
 __global__ void __launch_bounds__(Tile::Mixer::kThreads, 1)
     local_block_kernel(const __grid_constant__ BlockParams p) {
-#if defined(__CUDA_ARCH_FEAT_SM90_ALL)
   using Mixer = typename Tile::Mixer;
   using Memory = BlockMemory<Tile, T>;
   extern __shared__ __align__(1024) char shared[];
@@ -69,7 +68,6 @@ __global__ void __launch_bounds__(Tile::Mixer::kThreads, 1)
     memory.store_y(static_cast<T*>(p.mlp.y) + current.image, current, p.mixer.h, p.mixer.w);
     if (!Tile::kResident) break;
   }
-#endif
 }
 
 // The extents of 56 x 56 and 28 x 28 maps are multiples of these tiles'.

@@ -59,6 +59,7 @@ void mlp(const MlpArgs& a, int tile, const Launch& launch) {
     throw std::invalid_argument("mlp of m " + std::to_string(a.m) + ", c " + std::to_string(a.c) +
                                 ", hidden " + std::to_string(a.hidden) + " on tile " +
                                 std::to_string(tile) + ": " + refusal);
+  if (kMlpTiles[tile].wgmma) return launch_mlp_wgmma(a, tile, launch);
   if (tile < kMlpRowsCount) return launch_mlp_rows(a, tile, launch);
   launch_mlp_split(a, launch);
 }

@@ -14,6 +14,8 @@ inline constexpr MlpTile kMlpTiles[] = {{"rows_64", 64, 128, true, false},
                                         {"split_64", 64, 16, true, false}};
 
 void launch_mlp_rows(const MlpArgs& args, int index, const Launch& launch);
+/// The same for the tiles on wgmma.
+void launch_mlp_wgmma(const MlpArgs& args, int index, const Launch& launch);
 void launch_mlp_split(const MlpArgs& args, const Launch& launch);
 
 }  // namespace vitro::cuda

@@ -213,7 +213,6 @@ class Consumer {
 template <typename S>
 __global__ void __launch_bounds__(kThreads + 32, 1)
     transformer_blocks_kernel(const __grid_constant__ TransformerBlocksArgs args) {
-#if __CUDA_ARCH__ >= 900
   extern __shared__ __align__(128) unsigned char shared_bytes[];
   const Memory<S> memory(shared_bytes);
   if (threadIdx.x == 0) {
@@ -229,7 +228,6 @@ __global__ void __launch_bounds__(kThreads + 32, 1)
     produce(args, memory);
   else
     Consumer<S>(args, memory).run();
-#endif
 }
 
 }  // namespace

@@ -5,15 +5,9 @@
 
 #include <cstdint>
 
-// Hopper's asynchronous products (sm_90a). Names follow the PTX ISA.
+// Hopper's asynchronous products. Names follow the PTX ISA. What uses them is compiled for sm_90a
+// alone (CMakeLists.txt); ptxas refuses them elsewhere.
 namespace vitro::cuda {
-
-/// True in code compiled for sm_90a, where wgmma exists.
-#if defined(__CUDA_ARCH_FEAT_SM90_ALL)
-inline constexpr bool kHasWgmma = true;
-#else
-inline constexpr bool kHasWgmma = false;
-#endif
 
 /// A [rows, 64] operand of 16-bit elements in shared memory, rows of 128 bytes swizzled by 128
 /// bytes.
