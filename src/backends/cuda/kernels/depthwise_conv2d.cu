@@ -45,7 +45,8 @@ __global__ void __launch_bounds__(kMaxThreads, kMinCtas)
       for (int e = 0; e < 8; ++e) acc[p][e] = bias[e];
   }
   constexpr int kPixels = (P - 1) * S + K;
-  constexpr int kRows = K == 7 ? 1 : K;  // unrolled; a row of 7x7 keeps enough loads in flight
+  // Rows at once: one of long strips of 7x7 keeps enough loads in flight.
+  constexpr int kRows = K == 7 && P > 2 ? 1 : K;
   const int x0 = strip % strips_per_row * P;
   const int y = strip / strips_per_row % args.oh;
   const int image = strip / strips_per_row / args.oh;
