@@ -120,10 +120,25 @@ __global__ void __launch_bounds__(Shape::threads, Shape::blocks)
     normalize_rows<T, Shape>(slabs_a, p.k, p.eps);
     __syncthreads();
   }
-  int place = 0;  // of slab s among the stages
-  for (int s = 0; s < slabs;) {
-    int there = slabs;  // slabs that can be multiplied before anything else is waited for
-    if (!all_fit) {
+  if (all_fit) {
+    for (int s = 0; s < slabs;) {
+      int there = slabs;  // slabs that can be multiplied before anything else is waited for
+      if (!is_resident(kSource)) {
+        if (s == 0) {
+          cp_async_wait<1>();
+          there = first_half;
+        } else {
+          cp_async_wait<0>();
+        }
+        share_slabs();
+      }
+#pragma unroll Shape::unroll
+      for (; s < there; ++s)
+        sums.template add_slab<T>(slabs_a + s * kSlabA, slabs_b + s * kSlabB, warp_m, warp_n,
+                                  warp_k);
+    }
+  } else {
+    for (int s = 0; s < slabs; ++s) {
       cp_async_wait<Shape::stages - 2>();
       share_slabs();
       if (s + ahead < slabs) {
@@ -131,21 +146,8 @@ __global__ void __launch_bounds__(Shape::threads, Shape::blocks)
         if (!is_resident(kSource)) fetch_a(s + ahead);
       }
       cp_async_commit();
-      there = s + 1;
-    } else if (!is_resident(kSource)) {
-      if (s == 0) {
-        cp_async_wait<1>();
-        there = first_half;
-      } else {
-        cp_async_wait<0>();
-      }
-      share_slabs();
-    }
-#pragma unroll Shape::unroll
-    for (; s < there; ++s) {
-      sums.template add_slab<T>(slabs_a + (is_resident(kSource) ? s : place) * kSlabA,
-                                slabs_b + place * kSlabB, warp_m, warp_n, warp_k);
-      if (++place == stages) place = 0;
+      sums.template add_slab<T>(slabs_a + (is_resident(kSource) ? s : s % stages) * kSlabA,
+                                slabs_b + s % stages * kSlabB, warp_m, warp_n, warp_k);
     }
   }
   cp_async_wait<0>();
