@@ -29,7 +29,7 @@ fi
 # program NAME: its path in either kind of tree.
 program() {
   local path
-  for path in "$tree"/{bin,.,tests/backends,tests/ops,tests/backends/cuda,benchmarks/cuda}/"$1"; do
+  for path in "$tree"/{bin,.,tests/backends,tests/ops,tests/models,tests/backends/cuda,benchmarks/cuda}/"$1"; do
     if [ -x "$path" ]; then echo "$path"; return; fi
   done
   echo "$tree: no program '$1'" >&2

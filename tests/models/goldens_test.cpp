@@ -3,10 +3,11 @@
 #include <filesystem>
 #include <map>
 
-#include "backends/backend.h"
+#include "backends/numbers.h"
 #include "core/convert.h"
 #include "floats.h"
 #include "formats/safetensors.h"
+#include "gpu.h"
 #include "metric.h"
 #include "models/models.h"
 #include "passes/pipeline.h"
@@ -29,9 +30,8 @@ constexpr Case kCases[] = {{224, 224, 1}, {224, 224, 3}, {288, 352, 1}, {288, 35
 class Goldens {
  public:
   explicit Goldens(const std::string& architecture)
-      : file_(read_safetensors(
-            MappedFile::open(std::filesystem::path(VITRO_SOURCE_DIR) / "tests/models/data" /
-                             (architecture + ".safetensors")))) {
+      : file_(read_safetensors(MappedFile::open(source_tree() / "tests/models/data" /
+                                                (architecture + ".safetensors")))) {
     for (const TensorEntry& tensor : file_.tensors) {
       std::vector<float>& values = tensors_[tensor.name];
       values.resize(static_cast<size_t>(num_elements(tensor.dims)));
@@ -61,13 +61,18 @@ std::vector<float> sample_nchw(const Tensor& nhwc, size_t count) {
   return samples;
 }
 
-std::vector<Tensor> run(const Graph& graph, const Backend& backend, const Case& c) {
+std::vector<Tensor> run(const Graph& graph, const Backend& backend, const Case& c,
+                        Precision precision = Precision::Float32) {
   const Constant images =
       RandomWeights(kSeed).take("input", {c.batch, 3, c.height, c.width}, "test");
   Tensor input(images.type.dims);
   std::ranges::copy(images.floats(), input.as<float>().begin());
   PlanCache cache;
-  const auto executable = backend.compile({graph, {&images.type, 1}, cache, 2});
+  const auto executable = backend.compile({.graph = graph,
+                                           .inputs = {&images.type, 1},
+                                           .cache = cache,
+                                           .threads = 2,
+                                           .precision = precision});
   std::vector<Tensor> results;
   std::vector<TensorView> views;
   for (const TensorType& output : executable->outputs()) results.emplace_back(output.dims);
@@ -77,7 +82,8 @@ std::vector<Tensor> run(const Graph& graph, const Backend& backend, const Case& 
   return results;
 }
 
-void compare(const std::vector<Tensor>& results, const Goldens& goldens, const Case& c) {
+void compare(const std::vector<Tensor>& results, const Goldens& goldens, const Case& c,
+             const Tolerance& bound = kFloat32Model) {
   ASSERT_EQ(results.size(), 5u);
   for (size_t i = 0; i < results.size(); ++i) {
     const std::string key = c.name() + (i == 0 ? ".logits" : fmt::format(".stage{}", i));
@@ -85,7 +91,7 @@ void compare(const std::vector<Tensor>& results, const Goldens& goldens, const C
     const std::vector<float> actual =
         i == 0 ? test::floats(results[0]) : sample_nchw(results[i], expected.size());
     const Distance d = distance(std::span<const float>(actual), std::span<const float>(expected));
-    EXPECT_TRUE(d.within(kFloat32Model)) << key << ": " << report(d, kFloat32Model);
+    EXPECT_TRUE(d.within(bound)) << key << ": " << report(d, bound);
   }
 }
 
@@ -103,6 +109,21 @@ TEST_P(ModelGoldens, CpuEqualsPyTorch) {
   Graph graph = build(GetParam());
   run_passes(graph);
   for (const Case& c : kCases) compare(run(graph, find_backend("cpu"), c), goldens, c);
+}
+
+TEST_P(ModelGoldens, GpuEqualsPyTorchInEveryPrecision) {
+  std::string reason;
+  const Backend* gpu = gpu_backend(reason);
+  if (!gpu) GTEST_SKIP() << reason;
+  const Goldens goldens(GetParam());
+  Graph graph = build(GetParam());
+  run_passes(graph);
+  for (const Precision precision :
+       {Precision::Float32, Precision::TensorFloat32, Precision::Float16, Precision::BFloat16})
+    for (const Case& c : kCases) {
+      SCOPED_TRACE(to_string(precision));
+      compare(run(graph, *gpu, c, precision), goldens, c, model_tolerance(precision));
+    }
 }
 
 // Unoptimised, so that the front end and the passes are judged apart.
