@@ -39,6 +39,19 @@ inline Tolerance model_tolerance(Precision precision) {
   }
 }
 
+/// A bound for what each of its stages makes.
+inline Tolerance stage_tolerance(Precision precision) {
+  switch (precision) {
+    case Precision::TensorFloat32:
+    case Precision::Float16:
+      return kFloat16Stage;
+    case Precision::BFloat16:
+      return kBFloat16Stage;
+    default:
+      return kFloat32Model;
+  }
+}
+
 /// Rounds the elements to what a backend stores at that precision.
 inline void round_to(Precision precision, Tensor& tensor) {
   if (tensor.dtype() != DType::Float32) return;
