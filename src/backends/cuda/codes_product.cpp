@@ -2,6 +2,7 @@
 
 #include <fmt/core.h>
 
+#include "backends/cuda/kernels/attention.h"
 #include "backends/cuda/kernels/mlp.h"
 #include "backends/float_products.h"
 #include "ir/codes.h"
@@ -24,20 +25,23 @@ const float* take_steps(const OpContext& op, size_t i) {
   });
 }
 
-/// Factor and offset of the codes that Args make.
-template <class Args>
-void take_factors(const OpContext& op, size_t quantization, Args& args) {
-  if (args.kind == CodeKind::Float8) {
-    args.factor = take_floats(op, quantization + 1);
-    op.take(quantization + 2);
-  } else {
-    args.factor = take_steps(op, quantization + 1);
-    args.offset = take_steps(op, quantization + 2);
-  }
-}
-
 const TensorType& type_of(std::span<const TensorType> types, const Node& node, size_t i) {
   return types[static_cast<size_t>(node.inputs[i])];
+}
+
+/// Whether attention can leave its context as codes.
+bool attention_makes_codes(const Node& node, std::span<const TensorType> types, Element element) {
+  constexpr float kAnyFactor = 1;
+  const auto& attrs = node.as<AttentionBlockAttrs>();
+  AttentionArgs args;
+  args.element = element;
+  args.n = extent(type_of(types, node, 0), 0);
+  args.t = num_rows(type_of(types, node, 0)) / args.n;
+  args.heads = static_cast<int>(attrs.heads);
+  args.head_dim = static_cast<int>(attrs.head_dim);
+  args.scale = attrs.scale;
+  args.codes.factor = &kAnyFactor;
+  return attention_refusal(args, AttentionVariant::Wgmma).empty();
 }
 
 /// One launch multiplies both of its products, with hidden values that stay on a multiprocessor.
@@ -51,12 +55,13 @@ bool is_fused(const Node& node, std::span<const TensorType> types, Element eleme
   return choose_mlp_tile(args, device.num_sms, device.capability) >= 0;
 }
 
-/// Whether products of so many operations save more than it takes to make codes of x. Fitted to an
-/// H100, where UniFormer-S was measured with either (docs/performance.md).
-bool pays(double flops, const TensorType& x) {
+/// Whether products of so many operations save more time than a launch takes that makes codes of x.
+/// Where codes take the place of the context of attention, which is as large, its bytes are saved.
+/// Fitted to an H100, where UniFormer-S was measured with either (docs/performance.md).
+bool pays(double flops, const TensorType& x, bool context = false) {
   constexpr double kFloatFlops = 450e6, kSaved = 0.4, kLaunch = 2, kBytes = 2.2e6;  // by the us
   const double elements = static_cast<double>(num_elements(x.dims));
-  return kSaved * flops / kFloatFlops > kLaunch + 3 * elements / kBytes;
+  return kSaved * flops / kFloatFlops > kLaunch + (context ? 1 : 3) * elements / kBytes;
 }
 
 /// Why kernels of codes cannot multiply rows of x, or as many others, with the weight, or null.
@@ -102,8 +107,12 @@ bool prefers_codes(const Node& node, std::span<const TensorType> types, size_t w
   switch (node.kind) {
     case OpKind::QuantizedLinear:
       return can_run(1) && pays(flops(1), x);
-    case OpKind::AttentionBlock:  // attention makes elements
-      return weight == 1 && can_run(1) && pays(flops(1), x);
+    case OpKind::AttentionBlock: {
+      if (!can_run(1)) return false;
+      const bool both = type_of(types, node, 1).dtype == type_of(types, node, 3).dtype &&
+                        can_run(3) && attention_makes_codes(node, types, element);
+      return both ? pays(flops(1) + flops(3), x, true) : weight == 1 && pays(flops(1), x);
+    }
     case OpKind::Mlp:  // both or none; codes of hidden values cost nothing
       return type_of(types, node, 1).dtype == type_of(types, node, 3).dtype && can_run(1) &&
              can_run(3) && extent(type_of(types, node, 1), 0) % 16 == 0 &&
@@ -114,6 +123,18 @@ bool prefers_codes(const Node& node, std::span<const TensorType> types, size_t w
 }
 
 }  // namespace
+
+CodeFactors take_code_factors(const OpContext& op, size_t weight, size_t quantization) {
+  CodeFactors codes{kind_of(op.input(weight))};
+  if (codes.kind == CodeKind::Float8) {
+    codes.factor = take_floats(op, quantization + 1);
+    op.take(quantization + 2);
+  } else {
+    codes.factor = take_steps(op, quantization + 1);
+    codes.offset = take_steps(op, quantization + 2);
+  }
+  return codes;
+}
 
 CodesProduct::CodesProduct(const OpContext& op, size_t weight, size_t quantization, int m,
                            const Activation& activation) {
@@ -128,14 +149,9 @@ CodesProduct::CodesProduct(const OpContext& op, size_t weight, size_t quantizati
   args_.activation = activation;
 }
 
-void CodesProduct::make_codes(const OpContext& op, size_t quantization) {
-  take_factors(op, quantization, args_);
-}
-
 RowCodes::RowCodes(const OpContext& op, size_t quantization) {
-  args_.kind = kind_of(op.input(1));
+  args_.codes = take_code_factors(op, 1, quantization);
   args_.element = element_of(op);
-  take_factors(op, quantization, args_);
   args_.rows = num_rows(op.input(0));
   args_.c = width(op.input(0));
 }

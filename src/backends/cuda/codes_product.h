@@ -7,6 +7,9 @@
 // of a node that say how follow each other: scales of results, factors and offsets of codes.
 namespace vitro::cuda {
 
+/// How values become the codes that the product of `weight` reads. Takes factors and offsets.
+CodeFactors take_code_factors(const OpContext& op, size_t weight, size_t quantization);
+
 /// A product of codes.
 class CodesProduct {
  public:
@@ -14,8 +17,10 @@ class CodesProduct {
   CodesProduct(const OpContext& op, size_t weight, size_t quantization, int m,
                const Activation& activation = {});
 
-  /// From here on y is the codes that a product with these operands reads.
-  void make_codes(const OpContext& op, size_t quantization);
+  /// From here on y is codes.
+  void make_codes(const CodeFactors& codes) {
+    args_.factor = codes.factor, args_.offset = codes.offset;
+  }
   const Activation& activation() const { return args_.activation; }
   void activate(const Activation& activation) { args_.activation = activation; }
   void run(const void* codes, const void* residual, void* y, const Launch& launch) const {

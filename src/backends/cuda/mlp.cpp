@@ -132,7 +132,7 @@ class MlpCodes final : public Kernel {
         fc1_(op, 1, kFirst, num_rows(op.input(0)), {UnaryOp::Gelu}),
         fc2_(op, 3, kSecond, num_rows(op.input(0))) {
     if (op.node.as<MlpAttrs>().layer_norm) codes_.normalize(op.node.as<MlpAttrs>().eps);
-    fc1_.make_codes(op, kSecond);
+    fc1_.make_codes(take_code_factors(op, 3, kSecond));
   }
   int in_place_operand() const override { return 0; }
   size_t scratch_bytes() const override {

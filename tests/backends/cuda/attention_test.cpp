@@ -1,6 +1,6 @@
 #include "backends/cuda/kernels/attention.h"
 
-#include "backends/cuda/device_test.h"
+#include "backends/cuda/device_codes.h"
 
 namespace vitro::cuda {
 namespace {
@@ -59,10 +59,17 @@ void check(const Case& k, Element element, float peak = 1.0f, bool tf32 = false,
   for (size_t i = 0; i < bias.size(); i += 5) bias[i] -= 100;  // as masks do
   const DeviceTensor dqkv(element, qkv), dbias(Element::Float32, bias);
   DeviceTensor context(element, k.n * k.t * width);
-  AttentionArgs args{
-      element, dqkv.data(), context.data(), k.n,
-      k.t,     k.heads,     k.head_dim,     1.0f / std::sqrt(static_cast<float>(k.head_dim)),
-      {},      tf32};
+  AttentionArgs args{element,
+                     dqkv.data(),
+                     context.data(),
+                     k.n,
+                     k.t,
+                     k.heads,
+                     k.head_dim,
+                     1.0f / std::sqrt(static_cast<float>(k.head_dim)),
+                     {},
+                     {},
+                     tf32};
   if (bias_case.images > 0)
     args.bias = {dbias.floats(),
                  bias_case.images,
@@ -122,12 +129,38 @@ TEST_F(AttentionTest, AnyTokensAndHeadDim) {
     }
 }
 
+TEST_F(AttentionTest, CodesOfContext) {
+  for (const CodeKind kind : kKinds)
+    for (const Case& k : {Case{2, 196, 5, 64}, Case{3, 49, 8, 32}, Case{1, 250, 2, 64}})
+      for (const Element element : {Element::Float16, Element::BFloat16}) {
+        const int c = k.heads * k.head_dim;
+        const auto qkv = Random(5).values(element, int64_t{k.n} * k.t * 3 * c);
+        const DeviceTensor dqkv(element, qkv);
+        const DeviceBytes context(int64_t{k.n} * k.t * c);
+        const CodesOfChannels channels(kind, c);
+        AttentionArgs args{element, dqkv.data(), context.data(), k.n,
+                           k.t,     k.heads,     k.head_dim,     0.125f};
+        args.codes = channels.factors();
+        EXPECT_NE(attention_refusal(args, AttentionVariant::Rows), "");
+        if (compute_capability() != 90)
+          GTEST_SKIP() << attention_refusal(args, attention_variant(args));
+        attention(args, {});
+        const std::vector<double> expected = reference(args, qkv, {});
+        double squares = 0;
+        for (double v : expected) squares += v * v;
+        const double error = tolerance_of(element).max_over_rms *
+                             std::sqrt(squares / static_cast<double>(expected.size()));
+        EXPECT_TRUE(context.walls_hold());
+        channels.expect(context.download(), expected, error, error);
+      }
+}
+
 TEST_F(AttentionTest, PeakedWeights) {
   for (const Element element : kElements) check({1, 150, 2, 64}, element, 8.0f);
 }
 
 TEST(AttentionRefusalTest, NamesTheReason) {
-  AttentionArgs args{Element::Float32, nullptr, nullptr, 1, 300, 1, 64, 1.0f, {}, false};
+  AttentionArgs args{Element::Float32, nullptr, nullptr, 1, 300, 1, 64, 1.0f};
   EXPECT_EQ(attention_variant(args), AttentionVariant::Rows);
   args.head_dim = 72;
   EXPECT_NE(attention_refusal(args, AttentionVariant::Rows).find("up to 64, not 72"),

@@ -20,7 +20,7 @@ class CodesInSessions : public testing::Test {
   static void expect_agreement(
       OpKind kind, const Attrs& attrs, const Dims& x,
       const std::function<void(GraphBuilder&, Random&, std::vector<ValueId>&)>& add_operands,
-      const char* impl, const Tolerance& bound) {
+      const char* impl, const Tolerance& bound, const char* choices = nullptr) {
     GraphBuilder builder;
     Random random(impl);
     std::vector<ValueId> operands{builder.input("x", x)};
@@ -31,6 +31,9 @@ class CodesInSessions : public testing::Test {
                executable = compile_for(*cuda_backend(), graph, inputs);
     ASSERT_EQ(executable->steps().size(), 1);
     EXPECT_STREQ(executable->dispatch()[0].chosen, impl);
+    if (choices) {
+      EXPECT_EQ(executable->dispatch()[0].choices, choices);
+    }
     EXPECT_TRUE(executable->steps()[0].sections[0].quantized);
     const std::vector<float> expected = GuardedRun(find_backend("cpu"), *exact, inputs).run()[0],
                              got = GuardedRun(*cuda_backend(), *executable, inputs).run()[0];
@@ -79,19 +82,22 @@ TEST_F(CodesInSessions, SmallProductsAreOfFloats) {
   }
 }
 
-/// The product behind attention is one of floats either way.
+/// The product behind attention is one of codes or of floats.
 TEST_F(CodesInSessions, AttentionBlock) {
   constexpr int64_t c = 512;
   for (const auto& [dtype, bound] : kKinds)
-    expect_agreement(
-        OpKind::AttentionBlock, AttentionBlockAttrs{8, 64, 0.125f, 1e-6f}, {128, 7, 7, c},
-        [dtype = dtype](GraphBuilder& builder, Random& random, std::vector<ValueId>& operands) {
-          operands.insert(operands.end(),
-                          {weight(builder, random, {3 * c, c}, c), bias(builder, random, 3 * c),
-                           weight(builder, random, {c, c}, c), bias(builder, random, c)});
-          quantize(builder, random, operands, 1, 5, dtype);
-        },
-        "cuda:attention_block_codes", *bound);
+    for (const bool both : {false, true})
+      expect_agreement(
+          OpKind::AttentionBlock, AttentionBlockAttrs{8, 64, 0.125f, 1e-6f}, {128, 7, 7, c},
+          [dtype = dtype, both](GraphBuilder& builder, Random& random,
+                                std::vector<ValueId>& operands) {
+            operands.insert(operands.end(),
+                            {weight(builder, random, {3 * c, c}, c), bias(builder, random, 3 * c),
+                             weight(builder, random, {c, c}, c), bias(builder, random, c)});
+            quantize(builder, random, operands, 1, 5, dtype);
+            if (both) quantize(builder, random, operands, 3, 8, dtype);
+          },
+          "cuda:attention_block_codes", *bound, both ? "core wgmma, proj in codes" : nullptr);
 }
 
 TEST_F(CodesInSessions, Linear) {

@@ -1,9 +1,8 @@
 #include "backends/cuda/kernels/linear_codes.h"
 
-#include "backends/cuda/device_test.h"
+#include "backends/cuda/device_codes.h"
 #include "backends/cuda/product_reference.h"
 #include "core/convert.h"
-#include "core/float8.h"
 
 namespace vitro::cuda {
 namespace {
@@ -15,29 +14,6 @@ class CodesTest : public DeviceTest {
     if (!IsSkipped() && compute_capability() != 90)
       GTEST_SKIP() << "products of codes ask for sm_90";
   }
-};
-
-/// Bytes on the device between walls.
-class DeviceBytes {
- public:
-  explicit DeviceBytes(int64_t count) : halves_(Element::Float16, (count + 1) / 2), count_(count) {}
-  explicit DeviceBytes(const std::vector<uint8_t>& bytes)
-      : DeviceBytes(static_cast<int64_t>(bytes.size())) {
-    check_cuda(cudaMemcpy(halves_.data(), bytes.data(), bytes.size(), cudaMemcpyHostToDevice),
-               "cudaMemcpy");
-  }
-  uint8_t* data() const { return static_cast<uint8_t*>(halves_.data()); }
-  std::vector<uint8_t> download() const {
-    std::vector<uint8_t> bytes(static_cast<size_t>(count_));
-    check_cuda(cudaMemcpy(bytes.data(), data(), bytes.size(), cudaMemcpyDeviceToHost),
-               "cudaMemcpy");
-    return bytes;
-  }
-  bool walls_hold() const { return halves_.walls_hold(); }
-
- private:
-  DeviceTensor halves_;
-  int64_t count_;
 };
 
 std::vector<uint8_t> random_codes(CodeKind kind, uint32_t seed, int64_t count) {
@@ -59,19 +35,10 @@ std::vector<double> values_of(CodeKind kind, const std::vector<uint8_t>& codes, 
   return values;
 }
 
-/// Factors and offsets as kernels of this kind read them.
-std::vector<float> as_read(CodeKind kind, std::vector<float> values) {
-  if (kind == CodeKind::Integer)
-    for (float& v : values) v /= kCodeSteps;
-  return values;
-}
-
 struct Case {
   int m, n, k;
   bool gelu, residual, codes;
 };
-
-constexpr CodeKind kKinds[] = {CodeKind::Integer, CodeKind::Float8};
 
 std::vector<float> random_scale(CodeKind kind, int n) {
   const float low = kind == CodeKind::Float8 ? 1e-6f : 1e-5f;
@@ -157,19 +124,6 @@ TEST_F(CodesTest, ElementsOfEveryEnd) {
     }
 }
 
-/// Codes of v, known to `error`, that are right: two where it lies half-way between them.
-void expect_code(CodeKind kind, uint8_t code, double v, double factor, double offset, double error,
-                 size_t at) {
-  if (kind == CodeKind::Integer) {
-    const double clamped = std::clamp(v * factor + offset, 0.0, 255.0);
-    EXPECT_NEAR(code, clamped, 0.5 + kCudaCodes) << at;
-    return;
-  }
-  const float value = float8_e4m3_to_float32(code);
-  EXPECT_GE(value, nearest_float8_e4m3(static_cast<float>((v - error) * factor))) << at;
-  EXPECT_LE(value, nearest_float8_e4m3(static_cast<float>((v + error) * factor))) << at;
-}
-
 TEST_F(CodesTest, CodesOfResults) {
   for (const CodeKind kind : kKinds)
     for (const Case& c :
@@ -201,23 +155,16 @@ TEST_F(CodesTest, CodesOfRows) {
           std::pair{false, CodeKind::Float8}, std::pair{true, CodeKind::Float8}}) {
       SCOPED_TRACE(c);
       const int rows = 37;
-      const std::vector<float> x = Random(1).values(Element::Float16, int64_t{rows} * c, -1, 1.5f),
-                               factor = Random(2).values(Element::Float32, c, 90, 270),
-                               offset = Random(3).values(Element::Float32, c, 90, 130);
-      const DeviceTensor dx(Element::Float16, x), dfactor(Element::Float32, as_read(kind, factor)),
-          doffset(Element::Float32, as_read(kind, offset));
+      const std::vector<float> x = Random(1).values(Element::Float16, int64_t{rows} * c, -1, 1.5f);
+      const CodesOfChannels channels(kind, c);
+      const DeviceTensor dx(Element::Float16, x);
       const DeviceBytes y(int64_t{rows} * c);
-      row_codes({kind, Element::Float16, dx.data(), dfactor.floats(), doffset.floats(), y.data(),
-                 rows, c, layer_norm, 1e-6f},
+      row_codes({channels.factors(), Element::Float16, dx.data(), y.data(), rows, c, layer_norm},
                 {});
       std::vector<double> values(x.begin(), x.end());
       if (layer_norm) normalize_rows(values, c, 1e-6);
-      const std::vector<uint8_t> codes = y.download();
       EXPECT_TRUE(y.walls_hold());
-      for (size_t i = 0; i < codes.size() && !HasFailure(); ++i) {
-        const size_t column = i % static_cast<size_t>(c);
-        expect_code(kind, codes[i], values[i], factor[column], offset[column], kCudaFloat8Codes, i);
-      }
+      channels.expect(y.download(), values, kCudaFloat8Codes);
     }
 }
 

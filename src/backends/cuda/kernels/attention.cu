@@ -252,6 +252,7 @@ AttentionVariant attention_variant(const AttentionArgs& args) {
   const auto takes = [&](AttentionVariant variant) {
     return attention_refusal(args, variant).empty();
   };
+  if (args.codes.factor != nullptr) return AttentionVariant::Wgmma;
   if (!takes(AttentionVariant::Rows)) return AttentionVariant::Scalar;
   const int64_t tiles = static_cast<int64_t>(args.n) * args.heads * ((args.t + 15) / 16);
   const bool wgmma = takes(AttentionVariant::Wgmma);
@@ -266,6 +267,8 @@ std::string attention_refusal(const AttentionArgs& args, AttentionVariant varian
   if (args.n > 65535 || args.heads > 65535)
     return "at most 65535 images and heads in one launch, not " +
            std::to_string(std::max(args.n, args.heads));
+  if (args.codes.factor != nullptr && variant != AttentionVariant::Wgmma)
+    return "codes are made by the wgmma variant";
   if (variant == AttentionVariant::Scalar)
     return args.t <= 8192
                ? ""

@@ -2,6 +2,7 @@
 
 #include <string>
 
+#include "backends/cuda/kernels/codes.h"
 #include "backends/cuda/kernels/launch.h"
 
 namespace vitro::cuda {
@@ -19,10 +20,11 @@ struct AttentionBias {
 struct AttentionArgs {
   Element element = Element::Float16;  // of qkv and context
   const void* qkv = nullptr;           // [n, t, 3, heads, head_dim]
-  void* context = nullptr;             // [n, t, heads, head_dim]
+  void* context = nullptr;             // [n, t, heads, head_dim]; codes with codes.factor
   int n = 0, t = 0, heads = 0, head_dim = 0;
   float scale = 1.0f;
   AttentionBias bias{};  // on the Scalar and Rows variants
+  CodeFactors codes{};   // of context's channels, on the Wgmma variant
   bool tf32 = false;     // float32 operands may be rounded to tf32 for the tensor cores
 };
 

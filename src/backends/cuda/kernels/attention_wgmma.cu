@@ -1,6 +1,7 @@
 #include "backends/cuda/kernels/attention_wgmma.h"
 
 #include "backends/cuda/kernels/attention_tile.cuh"
+#include "backends/cuda/kernels/codes.cuh"
 #include "backends/cuda/kernels/mma_slab.cuh"
 #include "backends/cuda/kernels/tensor_map.h"
 #include "backends/cuda/kernels/tma.cuh"
@@ -20,6 +21,7 @@ struct AttentionWgmmaArgs {
   void* context;
   int t, heads;
   float scale;  // of scores, in units of log2(e)
+  CodeFactors codes;
   bool next_early;
 };
 
@@ -75,6 +77,61 @@ struct Scores {
   }
 };
 
+/// A warp's 16 rows of context to where they are swizzled in shared memory.
+template <typename T, int D>
+__device__ __forceinline__ void store_elements(const float (&out)[D / 2], const float (&scale)[2],
+                                               char* shared) {
+#pragma unroll
+  for (int column = 0; column < D / 16; ++column) {
+    uint32_t words[4];
+#pragma unroll
+    for (int i = 0; i < 4; ++i) {
+      const float* v = out + (column * 2 + i / 2) * 4 + i % 2 * 2;
+      words[i] = pack_2<T>(v[0] * scale[i % 2], v[1] * scale[i % 2]);
+    }
+    store_16x16(shared, threadIdx.x / 32 * 16, column * 2, words);
+  }
+}
+/// The same as codes of a byte.
+template <CodeKind kKind, int D>
+__device__ __forceinline__ void store_codes(const float (&out)[D / 2], const float (&scale)[2],
+                                            const CodeFactors& codes, char* shared) {
+  const int lane = threadIdx.x % 32, row = threadIdx.x / 32 * 16 + lane / 4;
+#pragma unroll
+  for (int group = 0; group < D / 8; ++group) {
+    const int column = group * 8 + lane % 4 * 2;
+    const auto pair_of = [&](const float* values) {
+      return __ldg(reinterpret_cast<const float2*>(values + blockIdx.y * D + column));
+    };
+    const float2 factor = pair_of(codes.factor),
+                 offset = kKind == CodeKind::Integer ? pair_of(codes.offset) : float2{};
+#pragma unroll
+    for (int half = 0; half < 2; ++half) {
+      const float* v = out + group * 4 + half * 2;
+      *reinterpret_cast<uint16_t*>(shared + swizzled(row + half * 8, column / 16) + column % 16) =
+          static_cast<uint16_t>(
+              code_pair<kKind>({v[0] * scale[half], v[1] * scale[half]}, factor, offset));
+    }
+  }
+}
+
+/// A warp's rows from there to context, in pieces of 16 bytes.
+template <int kRowBytes>
+__device__ __forceinline__ void send_rows(const AttentionWgmmaArgs& p, const char* shared) {
+  constexpr int kPieces = kRowBytes / 16;
+  __syncwarp();
+  const int64_t first = static_cast<int64_t>(blockIdx.z) * p.t + blockIdx.x * kQueries;
+  char* const context = static_cast<char*>(p.context) + (first * p.heads + blockIdx.y) * kRowBytes;
+#pragma unroll
+  for (int i = threadIdx.x % 32; i < 16 * kPieces; i += 32) {
+    const int row = threadIdx.x / 32 * 16 + i / kPieces, piece = i % kPieces;
+    if (static_cast<int>(blockIdx.x) * kQueries + row < p.t)
+      *reinterpret_cast<uint4*>(context + static_cast<int64_t>(row) * p.heads * kRowBytes +
+                                piece * 16) =
+          *reinterpret_cast<const uint4*>(shared + swizzled(row, piece));
+  }
+}
+
 /// grid (tiles of kQueries, heads, images)
 template <typename T, int D, int kPart, int kParts>
 __global__ void __launch_bounds__(kThreads, 3)
@@ -85,7 +142,7 @@ __global__ void __launch_bounds__(kThreads, 3)
                  values = keys + kKeys * kBoxBytes, keys_there = values + kKeys * kBoxBytes,
                  values_there = keys_there + 8;
   const int first = blockIdx.x * kQueries, head = blockIdx.y, image = blockIdx.z,
-            width = p.heads * D, warp = threadIdx.x / 32, lane = threadIdx.x % 32;
+            width = p.heads * D;
   if (p.next_early) allow_next();
   if (threadIdx.x == 0) {
     prefetch_tensor_map(&p.queries);
@@ -135,26 +192,17 @@ __global__ void __launch_bounds__(kThreads, 3)
   wgmma_wait<0>();
   if (!p.next_early) allow_next();
 
-  // Rows leave through the queries' place, in pieces of 16 bytes.
+  // Rows leave through the queries' place.
   __syncthreads();
-#pragma unroll
-  for (int column = 0; column < D / 16; ++column) {
-    uint32_t words[4];
-#pragma unroll
-    for (int i = 0; i < 4; ++i) {
-      const float* v = out + (column * 2 + i / 2) * 4 + i % 2 * 2;
-      words[i] = pack_2<T>(v[0] * scale[i % 2], v[1] * scale[i % 2]);
-    }
-    store_16x16(shared, warp * 16, column * 2, words);
-  }
-  __syncwarp();
-  T* context = static_cast<T*>(p.context) + static_cast<int64_t>(image) * p.t * width + head * D;
-#pragma unroll
-  for (int i = lane; i < 16 * (D / 8); i += 32) {
-    const int row = warp * 16 + i / (D / 8), chunk = i % (D / 8);
-    if (first + row < p.t)
-      *reinterpret_cast<uint4*>(context + static_cast<int64_t>(first + row) * width + chunk * 8) =
-          *reinterpret_cast<const uint4*>(shared + swizzled(row, chunk));
+  if (p.codes.factor == nullptr) {
+    store_elements<T, D>(out, scale, shared);
+    send_rows<D * 2>(p, shared);
+  } else {
+    if (p.codes.kind == CodeKind::Float8)
+      store_codes<CodeKind::Float8, D>(out, scale, p.codes, shared);
+    else
+      store_codes<CodeKind::Integer, D>(out, scale, p.codes, shared);
+    send_rows<D>(p, shared);
   }
 }
 
@@ -174,8 +222,9 @@ void launch_keys(const AttentionArgs& a, const Launch& launch) {
   const Residency residency =
       residency_of(static_cast<int>(grid.x * grid.y * grid.z),
                    (kQueries + 2 * kKeys) * kBoxBytes + 2 * sizeof(uint64_t));
-  const AttentionWgmmaArgs p{rows_of(a, kQueries), rows_of(a, kKeys),   a.context, a.t, a.heads,
-                             a.scale * kLog2E,     residency.next_early};
+  const AttentionWgmmaArgs p{
+      rows_of(a, kQueries), rows_of(a, kKeys), a.context,           a.t, a.heads,
+      a.scale * kLog2E,     a.codes,           residency.next_early};
   launch_kernel("attention", attention_wgmma_kernel<T, D, kPart, kParts>, grid, kThreads,
                 residency.shared_bytes, launch, p);
 }

@@ -4,7 +4,7 @@
 
 #include <cstdint>
 
-#include "backends/cuda/kernels/linear_codes.h"
+#include "backends/cuda/kernels/codes.h"
 
 namespace vitro::cuda {
 
@@ -23,6 +23,18 @@ __device__ __forceinline__ uint32_t code_pair(float2 v, float2 factor, float2 of
   else
     return __byte_perm(integer_code(v.x, factor.x, offset.x), integer_code(v.y, factor.y, offset.y),
                        0x0040);
+}
+
+/// Those of value(0) to value(7).
+template <CodeKind kKind, class Value>
+__device__ __forceinline__ uint2 eight_codes(Value value, const float (&factor)[8],
+                                             const float (&offset)[8]) {
+  const auto pair = [&](int e) {
+    return code_pair<kKind>({value(e), value(e + 1)}, {factor[e], factor[e + 1]},
+                            {offset[e], offset[e + 1]});
+  };
+  const auto four = [&](int e) { return __byte_perm(pair(e), pair(e + 2), 0x5410); };
+  return {four(0), four(4)};
 }
 
 }  // namespace vitro::cuda

@@ -1,6 +1,7 @@
 #include "backends/cuda/kernels/depthwise_conv2d.h"
 
 #include <stdexcept>
+#include <type_traits>
 
 #include "backends/cuda/kernels/activation.cuh"
 #include "backends/cuda/kernels/element.cuh"
@@ -157,8 +158,10 @@ void launch_strips(const DepthwiseConv2dArgs& args, const Launch& launch) {
 /// and 56. The bounds were measured on an H100.
 template <typename T, int K, int S>
 void launch_longest_strips(const DepthwiseConv2dArgs& args, const Launch& launch) {
-  // What fits in registers: seven float32 pixels, or the weights of a line of seven, would not.
-  constexpr int kLongest = sizeof(T) == 4 ? 2 : K <= 5 && S == 1 ? 7 : 4;
+  // What fits in registers: seven float32 pixels, or the weights of a line of seven, would not, and
+  // pixels of bfloat16 are all unpacked at once.
+  constexpr bool kSeven = std::is_same_v<T, __half> && K <= 5 && S == 1;
+  constexpr int kLongest = sizeof(T) == 4 ? 2 : kSeven ? 7 : 4;
   const int64_t rows = static_cast<int64_t>(args.n) * args.oh * (args.c / 8);
   if constexpr (kLongest > 2)
     if (rows * ((args.ow + kLongest - 1) / kLongest) >= 132 * 384)

@@ -3,18 +3,10 @@
 #include <cstdint>
 
 #include "backends/cuda/kernels/activation.h"
+#include "backends/cuda/kernels/codes.h"
 #include "backends/cuda/kernels/launch.h"
 
 namespace vitro::cuda {
-
-/// What a byte stands for.
-enum class CodeKind {
-  Integer,  ///< uint8 clamp(round(v * factor + offset), 0, 255) times int8, summed exactly
-  Float8    ///< e4m3, the nearest to v * factor, saturating; times the same, summed to some 14 bits
-};
-
-/// The largest integer; factors and offsets of these come divided by it, which clamps for nothing.
-inline constexpr float kCodeSteps = 255.0f;
 
 /// y[m, n] = act(scale * (x[m, k] weight[n, k]^T) + bias + residual): codes of one byte times
 /// weights of one byte, and the rest in float32.
@@ -46,11 +38,9 @@ void linear_codes(const LinearCodesArgs& args, const Launch& launch);
 
 /// y[rows, c] = the codes of v: of x[rows, c], or of its normalised rows.
 struct RowCodesArgs {
-  CodeKind kind = CodeKind::Integer;
+  CodeFactors codes;
   Element element = Element::Float16;  // of x
   const void* x = nullptr;
-  const float* factor = nullptr;  // [c]; as in LinearCodesArgs
-  const float* offset = nullptr;  // [c]
   uint8_t* y = nullptr;
   int64_t rows = 0;
   int c = 0;

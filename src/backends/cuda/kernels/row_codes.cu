@@ -9,7 +9,7 @@ namespace {
 constexpr int kThreads = 128;
 
 /// kLanes lanes hold a row in registers, 8 consecutive elements of it at a time, kVectors times.
-template <typename T, int kLanes, int kVectors, bool kNorm, CodeKind kKind>
+template <typename T, int kLanes, int kVectors, CodeKind kKind>
 __global__ void __launch_bounds__(kThreads) row_codes_kernel(RowCodesArgs args) {
   const int lane = threadIdx.x % kLanes;
   const int64_t row = static_cast<int64_t>(blockIdx.x) * (kThreads / kLanes) + threadIdx.x / kLanes;
@@ -25,7 +25,7 @@ __global__ void __launch_bounds__(kThreads) row_codes_kernel(RowCodesArgs args) 
     for (int e = 0; e < 8; ++e) sum += v[i][e];
   }
   float mean = 0, scale = 1;
-  if (kNorm) {
+  if (args.layer_norm) {
     mean = sum_lanes<kLanes>(sum) / static_cast<float>(args.c);
     float squares = 0;
 #pragma unroll
@@ -42,15 +42,11 @@ __global__ void __launch_bounds__(kThreads) row_codes_kernel(RowCodesArgs args) 
     if (!is_inside(i)) continue;
     const int column = (i * kLanes + lane) * 8;
     float factor[8], offset[8]{};
-    Eight<float>::load(args.factor + column).unpack(factor);
-    if (kKind == CodeKind::Integer) Eight<float>::load(args.offset + column).unpack(offset);
-    const auto value = [&](int e) { return kNorm ? (v[i][e] - mean) * scale : v[i][e]; };
-    const auto pair = [&](int e) {
-      return code_pair<kKind>({value(e), value(e + 1)}, {factor[e], factor[e + 1]},
-                              {offset[e], offset[e + 1]});
-    };
-    const auto four = [&](int e) { return __byte_perm(pair(e), pair(e + 2), 0x5410); };
-    *reinterpret_cast<uint2*>(args.y + row * args.c + column) = uint2{four(0), four(4)};
+    Eight<float>::load(args.codes.factor + column).unpack(factor);
+    if (kKind == CodeKind::Integer) Eight<float>::load(args.codes.offset + column).unpack(offset);
+    const auto value = [&](int e) { return (v[i][e] - mean) * scale; };
+    *reinterpret_cast<uint2*>(args.y + row * args.c + column) =
+        eight_codes<kKind>(value, factor, offset);
   }
 }
 
@@ -61,12 +57,9 @@ void launch_rows(const RowCodesArgs& args, const Launch& launch) {
   const auto run = [&](auto kernel) {
     launch_kernel("row_codes", kernel, grid, dim3(kThreads), 0, launch, args);
   };
-  using enum CodeKind;
-  if (args.kind == Float8)
-    return args.layer_norm ? run(row_codes_kernel<T, kLanes, kVectors, true, Float8>)
-                           : run(row_codes_kernel<T, kLanes, kVectors, false, Float8>);
-  args.layer_norm ? run(row_codes_kernel<T, kLanes, kVectors, true, Integer>)
-                  : run(row_codes_kernel<T, kLanes, kVectors, false, Integer>);
+  args.codes.kind == CodeKind::Float8
+      ? run(row_codes_kernel<T, kLanes, kVectors, CodeKind::Float8>)
+      : run(row_codes_kernel<T, kLanes, kVectors, CodeKind::Integer>);
 }
 
 /// Few lanes have many loads under way each; they leave none idle at the widths of UniFormer.
@@ -86,8 +79,8 @@ const char* row_codes_refusal(const RowCodesArgs& args) {
   if (args.element == Element::Float32) return "the elements are not of 16 bits";
   if (args.c % 8 != 0) return "rows are not a multiple of 8 elements";
   if (args.c > 4096) return "rows are wider than 4096";
-  if (!aligned_16(args.x) || !aligned_16(args.y) || !aligned_16(args.factor) ||
-      !aligned_16(args.offset))
+  if (!aligned_16(args.x) || !aligned_16(args.y) || !aligned_16(args.codes.factor) ||
+      !aligned_16(args.codes.offset))
     return "a pointer is not 16-byte aligned";
   return nullptr;
 }
