@@ -1,12 +1,14 @@
 #!/usr/bin/env python3
-"""Quantizes a small network in the ways of ONNX Runtime's quantizer, with what ONNX Runtime makes of each.
+"""Quantizes a small network in the ways of ONNX Runtime's quantizer and of NVIDIA's ModelOpt, with what ONNX Runtime makes
+of each.
 
     python3 -m venv venv && venv/bin/pip install torch==2.11.0 onnx==1.22.0 onnxscript==0.7.2 onnxruntime==1.32.0 \\
-        numpy==2.4.6
+        numpy==2.4.6 nvidia-modelopt[onnx]==0.47.0
     venv/bin/python tools/make_onnx_quantized.py tests/ops/data/onnx_quantized.safetensors
 
-The layout is that of make_onnx_vectors.py. "products": only the inputs of Conv, MatMul and Gemm are quantized; "all": whatever the
-quantizer takes; "operators": the products as QLinearConv and QLinearMatMul.
+Run it on a processor with VNNI: ONNX Runtime's products of bytes saturate without. The layout is that of make_onnx_vectors.py. "products": only the inputs of Conv, MatMul and Gemm are quantized; "all": whatever the
+quantizer takes; "operators": the products as QLinearConv and QLinearMatMul. "modelopt": codes around 0 of inputs, weights as
+floats behind QuantizeLinear, and with "float16" all of it in half floats.
 """
 import json
 import os
@@ -18,6 +20,7 @@ import numpy as np
 import onnx
 import onnxruntime
 import torch
+from modelopt.onnx.quantization import quantize as modelopt_quantize
 from onnxruntime.quantization import CalibrationDataReader, QuantFormat, QuantType, quantize_static
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
@@ -30,14 +33,14 @@ PRODUCTS = ["Conv", "MatMul", "Gemm"]
 class Network(torch.nn.Module):
     """A padded convolution, one with strides, an MLP behind a LayerNorm, a head."""
 
-    def __init__(self):
+    def __init__(self, maps, width, classes):
         super().__init__()
-        self.conv1 = torch.nn.Conv2d(3, 8, 3, padding=1)
-        self.conv2 = torch.nn.Conv2d(8, 12, 2, stride=2)
-        self.norm = torch.nn.LayerNorm(12)
-        self.fc1 = torch.nn.Linear(12, 24)
-        self.fc2 = torch.nn.Linear(24, 12)
-        self.head = torch.nn.Linear(12, 5)
+        self.conv1 = torch.nn.Conv2d(3, maps, 3, padding=1)
+        self.conv2 = torch.nn.Conv2d(maps, width, 2, stride=2)
+        self.norm = torch.nn.LayerNorm(width)
+        self.fc1 = torch.nn.Linear(width, 2 * width)
+        self.fc2 = torch.nn.Linear(2 * width, width)
+        self.head = torch.nn.Linear(width, classes)
 
     def forward(self, x):
         x = self.conv2(torch.relu(self.conv1(x))).flatten(2).transpose(1, 2)
@@ -73,17 +76,38 @@ def cases():
                                       "op_types_to_quantize": PRODUCTS, "extra_options": {"WeightSymmetric": False, **alone}}
 
 
+def quantize_by_modelopt(floats, path, dtype):
+    images = np.concatenate([one["x"] for one in Reader().inputs])
+    modelopt_quantize(floats, quantize_mode="int8", calibration_data={"x": images}, calibration_method="max",
+                      calibration_eps=["cpu"], high_precision_dtype=dtype, output_path=path)
+
+
+def quantizers(folder):
+    """Name, a file of floats, and what makes a quantized one of it."""
+    small, wide = (export(Network(*size), os.path.join(folder, f"{size[1]}.onnx")) for size in ((8, 12, 5), (32, 48, 20)))
+    for name, arguments in cases():
+        yield name, small, lambda floats, path, arguments=arguments: quantize_static(
+            floats, path, Reader(), **{"quant_format": QuantFormat.QDQ, **arguments})
+    # ModelOpt leaves small products in floats.
+    for dtype in ("fp32", "fp16"):
+        yield f"modelopt_{dtype.replace('fp', 'float')}", wide, lambda floats, path, dtype=dtype: quantize_by_modelopt(
+            floats, path, dtype)
+
+
+def export(network, path):
+    torch.onnx.export(random_weights(network, 1), torch.zeros(1, 3, 8, 8), path, opset_version=17, dynamo=False,
+                      input_names=["x"], output_names=["y"], dynamic_axes={"x": {0: "n"}, "y": {0: "n"}})
+    return path
+
+
 def main():
     warnings.filterwarnings("ignore")
     images = np.random.RandomState(99).randn(3, 3, 8, 8).astype(np.float32)
     listed, tensors = [], []
     with tempfile.TemporaryDirectory() as folder:
-        floats, path = os.path.join(folder, "floats.onnx"), os.path.join(folder, "quantized.onnx")
-        torch.onnx.export(random_weights(Network(), 1), torch.zeros(1, 3, 8, 8), floats, opset_version=17, dynamo=False,
-                          input_names=["x"], output_names=["y"], dynamic_axes={"x": {0: "n"}, "y": {0: "n"}})
-        for name, arguments in cases():
-            arguments = {"quant_format": QuantFormat.QDQ, **arguments}
-            quantize_static(floats, path, Reader(), **arguments)
+        path = os.path.join(folder, "quantized.onnx")
+        for name, floats, quantize in quantizers(folder):
+            quantize(floats, path)
             model = onnx.load(path)
             strip(model)
             bytes_ = model.SerializeToString()

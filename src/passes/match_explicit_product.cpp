@@ -4,6 +4,7 @@
 #include <array>
 #include <cmath>
 
+#include "core/convert.h"
 #include "ir/infer.h"
 #include "ir/op_info.h"
 #include "passes/quantized_product.h"
@@ -15,23 +16,35 @@ constexpr int64_t kMostCode = 127, kLeastCode = -128;
 // What float32 leaves of code * scale, and of factors that passes folded into a row.
 constexpr double kRounding = 1.0 / (1 << 20);
 
+using Codes =
+    std::pair<std::vector<int64_t>, float>;  ///< integers, and what they are multiplied by
+
+double largest(std::span<const float> row) {
+  double most = 0;
+  for (float w : row) most = std::max(most, std::abs(double{w}));
+  return most;
+}
+
+/// Rounds each element to a multiple of `step`; whether all fit a byte and `is_near(w, multiple)`.
+template <class IsNear>
+bool divide(std::span<const float> row, double step, std::vector<int64_t>& codes, IsNear is_near) {
+  for (size_t i = 0; i < row.size(); ++i) {
+    codes[i] = std::llround(row[i] / step);
+    if (codes[i] > kMostCode || codes[i] < kLeastCode) return false;
+    if (!is_near(row[i], static_cast<double>(codes[i]) * step)) return false;
+  }
+  return true;
+}
+
 /// The integers that a row is a multiple of, none above 127 and the largest as large as can be, as
 /// quantizers choose them.
-std::optional<std::pair<std::vector<int64_t>, float>> codes_of(std::span<const float> row) {
-  double most = 0;
-  for (float w : row) {
-    if (!std::isfinite(w)) return std::nullopt;
-    most = std::max(most, std::abs(double{w}));
-  }
+std::optional<Codes> codes_of_floats(std::span<const float> row) {
+  const double most = largest(row);
   std::vector<int64_t> codes(row.size());
-  if (most == 0) return std::pair(std::move(codes), 1.0f);
   const auto fits = [&](double step) {
-    for (size_t i = 0; i < row.size(); ++i) {
-      codes[i] = std::llround(row[i] / step);
-      if (codes[i] > kMostCode || codes[i] < kLeastCode) return false;
-      if (std::abs(row[i] - static_cast<double>(codes[i]) * step) > most * kRounding) return false;
-    }
-    return true;
+    return divide(row, step, codes, [&](double w, double multiple) {
+      return std::abs(w - multiple) <= most * kRounding;
+    });
   };
   double step = 0;
   for (int64_t code = kMostCode; code > 0 && step == 0; --code)
@@ -49,6 +62,35 @@ std::optional<std::pair<std::vector<int64_t>, float>> codes_of(std::span<const f
   return std::pair(std::move(codes),
                    *std::max_element(near.begin(), near.end(),
                                      [&](float a, float b) { return exact(a) < exact(b); }));
+}
+
+float to_half(double value) {
+  return float16_to_float32(float32_to_float16(static_cast<float>(value)));
+}
+
+/// The same of a row that was multiplied in float16: by a scale of float16, each product rounded.
+std::optional<Codes> codes_of_halves(std::span<const float> row) {
+  if (!std::ranges::all_of(row, [](float w) { return to_half(w) == w; })) return std::nullopt;
+  const double most = largest(row);
+  std::vector<int64_t> codes(row.size());
+  for (int64_t code = -kLeastCode; code > 0; --code) {
+    const uint16_t usual = float32_to_float16(static_cast<float>(most / static_cast<double>(code)));
+    for (const int beside : {0, 1, -1}) {
+      const float scale = float16_to_float32(static_cast<uint16_t>(usual + beside));
+      if (std::isnormal(scale) && divide(row, scale, codes, [](double w, double multiple) {
+            return w == to_half(multiple);
+          }))
+        return std::pair(std::move(codes), scale);
+    }
+  }
+  return std::nullopt;
+}
+
+std::optional<Codes> codes_of(std::span<const float> row) {
+  if (!std::ranges::all_of(row, [](float w) { return std::isfinite(w); })) return std::nullopt;
+  if (largest(row) == 0) return Codes{std::vector<int64_t>(row.size()), 1.0f};
+  if (auto codes = codes_of_floats(row)) return codes;
+  return codes_of_halves(row);
 }
 
 std::optional<QuantizedRows> rows_of(const Constant& weight) {

@@ -1,4 +1,8 @@
+#include <array>
+#include <numbers>
+
 #include "core/check.h"
+#include "core/convert.h"
 #include "ir/op_info.h"
 #include "passes/passes.h"
 #include "passes/pattern.h"
@@ -7,6 +11,27 @@ namespace vitro {
 namespace {
 
 bool is_half(DType dtype) { return dtype == DType::Float16 || dtype == DType::BFloat16; }
+
+float rounded(float value, DType dtype) {
+  return dtype == DType::Float16 ? float16_to_float32(float32_to_float16(value))
+                                 : bfloat16_to_float32(float32_to_bfloat16(value));
+}
+
+/// The constant in float32. A number that is what halves leave of a factor in an activation is that
+/// factor again: by 1.4140625 nobody would know a gelu (fuse_activation).
+Constant widened(const Constant& constant) {
+  constexpr double kRootOfTwoOverPi = std::numbers::sqrt2 * std::numbers::inv_sqrtpi;
+  static constexpr std::array kFactors{std::numbers::sqrt2, 1 / std::numbers::sqrt2,
+                                       kRootOfTwoOverPi, 0.044715, 1.0 / 6};
+  Constant wide = with_dtype(constant, DType::Float32);
+  if (num_elements(constant.type.dims) != 1) return wide;
+  for (const double factor : kFactors) {
+    const auto exact = static_cast<float>(factor);
+    if (wide.floats()[0] == rounded(exact, constant.type.dtype))
+      return make_constant(constant.type.dims, {&exact, 1});
+  }
+  return wide;
+}
 
 ValueId add_value(Graph& graph, const std::string& name, TensorType type) {
   graph.values.push_back({unique_name(graph, name), std::move(type), std::nullopt});
@@ -54,7 +79,7 @@ void widen_halves(Graph& graph) {
   for (Value& value : graph.values) {
     if (!is_half(value.type.dtype)) continue;
     if (value.constant) {
-      value.constant = with_dtype(*value.constant, DType::Float32);
+      value.constant = widened(*value.constant);
       value.type.dtype = DType::Float32;
     }
   }
