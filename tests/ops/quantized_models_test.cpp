@@ -48,9 +48,12 @@ TEST_P(QuantizedModels, GiveTheResultsOfOnnxRuntimeOnAGpu) {
   std::string reason;
   const Backend* gpu = gpu_backend(reason);
   if (!gpu) GTEST_SKIP() << reason;
-  for (const Graph& graph : {import_onnx(GetParam().model, "model.onnx", evaluate_constants),
-                             optimised(GetParam(), true)})
-    EXPECT_EQ(difference(GetParam(), graph, *gpu, kQuantizedModel, Precision::Float32), "")
+  std::vector<Graph> graphs{optimised(GetParam(), true)};
+  // The passes widen half floats, which no backend has operands of.
+  if (GetParam().name != "modelopt_float16")
+    graphs.push_back(import_onnx(GetParam().model, "model.onnx", evaluate_constants));
+  for (const Graph& graph : graphs)
+    EXPECT_EQ(difference(GetParam(), graph, *gpu, kQuantizedModelInFloats, Precision::Float32), "")
         << print(graph);
 }
 

@@ -57,17 +57,21 @@ bool is_fused(const Node& node, std::span<const TensorType> types, Element eleme
 
 /// Whether products of so many operations save more time than a launch takes that makes codes of x.
 /// Where codes take the place of the context of attention, which is as large, its bytes are saved.
-/// Fitted to an H100, where UniFormer-S was measured with either (docs/performance.md).
-bool pays(double flops, const TensorType& x, bool context = false) {
-  constexpr double kFloatFlops = 450e6, kSaved = 0.4, kLaunch = 2, kBytes = 2.2e6;  // by the us
+/// Fitted to an H100, where UniFormer-S was measured with either (docs/performance.md); GPUs
+/// before it have less than half of its speed for each multiprocessor.
+bool pays(double flops, const TensorType& x, const DeviceInfo& device, bool context = false) {
+  constexpr double kSaved = 0.4, kLaunch = 2;  // us
+  const double speed = device.num_sms / 132.0 * (device.capability < 90 ? 0.4 : 1);
+  const double float_flops = 450e6 * speed, bytes = 2.2e6 * speed;  // by the us
   const double elements = static_cast<double>(num_elements(x.dims));
-  return kSaved * flops / kFloatFlops > kLaunch + (context ? 1 : 3) * elements / kBytes;
+  return kSaved * flops / float_flops > kLaunch + (context ? 1 : 3) * elements / bytes;
 }
 
 /// Why kernels of codes cannot multiply rows of x, or as many others, with the weight, or null.
 const char* codes_refusal(const TensorType& x, const TensorType& weight, Element element,
                           int capability) {
   LinearCodesArgs args;
+  args.kind = kind_of(weight);
   args.element = element;
   args.m = num_rows(x), args.n = extent(weight, 0), args.k = extent(weight, 1);
   RowCodesArgs rows;
@@ -77,8 +81,9 @@ const char* codes_refusal(const TensorType& x, const TensorType& weight, Element
 }
 
 /// Whether anything of this type is multiplied in codes.
-bool multiplies_codes(Element element, int capability) {
+bool multiplies_codes(CodeKind kind, Element element, int capability) {
   LinearCodesArgs smallest;
+  smallest.kind = kind;
   smallest.element = element;
   smallest.m = 1, smallest.n = smallest.k = 16;
   return linear_codes_refusal(smallest, capability) == nullptr;
@@ -106,17 +111,18 @@ bool prefers_codes(const Node& node, std::span<const TensorType> types, size_t w
   };
   switch (node.kind) {
     case OpKind::QuantizedLinear:
-      return can_run(1) && pays(flops(1), x);
+      return can_run(1) && pays(flops(1), x, device);
     case OpKind::AttentionBlock: {
       if (!can_run(1)) return false;
       const bool both = type_of(types, node, 1).dtype == type_of(types, node, 3).dtype &&
                         can_run(3) && attention_makes_codes(node, types, element);
-      return both ? pays(flops(1) + flops(3), x, true) : weight == 1 && pays(flops(1), x);
+      return both ? pays(flops(1) + flops(3), x, device, true)
+                  : weight == 1 && pays(flops(1), x, device);
     }
     case OpKind::Mlp:  // both or none; codes of hidden values cost nothing
       return type_of(types, node, 1).dtype == type_of(types, node, 3).dtype && can_run(1) &&
              can_run(3) && extent(type_of(types, node, 1), 0) % 16 == 0 &&
-             pays(flops(1) + flops(3), x) && !is_fused(node, types, element, device);
+             pays(flops(1) + flops(3), x, device) && !is_fused(node, types, element, device);
     default:
       return false;
   }
@@ -175,8 +181,9 @@ bool stays_in_8_bits(const Graph& graph, const Node& node, std::span<const Tenso
                      size_t weight, Precision precision, int device) {
   const DeviceInfo& info = device_info(device);
   const Element element = element_of(precision);
-  const bool is_float8 = type_of(types, node, weight).dtype == DType::Float8E4M3;
-  if (!multiplies_codes(element, info.capability)) return is_float8;
+  const CodeKind kind = kind_of(type_of(types, node, weight));
+  const bool is_float8 = kind == CodeKind::Float8;
+  if (!multiplies_codes(kind, element, info.capability)) return is_float8;
   if (is_float8 && has_offsets(graph, node)) return false;
   return prefers_codes(node, types, weight, element, info);
 }

@@ -1,6 +1,9 @@
 #include "backends/cuda/kernels/linear_codes.h"
 
+#include <random>
+
 #include "backends/cuda/device_codes.h"
+#include "backends/cuda/kernels/linear_codes_mma.h"
 #include "backends/cuda/product_reference.h"
 #include "core/convert.h"
 
@@ -11,8 +14,8 @@ class CodesTest : public DeviceTest {
  protected:
   void SetUp() override {
     DeviceTest::SetUp();
-    if (!IsSkipped() && compute_capability() != 90)
-      GTEST_SKIP() << "products of codes ask for sm_90";
+    if (!IsSkipped() && compute_capability() < 80)
+      GTEST_SKIP() << "products of codes ask for sm_80";
   }
 };
 
@@ -112,20 +115,55 @@ void expect_elements(const Case& c, Element element, CodeKind kind, const Tolera
       bound);
 }
 
+/// Those that this GPU multiplies.
+std::vector<CodeKind> kinds() {
+  return compute_capability() == 90 ? std::vector{CodeKind::Integer, CodeKind::Float8}
+                                    : std::vector{CodeKind::Integer};
+}
+
 TEST_F(CodesTest, ElementsOfEveryEnd) {
   for (const Case& c :
        {Case{196, 960, 320, false, false, false}, Case{131, 320, 1280, false, true, false},
         Case{1, 8, 16, false, false, false}, Case{257, 200, 80, true, true, false},
         Case{20000, 136, 208, true, false, false}, Case{6272, 512, 2048, false, true, false}})
-    for (const Element element : {Element::Float16, Element::BFloat16}) {
-      expect_elements(c, element, CodeKind::Integer, tolerance_of(element));
-      expect_elements(c, element, CodeKind::Float8,
-                      element == Element::Float16 ? float8_tolerance(c.k) : tolerance_of(element));
-    }
+    for (const Element element : {Element::Float16, Element::BFloat16})
+      for (const CodeKind kind : kinds()) {
+        const bool float8 = kind == CodeKind::Float8 && element == Element::Float16;
+        expect_elements(c, element, kind, float8 ? float8_tolerance(c.k) : tolerance_of(element));
+      }
+}
+
+/// Of GPUs without wgmma, on those that have it: a thousand shapes.
+TEST_F(CodesTest, IntegersOnMmaGiveTheSameBits) {
+  if (compute_capability() != 90) GTEST_SKIP() << "there is no wgmma to compare with";
+  std::mt19937 random(7);
+  const auto below = [&](int bound) { return static_cast<int>(random() % bound); };
+  for (int i = 0; i < 1000 && !HasFailure(); ++i) {
+    const bool codes = i % 3 == 0;
+    const int step = codes ? 16 : 8;
+    const Case c{1 + below(i % 50 == 0 ? 9000 : 300),
+                 step * (1 + below(40)),
+                 16 * (1 + below(80)),
+                 i % 2 == 0,
+                 !codes && i % 5 == 0,
+                 codes};
+    SCOPED_TRACE(fmt::format("m {} n {} k {}", c.m, c.n, c.k));
+    const Element element = i % 7 == 0 ? Element::BFloat16 : Element::Float16;
+    Product product(c, element, CodeKind::Integer);
+    const auto bits = [&] {
+      const std::vector<float> elements = codes ? std::vector<float>{} : product.y.values();
+      return std::pair(elements, codes ? product.codes.download() : std::vector<uint8_t>{});
+    };
+    linear_codes(product.args, {});
+    const auto expected = bits();
+    linear_codes_mma(product.args, {});
+    EXPECT_EQ(bits(), expected);
+    EXPECT_TRUE(product.y.walls_hold() && product.codes.walls_hold());
+  }
 }
 
 TEST_F(CodesTest, CodesOfResults) {
-  for (const CodeKind kind : kKinds)
+  for (const CodeKind kind : kinds())
     for (const Case& c :
          {Case{196, 1280, 320, true, false, true}, Case{49, 48, 64, false, false, true},
           Case{20000, 144, 208, true, false, true}}) {
@@ -172,7 +210,12 @@ TEST(CodesRefusals, NameWhatDoesNotFit) {
   LinearCodesArgs args;
   args.m = 4, args.n = 24, args.k = 32;
   EXPECT_EQ(linear_codes_refusal(args, 90), nullptr);
-  EXPECT_STREQ(linear_codes_refusal(args, 80), "products of codes ask for sm_90");
+  EXPECT_EQ(linear_codes_refusal(args, 80), nullptr);
+  EXPECT_STREQ(linear_codes_refusal(args, 75), "products of codes ask for sm_80");
+  args.kind = CodeKind::Float8;
+  EXPECT_EQ(linear_codes_refusal(args, 90), nullptr);
+  EXPECT_STREQ(linear_codes_refusal(args, 89), "products of 8-bit floats ask for sm_90");
+  args.kind = CodeKind::Integer;
   const float factor = 1;
   args.factor = &factor;
   EXPECT_STREQ(linear_codes_refusal(args, 90), "rows of results are not a multiple of 16 bytes");

@@ -3,6 +3,7 @@
 #include <stdexcept>
 #include <string>
 
+#include "backends/cuda/kernels/linear_codes_mma.h"
 #include "backends/cuda/kernels/linear_wgmma.cuh"
 #include "backends/cuda/kernels/tensor_map.h"
 
@@ -41,7 +42,9 @@ void launch_of(const LinearCodesArgs& a, int tile, const WgmmaArgs& p, const Lau
 }  // namespace
 
 const char* linear_codes_refusal(const LinearCodesArgs& a, int capability) {
-  if (capability != 90) return "products of codes ask for sm_90";
+  if (a.kind == CodeKind::Float8 && capability != 90)
+    return "products of 8-bit floats ask for sm_90";
+  if (capability < 80) return "products of codes ask for sm_80";
   if (a.m < 1 || a.n < 1 || a.k < 1) return "an extent is below 1";
   if (a.element == Element::Float32) return "the elements are not of 16 bits";
   if (a.k % 16 != 0) return "rows of codes are not a multiple of 16 bytes";
@@ -54,10 +57,12 @@ const char* linear_codes_refusal(const LinearCodesArgs& a, int capability) {
 }
 
 void linear_codes(const LinearCodesArgs& a, const Launch& launch) {
-  if (const char* refusal = linear_codes_refusal(a, compute_capability()))
+  const int capability = compute_capability();
+  if (const char* refusal = linear_codes_refusal(a, capability))
     throw std::invalid_argument("linear_codes of m " + std::to_string(a.m) + ", n " +
                                 std::to_string(a.n) + ", k " + std::to_string(a.k) + ": " +
                                 refusal);
+  if (capability != 90) return linear_codes_mma(a, launch);
   constexpr int kSlab = WgmmaLayout<128, WgmmaForm::CodesToFloats>::slab_columns;
   const bool makes_codes = a.factor != nullptr;
   const int tile = makes_codes ? 1 : choose_tile(a);
