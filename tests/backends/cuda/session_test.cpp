@@ -120,6 +120,36 @@ TEST_F(CudaSession, OpsThatItRefusesRunOnTheCpu) {
   EXPECT_EQ(use->copies.size(), 2u) << "what it makes and reads itself stays on the GPU";
 }
 
+/// int64 from the GPU to the cpu, to float64 there, and back as positions.
+TEST_F(CudaSession, PositionsCrossToTheCpuAndBack) {
+  GraphBuilder builder;
+  const ValueId x = builder.input("x", {3, 16});
+  const auto cast = [&](ValueId in, DType dtype, const char* name) {
+    return builder.op(OpKind::Cast, CastAttrs{dtype}, {in}, name);
+  };
+  const ValueId most =
+      builder.op(OpKind::Arg, ArgAttrs{ArgFunction::Max, 1, true}, {x}, "position");
+  const ValueId positions = cast(cast(most, DType::Float64, "wide"), DType::Int64, "positions");
+  const ValueId picked = builder.op(OpKind::GatherElements, AxisAttrs{1}, {x, positions}, "picked");
+  auto data = std::make_shared<PlanData>();
+  data->graph = builder.finish({picked, positions});
+  const Plan plan = Internals::plan(std::move(data));
+  const std::vector<Tensor> inputs{test::random_images({3, 16})};
+  const auto expected = Session(plan, {"cpu", 1}).run(inputs);
+  SessionOptions options{.backend = "cuda", .precision = Precision::Float32};
+  options.fallback = "cpu";
+  const Session session(plan, options);
+  for (int run = 0; run < 2; ++run) {  // launch by launch, then as graphs
+    const auto results = session.run(inputs);
+    EXPECT_EQ(test::floats(results[0]), test::floats(expected[0]));
+    EXPECT_TRUE(std::ranges::equal(results[1].as<int64_t>(), expected[1].as<int64_t>()));
+  }
+  const auto use =
+      Internals::engine(session).fallback_use(*Internals::engine(session).program(Dims{3, 16}));
+  ASSERT_TRUE(use);
+  EXPECT_EQ(use->pieces, 3u);
+}
+
 TEST_F(CudaSession, EveryArchitectureAgreesWithTheCpu) {
   for (const UniFormerConfig& config : model_configs()) {
     RandomWeights weights(7);
@@ -133,9 +163,7 @@ TEST_F(CudaSession, EveryArchitectureAgreesWithTheCpu) {
       for (const Precision precision : kPrecisions) {
         // In 16 bits scores are equal that are not in float32, and other tokens are kept.
         if (config.token_pruning && precision != Precision::Float32) continue;
-        SessionOptions options{.backend = "cuda", .precision = precision};
-        if (config.token_pruning) options.fallback = "cpu";  // for top_k
-        const Session session(plan, options);
+        const Session session(plan, {.backend = "cuda", .precision = precision});
         for (int run = 0; run < 2; ++run) {  // launch by launch, then as a graph
           const Tensor result = session.run(images);
           const Distance d = distance(result.as<float>(), expected.as<float>());
