@@ -100,14 +100,19 @@ TEST_P(LinearTest, MoreTilesThanMultiprocessors) {
   if (compute_capability() != 90) GTEST_SKIP() << "wgmma asks for sm_90";
   for (const Case& c : {Case{17000, 136, 192, false, true, true, true},
                         Case{120000, 64, 256, false, false, false, true},
-                        Case{3000, 960, 64, false, false, false, true}}) {
-    Product product(c, Element::Float16, false);
-    ASSERT_EQ(linear_refusal(product.args, tile(), compute_capability()), nullptr);
-    expect_result(
-        fmt::format("{} m {} n {} k {} norm {}", shape().name, c.m, c.n, c.k, c.layer_norm),
-        product.y, [&](const Launch& launch) { linear(product.args, tile(), launch); },
-        product.reference(), kCudaFloat16);
-  }
+                        Case{3000, 960, 64, false, false, false, true}})
+    for (const Element element : {Element::Float16, Element::Float32}) {
+      Product product(c, element, true);
+      if (linear_refusal(product.args, tile(), compute_capability()) != nullptr) {
+        EXPECT_NE(element, Element::Float16);
+        continue;
+      }
+      expect_result(
+          fmt::format("{} {} m {} n {} k {} norm {}", shape().name, element_name(element), c.m, c.n,
+                      c.k, c.layer_norm),
+          product.y, [&](const Launch& launch) { linear(product.args, tile(), launch); },
+          product.reference(), element == Element::Float16 ? kCudaFloat16 : kCudaTf32);
+    }
 }
 
 TEST_P(LinearTest, ARowDoesNotDependOnTheOthers) {
@@ -146,6 +151,22 @@ TEST_P(LinearTest, TheResidualMayBeTheResult) {
   const std::vector<double> reference = product.reference();
   const Distance d = distance(std::span<const float>(y), std::span<const double>(reference));
   EXPECT_TRUE(d.within(tolerance_of(element))) << report(d, tolerance_of(element));
+}
+
+/// To the nearest: tensor cores by themselves cut what tf32 does not hold.
+TEST_P(LinearTest, Tf32IsRounded) {
+  constexpr int kSize = 64;
+  const std::vector<float> values(kSize * kSize, 1 + 3 * 0x1p-12f);
+  const DeviceTensor x(Element::Float32, values);
+  const DeviceTensor y(Element::Float32, kSize * kSize);
+  LinearArgs args;
+  args.element = Element::Float32, args.tf32 = true;
+  args.x = args.weight = x.data(), args.y = y.data();
+  args.m = args.n = args.k = kSize;
+  if (linear_refusal(args, tile(), compute_capability()) != nullptr || tile() == 0)
+    GTEST_SKIP() << "the tile rounds nothing";
+  linear(args, tile(), {});
+  for (const float v : y.values()) ASSERT_NEAR(v / kSize, (1 + 0x1p-10f) * (1 + 0x1p-10f), 1e-5f);
 }
 
 INSTANTIATE_TEST_SUITE_P(Tiles, LinearTest,
@@ -241,7 +262,12 @@ TEST(LinearChoice, SmallTilesForSmallBatchesAndLargeForLarge) {
   alignas(16) const float parts[4] = {};
   args.weight_parts = parts;
   EXPECT_EQ(tile(90).kind, LinearKind::Tf32x3);
+  args.tf32 = true;
+  EXPECT_EQ(tile(90).kind, LinearKind::Wgmma);
+  EXPECT_EQ(tile(80).kind, LinearKind::Mma);
   args.m = 49;
+  EXPECT_EQ(tile(90).kind, LinearKind::Mma);
+  args.tf32 = false;
   EXPECT_EQ(tile(90).block_m, 16);
   args.k = 321;
   EXPECT_EQ(tile(90).kind, LinearKind::Scalar);
@@ -254,6 +280,9 @@ TEST(LinearChoice, ALongKOfFewTilesIsShared) {
     return linear_tiles()[static_cast<size_t>(choose_linear_tile(args, 132, 90))];
   };
   EXPECT_EQ(tile().split, 2);
+  args.element = Element::Float32, args.tf32 = true;
+  EXPECT_EQ(tile().split, 2);
+  args.element = Element::Float16;
   args.m = 4 * 49;
   EXPECT_EQ(tile().split, 4);
   args.m = 128 * 49;  // tiles enough
@@ -269,9 +298,11 @@ TEST(LinearChoice, ALongKOfFewTilesIsShared) {
 // Kernels on wgmma are compiled for sm_90a alone, those on the copy engine from sm_90 on.
 TEST(LinearChoice, NewerInstructionsWhereTheirCodeIs) {
   alignas(16) const float parts[4] = {};
-  for (const Element element : {Element::Float32, Element::Float16}) {
+  for (const auto& [element, tf32] :
+       {std::pair{Element::Float32, false}, {Element::Float32, true}, {Element::Float16, false}}) {
     LinearArgs args;
-    args.m = 128, args.n = 128, args.k = 512, args.element = element, args.weight_parts = parts;
+    args.m = 128, args.n = 128, args.k = 512, args.weight_parts = parts;
+    args.element = element, args.tf32 = tf32;
     for (const int capability : {80, 86, 89, 90, 100, 120})
       for (const int i : rank_linear_tiles(args, 132, capability)) {
         const LinearKind kind = linear_tiles()[static_cast<size_t>(i)].kind;
@@ -294,7 +325,16 @@ TEST(LinearChoice, RefusalsSayWhy) {
                "float32 without tf32 is multiplied by ffma and tf32x3 tiles");
   const int exact = choose_linear_tile(args, 132, 90);
   args.tf32 = true;
-  EXPECT_STREQ(linear_refusal(args, exact, 90), "tf32 is multiplied by mma tiles");
+  EXPECT_STREQ(linear_refusal(args, exact, 90), "tf32 is multiplied by mma and wgmma tiles");
+  for (int i = 0; i < static_cast<int>(linear_tiles().size()); ++i) {
+    const LinearTile& tile = linear_tiles()[static_cast<size_t>(i)];
+    if (tile.kind != LinearKind::Wgmma || tile.split > 0) continue;
+    EXPECT_STREQ(linear_refusal(args, i, 90),
+                 tile.block_n == 64 ? nullptr : "tf32 is for wgmma tiles of 64 columns");
+    LinearArgs exact_args = args;
+    exact_args.tf32 = false;
+    EXPECT_STREQ(linear_refusal(exact_args, i, 90), "wgmma tiles are for 16 bits and tf32");
+  }
   args.element = Element::Float16, args.tf32 = false;
   EXPECT_STREQ(linear_refusal(args, exact, 90), "ffma and tf32x3 tiles are for float32");
   args.n = 0;

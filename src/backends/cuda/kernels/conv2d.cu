@@ -73,9 +73,9 @@ int slabs_of(const Conv2dArgs& a) {
 
 const char* wgmma_conv_refusal(const Conv2dArgs& a, int tile, int capability) {
   if (capability != 90) return "wgmma asks for sm_90";
-  if (a.element == Element::Float32) return "wgmma tiles are for 16 bits";
   if (a.image) return "wgmma tiles do not read images";
-  if (const char* refusal = split_refusal(tile - kFirstWgmmaTile, slabs_of(a))) return refusal;
+  if (const char* refusal = wgmma_refusal(tile - kFirstWgmmaTile, a.element, a.tf32, slabs_of(a)))
+    return refusal;
   return window_map_refusal(windows_of(a));
 }
 

@@ -76,9 +76,8 @@ const char* linear_refusal(const LinearArgs& a, int tile, int capability) {
     if (!aligned(pointer)) return "a pointer is not 16-byte aligned";
   if (kind == LinearKind::Wgmma) {
     if (capability != 90) return "wgmma asks for sm_90";
-    if (wide) return "wgmma tiles are for 16 bits";
     if (a.layer_norm && a.row_parts == 0) return "wgmma with layer_norm asks for row_sums";
-    return split_refusal(tile - kFirstWgmmaTile, mma_slabs(a.element, a.k));
+    return wgmma_refusal(tile - kFirstWgmmaTile, a.element, a.tf32, mma_slabs(a.element, a.k));
   }
   if (kind == LinearKind::Tma) {
     if (capability < 90) return "the copy engine asks for sm_90";

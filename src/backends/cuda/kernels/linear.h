@@ -39,7 +39,7 @@ struct LinearArgs {
 enum class LinearKind {
   Scalar,  // any extents and types, slowly
   Mma,     // mma.sync: 16 bits and tf32, rows of a multiple of 16 bytes; sm_80
-  Wgmma,   // wgmma and TMA: 16 bits; sm_90a
+  Wgmma,   // wgmma and TMA: 16 bits and tf32; sm_90a
   Tma,     // mma.sync, all of k brought at once by TMA, for few rows: 16 bits; sm_90
   Ffma,    // true float32, rows of a multiple of 16 bytes; sm_80
   Tf32x3,  // the same as wgmma of parts that are tf32; sm_90a

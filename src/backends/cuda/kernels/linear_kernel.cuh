@@ -47,6 +47,8 @@ __global__ void __launch_bounds__(Shape::threads, Shape::blocks)
   constexpr int kPartB = Shape::block_n * kSlabBytes, kSlabB = Shape::weight_parts * kPartB;
   constexpr int kSlabA = Shape::block_m * kSlabBytes;
   const int slabs = p.slabs, stages = min(Shape::stages, slabs);
+  // Slab s has place s % Shape::stages, also where there are fewer slabs than places: a constant,
+  // for a division by a variable takes long.
   const bool all_fit = slabs <= Shape::stages;
   const int first_half = (slabs + 1) / 2;
   char* const slabs_a = shared;
@@ -65,7 +67,7 @@ __global__ void __launch_bounds__(Shape::threads, Shape::blocks)
   auto fetch_b = [&](int slab) {  // in order
 #pragma unroll
     for (int part = 0; part < Shape::weight_parts; ++part) {
-      char* const to = slabs_b + slab % stages * kSlabB + part * kPartB;
+      char* const to = slabs_b + slab % Shape::stages * kSlabB + part * kPartB;
       const int64_t matrix = part * static_cast<int64_t>(p.n) * p.k;
       if constexpr (kSource == RowSource::Windows)
         load_b.load(to, weight, tap_b.channel, matrix + tap_b.column(p.windows), p.windows.c);
@@ -87,7 +89,7 @@ __global__ void __launch_bounds__(Shape::threads, Shape::blocks)
 
   RowLoader<T, Shape, kSource> load_a(p, first_row);
   auto fetch_a = [&](int slab) {  // in order
-    load_a.load(slabs_a + (is_resident(kSource) ? slab : slab % stages) * kSlabA, p, slab);
+    load_a.load(slabs_a + (is_resident(kSource) ? slab : slab % Shape::stages) * kSlabA, p, slab);
   };
   wait_for_previous();
   if constexpr (kSource == RowSource::Image) {
@@ -146,8 +148,8 @@ __global__ void __launch_bounds__(Shape::threads, Shape::blocks)
         if (!is_resident(kSource)) fetch_a(s + ahead);
       }
       cp_async_commit();
-      sums.template add_slab<T>(slabs_a + (is_resident(kSource) ? s : s % stages) * kSlabA,
-                                slabs_b + s % stages * kSlabB, warp_m, warp_n, warp_k);
+      sums.template add_slab<T>(slabs_a + (is_resident(kSource) ? s : s % Shape::stages) * kSlabA,
+                                slabs_b + s % Shape::stages * kSlabB, warp_m, warp_n, warp_k);
     }
   }
   cp_async_wait<0>();

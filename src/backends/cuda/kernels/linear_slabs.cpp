@@ -15,7 +15,7 @@ const char* slab_refusal(LinearKind kind, const SlabOperands& operands) {
     return wide && !operands.tf32 ? "float32 without tf32 is multiplied by ffma and tf32x3 tiles"
                                   : nullptr;
   if (!wide) return "ffma and tf32x3 tiles are for float32";
-  if (operands.tf32) return "tf32 is multiplied by mma tiles";
+  if (operands.tf32) return "tf32 is multiplied by mma and wgmma tiles";
   if (kind == LinearKind::Ffma) return nullptr;
   if (operands.capability != 90) return "wgmma asks for sm_90";
   return operands.weight_parts == nullptr ? "tf32x3 tiles ask for weight_parts" : nullptr;

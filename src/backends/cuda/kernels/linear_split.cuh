@@ -9,7 +9,7 @@ namespace vitro::cuda {
 
 template <typename T, int kSplit>
 void launch_split(WgmmaArgs p, const Launch& launch) {
-  using Layout = SplitLayout<kSplit>;
+  using Layout = SplitLayout<kSplit, float_form<T>()>;
   constexpr int kRoom = 227 * 1024 - Layout::fixed_bytes;
   p.columns = (p.n + Layout::block_n - 1) / Layout::block_n;
   p.tiles = p.columns * ((p.m + kWgmmaRows - 1) / kWgmmaRows);

@@ -13,21 +13,24 @@ inline constexpr int kSplitTeamThreads = 256;  // that multiply; a warp more bri
 
 /// What lies where in shared memory, from a multiple of 1024 bytes on. Of kSplit blocks each
 /// finishes as many rows of a tile.
-template <int kSplit>
+template <int kSplit, WgmmaForm kForm>
 struct SplitLayout {
-  static constexpr int block_n = 64, team_columns = block_n, slab_columns = kWgmmaColumns;
-  static constexpr bool codes_in = false, codes_out = false;
+  static constexpr bool codes_in = false, codes_out = false, tf32 = kForm == WgmmaForm::Tf32;
+  static constexpr int block_n = 64, team_columns = block_n;
+  static constexpr int slab_columns = tf32 ? kTf32Columns : kWgmmaColumns,
+                       box_columns = slab_columns;          // of results
   static constexpr CodeKind code_kind = CodeKind::Integer;  // of no account without codes
   static constexpr int split = kSplit, rows = kWgmmaRows / kSplit;
-  static constexpr int owners = rows / 16;      // warps whose rows stay in their block
-  static constexpr int box_bytes = rows * 128;  // of results
+  static constexpr int owners = rows / 16;  // warps whose rows stay in their block
+  static constexpr int box_bytes = rows * 128;
+  static constexpr int boxes = block_n / box_columns, result_bytes = boxes * box_bytes;
   static constexpr int slab_bytes = kWgmmaRows * 128, slot_bytes = slab_bytes + block_n * 128;
   static constexpr int share_bytes = owners * 4096;  // of sums that come from another block
   static constexpr int shares_bytes = (kSplit - 1) * share_bytes;
   static constexpr int columns_bytes = 2 * block_n * 4;
   static constexpr int barrier_bytes = (2 * kMaxStages + 2) * 8;
   static constexpr int fixed_bytes =
-      box_bytes + shares_bytes + columns_bytes + rows * 8 + barrier_bytes + 1024;
+      result_bytes + shares_bytes + columns_bytes + rows * 8 + barrier_bytes + 1024;
   uint32_t ring, results, shares;
   uint32_t vectors, norms;  // of columns, of rows
   uint32_t full, empty;     // places of the ring
@@ -36,7 +39,7 @@ struct SplitLayout {
   __device__ __forceinline__ SplitLayout(uint32_t base, int stages) {
     ring = base;
     results = ring + stages * slot_bytes;
-    shares = results + box_bytes;
+    shares = results + result_bytes;
     vectors = shares + shares_bytes;
     norms = vectors + columns_bytes;
     full = norms + rows * 8;
@@ -74,9 +77,12 @@ struct SplitProducer {
   }
   __device__ __forceinline__ void residuals() const {
     if (!p.has_residual) return;
-    barrier_arrive_expect(at.residual, Layout::box_bytes);
-    copy_box(at.results, &p.residual, part.column * Layout::block_n,
-             part.row * kWgmmaRows + part.rank * Layout::rows, at.residual);
+    barrier_arrive_expect(at.residual, Layout::result_bytes);
+#pragma unroll
+    for (int box = 0; box < Layout::boxes; ++box)
+      copy_box(at.results + box * Layout::box_bytes, &p.residual,
+               part.column * Layout::block_n + box * Layout::box_columns,
+               part.row * kWgmmaRows + part.rank * Layout::rows, at.residual);
   }
   __device__ __forceinline__ void work() const {
     Slab begin;
@@ -131,8 +137,13 @@ struct SplitTeam {
                      b = wgmma_operand(slot + Layout::slab_bytes);
       wgmma_fence();
 #pragma unroll
-      for (int k = 0; k < 4; ++k)
-        wgmma_64x16<T, 64>(sums, a + k * 2, b + k * 2, k > 0 ? 1 : s - part.first);
+      for (int k = 0; k < 4; ++k) {
+        const int accumulate = k > 0 ? 1 : s - part.first;
+        if constexpr (Layout::tf32)
+          wgmma_64x8_tf32<64>(sums, a + k * 2, b + k * 2, accumulate);
+        else
+          wgmma_64x16<T, 64>(sums, a + k * 2, b + k * 2, accumulate);
+      }
       wgmma_commit();
       wgmma_wait<1>();
       if (s > part.first && speaks) barrier_arrive(at.empty + last * 8);
@@ -189,7 +200,10 @@ struct SplitTeam {
     asm volatile("bar.sync 2, %0;" ::"n"(Layout::owners * 32) : "memory");
     const bool stores = lane == 0 && warp % Layout::owners == 0;
     if (stores) {
-      store_box(&p.y, part.column * Layout::block_n, first_row, at.results);
+#pragma unroll
+      for (int box = 0; box < Layout::boxes; ++box)
+        store_box(&p.y, part.column * Layout::block_n + box * Layout::box_columns, first_row,
+                  at.results + box * Layout::box_bytes);
       store_commit();
     }
     if (p.result_sums != nullptr) finish.store_sums(row_sums, first_row + local, part.column);

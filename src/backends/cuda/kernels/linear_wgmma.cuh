@@ -45,8 +45,10 @@ void launch_wgmma(WgmmaArgs p, const Launch& launch) {
 /// One translation unit for each type: linear_wgmma_*.cu.
 template <typename T>
 void launch_wgmma_of(int tile, const WgmmaArgs& args, const Launch& launch) {
-  if (tile == 0) return launch_wgmma<T, WgmmaLayout<kWgmmaTiles[0].block_n>>(args, launch);
-  launch_wgmma<T, WgmmaLayout<kWgmmaTiles[1].block_n>>(args, launch);
+  constexpr WgmmaForm kForm = float_form<T>();
+  if (tile == 0) return launch_wgmma<T, WgmmaLayout<kWgmmaTiles[0].block_n, kForm>>(args, launch);
+  if constexpr (kForm != WgmmaForm::Tf32)  // which has tile 0 alone
+    launch_wgmma<T, WgmmaLayout<kWgmmaTiles[1].block_n, kForm>>(args, launch);
 }
 /// Of codes, one translation unit for each type and kind: linear_codes_*.cu, linear_float8_*.cu.
 /// Tile 0 makes elements alone.
@@ -61,6 +63,7 @@ void launch_wgmma_codes_of(int tile, bool makes_codes, const WgmmaArgs& args,
 }
 extern template void launch_wgmma_of<__half>(int, const WgmmaArgs&, const Launch&);
 extern template void launch_wgmma_of<__nv_bfloat16>(int, const WgmmaArgs&, const Launch&);
+extern template void launch_wgmma_of<float>(int, const WgmmaArgs&, const Launch&);
 extern template void launch_wgmma_codes_of<__half, CodeKind::Integer>(int, bool, const WgmmaArgs&,
                                                                       const Launch&);
 extern template void launch_wgmma_codes_of<__half, CodeKind::Float8>(int, bool, const WgmmaArgs&,

@@ -79,6 +79,38 @@ struct WgmmaFinish {
       stmatrix_x4(place, words);
     }
   }
+  /// The same to float32: a thread's pairs of columns go straight to their places.
+  template <bool kMore, class Act>
+  __device__ __forceinline__ void to_float32(const Sum (&sums)[kColumns / 2], int local,
+                                             char* results, const float* vectors,
+                                             const float2* norms, float2 (&row_sums)[2],
+                                             Act act) const {
+    const int quad = threadIdx.x % 4, swizzle = local % 8 << 4;
+    const float2 norm[2] = {norms[local], norms[local + 8]};
+    char* const row = results + local * 128 + quad % 2 * 8;
+#pragma unroll
+    for (int column = 0; column < kColumns; column += 8) {
+      const float* v = vectors + column + quad * 2;
+      const float2 bias = *reinterpret_cast<const float2*>(v),
+                   total = *reinterpret_cast<const float2*>(v + kColumns);
+      char* const place =
+          row + column / 32 * Layout::box_bytes + (column % 32 * 4 + quad / 2 * 16 ^ swizzle);
+#pragma unroll
+      for (int half = 0; half < 2; ++half) {
+        auto& at = *reinterpret_cast<float2*>(place + half * 8 * 128);
+        const Sum* sum = sums + column / 2 + half * 2;
+        float2 made{result(sum[0], norm[half], total.x, bias.x),
+                    result(sum[1], norm[half], total.y, bias.y)};
+        if (kMore && p.has_residual) made.x += at.x, made.y += at.y;
+        made = {act.template apply<T>(made.x), act.template apply<T>(made.y)};
+        if (kMore) {
+          row_sums[half].x += made.x + made.y;
+          row_sums[half].y = fmaf(made.x, made.x, fmaf(made.y, made.y, row_sums[half].y));
+        }
+        at = made;
+      }
+    }
+  }
   /// To codes, which have neither residuals nor sums.
   template <class Act>
   __device__ __forceinline__ void to_codes(const Sum (&sums)[kColumns / 2], int local,
@@ -112,8 +144,12 @@ struct WgmmaFinish {
       });
     const bool more = p.has_residual || p.result_sums != nullptr;
     with_activation(p.activation, [&](auto activation) {
-      more ? to_elements<true>(sums, local, results, vectors, norms, row_sums, activation)
-           : to_elements<false>(sums, local, results, vectors, norms, row_sums, activation);
+      if constexpr (Layout::tf32)
+        more ? to_float32<true>(sums, local, results, vectors, norms, row_sums, activation)
+             : to_float32<false>(sums, local, results, vectors, norms, row_sums, activation);
+      else
+        more ? to_elements<true>(sums, local, results, vectors, norms, row_sums, activation)
+             : to_elements<false>(sums, local, results, vectors, norms, row_sums, activation);
     });
   }
   /// Leaves the sums of rows `row` and row + 8 as part `part` of theirs.

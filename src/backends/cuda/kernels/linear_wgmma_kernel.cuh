@@ -60,6 +60,8 @@ struct WgmmaTeam {
           wgmma_64x32_codes<kBlockN>(sums, a + k * 2, b + k * 2, k > 0 ? 1 : s);
         else if constexpr (Layout::codes_in)
           wgmma_64x32_e4m3<kBlockN>(sums, a + k * 2, b + k * 2, k > 0 ? 1 : s);
+        else if constexpr (Layout::tf32)
+          wgmma_64x8_tf32<kBlockN>(sums, a + k * 2, b + k * 2, k > 0 ? 1 : s);
         else
           wgmma_64x16<T, kBlockN>(sums, a + k * 2, b + k * 2, k > 0 ? 1 : s);
       }

@@ -13,6 +13,7 @@ namespace vitro::cuda {
 
 inline constexpr int kWgmmaRows = 128;    // of a tile
 inline constexpr int kWgmmaColumns = 64;  // of 16 bits, of k in a slab
+inline constexpr int kTf32Columns = 32;   // the same of float32
 inline constexpr int kTeams = 2, kTeamThreads = 256;
 inline constexpr int kVectorThreads = 64;  // of the two warps that bring norms and biases
 inline constexpr int kMaxStages = 12;
@@ -24,9 +25,16 @@ inline constexpr int kTeamRegisters = 112, kProducerRegisters = 32;
 /// What a product reads and what it makes.
 enum class WgmmaForm {
   Floats,         // elements of 16 bits
+  Tf32,           // elements of float32, which are multiplied as tf32
   CodesToFloats,  // codes of one byte, then elements of 16 bits
   CodesToCodes    // the same, then codes
 };
+
+/// That of products of T.
+template <typename T>
+constexpr WgmmaForm float_form() {
+  return sizeof(T) == 4 ? WgmmaForm::Tf32 : WgmmaForm::Floats;
+}
 
 struct WgmmaArgs {
   CUtensorMap x, weight, residual, y;
@@ -57,10 +65,13 @@ template <int kBlockN, WgmmaForm kForm = WgmmaForm::Floats, CodeKind kKind = Cod
 struct WgmmaLayout {
   static constexpr int block_n = kBlockN, team_columns = kBlockN;
   static constexpr CodeKind code_kind = kKind;
-  static constexpr bool codes_in = kForm != WgmmaForm::Floats,
-                        codes_out = kForm == WgmmaForm::CodesToCodes;
-  static constexpr int slab_columns = codes_in ? 2 * kWgmmaColumns : kWgmmaColumns;
-  static constexpr int box_columns = codes_out ? 128 : 64;
+  static constexpr bool tf32 = kForm == WgmmaForm::Tf32;
+  static constexpr bool codes_out = kForm == WgmmaForm::CodesToCodes,
+                        codes_in = codes_out || kForm == WgmmaForm::CodesToFloats;
+  static constexpr int slab_columns = codes_in ? 2 * kWgmmaColumns
+                                      : tf32   ? kTf32Columns
+                                               : kWgmmaColumns;
+  static constexpr int box_columns = codes_out ? 128 : tf32 ? 32 : 64;
   static constexpr int box_bytes = kWgmmaRows * 128;  // of so many columns of x or of results
   static constexpr int weight_bytes = kBlockN * 128;
   static constexpr int boxes = kBlockN / box_columns,

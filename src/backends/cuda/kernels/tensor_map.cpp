@@ -31,8 +31,19 @@ int last_corner(int windows, int stride, int pad, int extent) {
 }  // namespace
 
 CUtensorMapDataType map_type(Element element) {
-  return element == Element::Float16 ? CU_TENSOR_MAP_DATA_TYPE_FLOAT16
-                                     : CU_TENSOR_MAP_DATA_TYPE_BFLOAT16;
+  return element == Element::Float32   ? CU_TENSOR_MAP_DATA_TYPE_FLOAT32
+         : element == Element::Float16 ? CU_TENSOR_MAP_DATA_TYPE_FLOAT16
+                                       : CU_TENSOR_MAP_DATA_TYPE_BFLOAT16;
+}
+
+CUtensorMapDataType operand_map_type(Element element) {
+  return element == Element::Float32 ? CU_TENSOR_MAP_DATA_TYPE_TFLOAT32 : map_type(element);
+}
+
+uint32_t map_bytes(CUtensorMapDataType type) {
+  if (type == kMapBytes) return 1;
+  return type == CU_TENSOR_MAP_DATA_TYPE_FLOAT32 || type == CU_TENSOR_MAP_DATA_TYPE_TFLOAT32 ? 4
+                                                                                             : 2;
 }
 
 template <size_t kRank>
@@ -43,7 +54,7 @@ CUtensorMap tensor_map(CUtensorMapDataType type, const void* data,
   std::array<cuuint32_t, kRank> box, steps;
   steps.fill(1);
   for (size_t i = 0; i < kRank; ++i) extents[i] = boxes.extents[i], box[i] = boxes.box[i];
-  for (size_t i = 0; i + 1 < kRank; ++i) bytes[i] = boxes.pitches[i] * (type == kMapBytes ? 1 : 2);
+  for (size_t i = 0; i + 1 < kRank; ++i) bytes[i] = boxes.pitches[i] * map_bytes(type);
   static const auto encode =
       driver_function<decltype(cuTensorMapEncodeTiled)>("cuTensorMapEncodeTiled");
   CUtensorMap map;
@@ -62,8 +73,9 @@ CUtensorMap window_map(Element element, const void* x, const Windows& v, uint32_
       driver_function<decltype(cuTensorMapEncodeIm2col)>("cuTensorMapEncodeIm2col");
   const auto wide = [](int extent) { return static_cast<uint64_t>(extent); };
   const std::array<cuuint64_t, 4> extents{wide(v.c), wide(v.w), wide(v.h), wide(v.n)};
-  const std::array<cuuint64_t, 3> bytes{2 * extents[0], 2 * extents[0] * extents[1],
-                                        2 * extents[0] * extents[1] * extents[2]};
+  const CUtensorMapDataType type = operand_map_type(element);
+  const cuuint64_t pixel = map_bytes(type) * extents[0];
+  const std::array<cuuint64_t, 3> bytes{pixel, pixel * extents[1], pixel * extents[1] * extents[2]};
   // The corners of the first and of the last window, the latter seen from the last pixel.
   const std::array<int, 2> first{-v.pad_left, -v.pad_top},
       last{last_corner(v.out_w, v.stride_x, v.pad_left, v.w),
@@ -71,10 +83,10 @@ CUtensorMap window_map(Element element, const void* x, const Windows& v, uint32_
   const std::array<cuuint32_t, 4> steps{1, static_cast<cuuint32_t>(v.stride_x),
                                         static_cast<cuuint32_t>(v.stride_y), 1};
   CUtensorMap map;
-  check_map(encode(&map, map_type(element), 4, const_cast<void*>(x), extents.data(), bytes.data(),
-                   first.data(), last.data(), channels, count, steps.data(),
-                   CU_TENSOR_MAP_INTERLEAVE_NONE, CU_TENSOR_MAP_SWIZZLE_128B,
-                   CU_TENSOR_MAP_L2_PROMOTION_L2_256B, CU_TENSOR_MAP_FLOAT_OOB_FILL_NONE));
+  check_map(encode(&map, type, 4, const_cast<void*>(x), extents.data(), bytes.data(), first.data(),
+                   last.data(), channels, count, steps.data(), CU_TENSOR_MAP_INTERLEAVE_NONE,
+                   CU_TENSOR_MAP_SWIZZLE_128B, CU_TENSOR_MAP_L2_PROMOTION_L2_256B,
+                   CU_TENSOR_MAP_FLOAT_OOB_FILL_NONE));
   return map;
 }
 

@@ -50,8 +50,11 @@ template <typename T, int kN>
 __device__ __forceinline__ void wgmma_64x16_transposed(float (&d)[kN / 2], const uint32_t (&a)[4],
                                                        uint64_t b, int accumulate);
 
-/// d[64, kN] = a[64, 8] b[kN, 8]^T of tf32, as which it takes the upper bits of float32; a in
-/// registers, as mma_1688_tf32 takes it from each warp's 16 rows.
+/// d[64, kN] = a[64, 8] b[kN, 8]^T of tf32, as which it takes the upper bits of float32.
+template <int kN>
+__device__ __forceinline__ void wgmma_64x8_tf32(float (&d)[kN / 2], uint64_t a, uint64_t b,
+                                                int accumulate);
+/// The same with a in registers, as mma_1688_tf32 takes it from each warp's 16 rows.
 template <int kN>
 __device__ __forceinline__ void wgmma_64x8_tf32(float (&d)[kN / 2], const uint32_t (&a)[4],
                                                 uint64_t b, int accumulate);
@@ -104,7 +107,18 @@ __device__ __forceinline__ void wgmma_64x32_e4m3(float (&d)[kN / 2], uint64_t a,
                  : VITRO_SUMS_##sums(0)                                                           \
                  : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "l"(b), "r"(accumulate));          \
   }
-#define VITRO_WGMMA_TF32(n, sums, a0, a1, a2, a3, b_, p_)                                     \
+#define VITRO_WGMMA_TF32_SHARED(n, sums, a_, b_, p_)                                           \
+  template <>                                                                                  \
+  __device__ __forceinline__ void wgmma_64x8_tf32<n>(float(&d)[n / 2], uint64_t a, uint64_t b, \
+                                                     int accumulate) {                         \
+    asm volatile("{\n.reg .pred p;\nsetp.ne.b32 p, %" #p_                                      \
+                 ", 0;\nwgmma.mma_async.sync.aligned.m64n" #n                                  \
+                 "k8.f32.tf32.tf32"                                                            \
+                 " {" VITRO_NAMES_##sums "}, %" #a_ ", %" #b_ ", p, 1, 1;\n}"                  \
+                 : VITRO_SUMS_##sums(0)                                                        \
+                 : "l"(a), "l"(b), "r"(accumulate));                                           \
+  }
+#define VITRO_WGMMA_TF32_REGISTERS(n, sums, a0, a1, a2, a3, b_, p_)                           \
   template <>                                                                                 \
   __device__ __forceinline__ void wgmma_64x8_tf32<n>(float(&d)[n / 2], const uint32_t(&a)[4], \
                                                      uint64_t b, int accumulate) {            \
@@ -150,8 +164,9 @@ VITRO_WGMMA_BOTH_TYPES(VITRO_WGMMA_REGISTERS, wgmma_64x16_transposed, 1, 32, 16,
                        21)
 VITRO_WGMMA_BOTH_TYPES(VITRO_WGMMA_REGISTERS, wgmma_64x16_transposed, 1, 64, 32, 32, 33, 34, 35, 36,
                        37)
-VITRO_WGMMA_TF32(64, 32, 32, 33, 34, 35, 36, 37)
-VITRO_WGMMA_TF32(128, 64, 64, 65, 66, 67, 68, 69)
+VITRO_WGMMA_TF32_SHARED(64, 32, 32, 33, 34)
+VITRO_WGMMA_TF32_REGISTERS(64, 32, 32, 33, 34, 35, 36, 37)
+VITRO_WGMMA_TF32_REGISTERS(128, 64, 64, 65, 66, 67, 68, 69)
 VITRO_WGMMA_CODES(64, 32, 32, 33, 34)
 VITRO_WGMMA_CODES(128, 64, 64, 65, 66)
 VITRO_WGMMA_E4M3(64, 32, 32, 33, 34)
@@ -159,7 +174,8 @@ VITRO_WGMMA_E4M3(128, 64, 64, 65, 66)
 
 #undef VITRO_WGMMA_E4M3
 #undef VITRO_WGMMA_CODES
-#undef VITRO_WGMMA_TF32
+#undef VITRO_WGMMA_TF32_REGISTERS
+#undef VITRO_WGMMA_TF32_SHARED
 #undef VITRO_WGMMA_BOTH_TYPES
 #undef VITRO_WGMMA_REGISTERS
 #undef VITRO_WGMMA_SHARED
