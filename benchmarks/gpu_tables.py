@@ -117,22 +117,25 @@ def gpu_models_table(results, link):
 
 
 def gpu_precisions_table(results, link):
-    """Every precision, back to back, beside what was published of TensorRT."""
+    """Every precision, back to back, beside what was published of TensorRT. Of some batches there
+    is a newer file, precisions_*.json."""
     lines, published = [], load(results, "published/tensorrt_uniformer_small.json")
     beside = {one["batch"]: one for _, content in published for one in content["rows"]}
     sources = "".join(f"; TensorRT as published, on {content['hardware']} ([json]({link(path)}))"
                       for path, content in published)
+    newer = by_gpu(results, "precisions_uniformer_small.json")
     for gpu, loaded in by_gpu(results, "bench_uniformer_small.json").items():
-        for path, result in loaded:
-            times = {(line["batch"], line["precision"]): line["replay_ms"]
-                     for line in result if line["error"] is None}
-            of_vitro = [name for name in PRECISIONS if any(name == p for _, p in times)]
-            lines += ["" if lines else None, f"Vitro on {gpu} ([json]({link(path)})){sources}.", ""]
-            rows = [row(str(batch), *(fine_ms(times.get((batch, name))) for name in of_vitro),
-                        *(fine_ms(beside.get(batch, {}).get(name)) for name in TENSORRT))
-                    for batch in sorted({batch for batch, _ in times})]
-            lines += table(["batch", *(f"Vitro {PRECISIONS[name]}" for name in of_vitro),
-                            *TENSORRT.values()], rows)
+        loaded += newer.get(gpu, [])
+        times = {(line["batch"], line["precision"]): line["replay_ms"]
+                 for _, result in loaded for line in result if line["error"] is None}
+        of_vitro = [name for name in PRECISIONS if any(name == p for _, p in times)]
+        links = ", ".join(f"[json]({link(path)})" for path, _ in loaded)
+        lines += ["" if lines else None, f"Vitro on {gpu} ({links}){sources}.", ""]
+        rows = [row(str(batch), *(fine_ms(times.get((batch, name))) for name in of_vitro),
+                    *(fine_ms(beside.get(batch, {}).get(name)) for name in TENSORRT))
+                for batch in sorted({batch for batch, _ in times})]
+        lines += table(["batch", *(f"Vitro {PRECISIONS[name]}" for name in of_vitro),
+                        *TENSORRT.values()], rows)
     return ([line for line in lines if line is not None]
             or ["No results yet; `scripts/gpu-bench models` makes them."])
 

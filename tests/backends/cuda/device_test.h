@@ -109,7 +109,11 @@ class DeviceTensor {
   size_t count() const { return bytes_ / element_size(element_); }
   void* data() const { return static_cast<std::byte*>(data_) + kWall; }
   const float* floats() const { return static_cast<const float*>(data()); }
-  void poison() { check_cuda(cudaMemset(data_, 0xff, bytes_ + 2 * kWall), "cudaMemset"); }
+  /// Waits: streams of tests wait for nothing that others do.
+  void poison() {
+    check_cuda(cudaMemset(data_, 0xff, bytes_ + 2 * kWall), "cudaMemset");
+    check_cuda(cudaDeviceSynchronize(), "cudaMemset");
+  }
   std::vector<std::byte> download() const {
     std::vector<std::byte> host(bytes_);
     check_cuda(cudaMemcpy(host.data(), data(), bytes_, cudaMemcpyDeviceToHost), "cudaMemcpy");
@@ -177,7 +181,6 @@ inline void expect_result(const std::string& what, DeviceTensor& y,
   SCOPED_TRACE(what);
   const Stream stream;
   y.poison();
-  check_cuda(cudaDeviceSynchronize(), "before");
   run({stream.get(), false});
   stream.wait();
   const std::vector<std::byte> first = y.download();
@@ -186,7 +189,6 @@ inline void expect_result(const std::string& what, DeviceTensor& y,
   const Distance d = distance(std::span<const float>(values), reference);
   EXPECT_TRUE(d.within(bound)) << report(d, bound);
   y.poison();
-  check_cuda(cudaDeviceSynchronize(), "before");
   run({stream.get(), true});
   run({stream.get(), true});
   stream.wait();
