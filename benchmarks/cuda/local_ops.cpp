@@ -139,16 +139,15 @@ void time_attention(Report& report, const Stage& s, int batch) {
     report.time(name("attention", s), label, batch,
                 4e-6 * static_cast<double>(map_bytes(report, s, batch)),
                 [&, variant = variant](int i, const Launch& launch) {
-                  attention({report.format.element,
-                             t.x[i % kSets]->data(),
-                             t.y[i % kSets]->data(),
-                             batch,
-                             s.tokens(),
-                             s.c / 64,
-                             64,
-                             0.125f,
-                             {},
-                             report.format.tf32},
+                  attention({.element = report.format.element,
+                             .qkv = t.x[i % kSets]->data(),
+                             .context = t.y[i % kSets]->data(),
+                             .n = batch,
+                             .t = s.tokens(),
+                             .heads = s.c / 64,
+                             .head_dim = 64,
+                             .scale = 0.125f,
+                             .tf32 = report.format.tf32},
                             variant, launch);
                 });
   }
