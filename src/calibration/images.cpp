@@ -17,15 +17,33 @@ namespace {
 
 namespace fs = std::filesystem;
 
+constexpr const char* kSources = "give a folder of pictures, or a list with a path a line";
+
+/// The pictures of a list. What names no file at all is another kind of text.
 std::vector<fs::path> read_list(const fs::path& list) {
   const std::vector<std::byte> bytes = read_file(list, kMaxListBytes);
+  const std::string name = fmt::format("list of pictures '{}'", list.string());
   std::vector<fs::path> files;
-  for (std::string_view line : split_lines(as_text(bytes), list.string())) {
-    const std::string_view name = trimmed(line, " \t");
-    if (name.empty() || name.starts_with('#')) continue;
-    files.push_back((list.parent_path() / fs::path(name)).lexically_normal());
+  for (const std::string_view line : split_lines(as_text(bytes), name)) {
+    const std::string_view path = trimmed(line, " \t");
+    if (path.starts_with('#')) continue;
+    files.push_back((list.parent_path() / fs::path(path)).lexically_normal());
   }
+  std::error_code ignored;
+  const auto is_there = [&](const fs::path& file) { return fs::exists(file, ignored); };
+  check(files.empty() || std::any_of(files.begin(), files.end(), is_there), ErrorCode::NotFound,
+        "{}: none of its {} lines is a file, the first is '{:.200}'", name, files.size(),
+        files.empty() ? "" : files[0].string());
   return files;
+}
+
+/// Tells with every error what is read.
+std::vector<fs::path> list_or_hint(const fs::path& list) {
+  try {
+    return read_list(list);
+  } catch (const Error& error) {
+    throw Error(error.code(), error.what(), kSources);
+  }
 }
 
 /// The directories that all of them lie in.
@@ -82,10 +100,10 @@ void shuffle(std::vector<T>& items, uint64_t seed) {
 CalibrationImages find_images(const fs::path& images) {
   std::error_code ignored;
   std::vector<fs::path> files =
-      fs::is_directory(images, ignored) ? find_pictures(images).pictures : read_list(images);
+      fs::is_directory(images, ignored) ? find_pictures(images).pictures : list_or_hint(images);
   if (files.empty())
-    fail_hint(ErrorCode::NotFound, "give a folder of pictures, or a list with a path a line",
-              "'{}': no pictures, expected files that end in {}", images.string(), kPictureEndings);
+    fail_hint(ErrorCode::NotFound, kSources, "'{}': no pictures, expected files that end in {}",
+              images.string(), kPictureEndings);
   return labelled(std::move(files));
 }
 

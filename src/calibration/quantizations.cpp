@@ -104,6 +104,26 @@ Calibration read_calibration(const PlanData& plan, const std::filesystem::path& 
   return calibration;
 }
 
+/// Whether a file says ranges, and is no list of pictures to find them with.
+bool holds_ranges(std::string_view text) {
+  return is_tensorrt_cache(text) || text.starts_with('{');
+}
+
+/// A file of ranges, or what is one of pictures; nothing for a folder.
+std::vector<std::byte> read_ranges(const std::filesystem::path& file) {
+  std::error_code ignored;
+  if (std::filesystem::is_directory(file, ignored)) return {};
+  try {
+    std::vector<std::byte> bytes = read_file(file, kMaxJsonBytes);
+    if (!holds_ranges(as_text(bytes))) find_images(file);
+    return bytes;
+  } catch (const Error& error) {
+    throw Error(error.code(), error.what(),
+                "give what 'vitro calibrate' wrote, TensorRT's calibration cache, a folder of "
+                "pictures, or a list with a path a line");
+  }
+}
+
 /// Pictures to correct biases with; nothing where none are needed.
 std::filesystem::path bias_images(const CodesRequest& request, bool calibrates_now) {
   if (request.bias_correction != BiasCorrection::Sequential) return {};
@@ -143,12 +163,9 @@ std::optional<CalibratedCodes> codes_for(const std::filesystem::path& model,
                                          std::vector<std::string>& notes) {
   const CalibrateOptions& options = request.calibrate;
   check(!options.methods.empty(), ErrorCode::InvalidArgument, "no calibration method");
-  std::error_code ignored;
-  std::vector<std::byte> bytes;
-  if (!std::filesystem::is_directory(request.calibration, ignored))
-    bytes = read_file(request.calibration, kMaxJsonBytes);
+  const std::vector<std::byte> bytes = read_ranges(request.calibration);
   const std::string_view text = as_text(bytes);
-  const bool calibrates_now = !is_tensorrt_cache(text) && !text.starts_with('{');
+  const bool calibrates_now = !holds_ranges(text);
   const std::filesystem::path images = bias_images(request, calibrates_now);
   const auto plan = unfused_plan(model, build);
   const FoundProducts found = find_products(plan->graph);

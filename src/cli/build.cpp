@@ -116,6 +116,9 @@ int run_build(const BuildArguments& options) {
 Action add_build(CLI::App& verb) {
   auto options = std::make_shared<BuildArguments>();
   add_model_options(verb, *options);
+  verb.get_option("MODEL")->description(
+      "Checkpoint (.safetensors, sharded or not, .pth) or .onnx; with --tune or --tactics also a "
+      "plan; also -m MODEL");
   add_weights_option(verb, options->build);
   add_preprocessing_options(verb, options->build);
   add_labels_option(verb, options->build);

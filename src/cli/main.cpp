@@ -34,7 +34,7 @@ constexpr std::array<Verb, 12> kVerbs{{
      "vitro calibrate --sample 1000 train/ --eval val/ -o images.txt\n"
      "  vitro calibrate model.safetensors images.txt -o model.calib",
      add_calibrate},
-    {"run", "Run a model on a raw tensor",
+    {"run", "Run a model on raw tensors",
      "vitro run model.plan --input images.npy --output logits.npy", add_run},
     {"bench", "Measure latency and throughput",
      "vitro bench model.plan --batch 1,8 --size 224,288x352 --threads 2\n"
@@ -59,7 +59,8 @@ constexpr std::array<Verb, 12> kVerbs{{
 }};
 
 constexpr const char* kFooter =
-    "Example:\n  vitro classify model.safetensors photo.jpg\n\n"
+    "Example:\n  vitro classify model.safetensors photo.jpg\n"
+    "  vitro build model.onnx -o model.plan\n\n"
     "Exit codes:\n"
     "  0    done\n"
     "  1    a file, the machine or the model did not allow it\n"
@@ -83,7 +84,8 @@ int show_help(const CLI::App& app, const std::vector<std::string>& words) {
 }
 
 int run(std::vector<std::string> words) {
-  CLI::App app("Vitro classifies images with UniFormer and its relatives.", "vitro");
+  CLI::App app("Vitro compiles and runs vision models: UniFormer, its relatives, and ONNX models.",
+               "vitro");
   const std::string version_text = std::string("vitro ") + version();
   app.set_version_flag("-v,--version", version_text, "Print the version");
   app.require_subcommand(1);

@@ -147,7 +147,7 @@ void add_execution_options(CLI::App& verb, CommonOptions& options) {
   verb.add_option("--max-memory", options.session.max_memory,
                   "Refuse inputs for which the session takes more, e.g. 500MB; default: no limit")
       ->option_text("BYTES")
-      ->transform(CLI::AsSizeValue(false))
+      ->transform(byte_count())
       ->group(kExecutionGroup);
   add_precision_flags(verb, options.session.precision);
   add_verbose_option(verb, options);

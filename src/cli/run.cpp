@@ -30,6 +30,12 @@ std::string names_of(std::span<const IoInfo> infos) {
 std::pair<size_t, std::string> parse_input(const std::string& text, std::span<const IoInfo> infos) {
   for (size_t i = 0; i < infos.size(); ++i)
     if (text.starts_with(infos[i].name + "=")) return {i, text.substr(infos[i].name.size() + 1)};
+  // A file may have an equals sign in its name.
+  std::error_code ignored;
+  const size_t equals = text.find('=');
+  if (equals != std::string::npos && !std::filesystem::exists(text, ignored))
+    fail(ErrorCode::NotFound, "--input '{}': the model has no input '{}', expected {}", text,
+         text.substr(0, equals), names_of(infos));
   if (infos.size() != 1)
     fail_hint(ErrorCode::InvalidArgument, "say which one: --input NAME=FILE",
               "input '{}': the model has {} inputs, {}", text, infos.size(), names_of(infos));
@@ -138,8 +144,6 @@ void prepare(const Session& session, std::span<const Tensor> inputs) {
 }
 
 int run_tensors(const RunArguments& options) {
-  check(options.output.empty() != options.output_dir.empty(), ErrorCode::InvalidArgument,
-        "expected --output FILE or --output-dir DIR, and not both");
   const Plan plan = open_model(options);
   const Session session(plan, options.session);
   const std::vector<std::string> files = input_files(options.inputs, session.inputs());
@@ -192,7 +196,8 @@ Action add_run(CLI::App& verb) {
       ->take_all()
       ->group(kModelGroup);
   verb.add_option("-o,--output", options->output,
-                  "What the model gives, to write: .npy, e.g. float32 [batch, classes]")
+                  "What the model gives, to write: .npy, e.g. float32 [batch, classes]; this or "
+                  "--output-dir is required")
       ->option_text("FILE")
       ->group(kOutputGroup);
   verb.add_option("--output-dir", options->output_dir,
@@ -201,6 +206,10 @@ Action add_run(CLI::App& verb) {
       ->group(kOutputGroup);
   add_execution_options(verb, *options);
   add_output_options(verb, *options);
+  verb.callback([options] {
+    if (options->output.empty() == options->output_dir.empty())
+      throw CLI::ValidationError("expected --output FILE or --output-dir DIR, one of them");
+  });
   return [options] { return run_tensors(*options); };
 }
 

@@ -71,6 +71,22 @@ CLI::Validator one_of(const std::vector<std::string>& names) {
       known);
 }
 
+CLI::Validator byte_count() {
+  return CLI::Validator(
+      [](std::string& text) {
+        std::string bytes = text;
+        try {
+          if (CLI::AsSizeValue(false)(bytes).empty() && parse_integer(bytes).value_or(0) > 0) {
+            text = bytes;
+            return std::string();
+          }
+        } catch (const CLI::ValidationError&) {  // a unit that there is not
+        }
+        return fmt::format("got '{}', expected bytes, at least 1, such as 500MB or 2GiB", text);
+      },
+      "BYTES");
+}
+
 CLI::Validator positive_integer() {
   return integer_between(1, std::numeric_limits<int64_t>::max());
 }

@@ -28,4 +28,7 @@ CLI::Validator number_between(double minimum, double maximum);
 /// looks like a fraction.
 CLI::Validator percentage();
 
+/// Takes bytes, with or without a unit such as MB or GiB, and makes them a number.
+CLI::Validator byte_count();
+
 }  // namespace vitro::cli

@@ -124,7 +124,12 @@ void AtomicFile::open_beside() {
     if (file_.is_open()) temporary_ = name;
     return !file_.is_open() && errno == EEXIST;
   });
-  if (!file_.is_open()) fail_write("create", path_, errno);
+  if (file_.is_open()) return;
+  if (errno == ENOENT)
+    fail_hint(ErrorCode::DeviceError, "make its folder first",
+              "cannot create '{}': there is no folder '{}'", path_.string(),
+              path_.has_parent_path() ? path_.parent_path().string() : ".");
+  fail_write("create", path_, errno);
 }
 
 /// Gives a file without a name the final one, or a temporary one when that is taken: a link cannot

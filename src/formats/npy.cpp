@@ -111,8 +111,9 @@ class HeaderParser {
 
 Header read_header(ByteReader& reader) {
   const std::string_view name = reader.name();
-  check(as_text(reader.take(kMagic.size())) == kMagic, ErrorCode::CorruptFile,
-        "'{}' is not a NumPy array file: it does not start with its magic", name);
+  if (as_text(reader.take(kMagic.size())) != kMagic)
+    fail_hint(ErrorCode::CorruptFile, "numpy.save(FILE, ARRAY) writes one",
+              "'{}' is not a NumPy array file: it does not start with its magic", name);
   const auto major = reader.read<uint8_t>();
   reader.read<uint8_t>();  // the minor version changes nothing
   check(major >= 1 && major <= 3, ErrorCode::Unsupported, "npy '{}': version {}, expected 1 to 3",

@@ -164,8 +164,9 @@ bool is_utf8(std::string_view text) {
 }
 
 Rows rows_of_lines(std::string_view text, const std::string& list) {
-  const std::vector<std::string_view> lines = split_lines(text, list);
-  check(is_utf8(text), ErrorCode::CorruptFile, "'{}' is not UTF-8", list);
+  const std::vector<std::string_view> lines =
+      split_lines(text, fmt::format("class list '{}'", list));
+  check(is_utf8(text), ErrorCode::CorruptFile, "class list '{}' is not UTF-8", list);
   const Lines all = lines;
   const bool heading = all.size() > 1 && all[0].find(',') != std::string_view::npos &&
                        !numbered_row(all[0]) && !synset_row(all[0]) &&

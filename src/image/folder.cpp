@@ -41,9 +41,10 @@ bool are_numbers(const std::vector<std::string>& names) {
 ImageFolder scan_image_folder(const fs::path& root, const ClassNames& classes, ClassOrder order) {
   const std::vector<fs::path> directories = list_directories(root);
   if (directories.empty())
-    fail_hint(ErrorCode::NotFound,
-              "--ground-truth FILE names the classes of pictures in one folder",
-              "image folder '{}': no sub-directories, expected one per class", root.string());
+    fail_hint(
+        ErrorCode::NotFound,
+        "pictures lie in FOLDER/CLASS/; vitro eval --ground-truth FILE takes those of one folder",
+        "image folder '{}': no sub-directories, expected one per class", root.string());
   ImageFolder folder;
   folder.classes = classes.ids;
   if (classes.ids.empty()) count_directories(directories, order, folder);

@@ -40,7 +40,8 @@ class Reader {
   }
 
   GroundTruth read(std::string_view text) {
-    const std::vector<std::string_view> lines = split_lines(text, list_);
+    const std::vector<std::string_view> lines =
+        split_lines(text, fmt::format("ground truth '{}'", list_));
     const bool numbers_alone = std::all_of(lines.begin(), lines.end(), [](std::string_view line) {
       return whole_number(trimmed(line, kSeparators)).has_value();
     });

@@ -9,9 +9,9 @@ namespace vitro {
 
 std::vector<std::string_view> split_lines(std::string_view text, const std::string& list) {
   check(!text.starts_with("\xff\xfe") && !text.starts_with("\xfe\xff"), ErrorCode::CorruptFile,
-        "'{}' is UTF-16, expected UTF-8", list);
+        "{} is UTF-16, expected UTF-8", list);
   check(text.find('\0') == std::string_view::npos, ErrorCode::CorruptFile,
-        "'{}' has bytes of 0, expected text", list);
+        "{} has bytes of 0, expected text", list);
   if (text.starts_with("\xef\xbb\xbf")) text.remove_prefix(3);
   std::vector<std::string_view> lines;
   while (!text.empty()) {
@@ -20,12 +20,12 @@ std::vector<std::string_view> split_lines(std::string_view text, const std::stri
     text.remove_prefix(std::min(end + (text.substr(end).starts_with("\r\n") ? 2 : 1), text.size()));
   }
   while (!lines.empty() && trimmed(lines.back(), " \t").empty()) lines.pop_back();
-  check(!lines.empty(), ErrorCode::CorruptFile, "'{}' is empty", list);
+  check(!lines.empty(), ErrorCode::CorruptFile, "{} is empty", list);
   // A line without a class would shift all behind it.
   const auto blank = std::find_if(lines.begin(), lines.end(), [](std::string_view line) {
     return trimmed(line, " \t").empty();
   });
-  check(blank == lines.end(), ErrorCode::CorruptFile, "'{}': line {} is blank", list,
+  check(blank == lines.end(), ErrorCode::CorruptFile, "{}: line {} is blank", list,
         blank - lines.begin() + 1);
   return lines;
 }

@@ -10,7 +10,8 @@ namespace {
 
 /// An extent that may vary, wherever it appears.
 struct Free {
-  int64_t low, usual, high;
+  int64_t low, usual;
+  std::vector<int64_t> highs;  ///< larger than `low`, the best first
 };
 
 /// More than this many extents vary together only.
@@ -20,16 +21,19 @@ int64_t round_up(int64_t value, int64_t multiple) {
   return (value + multiple - 1) / multiple * multiple;
 }
 
-/// Two extents of a range that differ from each other; the larger one is small enough to compute
-/// with, and odd where it can be, so that it is no product of others by chance.
+/// Extents of a range that differ from each other; the larger ones are small enough to compute
+/// with, and the first is odd where it can be, so that it is no product of others by chance.
 Free free_extent(const DimRange& range, int64_t usual) {
-  const int64_t low = round_up(range.min, range.multiple);
+  Free extent{round_up(range.min, range.multiple), usual, {}};
   // Strides inside the graph must not round the two to the same number of places.
   int64_t step = 3 * range.multiple;
   if (step < usual / 4) step = round_up(usual / 2 + 1, range.multiple);
-  int64_t high = std::max(low, usual) + step;
+  int64_t high = std::max(extent.low, usual) + step;
   if (high > range.max) high = range.max / range.multiple * range.multiple;
-  return {low, usual, high};
+  for (const int64_t other : likely_extents(range, usual))
+    if (other > extent.low) extent.highs.push_back(other);
+  if (high > extent.low) extent.highs.insert(extent.highs.begin(), high);
+  return extent;
 }
 
 /// By name, or by place for one without a name.
@@ -41,7 +45,7 @@ std::map<std::string, Free> free_extents(const Graph& graph) {
       const Free extent = free_extent(range, graph.value(port.value).type.dims[axis]);
       const std::string key =
           range.name.empty() ? port.name + "." + std::to_string(axis) : range.name;
-      if (extent.low < extent.high) result.emplace(key, extent);
+      if (!extent.highs.empty()) result.emplace(key, extent);
     }
   return result;
 }
@@ -68,15 +72,40 @@ bool accepts(const Graph& graph, std::span<const TensorType> inputs) {
   }
 }
 
+/// The first of the larger extents that the graph takes all together, else the first.
+std::map<std::string, int64_t> highs_of(const Graph& graph,
+                                        const std::map<std::string, Free>& extents) {
+  size_t attempts = 0;
+  for (const auto& [name, extent] : extents) attempts = std::max(attempts, extent.highs.size());
+  const auto attempt = [&](size_t i) {
+    std::map<std::string, int64_t> highs;
+    for (const auto& [name, extent] : extents)
+      highs[name] = extent.highs[std::min(i, extent.highs.size() - 1)];
+    return highs;
+  };
+  for (size_t i = 0; i < attempts; ++i)
+    if (auto highs = attempt(i); accepts(graph, inputs_at(graph, highs))) return highs;
+  return attempt(0);
+}
+
 }  // namespace
+
+std::vector<int64_t> likely_extents(const DimRange& range, int64_t usual) {
+  // Whatever divides the usual extent divides its multiples, of which odd ones are products of
+  // others less often.
+  std::vector<int64_t> extents;
+  for (const int64_t extent : {3 * usual, 2 * usual, range.max, range.min})
+    if (extent != usual && extent >= range.min && extent <= range.max && extent < kOpenExtent &&
+        extent % range.multiple == 0)
+      extents.push_back(extent);
+  return extents;
+}
 
 std::vector<std::vector<TensorType>> corner_inputs(const Graph& graph) {
   const auto extents = free_extents(graph);
-  std::map<std::string, int64_t> lows, highs;
-  for (const auto& [name, extent] : extents) {
-    lows[name] = extent.low;
-    highs[name] = extent.high;
-  }
+  std::map<std::string, int64_t> lows;
+  for (const auto& [name, extent] : extents) lows[name] = extent.low;
+  const std::map<std::string, int64_t> highs = highs_of(graph, extents);
   std::vector<std::vector<TensorType>> corners;
   if (extents.empty()) return corners;
   if (!accepts(graph, inputs_at(graph, lows)))
@@ -86,7 +115,7 @@ std::vector<std::vector<TensorType>> corner_inputs(const Graph& graph) {
   if (extents.size() > kMaxFree || extents.size() == 1) return corners;
   for (const auto& [name, extent] : extents) {
     auto one = lows;
-    one[name] = extent.high;
+    one[name] = highs.at(name);
     corners.push_back(inputs_at(graph, one));
   }
   return corners;

@@ -41,7 +41,8 @@ void verify_structure(const Graph& graph) {
           "graph: output {} is never computed", port.value);
 }
 
-/// Names are unique on each side; ranges belong to an axis and hold the default extent.
+/// Names are unique on each side; ranges belong to an axis and hold the default extent. None ends
+/// beyond kOpenExtent: there is arithmetic on their ends, which must not overflow.
 void verify_ports(const Graph& graph, const std::vector<Port>& ports, const char* side) {
   std::set<std::string_view> names;
   for (const Port& port : ports) {
@@ -54,7 +55,8 @@ void verify_ports(const Graph& graph, const std::vector<Port>& ports, const char
     for (size_t axis = 0; axis < port.dims.size(); ++axis) {
       const DimRange& range = port.dims[axis];
       check(range.multiple >= 1 && range.min >= 0 && range.min <= dims[axis] &&
-                dims[axis] <= range.max && dims[axis] % range.multiple == 0,
+                dims[axis] <= range.max && dims[axis] % range.multiple == 0 &&
+                range.max <= kOpenExtent && range.multiple <= kOpenExtent,
             ErrorCode::Internal, "graph: {} '{}' is {}, axis {} outside {} to {} in steps of {}",
             side, port.name, to_string(dims), axis, range.min, range.max, range.multiple);
     }

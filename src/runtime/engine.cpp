@@ -35,8 +35,8 @@ LanePool make_lanes(const Backend& backend, const Backend* fallback,
                     const SessionOptions& options) {
   const int threads = resolve_threads(options.threads);
   check(options.device >= 0 && options.device < backend.num_devices(), ErrorCode::InvalidArgument,
-        "session: device {}, expected one of the {} that backend '{}' has, from 0", options.device,
-        backend.num_devices(), backend.name());
+        "session: device {}, but backend '{}' has {}, numbered from 0", options.device,
+        backend.name(), backend.num_devices());
   return {backend,
           resolve_streams(options.streams, threads),
           {threads, current_cores(), options.device},

@@ -28,8 +28,8 @@ Narrowed narrowed(const IoInfo& input, size_t axis, const InputShapes& shapes) {
       fmt::format("input '{}', {}", input.name,
                   range.name.empty() ? fmt::format("axis {}", axis) : "'" + range.name + "'");
   check(min <= opt && opt <= max, ErrorCode::InvalidArgument,
-        "{}: {} to {} with {} as usual, expected the usual extent between the others", which, min,
-        max, opt);
+        "{}: {} as the least, {} as the usual and {} as the largest, expected them in this order",
+        which, min, opt, max);
   for (const int64_t extent : {min, opt, max})
     check(extent >= range.min && extent <= range.max && extent % range.multiple == 0,
           ErrorCode::InvalidArgument, "{}: {}, the model takes {}", which, extent,

@@ -1,8 +1,10 @@
 #include "runtime/interface.h"
 
 #include <algorithm>
+#include <optional>
 
 #include "core/check.h"
+#include "ir/corners.h"
 #include "ir/infer.h"
 
 namespace vitro {
@@ -27,14 +29,60 @@ std::vector<Dims> output_dims(const Graph& graph, std::span<const TensorType> in
   return dims;
 }
 
-/// Changes an extent of an input, and those of all inputs with its name.
+bool holds(const DimRange& range, int64_t extent) {
+  return extent >= range.min && extent <= range.max && extent % range.multiple == 0;
+}
+
+/// An extent of an input.
+struct Place {
+  size_t input, axis;
+};
+
+/// Changes an extent, and those of all inputs with its name.
 void set_extent(const Graph& graph, std::vector<TensorType>& types, const DimRange& range,
-                std::pair<size_t, size_t> place, int64_t extent) {
-  types[place.first].dims[place.second] = extent;
+                const Place& place, int64_t extent) {
+  types[place.input].dims[place.axis] = extent;
   if (range.name.empty()) return;
   for (size_t i = 0; i < types.size(); ++i)
     for (size_t axis = 0; axis < graph.inputs[i].dims.size(); ++axis)
       if (graph.inputs[i].dims[axis].name == range.name) types[i].dims[axis] = extent;
+}
+
+/// Changes all extents of one size that `extent` is within the range of: names may not tell that
+/// they are the same.
+void set_equal_extents(const Graph& graph, std::vector<TensorType>& types, int64_t before,
+                       int64_t extent) {
+  for (size_t i = 0; i < types.size(); ++i)
+    for (size_t axis = 0; axis < graph.inputs[i].dims.size(); ++axis)
+      if (types[i].dims[axis] == before && holds(graph.inputs[i].dims[axis], extent))
+        types[i].dims[axis] = extent;
+}
+
+/// What the outputs are when an extent is another.
+struct Moved {
+  int64_t extent;
+  std::vector<Dims> outputs;
+};
+
+/// The next extent that the graph takes, or one further away, alone or with those that are equal;
+/// nothing where it takes none but the usual one.
+std::optional<Moved> moved(const Graph& graph, const std::vector<TensorType>& usual,
+                           const DimRange& range, const Place& place) {
+  const int64_t before = usual[place.input].dims[place.axis];
+  std::vector<int64_t> extents = likely_extents(range, before);
+  const bool grows = before + range.multiple <= range.max;
+  extents.insert(extents.begin(), grows ? before + range.multiple : before - range.multiple);
+  for (const int64_t extent : extents)
+    for (const bool alone : {true, false}) {
+      std::vector<TensorType> types = usual;
+      set_extent(graph, types, range, place, extent);
+      if (!alone) set_equal_extents(graph, types, before, extent);
+      try {
+        return Moved{extent, output_dims(graph, types)};
+      } catch (const Error&) {  // shapes that the graph does not take
+      }
+    }
+  return std::nullopt;
 }
 
 std::string expected_extent(const DimRange& range) {
@@ -44,10 +92,6 @@ std::string expected_extent(const DimRange& range) {
   text += fmt::format(", at least {}", range.min);
   if (range.max < kOpenExtent) text += fmt::format(", at most {}", range.max);
   return text;
-}
-
-bool holds(const DimRange& range, int64_t extent) {
-  return extent >= range.min && extent <= range.max && extent % range.multiple == 0;
 }
 
 /// The closest extents that the ranges take.
@@ -109,15 +153,13 @@ std::vector<IoInfo> output_infos(const Graph& graph) {
       const DimRange& range = ranges[axis];
       if (range.min == range.max) continue;
       const int64_t before = types[i].dims[axis];
-      const int64_t after =
-          before + range.multiple <= range.max ? before + range.multiple : before - range.multiple;
-      std::vector<TensorType> changed = types;
-      set_extent(graph, changed, range, {i, axis}, after);
-      const std::vector<Dims> moved = output_dims(graph, changed);
-      for (size_t k = 0; k < moved.size(); ++k)
-        for (size_t a = 0; a < moved[k].size(); ++a) {
-          if (moved[k][a] == usual[k][a]) continue;
-          const bool same = usual[k][a] == before && moved[k][a] == after;
+      const std::optional<Moved> other = moved(graph, types, range, {i, axis});
+      if (!other) continue;
+      for (size_t k = 0; k < usual.size(); ++k)
+        for (size_t a = 0; a < usual[k].size(); ++a) {
+          const int64_t after = other->outputs[k][a];
+          if (after == usual[k][a]) continue;
+          const bool same = usual[k][a] == before && after == other->extent;
           infos[k].dims[a] = same ? range : DimRange{"", 0, kOpenExtent, 1};
         }
     }

@@ -41,6 +41,12 @@ TEST(FindImages, ReadsLists) {
   EXPECT_EQ(images.classes, (std::vector<std::string>{"a", "b"}));
   EXPECT_EQ(images.images[0].label, 1);
 
+  std::ofstream(directory / "page.md") << "# Title\n\nText\n";
+  expect_error(ErrorCode::CorruptFile, "page.md': line 2 is blank",
+               [&] { find_images(directory / "page.md"); });
+  std::ofstream(directory / "classes.txt") << "cat\ndog\n";
+  expect_error(ErrorCode::NotFound, "classes.txt': none of its 2 lines is a file, the first is '",
+               [&] { find_images(directory / "classes.txt"); });
   std::filesystem::create_directory(directory / "empty");
   std::ofstream(directory / "comments.txt") << "# nothing\n";
   for (const char* name : {"empty", "comments.txt"})

@@ -50,6 +50,13 @@ TEST(OnnxImport, ChannelsThatAreOpenAreThoseOfTheWeight) {
   EXPECT_EQ(result.inputs[0].dims[1].max, 4);
 }
 
+TEST(OnnxImport, ExtentsBeyondWhatAnInputMayHaveAreRefused) {
+  auto graph = picture_graph({onnx_node("Relu", {"x"}, {"y"})});
+  graph.inputs = {test::onnx_value("x", {-1, int64_t{1} << 62})};
+  expect_error(ErrorCode::InvalidArgument, "input 'x': axis 1 is 4611686018427387904, expected",
+               [&] { import(test::onnx_model(graph)); });
+}
+
 TEST(OnnxImport, ListsAllThatIsNotSupported) {
   const auto graph =
       picture_graph({onnx_node("Foo", {"x"}, {"a"}, {}, "first"), onnx_node("Relu", {"a"}, {"b"}),

@@ -54,6 +54,16 @@ TEST(Verify, RefusesPortsOfOneName) {
                  [](Graph& g) { g.outputs.push_back(g.outputs[0]); });
 }
 
+TEST(Verify, RefusesRangesThatArithmeticOverflows) {
+  expect_refused("axis 1 outside 0 to 9223372036854775807 in steps of 1", [](Graph& g) {
+    g.inputs[0].dims = {{"", 1, 1, 1}, {"n", 0, INT64_MAX, 1}, {"", 3, 3, 1}};
+  });
+  GraphBuilder builder;
+  const ValueId x = builder.input("x", {0}, DType::Float32, {{"n", 0, 5, INT64_MAX}});
+  expect_error(ErrorCode::Internal, "in steps of 9223372036854775807",
+               [&] { builder.finish({builder.op(UnaryFunction::Relu, x, "relu")}); });
+}
+
 TEST(Verify, RefusesResultsThatTheOpDoesNotHave) {
   expect_refused("gelu 'gelu': 2 results, expected 1 to 1",
                  [](Graph& g) { g.nodes[1].outputs.push_back(kAbsent); });

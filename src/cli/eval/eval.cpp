@@ -36,6 +36,10 @@ std::optional<Session> open_reference(const EvalOptions& options, const Plan& pl
     session.precision = Precision::Default;  // its own
     return Session(plan, session);
   }
+  std::error_code ignored;
+  if (!std::filesystem::exists(options.reference, ignored))
+    fail_hint(ErrorCode::NotFound, "a backend is one of " + backend_names_text(),
+              "--reference '{}' is neither a backend nor a file", options.reference);
   BuildOptions build = options.build;
   build.height = build.width = 0;  // it gets tensors, of whatever size
   build.preprocessing = {};

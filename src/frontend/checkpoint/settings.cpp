@@ -2,6 +2,7 @@
 
 #include <fmt/ranges.h>
 
+#include <algorithm>
 #include <array>
 
 #include "core/check.h"
@@ -15,10 +16,15 @@ constexpr int64_t kMaxSide = 1 << 14;  // pixels, as in preprocessing
 constexpr std::array kParts{"size", "crop_pct", "crop_mode", "interpolation", "mean", "std"};
 
 void check_side(const char* side, int64_t pixels, int64_t multiple, const std::string& origin) {
-  check(pixels >= multiple && pixels <= kMaxSide && pixels % multiple == 0,
-        ErrorCode::InvalidArgument,
-        "input {} {} ({}): expected a multiple of {} from {} to {} pixels", side, pixels, origin,
-        multiple, multiple, kMaxSide);
+  if (pixels >= multiple && pixels <= kMaxSide && pixels % multiple == 0) return;
+  const int64_t below = pixels / multiple * multiple;
+  const bool is_between = pixels > multiple && pixels < kMaxSide;
+  fail_hint(ErrorCode::InvalidArgument,
+            is_between ? fmt::format("the nearest are {} and {}", below, below + multiple)
+                       : fmt::format("the nearest is {}", std::clamp(pixels, multiple, kMaxSide)),
+            "input {} {} ({}): expected {}{} to {} pixels", side, pixels, origin,
+            multiple > 1 ? fmt::format("a multiple of {} from ", multiple) : "", multiple,
+            kMaxSide);
 }
 
 void check_range(const char* part, double value, double min, double max) {

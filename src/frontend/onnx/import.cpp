@@ -32,9 +32,11 @@ void take_fixed_size(const onnx::ValueInfo& input, ModelMetadata& metadata,
   const auto side = [&](size_t axis, const char* name, int64_t chosen, int& pixels) {
     const auto& extent = (*input.shape)[axis].value;
     if (!extent || *extent <= 0) return;
-    check(chosen == 0 || chosen == *extent, ErrorCode::InvalidArgument,
-          "input '{}': its {} is {}, which cannot become {}", onnx::clean(input.name), name,
-          *extent, chosen);
+    if (chosen != 0 && chosen != *extent)
+      fail_hint(ErrorCode::InvalidArgument,
+                "export the model with open height and width for pictures of other sizes",
+                "input '{}': its {} is {}, which cannot become {}", onnx::clean(input.name), name,
+                *extent, chosen);
     check(*extent <= kOpenExtent, ErrorCode::InvalidArgument, "input '{}': its {} is {}",
           onnx::clean(input.name), name, *extent);
     pixels = static_cast<int>(*extent);
@@ -42,6 +44,16 @@ void take_fixed_size(const onnx::ValueInfo& input, ModelMetadata& metadata,
   };
   side(2, "height", choices.height, metadata.preprocessing.height);
   side(3, "width", choices.width, metadata.preprocessing.width);
+}
+
+/// What helps when nodes do not fit each other.
+std::string size_hint(const onnx::ValueInfo& input, int64_t height, int64_t width) {
+  const auto& shape = *input.shape;
+  if (shape[2].value && shape[3].value) return {};
+  return fmt::format(
+      "the file leaves the size of pictures open, {}x{} was taken; vitro build --size HxW takes "
+      "another",
+      height, width);
 }
 
 /// Of a model that is no classifier only the size of its input can be chosen.
@@ -87,14 +99,17 @@ void note_newer_opset(const onnx::Model& model, std::vector<std::string>& notes)
                                   opset.version, onnx::kNewestOpset));
 }
 
+/// Adds the name of the file to errors, and to what does not fit the hint, where they have none.
 template <typename Import>
-auto naming(const std::string& name, const Import& import) {
+auto naming(const std::string& name, const std::string& hint, const Import& import) {
   try {
     return import();
   } catch (const Error& error) {
     const std::string text = error.what();
-    if (text.starts_with("'" + name + "'")) throw;
-    throw Error(error.code(), fmt::format("'{}': {}", name, text), error.hint());
+    const bool has_name = text.starts_with("'" + name + "'");
+    const bool is_unfit = error.code() == ErrorCode::InvalidArgument && error.hint().empty();
+    throw Error(error.code(), has_name ? text : fmt::format("'{}': {}", name, text),
+                is_unfit ? hint : error.hint());
   }
 }
 
@@ -111,7 +126,7 @@ Graph import_onnx(std::span<const std::byte> bytes, const std::string& name,
   const onnx::Model model = onnx::parse_model(bytes, name);
   onnx::TensorData data{std::filesystem::path(name)};
   if (external.file) data.add_external(external.location, external.file);
-  return naming(name, [&] { return onnx::Importer(model, data, evaluate).import(224, 224); });
+  return naming(name, {}, [&] { return onnx::Importer(model, data, evaluate).import(224, 224); });
 }
 
 namespace {
@@ -141,7 +156,7 @@ OnnxCoverage onnx_coverage(const std::filesystem::path& path, const OnnxOptions&
   onnx::Importer importer(open.model, data, options.evaluate);
   const Preprocessing usual = default_preprocessing();
   try {
-    naming(path.string(), [&] {
+    naming(path.string(), {}, [&] {
       return importer.import(either(options.classifier.height, usual.height),
                              either(options.classifier.width, usual.width));
     });
@@ -158,15 +173,15 @@ ImportedModel import_onnx(const std::filesystem::path& path, const OnnxOptions& 
   const bool sees = inputs.size() == 1 && is_picture(*inputs[0]);
   ModelMetadata metadata =
       read_model_metadata(path, texts_of(model), 0, decided_parts(options.classifier));
-  if (sees) take_fixed_size(*inputs[0], metadata, options.classifier);
+  if (sees) naming(name, {}, [&] { take_fixed_size(*inputs[0], metadata, options.classifier); });
 
   ImportedModel result;
   onnx::TensorData data(path, file);
   onnx::Importer importer(model, data, options.evaluate);
-  result.graph = naming(name, [&] {
-    return importer.import(either(options.classifier.height, metadata.preprocessing.height),
-                           either(options.classifier.width, metadata.preprocessing.width));
-  });
+  const int64_t height = either(options.classifier.height, metadata.preprocessing.height);
+  const int64_t width = either(options.classifier.width, metadata.preprocessing.width);
+  const std::string hint = sees ? size_hint(*inputs[0], height, width) : "";
+  result.graph = naming(name, hint, [&] { return importer.import(height, width); });
   PlanInfo& info = result.info;
   note_newer_opset(model, info.notes);
   info.notes.insert(info.notes.end(), importer.notes().begin(), importer.notes().end());

@@ -55,6 +55,9 @@ std::vector<DimRange> ranges_of(const ValueInfo& info, const std::string& name, 
     Extent extent = shape[axis];
     if (axis == 1 && !extent.value) extent.value = channels;
     if (extent.value && *extent.value >= 0) {
+      check(*extent.value <= kOpenExtent, ErrorCode::InvalidArgument,
+            "input '{}': axis {} is {}, expected at most {}", name, axis, *extent.value,
+            kOpenExtent);
       dims.push_back(*extent.value);
       ranges.push_back({"", *extent.value, *extent.value, 1});
       continue;
