@@ -195,7 +195,8 @@ TEST(CliEval, PicturesOfOneFolderHaveAGroundTruth) {
   EXPECT_EQ(top1(names), top1(numbers));
   EXPECT_LT(top1("1\n2\n0\n"), 50);
   const ProcessResult none = run_vitro({"eval", plan(), flat.string()});
-  EXPECT_TRUE(contains(none.err, "hint: --ground-truth FILE")) << none.err;
+  EXPECT_TRUE(contains(none.err, "vitro eval --ground-truth FILE takes those of one folder"))
+      << none.err;
 }
 
 TEST(CliEval, WritesPredictions) {

@@ -91,7 +91,8 @@ TEST(CliTrtexec, RangesThatTheModelCannotHaveAreRefused) {
   const ProcessResult order = run_vitro({"build", two_inputs(), "-o", scratch_file("no.plan"),
                                          "--minShapes=ids:4", "--optShapes=ids:2"});
   EXPECT_EQ(order.exit_code, 1);
-  EXPECT_TRUE(contains(order.err, "4 to 2 with 2 as usual")) << order.err;
+  EXPECT_TRUE(contains(order.err, "4 as the least, 2 as the usual and 2 as the largest"))
+      << order.err;
   const ProcessResult of_plan = run_vitro({"bench", small_plan(), "--optShapes=1x3x64x64"});
   EXPECT_EQ(of_plan.exit_code, 1);
   EXPECT_TRUE(contains(of_plan.err, "chosen when it was built")) << of_plan.err;
