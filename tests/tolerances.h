@@ -28,9 +28,6 @@ inline constexpr double kOnnxVectorBFloat = 8e-3;
 // A model in 8 bits by another runtime: where an input lies half-way between two codes, or a sum
 // before it is rounded elsewhere, the other code is as good. Logits are about 1.
 inline constexpr double kQuantizedModel = 0.03;
-// The wide one, whose sums are longer, where products are of the floats that codes stand for and
-// their input is not rounded: an H100 measures 0.0303.
-inline constexpr double kWideQuantizedModelInFloats = 0.06;
 // What ONNX itself asks of backends: some of its expected results are written with four digits.
 inline constexpr double kOnnxConformance = 1e-3;
 

@@ -6,7 +6,8 @@ of each.
         numpy==2.4.6 nvidia-modelopt[onnx]==0.47.0
     venv/bin/python tools/make_onnx_quantized.py tests/ops/data/onnx_quantized.safetensors
 
-Run it on a processor with VNNI: ONNX Runtime's products of bytes saturate without. The layout is that of make_onnx_vectors.py. "products": only the inputs of Conv, MatMul and Gemm are quantized; "all": whatever the
+ONNX Runtime optimises nothing, since its products of bytes saturate on processors without VNNI: on such a one "operators",
+which are products of bytes themselves, are not to be made. The layout is that of make_onnx_vectors.py. "products": only the inputs of Conv, MatMul and Gemm are quantized; "all": whatever the
 quantizer takes; "operators": the products as QLinearConv and QLinearMatMul. "modelopt": codes around 0 of inputs, weights as
 floats behind QuantizeLinear, and with "float16" all of it in half floats.
 """
@@ -104,6 +105,8 @@ def main():
     warnings.filterwarnings("ignore")
     images = np.random.RandomState(99).randn(3, 3, 8, 8).astype(np.float32)
     listed, tensors = [], []
+    plain = onnxruntime.SessionOptions()
+    plain.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
     with tempfile.TemporaryDirectory() as folder:
         path = os.path.join(folder, "quantized.onnx")
         for name, floats, quantize in quantizers(folder):
@@ -111,7 +114,7 @@ def main():
             model = onnx.load(path)
             strip(model)
             bytes_ = model.SerializeToString()
-            logits = onnxruntime.InferenceSession(bytes_, providers=["CPUExecutionProvider"]).run(None, {"x": images})[0]
+            logits = onnxruntime.InferenceSession(bytes_, plain, providers=["CPUExecutionProvider"]).run(None, {"x": images})[0]
             listed.append({"name": name})
             tensors += [(f"{name}/model", np.frombuffer(bytes_, np.uint8)), (f"{name}/in0", images), (f"{name}/out0", logits)]
     write_safetensors(sys.argv[1], tensors, {"onnxruntime": onnxruntime.__version__, "cases": json.dumps(listed)})

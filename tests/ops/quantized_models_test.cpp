@@ -52,10 +52,9 @@ TEST_P(QuantizedModels, GiveTheResultsOfOnnxRuntimeOnAGpu) {
   // The passes widen half floats, which no backend has operands of.
   if (GetParam().name != "modelopt_float16")
     graphs.push_back(import_onnx(GetParam().model, "model.onnx", evaluate_constants));
-  const double bound =
-      GetParam().name.starts_with("modelopt") ? kWideQuantizedModelInFloats : kQuantizedModel;
   for (const Graph& graph : graphs)
-    EXPECT_EQ(difference(GetParam(), graph, *gpu, bound, Precision::Float32), "") << print(graph);
+    EXPECT_EQ(difference(GetParam(), graph, *gpu, kQuantizedModel, Precision::Float32), "")
+        << print(graph);
 }
 
 TEST_P(QuantizedModels, HaveTheirProductsInEightBits) {
