@@ -33,54 +33,74 @@ struct Scratch {
   }
 };
 
-/// Brings the chunks from `first` up to `last`, as places in the ring become free; before those of
-/// a block its float32 values.
+/// Asks the copy engine for a CTA's weights, chunk by chunk; a warp for one at a time.
 template <typename S>
-__device__ void bring_weights(const TransformerBlocksArgs& args, const Memory<S>& memory, int first,
-                              int last, RingPlace<S>& place) {
-  const int group = blockIdx.x % S::kGroups;
-  for (int i = first; i < last; ++i, place.next()) {
-    const int block = i / S::kChunks, chunk = i % S::kChunks;
-    const auto* packed = static_cast<const unsigned char*>(args.packed[block]);
-    if (i >= Memory<S>::kSlots) barrier_wait(memory.empty + 8 * place.slot, place.parity ^ 1);
-    if (chunk == 0) {
-      // Those of the block before the last one are no longer in use: places are free again.
-      barrier_arrive_expect(memory.floats_full, 4 * S::kFloats);
-      copy_bytes(shared_address(memory.floats + block % 2 * S::kFloats),
-                 packed + S::kWeightBytes + group * 4 * S::kFloats, 4 * S::kFloats,
-                 memory.floats_full);
-    }
-    const uint32_t full = memory.full + 8 * place.slot;
-    barrier_arrive_expect(full, S::kChunkBytes);
-    copy_bytes(shared_address(memory.ring) + place.slot * S::kChunkBytes,
-               packed + static_cast<size_t>(group * S::kChunks + chunk) * S::kChunkBytes,
-               S::kChunkBytes, full);
-  }
-}
+class WeightCopies {
+ public:
+  __device__ __forceinline__ WeightCopies(const TransformerBlocksArgs& args,
+                                          const Memory<S>& memory)
+      : args_(args), memory_(memory) {}
 
-/// The warp that brings weights: as much as fits before anything else is there.
-template <typename S>
-__device__ void produce(const TransformerBlocksArgs& args, const Memory<S>& memory) {
-  const bool leads = threadIdx.x % 32 == 0;
-  const int all = args.blocks * S::kChunks, fit = min(all, Memory<S>::kSlots);
-  RingPlace<S> place;
-  if (leads) bring_weights(args, memory, 0, fit, place);
-  const auto grid = cooperative_groups::this_grid();
-  grid.barrier_wait(grid.barrier_arrive());
-  if (leads) bring_weights(args, memory, fit, all, place);
-}
+  /// A chunk that a thread asks for; none where `from` is null.
+  struct Chunk {
+    const unsigned char* from = nullptr;
+    unsigned char* to = nullptr;
+    uint32_t barrier = 0;
+    const unsigned char* floats_from = nullptr;
+    float* floats_to = nullptr;
+  };
+  /// Of the next `count` of all blocks that of this warp, for its first thread.
+  __device__ __forceinline__ Chunk next(int count) {
+    Chunk result;
+    const int warp = threadIdx.x / 32, i = next_ + warp, block = i / S::kChunks;
+    if (threadIdx.x % 32 == 0 && warp < count && block < args_.blocks) {
+      const int group = blockIdx.x % S::kGroups, chunk = i - block * S::kChunks;
+      const int slot = i % Memory<S>::kSlots;
+      const auto* packed = static_cast<const unsigned char*>(args_.packed[block]);
+      result.from = packed + static_cast<size_t>(group * S::kChunks + chunk) * S::kChunkBytes;
+      result.to = memory_.ring + slot * S::kChunkBytes;
+      result.barrier = memory_.full + 8 * slot;
+      if (chunk == 0) {
+        result.floats_from = packed + S::kWeightBytes + group * 4 * S::kFloats;
+        result.floats_to = memory_.floats + block % 2 * S::kFloats;
+      }
+    }
+    next_ += count;
+    return result;
+  }
+  /// Once nobody needs what was where it comes to; with the first one of a block its float32
+  /// values, which take the place of those of the block before the last one.
+  __device__ __forceinline__ void ask(const Chunk& chunk) const {
+    if (chunk.from == nullptr) return;
+    copy(chunk.to, chunk.from, S::kChunkBytes, chunk.barrier);
+    if (chunk.floats_from != nullptr)
+      copy(chunk.floats_to, chunk.floats_from, 4 * S::kFloats, memory_.floats_full);
+  }
+
+ private:
+  __device__ __forceinline__ static void copy(const void* to, const void* from, uint32_t bytes,
+                                              uint32_t barrier) {
+    barrier_arrive_expect(barrier, bytes);
+    copy_bytes(shared_address(to), from, bytes, barrier);
+  }
+
+  const TransformerBlocksArgs& args_;
+  const Memory<S>& memory_;
+  int next_ = 0;
+};
 
 /// A CTA's part of all blocks.
 template <typename S>
-class Consumer {
+class Worker {
   using T = typename S::T;
   using M = Memory<S>;
   static constexpr int kHiddenWidth = S::kFc1Chunks * S::C;
 
  public:
-  __device__ Consumer(const TransformerBlocksArgs& args, const M& memory)
+  __device__ Worker(const TransformerBlocksArgs& args, const M& memory)
       : args_(args),
         memory_(memory),
+        copies_(args, memory),
         scratch_(args.h * args.w, S::C),
         tokens_(args.h * args.w),
         group_(blockIdx.x % S::kGroups),
@@ -89,17 +109,19 @@ class Consumer {
         embedding_(row0_, args.h, args.w) {}
 
   __device__ void run() {
+    copies_.ask(copies_.next(M::kSlots));
     clear();
-    wait_for_previous();
     const auto grid = cooperative_groups::this_grid();
     auto cleared = grid.barrier_arrive();
+    wait_for_previous();
     for (block_ = 0; block_ < args_.blocks; ++block_) {
       floats_ = memory_.floats + block_ % 2 * S::kFloats;
-      receive_neighbours();
-      if (block_ == 0) grid.barrier_wait(std::move(cleared));
-      embed();
+      embed([&] {
+        if (block_ == 0) grid.barrier_wait(std::move(cleared));
+      });
+      if (block_ + 1 == args_.blocks) allow_next();
       make_qkv();
-      if (group_ % S::kGroupsOfHead == 0) make_context();
+      if (group_ % S::kGroupsOfHead < S::kContextParts) make_context();
       make_rows();
       make_hidden();
       make_result();
@@ -141,20 +163,39 @@ class Consumer {
       while (block_ > 0 && is_absent(piece));
       *reinterpret_cast<uint4*>(memory_.act + i * 8) = piece;
     }
-    barrier_wait(memory_.floats_full, block_ % 2);
-    sync_threads();
+    __syncthreads();
   }
 
-  __device__ void embed() {
-    embedding_.run(memory_, floats_, row0_ - first_neighbour(), embedded() + group_ * S::kColumns);
+  /// act = the CTA's rows, kWidth elements each; then multiply_rows(). The next chunks of weights
+  /// are asked for when the rows are there: sooner, up to 80 KB would come to the multiprocessor
+  /// ahead of them.
+  template <int kWidth, bool kNormed, typename W>
+  __device__ void multiply(const W& weights, const T* rows) {
+    constexpr int kStride = kWidth + M::kPad;
+    constexpr bool kAllWithRows = W::kChunks <= S::kAskedWithRows;
+    const auto chunk = copies_.next(W::kChunks);
+    const bool with_rows = kAllWithRows || threadIdx.x / 32 < S::kAskedWithRows;
+    receive_tile<S, kWidth>(memory_, kStride, rows, valid_);
+    if (with_rows) copies_.ask(chunk);
+    multiply_rows<kNormed>(memory_, kStride, weights);
+    if (!with_rows) copies_.ask(chunk);
+  }
+
+  /// write_allowed() returns when the scratch memory may be written to.
+  template <typename WriteAllowed>
+  __device__ void embed(const WriteAllowed& write_allowed) {
+    barrier_wait(memory_.floats_full, block_ % 2);
+    const auto factors = embedding_.factors(floats_);
+    receive_neighbours();
+    write_allowed();
+    embedding_.run(memory_, factors, row0_ - first_neighbour(), embedded() + group_ * S::kColumns);
   }
 
   __device__ void make_qkv() {
     const Weights<S, S::kQkvChunks, false> weights(memory_, place_);
-    receive_tile<S, S::C>(memory_, M::kStride, embedded(), valid_);
-    multiply_rows<true>(memory_, M::kStride, weights);
+    multiply<S::C, true>(weights, embedded());
     T* to = qkv() + row0_ * 3 * S::C + group_ * S::kColumns;
-    finish_rows<S, weights.kColumns, weights.kParts>(
+    finish_rows<S, decltype(weights)>(
         memory_, piece(S::kQkvPiece), piece(S::kQkvSumsPiece), args_.eps1,
         [&](int row, int column, const float(&v)[kFinished]) {
           if (row < valid_)
@@ -166,42 +207,41 @@ class Consumer {
   __device__ void make_context() {
     const int head = group_ / S::kGroupsOfHead;
     const T* keys = qkv() + head * kHeadDim;
-    attend(memory_, keys + row0_ * 3 * S::C, keys, valid_, tokens_, args_.scale,
-           context() + head * kHeadDim);
+    const int column = group_ % S::kGroupsOfHead * S::kContextColumns;
+    attend(memory_, keys + row0_ * 3 * S::C, keys, column, valid_, tokens_, args_.scale,
+           context() + head * kHeadDim + column);
   }
 
   __device__ void make_rows() {
     const Weights<S, 1, false> weights(memory_, place_);
-    receive_tile<S, S::C>(memory_, M::kStride, context(), valid_);
-    multiply_rows<false>(memory_, M::kStride, weights);
-    finish_residual<S, weights.kParts>(memory_, piece(S::kProjPiece), rows(), valid_);
+    multiply<S::C, false>(weights, context());
+    finish_residual<S, decltype(weights)>(memory_, piece(S::kProjPiece), rows(), valid_);
   }
 
   __device__ void make_hidden() {
     const Weights<S, S::kFc1Chunks, false> weights(memory_, place_);
-    receive_tile<S, S::C>(memory_, M::kStride, rows(), valid_);
-    multiply_rows<true>(memory_, M::kStride, weights);
+    multiply<S::C, true>(weights, rows());
     T* to = hidden() + group_ * weights.kColumns;
-    finish_rows<S, weights.kColumns, weights.kParts>(
-        memory_, piece(S::kFc1Piece), piece(S::kFc1SumsPiece), args_.eps2,
-        [&](int row, int column, float(&v)[kFinished]) {
+    finish_rows<S, decltype(weights)>(memory_, piece(S::kFc1Piece), piece(S::kFc1SumsPiece),
+                                      args_.eps2, [&](int row, int column, float(&v)[kFinished]) {
 #pragma unroll
-          for (float& value : v) value = gelu<T>(value);
-          if (row < valid_) store_finished(to + row * kHiddenWidth + column, v);
-        });
+                                        for (float& value : v) value = gelu<T>(value);
+                                        if (row < valid_)
+                                          store_finished(to + row * kHiddenWidth + column, v);
+                                      });
   }
 
   __device__ void make_result() {
     const Weights<S, S::kFc2Chunks, true> weights(memory_, place_);
-    receive_tile<S, kHiddenWidth>(memory_, M::kHiddenStride, hidden(), valid_);
-    multiply_rows<false>(memory_, M::kHiddenStride, weights);
+    multiply<kHiddenWidth, false>(weights, hidden());
     T* const y =
         block_ + 1 == args_.blocks ? static_cast<T*>(args_.y) : at(block_, scratch_.result);
-    finish_residual<S, weights.kParts>(memory_, piece(S::kFc2Piece), y + row0_ * S::C, valid_);
+    finish_residual<S, decltype(weights)>(memory_, piece(S::kFc2Piece), y + row0_ * S::C, valid_);
   }
 
   const TransformerBlocksArgs& args_;
   const M& memory_;
+  WeightCopies<S> copies_;
   const Scratch scratch_;
   const int tokens_, group_, row0_, valid_;
   const Embedding<S> embedding_;
@@ -211,23 +251,17 @@ class Consumer {
 };
 
 template <typename S>
-__global__ void __launch_bounds__(kThreads + 32, 1)
+__global__ void __launch_bounds__(kThreads, 1)
     transformer_blocks_kernel(const __grid_constant__ TransformerBlocksArgs args) {
   extern __shared__ __align__(128) unsigned char shared_bytes[];
   const Memory<S> memory(shared_bytes);
   if (threadIdx.x == 0) {
-    for (int slot = 0; slot < Memory<S>::kSlots; ++slot) {
-      barrier_init(memory.full + 8 * slot, 1);
-      barrier_init(memory.empty + 8 * slot, kThreads);
-    }
+    for (int slot = 0; slot < Memory<S>::kSlots; ++slot) barrier_init(memory.full + 8 * slot, 1);
     barrier_init(memory.floats_full, 1);
     barrier_init_fence();
   }
   __syncthreads();
-  if (threadIdx.x >= kThreads)
-    produce(args, memory);
-  else
-    Consumer<S>(args, memory).run();
+  Worker<S>(args, memory).run();
 }
 
 }  // namespace
@@ -268,7 +302,7 @@ void transformer_blocks(const TransformerBlocksArgs& args, const Launch& launch)
   with_shape(args.element, args.c, [&](auto tag) {
     using S = typename decltype(tag)::type;
     launch_cooperative("transformer_blocks", transformer_blocks_kernel<S>,
-                       token_tiles(args.h * args.w) * S::kGroups, kThreads + 32, Memory<S>::kBytes,
+                       token_tiles(args.h * args.w) * S::kGroups, kThreads, Memory<S>::kBytes,
                        launch, args);
   });
 }

@@ -12,15 +12,10 @@
 // which would cost as much as a whole phase.
 namespace vitro::cuda::blocks {
 
-inline constexpr int kThreads = kWarps * 32;  // that multiply; one more warp brings weights
+inline constexpr int kThreads = kWarps * 32;
 
 /// Two NaN that no computation gives: those of the GPU are 0x7fff.
 inline constexpr uint32_t kAbsent = 0xffffffffu;
-
-/// Of the threads that multiply.
-__device__ __forceinline__ void sync_threads() {
-  asm volatile("bar.sync 1, %0;" ::"n"(kThreads) : "memory");
-}
 
 // Past the L1 cache, which does not know of what other CTAs write.
 __device__ __forceinline__ void load_received(uint4& v, const void* p) {
@@ -36,41 +31,53 @@ __device__ __forceinline__ bool is_absent(const uint4& v) {
   return v.x == kAbsent || v.y == kAbsent || v.z == kAbsent || v.w == kAbsent;
 }
 
-/// values[set][i] = the 16 bytes at p + set * set_step + i * step, for i < count; zeros for others.
-/// Where they are many the warp waits for the first ones of its first lane alone: then the rest is
-/// likely to be there, and while it is not, few ask for it in the way of those who write.
-template <int kSets, int kCount>
-__device__ __forceinline__ void receive(uint4 (&values)[kSets][kCount], const void* p, int set_step,
-                                        int step, int count) {
-  const auto* from = static_cast<const unsigned char*>(p);
-  if (kSets * kCount > 2 && threadIdx.x % 32 == 0 && count > 0) {
+/// The warp waits for the first word of its first lane, at `p`, alone: then the rest is likely to
+/// be there, and while it is not, few ask for it in the way of those who write.
+__device__ __forceinline__ void wait_for_first(const void* p, bool is_asked_for) {
+  if (threadIdx.x % 32 == 0 && is_asked_for) {
     uint32_t word;
-    do load_received(word, from);
+    do load_received(word, p);
     while (word == kAbsent);
   }
   __syncwarp();
-  bool absent;
-  do {
-    absent = false;
-#pragma unroll
-    for (int i = 0; i < kSets * kCount; ++i) {
-      uint4& value = values[i / kCount][i % kCount];
-      value = uint4{0, 0, 0, 0};
-      if (i % kCount < count)
-        load_received(value, from + i / kCount * set_step + i % kCount * step);
-    }
-#pragma unroll
-    for (int i = 0; i < kSets * kCount; ++i) absent |= is_absent(values[i / kCount][i % kCount]);
-  } while (absent);
 }
+
+/// 16 bytes at from + i * step for each i < count; zeros for others.
+template <int kCount>
+struct Pieces {
+  const void* from;
+  int step, count;
+  uint4 values[kCount];
+
+  __device__ __forceinline__ Pieces(const void* from, int step, int count)
+      : from(from), step(step), count(count) {}
+
+  __device__ __forceinline__ void ask() {
+#pragma unroll
+    for (int i = 0; i < kCount; ++i) {
+      values[i] = uint4{0, 0, 0, 0};
+      if (i < count) load_received(values[i], static_cast<const unsigned char*>(from) + i * step);
+    }
+  }
+  /// After ask(): until all are there.
+  __device__ __forceinline__ void receive() {
+    for (;;) {
+      bool absent = false;
+#pragma unroll
+      for (const uint4& value : values) absent |= is_absent(value);
+      if (!absent) return;
+      ask();
+    }
+  }
+};
 
 /// The shared memory of a CTA.
 template <typename S>
 struct Memory {
   using T = typename S::T;
   // Odd in units of 16 bytes: rows of an ldmatrix in different banks.
-  static constexpr int kStride = S::C + 8, kHiddenStride = S::kFc1Chunks * S::C + 8;
-  static constexpr int kKeyStride = kHeadDim + 8;
+  static constexpr int kPad = 8, kHiddenStride = S::kFc1Chunks * S::C + kPad;
+  static constexpr int kKeyStride = kHeadDim + kPad;
   static constexpr int kKeysOfWarp = 16;
   static constexpr int kWarpBytes = 2 * kKeysOfWarp * kKeyStride * 2;  // keys and values
   // Of rows of hidden values; of keys, values and queries.
@@ -80,7 +87,8 @@ struct Memory {
       std::max(kRows * kHiddenStride * 2, kKeyWarps* kWarpBytes + kQueryBytes);
   static constexpr int kSumsBytes =
       kRows * 4 *
-      std::max(S::kParts * (S::kFc1Chunks * S::kColumns + 4), S::kLongParts*(S::kColumns + 4));
+      std::max(S::kParts * (S::kFc1Chunks * S::kColumns + S::kSumsPad),
+               S::kLongParts*(S::kColumns + S::kLongSumsPad));
   static constexpr int kOwnBytes = kRows * S::kColumns * 2;
   static constexpr int kFloatsBytes = 4 * (2 * S::kFloats + 2 * S::kParts * kRows);
   static constexpr int kBarrierBytes = 256;
@@ -88,14 +96,14 @@ struct Memory {
       kActBytes + kSumsBytes + kOwnBytes + kFloatsBytes + kBarrierBytes;
   static constexpr int kSlots = (227 * 1024 - kFixedBytes) / S::kChunkBytes;
   static constexpr int kBytes = kFixedBytes + kSlots * S::kChunkBytes;
-  static_assert(kSlots > S::kFc2Chunks && 16 * kSlots + 8 <= kBarrierBytes);
+  static_assert(kSlots > S::kFc2Chunks && 8 * kSlots + 8 <= kBarrierBytes);
 
   unsigned char* ring;
   T* act;
   float *sums, *floats;
   float2* row_sums;  // of parts of each row and of its squares: [kRows][kParts]
   T* own;
-  uint32_t full, empty, floats_full;  // barriers: of slots, of slots, of floats
+  uint32_t full, floats_full;  // barriers: of slots, of floats
 
   __device__ explicit Memory(unsigned char* base)
       : ring(base),
@@ -105,8 +113,7 @@ struct Memory {
         row_sums(reinterpret_cast<float2*>(floats + 2 * S::kFloats)),
         own(reinterpret_cast<T*>(row_sums + S::kParts * kRows)),
         full(shared_address(own) + kOwnBytes),
-        empty(full + 8 * kSlots),
-        floats_full(empty + 8 * kSlots) {}
+        floats_full(full + 8 * kSlots) {}
 };
 
 /// The place of the CTA's chunks in the ring.
@@ -126,18 +133,20 @@ __device__ __forceinline__ void receive_tile(const Memory<S>& memory, int stride
   constexpr int kPieces = kWidth / 8, kAll = kRows * kPieces;
   constexpr int kCount = (kAll + kThreads - 1) / kThreads;
   const int thread = threadIdx.x;
-  uint4 values[1][kCount];
-  receive(values, matrix + thread * 8, 0, kThreads * 16,
-          (valid * kPieces - thread + kThreads - 1) / kThreads);
-  sync_threads();
+  Pieces<kCount> received(matrix + thread * 8, kThreads * 16,
+                          (valid * kPieces - thread + kThreads - 1) / kThreads);
+  if (kCount > 2) wait_for_first(received.from, received.count > 0);
+  received.ask();
+  received.receive();
+  __syncthreads();
 #pragma unroll
   for (int i = 0; i < kCount; ++i) {
     const int piece = thread + i * kThreads;
     if (kAll % kThreads == 0 || piece < kAll)
       *reinterpret_cast<uint4*>(memory.act + piece / kPieces * stride + piece % kPieces * 8) =
-          values[0][i];
+          received.values[i];
   }
-  sync_threads();
+  __syncthreads();
 }
 
 inline constexpr int kFinished = 4;  // results that a thread finishes at a time

@@ -22,21 +22,35 @@ class Embedding {
       if (ty >= 0 && ty < h && tx >= 0 && tx < w) taps_ |= 1u << tap;
     }
   }
+  /// The weights and the bias of a thread's columns, in registers before there is something to
+  /// multiply.
+  struct Factors {
+    float2 taps[S::kTaps], bias;
+  };
+  __device__ __forceinline__ Factors factors(const float* floats) const {
+    const auto piece = [&](int i) {
+      return *reinterpret_cast<const float2*>(floats + i * S::kColumns + column_);
+    };
+    Factors result;
+#pragma unroll
+    for (int tap = 0; tap < S::kTaps; ++tap) result.taps[tap] = piece(tap);
+    result.bias = piece(S::kPosPiece);
+    return result;
+  }
   /// y, where the CTA's columns of its rows begin, = the convolution of the same columns of x in
   /// shared memory, where the CTA's first token is at `own_row`; also in memory.own.
-  __device__ __forceinline__ void run(const Memory<S>& memory, const float* floats, int own_row,
+  __device__ __forceinline__ void run(const Memory<S>& memory, const Factors& factors, int own_row,
                                       T* y) const {
     if (taps_ == 0) return;
     const T* x = memory.act + (own_row + row_) * S::kColumns + column_;
-    const float* weight = floats + column_;
-    float2 sum = *reinterpret_cast<const float2*>(weight + S::kPosPiece * S::kColumns);
+    float2 sum = factors.bias;
 #pragma unroll
     for (int tap = 0; tap < S::kTaps; ++tap) {
       const int neighbour = (tap / 3 - 1) * w_ + tap % 3 - 1;
       uint32_t pair = 0;
       if (taps_ >> tap & 1) pair = *reinterpret_cast<const uint32_t*>(x + neighbour * S::kColumns);
       const float2 v = unpack_2<T>(pair);
-      const float2 factor = *reinterpret_cast<const float2*>(weight + tap * S::kColumns);
+      const float2 factor = factors.taps[tap];
       sum.x = fmaf(factor.x, v.x, sum.x), sum.y = fmaf(factor.y, v.y, sum.y);
     }
     const uint32_t result = pack_2<T>(sum.x, sum.y);
@@ -54,6 +68,8 @@ class Embedding {
 };
 
 inline constexpr float kLog2E = 1.4426950408889634f;
+/// From one query's values of all warps to the next one's: eight rows in different banks.
+inline constexpr int kWarpsStride = kWarps + 4;
 
 /// One value of what each warp has left.
 template <typename Join>
@@ -70,17 +86,44 @@ __device__ __forceinline__ float over_warps(const float* values, const Join& joi
   return result;
 }
 
-/// The context of 16 queries of a head: each warp has 16 keys, then all are put together. q is
-/// where the head's part of the first query begins; keys begin at that of token 0.
+/// kRowCount rows of kWidth elements of qkv, which a warp brings to shared memory; of those from
+/// `valid` on zeros.
+template <typename S, int kRowCount, int kWidth>
+class WarpRows {
+  using T = typename S::T;
+  static constexpr int kPieces = kWidth / 8, kAtOnce = 32 / kPieces, kStride = 3 * S::C;
+  static_assert(kRowCount % kAtOnce == 0);
+
+ public:
+  __device__ __forceinline__ WarpRows(const T* rows, int valid)
+      : received_(rows + row_ * kStride + column_, kAtOnce * kStride * 2,
+                  (valid - row_ + kAtOnce - 1) / kAtOnce) {}
+  __device__ __forceinline__ void ask() { received_.ask(); }
+  __device__ __forceinline__ void receive(T* rows) {
+    received_.receive();
+#pragma unroll
+    for (int i = 0; i < kRowCount / kAtOnce; ++i)
+      *reinterpret_cast<uint4*>(rows + (row_ + i * kAtOnce) * Memory<S>::kKeyStride + column_) =
+          received_.values[i];
+  }
+
+ private:
+  const int row_ = threadIdx.x % 32 / kPieces, column_ = threadIdx.x % kPieces * 8;
+  Pieces<kRowCount / kAtOnce> received_;
+};
+
+/// kContextColumns columns, from `column` on, of the context of 16 queries of a head: each warp has
+/// 16 keys, then all are put together. q is where the head's part of the first query begins; keys
+/// begin at that of token 0.
 template <typename S>
 __device__ __forceinline__ void attend(const Memory<S>& memory, const typename S::T* q,
-                                       const typename S::T* keys_of_head, int valid, int tokens,
-                                       float scale, typename S::T* context) {
+                                       const typename S::T* keys_of_head, int column, int valid,
+                                       int tokens, float scale, typename S::T* context) {
   using T = typename S::T;
   using M = Memory<S>;
   constexpr int D = kHeadDim, kStride = 3 * S::C, kKeys = M::kKeysOfWarp;
-  constexpr int kRowPieces = D / 8, kRowsAtOnce = 32 / kRowPieces, kCount = kKeys / kRowsAtOnce;
-  constexpr int kOutStride = D + 8, kWarpFloats = M::kWarpBytes / 4;
+  constexpr int kValues = S::kContextColumns, kOutStride = kValues + 8;
+  constexpr int kWarpFloats = M::kWarpBytes / 4;
   static_assert(kRows * kOutStride <= kWarpFloats);
   const int warp = threadIdx.x / 32, lane = threadIdx.x % 32;
   const int warps = (tokens + kKeys - 1) / kKeys, left = tokens - warp * kKeys;
@@ -88,31 +131,27 @@ __device__ __forceinline__ void attend(const Memory<S>& memory, const typename S
   T* const queries = reinterpret_cast<T*>(results + M::kKeyWarps * kWarpFloats);
   T* const keys = reinterpret_cast<T*>(results + warp * kWarpFloats);
   T* const values = keys + kKeys * M::kKeyStride;
-  const int row = lane / kRowPieces, column = lane % kRowPieces * 8;
   if (warp < warps) {
-    const T* k = keys_of_head + (warp * kKeys + row) * kStride + S::C + column;
-    uint4 pieces[2][kCount];
-    receive(pieces, k, S::C * 2, kRowsAtOnce * kStride * 2,
-            (left - row + kRowsAtOnce - 1) / kRowsAtOnce);
-#pragma unroll
-    for (int i = 0; i < kCount; ++i) {
-      const int at = (row + i * kRowsAtOnce) * M::kKeyStride + column;
-      *reinterpret_cast<uint4*>(keys + at) = pieces[0][i];
-      *reinterpret_cast<uint4*>(values + at) = pieces[1][i];
-    }
+    const T* from = keys_of_head + warp * kKeys * kStride + S::C;
+    WarpRows<S, kKeys, D> key_rows(from, left);
+    WarpRows<S, kKeys, kValues> value_rows(from + S::C + column, left);
+    wait_for_first(from, true);
+    key_rows.ask(), value_rows.ask();
+    key_rows.receive(keys), value_rows.receive(values);
   }
   // By the last warps, which have no keys or the last ones.
-  const int query_warp = kWarps - 1 - warp;
-  if (query_warp < kRows / kRowsAtOnce) {
-    const int query = query_warp * kRowsAtOnce + row;
-    uint4 piece[1][1];
-    receive(piece, q + query * kStride + column, 0, 0, query < valid);
-    *reinterpret_cast<uint4*>(queries + query * M::kKeyStride + column) = piece[0][0];
+  constexpr int kQueries = 4;
+  const int first_query = (kWarps - 1 - warp) * kQueries;
+  if (first_query < kRows) {
+    WarpRows<S, kQueries, D> query_rows(q + first_query * kStride, valid - first_query);
+    query_rows.ask();
+    query_rows.receive(queries + first_query * M::kKeyStride);
   }
-  sync_threads();
+  __syncthreads();
 
   float scores[kKeys / 8][4] = {};
-  float *const maxima = memory.sums, *const sums = maxima + kRows * kWarps;  // [kRows][kWarps]
+  // [kRows][kWarps]
+  float *const maxima = memory.sums, *const sums = maxima + kRows * kWarpsStride;
   if (warp < warps) {
     const T* key_rows = keys + (lane % 8 + lane / 16 * 8) * M::kKeyStride + lane / 8 % 2 * 8;
 #pragma unroll
@@ -134,24 +173,26 @@ __device__ __forceinline__ void attend(const Memory<S>& memory, const typename S
     const float maximum = max_lanes<4>(fmaxf(fmaxf(scores[0][half * 2], scores[0][half * 2 + 1]),
                                              fmaxf(scores[1][half * 2], scores[1][half * 2 + 1])));
     if (lane % 4 == 0)
-      maxima[(lane / 4 + half * 8) * kWarps + warp] = warp < warps ? maximum : -INFINITY;
+      maxima[(lane / 4 + half * 8) * kWarpsStride + warp] = warp < warps ? maximum : -INFINITY;
   }
-  sync_threads();
-  float out[D / 8][4] = {};
+  __syncthreads();
+  float out[kValues / 8][4] = {}, highest[2];
+#pragma unroll
+  for (int half = 0; half < 2; ++half)
+    highest[half] = over_warps(maxima + (lane / 4 + half * 8) * kWarpsStride,
+                               [](float a, float b) { return fmaxf(a, b); });
 #pragma unroll
   for (int half = 0; half < 2; ++half) {
-    const int query = lane / 4 + half * 8;
-    const float maximum =
-        over_warps(maxima + query * kWarps, [](float a, float b) { return fmaxf(a, b); });
     float sum = 0;
 #pragma unroll
     for (int j = 0; j < 4; ++j) {
       float& score = scores[j / 2][half * 2 + j % 2];
-      score = exp2_approx((score - maximum) * (scale * kLog2E));
+      score = exp2_approx((score - highest[half]) * (scale * kLog2E));
       sum += score;
     }
     sum = sum_lanes<4>(sum);
-    if (lane % 4 == 0) sums[query * kWarps + warp] = warp < warps ? sum : 0.0f;
+    if (lane % 4 == 0)
+      sums[(lane / 4 + half * 8) * kWarpsStride + warp] = warp < warps ? sum : 0.0f;
   }
   if (warp < warps) {
     const uint32_t a[4] = {
@@ -159,7 +200,7 @@ __device__ __forceinline__ void attend(const Memory<S>& memory, const typename S
         pack_2<T>(scores[1][0], scores[1][1]), pack_2<T>(scores[1][2], scores[1][3])};
     const T* value_rows = values + lane % 16 * M::kKeyStride + lane / 16 * 8;
 #pragma unroll
-    for (int i = 0; i < D / 8; i += 2) {
+    for (int i = 0; i < kValues / 8; i += 2) {
       uint32_t b[4];
       ldmatrix_x4_trans(b, value_rows + i * 8);
       mma_16816<T>(out[i], a, b[0], b[1]);
@@ -169,31 +210,26 @@ __device__ __forceinline__ void attend(const Memory<S>& memory, const typename S
     __syncwarp();
     float* to = results + warp * kWarpFloats + lane / 4 * kOutStride + lane % 4 * 2;
 #pragma unroll
-    for (int j = 0; j < D / 8; ++j)
+    for (int j = 0; j < kValues / 8; ++j)
 #pragma unroll
       for (int half = 0; half < 2; ++half)
         *reinterpret_cast<float2*>(to + half * 8 * kOutStride + j * 8) =
             float2{out[j][half * 2], out[j][half * 2 + 1]};
   }
-  sync_threads();
-  constexpr int kPieces = D / kFinished;
-  for (int i = threadIdx.x; i < valid * kPieces; i += kThreads) {
-    const int query = i / kPieces, first = i % kPieces * kFinished;
-    float total[kFinished] = {};
+  __syncthreads();
+  // A value for each thread, so that all of a value's parts are asked for at once.
+  static_assert(kRows * kValues == kThreads && kValues == 32);
+  float parts[M::kKeyWarps], total = 0;
 #pragma unroll
-    for (int j = 0; j < M::kKeyWarps; ++j) {
-      if (j >= warps) continue;
-      float part[kFinished];
-      load_finished(part, results + j * kWarpFloats + query * kOutStride + first);
+  for (int j = 0; j < M::kKeyWarps; ++j)
+    parts[j] = results[j * kWarpFloats + warp * kOutStride + lane];
 #pragma unroll
-      for (int e = 0; e < kFinished; ++e) total[e] += part[e];
-    }
-    const float inverse =
-        1.0f / over_warps(sums + query * kWarps, [](float a, float b) { return a + b; });
-#pragma unroll
-    for (float& v : total) v *= inverse;
-    store_finished(context + query * S::C + first, total);
-  }
+  for (int j = 0; j < M::kKeyWarps; ++j) total += j < warps ? parts[j] : 0.0f;
+  total = __fdividef(
+      total, over_warps(sums + warp * kWarpsStride, [](float a, float b) { return a + b; }));
+  const float next = __shfl_down_sync(0xffffffffu, total, 1);
+  if (warp < valid && lane % 2 == 0)
+    *reinterpret_cast<uint32_t*>(context + warp * S::C + lane) = pack_2<T>(total, next);
 }
 
 }  // namespace vitro::cuda::blocks

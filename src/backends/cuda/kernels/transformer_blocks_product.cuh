@@ -62,12 +62,14 @@ class PartSums {
 /// A warp's share of the next kChunks chunks of weights, in its registers before there is something
 /// to multiply: kTiles tiles of 8 columns by kSteps steps of k. Chunks are other columns by the
 /// same k, or of fc2 the same columns by the next C of k.
-template <typename S, int kChunks, bool kAlongK>
+template <typename S, int kChunks_, bool kAlongK>
 struct Weights {
+  static constexpr int kChunks = kChunks_;
   static constexpr int kTiles = kAlongK ? S::kColumnTiles : kChunks;
   static constexpr int kSteps = kAlongK ? S::kLongSteps : S::kSteps;
   static constexpr int kParts = kAlongK ? S::kLongParts : S::kParts;
   static constexpr int kColumns = (kAlongK ? 1 : kChunks) * S::kColumns;
+  static constexpr int kSumsStride = kColumns + (kAlongK ? S::kLongSumsPad : S::kSumsPad);
   uint2 fragments[kTiles][kSteps];
 
   __device__ __forceinline__ Weights(const Memory<S>& memory, RingPlace<S>& place) {
@@ -91,8 +93,6 @@ struct Weights {
       for (int i = 0; i < kSteps; ++i)
         fragments[n][i] = kAlongK ? ring[(n * kSteps + i) * 32]
                                   : ring[slots[n % kChunks] * kPieces + (warp * kSteps + i) * 32];
-#pragma unroll
-    for (int n = 0; n < kChunks; ++n) barrier_arrive(memory.empty + 8 * slots[n]);
   }
   /// The warp's part of k, and its first column of a tile.
   __device__ __forceinline__ static int part() {
@@ -103,8 +103,8 @@ struct Weights {
   }
 };
 
-/// sums = the rows in act, `stride` apart, times weights, by parts of k: [kParts][kRows][columns +
-/// 4]. Where the rows are to be normalised, also row_sums.
+/// sums = the rows in act, `stride` apart, times weights, by parts of k: [kParts][kRows][
+/// kSumsStride]. Where the rows are to be normalised, also row_sums.
 template <bool kNormed, typename S, int kChunks, bool kAlongK>
 __device__ __forceinline__ void multiply_rows(const Memory<S>& memory, int stride,
                                               const Weights<S, kChunks, kAlongK>& weights) {
@@ -125,31 +125,31 @@ __device__ __forceinline__ void multiply_rows(const Memory<S>& memory, int strid
     if constexpr (kNormed) part_sums.add(a[step % 2]);
   }
   if constexpr (kNormed) part_sums.leave(memory.row_sums, part);
-  float* to = memory.sums + (part * kRows + lane / 4) * (W::kColumns + 4) + lane % 4 * 2;
+  float* to = memory.sums + (part * kRows + lane / 4) * W::kSumsStride + lane % 4 * 2;
 #pragma unroll
   for (int n = 0; n < W::kTiles; ++n)
 #pragma unroll
     for (int half = 0; half < 2; ++half)
-      *reinterpret_cast<float2*>(to + half * 8 * (W::kColumns + 4) + W::column(n)) =
+      *reinterpret_cast<float2*>(to + half * 8 * W::kSumsStride + W::column(n)) =
           float2{acc[n][half * 2], acc[n][half * 2 + 1]};
-  sync_threads();
+  __syncthreads();
 }
 
 /// finish(row, column, values) with neighbouring results: the sums of all parts and the bias, of
 /// normalised rows where the sums of the weights are given.
-template <typename S, int kColumns, int kParts, typename Finish>
+template <typename S, typename W, typename Finish>
 __device__ __forceinline__ void finish_rows(const Memory<S>& memory, const float* bias,
                                             const float* weight_sums, float eps,
                                             const Finish& finish) {
-  constexpr int kPieces = kColumns / kFinished;
+  constexpr int kPieces = W::kColumns / kFinished;
   for (int i = threadIdx.x; i < kRows * kPieces; i += kThreads) {
     const int row = i / kPieces, column = i % kPieces * kFinished;
     float v[kFinished] = {}, biases[kFinished];
     load_finished(biases, bias + column);
 #pragma unroll
-    for (int part = 0; part < kParts; ++part) {
+    for (int part = 0; part < W::kParts; ++part) {
       float sums[kFinished];
-      load_finished(sums, memory.sums + (part * kRows + row) * (kColumns + 4) + column);
+      load_finished(sums, memory.sums + (part * kRows + row) * W::kSumsStride + column);
 #pragma unroll
       for (int e = 0; e < kFinished; ++e) v[e] += sums[e];
     }
@@ -173,21 +173,20 @@ __device__ __forceinline__ void finish_rows(const Memory<S>& memory, const float
 }
 
 /// y = own + what finish_rows() gives, in memory and in own.
-template <typename S, int kParts>
+template <typename S, typename W>
 __device__ __forceinline__ void finish_residual(const Memory<S>& memory, const float* bias,
                                                 typename S::T* y, int valid) {
   using T = typename S::T;
   const int group = blockIdx.x % S::kGroups;
-  finish_rows<S, S::kColumns, kParts>(
-      memory, bias, nullptr, 0, [&](int row, int column, float(&v)[kFinished]) {
-        T* own = memory.own + row * S::kColumns + column;
-        float x[kFinished];
-        load_finished(x, own);
+  finish_rows<S, W>(memory, bias, nullptr, 0, [&](int row, int column, float(&v)[kFinished]) {
+    T* own = memory.own + row * S::kColumns + column;
+    float x[kFinished];
+    load_finished(x, own);
 #pragma unroll
-        for (int e = 0; e < kFinished; ++e) v[e] += x[e];
-        store_finished(own, v);
-        if (row < valid) store_finished(y + row * S::C + group * S::kColumns + column, v);
-      });
+    for (int e = 0; e < kFinished; ++e) v[e] += x[e];
+    store_finished(own, v);
+    if (row < valid) store_finished(y + row * S::C + group * S::kColumns + column, v);
+  });
 }
 
 }  // namespace vitro::cuda::blocks
