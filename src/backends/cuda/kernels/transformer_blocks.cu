@@ -15,7 +15,7 @@ namespace {
 
 using namespace blocks;
 
-constexpr int token_tiles(int tokens) { return (tokens + kRows - 1) / kRows; }
+__host__ __device__ constexpr int token_tiles(int tokens) { return (tokens + kRows - 1) / kRows; }
 
 /// What the CTAs hand to each other in a block, in this order in the scratch memory. Each block has
 /// its own: what is there is never absent again.
@@ -28,7 +28,7 @@ struct Scratch {
     context = embedded + row_bytes;
     rows = context + row_bytes;
     hidden = rows + row_bytes;
-    result = hidden + 4 * row_bytes;
+    result = hidden + 4 * static_cast<size_t>(token_tiles(tokens)) * kRows * c * 2;
     block_bytes = result + row_bytes;
   }
 };
@@ -145,7 +145,9 @@ class Worker {
   __device__ T* embedded() const { return at(block_, scratch_.embedded) + row0_ * S::C; }
   __device__ T* context() const { return at(block_, scratch_.context) + row0_ * S::C; }
   __device__ T* rows() const { return at(block_, scratch_.rows) + row0_ * S::C; }
-  __device__ T* hidden() const { return at(block_, scratch_.hidden) + row0_ * kHiddenWidth; }
+  __device__ unsigned char* hidden() const {
+    return reinterpret_cast<unsigned char*>(at(block_, scratch_.hidden) + row0_ * kHiddenWidth);
+  }
   __device__ const float* piece(int i) const { return floats_ + i * S::kColumns; }
 
   __device__ int first_neighbour() const { return max(row0_ - args_.w - 1, 0); }
@@ -166,19 +168,19 @@ class Worker {
     __syncthreads();
   }
 
-  /// act = the CTA's rows, kWidth elements each; then multiply_rows(). The next chunks of weights
-  /// are asked for when the rows are there: sooner, up to 80 KB would come to the multiprocessor
-  /// ahead of them.
-  template <int kWidth, bool kNormed, typename W>
+  /// multiply_rows() of the CTA's rows. The next chunks of weights are asked for when the rows are
+  /// there: sooner, up to 80 KB would come to the multiprocessor ahead of them.
+  template <bool kNormed, typename W>
   __device__ void multiply(const W& weights, const T* rows) {
-    constexpr int kStride = kWidth + M::kPad;
-    constexpr bool kAllWithRows = W::kChunks <= S::kAskedWithRows;
     const auto chunk = copies_.next(W::kChunks);
-    const bool with_rows = kAllWithRows || threadIdx.x / 32 < S::kAskedWithRows;
-    receive_tile<S, kWidth>(memory_, kStride, rows, valid_);
-    if (with_rows) copies_.ask(chunk);
-    multiply_rows<kNormed>(memory_, kStride, weights);
-    if (!with_rows) copies_.ask(chunk);
+    receive_tile<S>(memory_, rows, valid_);
+    if (asks_with_rows<W>()) copies_.ask(chunk);
+    multiply_rows<kNormed>(memory_, weights);
+    if (!asks_with_rows<W>()) copies_.ask(chunk);
+  }
+  template <typename W>
+  __device__ static bool asks_with_rows() {
+    return W::kChunks <= S::kAskedWithRows || threadIdx.x / 32 < S::kAskedWithRows;
   }
 
   /// write_allowed() returns when the scratch memory may be written to.
@@ -193,7 +195,7 @@ class Worker {
 
   __device__ void make_qkv() {
     const Weights<S, S::kQkvChunks, false> weights(memory_, place_);
-    multiply<S::C, true>(weights, embedded());
+    multiply<true>(weights, embedded());
     T* to = qkv() + row0_ * 3 * S::C + group_ * S::kColumns;
     finish_rows<S, decltype(weights)>(
         memory_, piece(S::kQkvPiece), piece(S::kQkvSumsPiece), args_.eps1,
@@ -214,26 +216,33 @@ class Worker {
 
   __device__ void make_rows() {
     const Weights<S, 1, false> weights(memory_, place_);
-    multiply<S::C, false>(weights, context());
+    multiply<false>(weights, context());
     finish_residual<S, decltype(weights)>(memory_, piece(S::kProjPiece), rows(), valid_);
   }
 
   __device__ void make_hidden() {
     const Weights<S, S::kFc1Chunks, false> weights(memory_, place_);
-    multiply<S::C, true>(weights, rows());
-    T* to = hidden() + group_ * weights.kColumns;
+    multiply<true>(weights, rows());
+    unsigned char* const to = hidden();
     finish_rows<S, decltype(weights)>(memory_, piece(S::kFc1Piece), piece(S::kFc1SumsPiece),
                                       args_.eps2, [&](int row, int column, float(&v)[kFinished]) {
 #pragma unroll
                                         for (float& value : v) value = gelu<T>(value);
-                                        if (row < valid_)
-                                          store_finished(to + row * kHiddenWidth + column, v);
+                                        // Also of rows behind the last token: who receives the
+                                        // others receives them, too.
+                                        const int place = HiddenPlace::of(
+                                            row, group_ * weights.kColumns + column);
+                                        store_finished(reinterpret_cast<T*>(to + place), v);
                                       });
   }
 
   __device__ void make_result() {
     const Weights<S, S::kFc2Chunks, true> weights(memory_, place_);
-    multiply<kHiddenWidth, false>(weights, hidden());
+    const auto chunk = copies_.next(weights.kChunks);
+    multiply_hidden(memory_, weights, hidden(), [&] {
+      if (asks_with_rows<decltype(weights)>()) copies_.ask(chunk);
+    });
+    if (!asks_with_rows<decltype(weights)>()) copies_.ask(chunk);
     T* const y =
         block_ + 1 == args_.blocks ? static_cast<T*>(args_.y) : at(block_, scratch_.result);
     finish_residual<S, decltype(weights)>(memory_, piece(S::kFc2Piece), y + row0_ * S::C, valid_);

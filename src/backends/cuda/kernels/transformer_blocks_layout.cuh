@@ -51,7 +51,7 @@ struct Shape {
 };
 
 template <typename T>
-using Width320 = Shape<T, 320, 32, 4>;
+using Width320 = Shape<T, 320, 32, 3>;
 template <typename T>
 using Width512 = Shape<T, 512, 16, 2>;
 

@@ -33,8 +33,8 @@ __device__ __forceinline__ bool is_absent(const uint4& v) {
 
 /// The warp waits for the first word of its first lane, at `p`, alone: then the rest is likely to
 /// be there, and while it is not, few ask for it in the way of those who write.
-__device__ __forceinline__ void wait_for_first(const void* p, bool is_asked_for) {
-  if (threadIdx.x % 32 == 0 && is_asked_for) {
+__device__ __forceinline__ void wait_for_first(const void* p) {
+  if (threadIdx.x % 32 == 0) {
     uint32_t word;
     do load_received(word, p);
     while (word == kAbsent);
@@ -76,15 +76,14 @@ template <typename S>
 struct Memory {
   using T = typename S::T;
   // Odd in units of 16 bytes: rows of an ldmatrix in different banks.
-  static constexpr int kPad = 8, kHiddenStride = S::kFc1Chunks * S::C + kPad;
-  static constexpr int kKeyStride = kHeadDim + kPad;
+  static constexpr int kStride = S::C + 8, kKeyStride = kHeadDim + 8;
   static constexpr int kKeysOfWarp = 16;
   static constexpr int kWarpBytes = 2 * kKeysOfWarp * kKeyStride * 2;  // keys and values
-  // Of rows of hidden values; of keys, values and queries.
+  // Of rows; of keys, values and queries.
   static constexpr int kKeyWarps = std::min(S::kMostTiles, kWarps);
   static constexpr int kQueryBytes = kRows * kKeyStride * 2;
   static constexpr int kActBytes =
-      std::max(kRows * kHiddenStride * 2, kKeyWarps* kWarpBytes + kQueryBytes);
+      std::max(kRows * kStride * 2, kKeyWarps* kWarpBytes + kQueryBytes);
   static constexpr int kSumsBytes =
       kRows * 4 *
       std::max(S::kParts * (S::kFc1Chunks * S::kColumns + S::kSumsPad),
@@ -96,7 +95,7 @@ struct Memory {
       kActBytes + kSumsBytes + kOwnBytes + kFloatsBytes + kBarrierBytes;
   static constexpr int kSlots = (227 * 1024 - kFixedBytes) / S::kChunkBytes;
   static constexpr int kBytes = kFixedBytes + kSlots * S::kChunkBytes;
-  static_assert(kSlots > S::kFc2Chunks && 8 * kSlots + 8 <= kBarrierBytes);
+  static_assert(kSlots > S::kFc2Chunks && kSlots <= S::kChunks && 8 * kSlots + 8 <= kBarrierBytes);
 
   unsigned char* ring;
   T* act;
@@ -126,16 +125,15 @@ struct RingPlace {
   }
 };
 
-/// act = 16 rows of `matrix` of kWidth elements, `stride` apart; zeros from `valid` on.
-template <typename S, int kWidth>
-__device__ __forceinline__ void receive_tile(const Memory<S>& memory, int stride,
-                                             const typename S::T* matrix, int valid) {
-  constexpr int kPieces = kWidth / 8, kAll = kRows * kPieces;
+/// act = 16 rows of `matrix`; zeros from `valid` on.
+template <typename S>
+__device__ __forceinline__ void receive_tile(const Memory<S>& memory, const typename S::T* matrix,
+                                             int valid) {
+  constexpr int kPieces = S::C / 8, kAll = kRows * kPieces;
   constexpr int kCount = (kAll + kThreads - 1) / kThreads;
   const int thread = threadIdx.x;
   Pieces<kCount> received(matrix + thread * 8, kThreads * 16,
                           (valid * kPieces - thread + kThreads - 1) / kThreads);
-  if (kCount > 2) wait_for_first(received.from, received.count > 0);
   received.ask();
   received.receive();
   __syncthreads();
@@ -143,8 +141,8 @@ __device__ __forceinline__ void receive_tile(const Memory<S>& memory, int stride
   for (int i = 0; i < kCount; ++i) {
     const int piece = thread + i * kThreads;
     if (kAll % kThreads == 0 || piece < kAll)
-      *reinterpret_cast<uint4*>(memory.act + piece / kPieces * stride + piece % kPieces * 8) =
-          received.values[i];
+      *reinterpret_cast<uint4*>(memory.act + piece / kPieces * Memory<S>::kStride +
+                                piece % kPieces * 8) = received.values[i];
   }
   __syncthreads();
 }

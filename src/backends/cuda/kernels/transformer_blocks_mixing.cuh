@@ -135,7 +135,7 @@ __device__ __forceinline__ void attend(const Memory<S>& memory, const typename S
     const T* from = keys_of_head + warp * kKeys * kStride + S::C;
     WarpRows<S, kKeys, D> key_rows(from, left);
     WarpRows<S, kKeys, kValues> value_rows(from + S::C + column, left);
-    wait_for_first(from, true);
+    wait_for_first(from);
     key_rows.ask(), value_rows.ask();
     key_rows.receive(keys), value_rows.receive(values);
   }

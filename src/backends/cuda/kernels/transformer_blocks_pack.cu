@@ -34,10 +34,13 @@ __global__ void pack_weights_kernel(TransformerBlockWeights weights, uint2* pack
   // As Weights reads them: [parts of k][tiles of columns][steps].
   const int steps = is_fc2 ? S::kLongSteps : S::kSteps;
   row += unit / steps % S::kColumnTiles * 8 + lane / 4;
-  first_k += (unit / steps / S::kColumnTiles * steps + unit % steps) * 16 + lane % 4 * 2;
+  first_k += (unit / steps / S::kColumnTiles * steps + unit % steps) * 16;
   const auto* values =
       static_cast<const uint32_t*>(matrix) + (static_cast<int64_t>(row) * k + first_k) / 2;
-  packed[i] = uint2{values[0], values[4]};
+  // Of fc2 in the order of HiddenPlace.
+  const int pair = lane % 4;
+  packed[i] = is_fc2 ? uint2{values[pair * 2], values[pair * 2 + 1]}
+                     : uint2{values[pair], values[pair + 4]};
 }
 
 template <typename S>

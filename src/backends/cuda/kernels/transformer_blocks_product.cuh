@@ -103,15 +103,29 @@ struct Weights {
   }
 };
 
-/// sums = the rows in act, `stride` apart, times weights, by parts of k: [kParts][kRows][
-/// kSumsStride]. Where the rows are to be normalised, also row_sums.
-template <bool kNormed, typename S, int kChunks, bool kAlongK>
-__device__ __forceinline__ void multiply_rows(const Memory<S>& memory, int stride,
-                                              const Weights<S, kChunks, kAlongK>& weights) {
+/// sums = what the warps have multiplied, by parts of k: [kParts][kRows][kSumsStride].
+template <typename W, typename S>
+__device__ __forceinline__ void leave_sums(const Memory<S>& memory,
+                                           const float (&acc)[W::kTiles][4]) {
+  const int lane = threadIdx.x % 32;
+  float* to = memory.sums + (W::part() * kRows + lane / 4) * W::kSumsStride + lane % 4 * 2;
+#pragma unroll
+  for (int n = 0; n < W::kTiles; ++n)
+#pragma unroll
+    for (int half = 0; half < 2; ++half)
+      *reinterpret_cast<float2*>(to + half * 8 * W::kSumsStride + W::column(n)) =
+          float2{acc[n][half * 2], acc[n][half * 2 + 1]};
+  __syncthreads();
+}
+
+/// leave_sums() of the rows in act times weights. Where the rows are to be normalised, also
+/// row_sums.
+template <bool kNormed, typename S, typename W>
+__device__ __forceinline__ void multiply_rows(const Memory<S>& memory, const W& weights) {
   using T = typename S::T;
-  using W = Weights<S, kChunks, kAlongK>;
   const int lane = threadIdx.x % 32, part = W::part();
-  const T* rows = memory.act + lane % 16 * stride + part * W::kSteps * 16 + lane / 16 * 8;
+  const T* rows =
+      memory.act + lane % 16 * Memory<S>::kStride + part * W::kSteps * 16 + lane / 16 * 8;
   float acc[W::kTiles][4] = {};
   PartSums<S> part_sums(threadIdx.x / 32 % S::kColumnTiles);
   uint32_t a[2][4];
@@ -125,14 +139,45 @@ __device__ __forceinline__ void multiply_rows(const Memory<S>& memory, int strid
     if constexpr (kNormed) part_sums.add(a[step % 2]);
   }
   if constexpr (kNormed) part_sums.leave(memory.row_sums, part);
-  float* to = memory.sums + (part * kRows + lane / 4) * W::kSumsStride + lane % 4 * 2;
+  leave_sums<W>(memory, acc);
+}
+
+/// Where hidden values of a tile are, so that a warp that multiplies 16 of k loads its operand as
+/// one piece of 16 bytes a lane: of each lane's two rows, 8 apart, four values. Their order in k is
+/// not that of mma_16816(), but the same as that of the weights (pack_transformer_block()).
+struct HiddenPlace {
+  static constexpr int kStepBytes = 32 * 16;
+  /// Of four values from a column on, a multiple of four.
+  __device__ __forceinline__ static int of(int row, int column) {
+    return column / 16 * kStepBytes + (row % 8 * 4 + column % 16 / 4) * 16 + row / 8 * 8;
+  }
+};
+
+/// leave_sums() of a tile's hidden values, of which each warp receives those that it multiplies,
+/// times weights. received() is called when a warp has them.
+template <typename S, typename W, typename Received>
+__device__ __forceinline__ void multiply_hidden(const Memory<S>& memory, const W& weights,
+                                                const unsigned char* hidden,
+                                                const Received& received) {
+  using T = typename S::T;
+  Pieces<W::kSteps> pieces(
+      hidden + W::part() * W::kSteps * HiddenPlace::kStepBytes + threadIdx.x % 32 * 16,
+      HiddenPlace::kStepBytes, W::kSteps);
+  wait_for_first(pieces.from);
+  pieces.ask();
+  __syncthreads();  // all have read the sums of the product before
+  pieces.receive();
+  received();
+  float acc[W::kTiles][4] = {};
 #pragma unroll
-  for (int n = 0; n < W::kTiles; ++n)
+  for (int step = 0; step < W::kSteps; ++step) {
+    const uint4& piece = pieces.values[step];
+    const uint32_t a[4] = {piece.x, piece.z, piece.y, piece.w};
 #pragma unroll
-    for (int half = 0; half < 2; ++half)
-      *reinterpret_cast<float2*>(to + half * 8 * W::kSumsStride + W::column(n)) =
-          float2{acc[n][half * 2], acc[n][half * 2 + 1]};
-  __syncthreads();
+    for (int n = 0; n < W::kTiles; ++n)
+      mma_16816<T>(acc[n], a, weights.fragments[n][step].x, weights.fragments[n][step].y);
+  }
+  leave_sums<W>(memory, acc);
 }
 
 /// finish(row, column, values) with neighbouring results: the sums of all parts and the bias, of
