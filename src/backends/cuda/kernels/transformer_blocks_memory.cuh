@@ -135,8 +135,8 @@ __device__ __forceinline__ void receive_tile(const Memory<S>& memory, const type
   Pieces<kCount> received(matrix + thread * 8, kThreads * 16,
                           (valid * kPieces - thread + kThreads - 1) / kThreads);
   received.ask();
+  __syncthreads();  // nobody reads what was in act
   received.receive();
-  __syncthreads();
 #pragma unroll
   for (int i = 0; i < kCount; ++i) {
     const int piece = thread + i * kThreads;
