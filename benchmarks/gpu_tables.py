@@ -1,5 +1,5 @@
 """The tables of GPUs; tables.py says which files each is made of."""
-from table_text import load, model_title, row, table
+from table_text import load, row, table
 
 PEERS = {"compile": "torch.compile", "max-autotune": "torch.compile, max-autotune",
          "graph": "eager in a CUDA graph", "eager": "eager"}
@@ -98,38 +98,43 @@ def gpu_8_bits_table(results, link):
             or ["No results yet; `scripts/gpu-bench 8bits` makes them."])
 
 
+def bench_rows(results, link):
+    """{GPU: (links, rows)} of `vitro bench`, by batch and precision. Of some batches there is a
+    newer file, precisions_*.json."""
+    newer = by_gpu(results, "precisions_uniformer_small.json")
+    of_gpus = {}
+    for gpu, loaded in by_gpu(results, "bench_uniformer_small.json").items():
+        loaded += newer.get(gpu, [])
+        rows = {(line["batch"], line["precision"]): line
+                for _, result in loaded for line in result if line["error"] is None}
+        of_gpus[gpu] = (", ".join(f"[json]({link(path)})" for path, _ in loaded), rows)
+    return of_gpus
+
+
 def gpu_models_table(results, link):
     lines = []
-    for gpu, loaded in by_gpu(results, "bench_*.json").items():
-        for path, result in loaded:
-            lines += ["" if lines else None,
-                      f"{model_title(path.stem.removeprefix('bench_'))}, float16, {gpu}; "
-                      f"[json]({link(path)}).", ""]
-            rows = [row(str(line["batch"]), fine_ms(line["median_ms"]),
-                        *(fine_ms(line[key]) for key in ("h2d_ms", "compute_ms", "d2h_ms",
-                                                         "replay_ms", "cold_ms")),
-                        line["throttled"] or "no")
-                    for line in result if line["error"] is None and line["precision"] == "fp16"]
-            lines += table(["batch", "call", "copy to", "compute", "copy back", "back to back",
-                            "L2 flushed", "throttled"], rows)
+    for gpu, (links, measured) in bench_rows(results, link).items():
+        lines += ["" if lines else None, f"UniFormer-S, float16, {gpu}; {links}.", ""]
+        rows = [row(str(batch), fine_ms(line["median_ms"]),
+                    *(fine_ms(line[key]) for key in ("h2d_ms", "compute_ms", "d2h_ms",
+                                                     "replay_ms", "cold_ms")),
+                    line["throttled"] or "no")
+                for (batch, precision), line in sorted(measured.items()) if precision == "fp16"]
+        lines += table(["batch", "call", "copy to", "compute", "copy back", "back to back",
+                        "L2 flushed", "throttled"], rows)
     return ([line for line in lines if line is not None]
             or ["No results yet; `scripts/gpu-bench models` makes them."])
 
 
 def gpu_precisions_table(results, link):
-    """Every precision, back to back, beside what was published of TensorRT. Of some batches there
-    is a newer file, precisions_*.json."""
+    """Every precision, back to back, beside what was published of TensorRT."""
     lines, published = [], load(results, "published/tensorrt_uniformer_small.json")
     beside = {one["batch"]: one for _, content in published for one in content["rows"]}
     sources = "".join(f"; TensorRT as published, on {content['hardware']} ([json]({link(path)}))"
                       for path, content in published)
-    newer = by_gpu(results, "precisions_uniformer_small.json")
-    for gpu, loaded in by_gpu(results, "bench_uniformer_small.json").items():
-        loaded += newer.get(gpu, [])
-        times = {(line["batch"], line["precision"]): line["replay_ms"]
-                 for _, result in loaded for line in result if line["error"] is None}
+    for gpu, (links, measured) in bench_rows(results, link).items():
+        times = {key: line["replay_ms"] for key, line in measured.items()}
         of_vitro = [name for name in PRECISIONS if any(name == p for _, p in times)]
-        links = ", ".join(f"[json]({link(path)})" for path, _ in loaded)
         lines += ["" if lines else None, f"Vitro on {gpu} ({links}){sources}.", ""]
         rows = [row(str(batch), *(fine_ms(times.get((batch, name))) for name in of_vitro),
                     *(fine_ms(beside.get(batch, {}).get(name)) for name in TENSORRT))
