@@ -33,62 +33,6 @@ struct Scratch {
   }
 };
 
-/// Asks the copy engine for a CTA's weights, chunk by chunk; a warp for one at a time.
-template <typename S>
-class WeightCopies {
- public:
-  __device__ __forceinline__ WeightCopies(const TransformerBlocksArgs& args,
-                                          const Memory<S>& memory)
-      : args_(args), memory_(memory) {}
-
-  /// A chunk that a thread asks for; none where `from` is null.
-  struct Chunk {
-    const unsigned char* from = nullptr;
-    unsigned char* to = nullptr;
-    uint32_t barrier = 0;
-    const unsigned char* floats_from = nullptr;
-    float* floats_to = nullptr;
-  };
-  /// Of the next `count` of all blocks that of this warp, for its first thread.
-  __device__ __forceinline__ Chunk next(int count) {
-    Chunk result;
-    const int warp = threadIdx.x / 32, i = next_ + warp, block = i / S::kChunks;
-    if (threadIdx.x % 32 == 0 && warp < count && block < args_.blocks) {
-      const int group = blockIdx.x % S::kGroups, chunk = i - block * S::kChunks;
-      const int slot = i % Memory<S>::kSlots;
-      const auto* packed = static_cast<const unsigned char*>(args_.packed[block]);
-      result.from = packed + static_cast<size_t>(group * S::kChunks + chunk) * S::kChunkBytes;
-      result.to = memory_.ring + slot * S::kChunkBytes;
-      result.barrier = memory_.full + 8 * slot;
-      if (chunk == 0) {
-        result.floats_from = packed + S::kWeightBytes + group * 4 * S::kFloats;
-        result.floats_to = memory_.floats + block % 2 * S::kFloats;
-      }
-    }
-    next_ += count;
-    return result;
-  }
-  /// Once nobody needs what was where it comes to; with the first one of a block its float32
-  /// values, which take the place of those of the block before the last one.
-  __device__ __forceinline__ void ask(const Chunk& chunk) const {
-    if (chunk.from == nullptr) return;
-    copy(chunk.to, chunk.from, S::kChunkBytes, chunk.barrier);
-    if (chunk.floats_from != nullptr)
-      copy(chunk.floats_to, chunk.floats_from, 4 * S::kFloats, memory_.floats_full);
-  }
-
- private:
-  __device__ __forceinline__ static void copy(const void* to, const void* from, uint32_t bytes,
-                                              uint32_t barrier) {
-    barrier_arrive_expect(barrier, bytes);
-    copy_bytes(shared_address(to), from, bytes, barrier);
-  }
-
-  const TransformerBlocksArgs& args_;
-  const Memory<S>& memory_;
-  int next_ = 0;
-};
-
 /// A CTA's part of all blocks.
 template <typename S>
 class Worker {

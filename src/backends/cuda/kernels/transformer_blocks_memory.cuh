@@ -115,16 +115,6 @@ struct Memory {
         floats_full(full + 8 * kSlots) {}
 };
 
-/// The place of the CTA's chunks in the ring.
-template <typename S>
-struct RingPlace {
-  int slot = 0;
-  uint32_t parity = 0;
-  __device__ void next() {
-    if (++slot == Memory<S>::kSlots) slot = 0, parity ^= 1;
-  }
-};
-
 /// act = 16 rows of `matrix`; zeros from `valid` on.
 template <typename S>
 __device__ __forceinline__ void receive_tile(const Memory<S>& memory, const typename S::T* matrix,

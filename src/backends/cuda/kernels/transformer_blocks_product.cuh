@@ -2,11 +2,9 @@
 
 #include "backends/cuda/kernels/ptx.cuh"
 #include "backends/cuda/kernels/row_norm.cuh"
-#include "backends/cuda/kernels/tma.cuh"
-#include "backends/cuda/kernels/transformer_blocks_memory.cuh"
+#include "backends/cuda/kernels/transformer_blocks_weights.cuh"
 
-// Products of a CTA's 16 rows: weights to registers, parts of sums to shared memory, what finishes
-// them.
+// Products of a CTA's 16 rows: parts of sums to shared memory, and what finishes them.
 namespace vitro::cuda::blocks {
 
 /// Sums of parts of the rows that a warp multiplies and of their squares, by tensor cores: of a
@@ -57,50 +55,6 @@ class PartSums {
   static constexpr int kOfWarp = (kProducts + S::kColumnTiles - 1) / S::kColumnTiles;
   int tile_;
   float acc_[kOfWarp][4] = {};
-};
-
-/// A warp's share of the next kChunks chunks of weights, in its registers before there is something
-/// to multiply: kTiles tiles of 8 columns by kSteps steps of k. Chunks are other columns by the
-/// same k, or of fc2 the same columns by the next C of k.
-template <typename S, int kChunks_, bool kAlongK>
-struct Weights {
-  static constexpr int kChunks = kChunks_;
-  static constexpr int kTiles = kAlongK ? S::kColumnTiles : kChunks;
-  static constexpr int kSteps = kAlongK ? S::kLongSteps : S::kSteps;
-  static constexpr int kParts = kAlongK ? S::kLongParts : S::kParts;
-  static constexpr int kColumns = (kAlongK ? 1 : kChunks) * S::kColumns;
-  static constexpr int kSumsStride = kColumns + (kAlongK ? S::kLongSumsPad : S::kSumsPad);
-  uint2 fragments[kTiles][kSteps];
-
-  __device__ __forceinline__ Weights(const Memory<S>& memory, RingPlace<S>& place) {
-    constexpr int kPieces = S::kChunkBytes / 8, kWarpsOfChunk = kWarps / kChunks;
-    const int lane = threadIdx.x % 32, warp = threadIdx.x / 32;
-    int slots[kChunks];
-#pragma unroll
-    for (int n = 0; n < kChunks; ++n, place.next()) {
-      slots[n] = place.slot;
-      barrier_wait(memory.full + 8 * place.slot, place.parity);
-    }
-    const auto* ring = reinterpret_cast<const uint2*>(memory.ring) + lane;
-    if constexpr (kAlongK) {
-      int slot = slots[0] + warp / kWarpsOfChunk;
-      if (slot >= Memory<S>::kSlots) slot -= Memory<S>::kSlots;
-      ring += slot * kPieces + warp % kWarpsOfChunk * kTiles * kSteps * 32;
-    }
-#pragma unroll
-    for (int n = 0; n < kTiles; ++n)
-#pragma unroll
-      for (int i = 0; i < kSteps; ++i)
-        fragments[n][i] = kAlongK ? ring[(n * kSteps + i) * 32]
-                                  : ring[slots[n % kChunks] * kPieces + (warp * kSteps + i) * 32];
-  }
-  /// The warp's part of k, and its first column of a tile.
-  __device__ __forceinline__ static int part() {
-    return threadIdx.x / 32 / (kAlongK ? 1 : S::kColumnTiles);
-  }
-  __device__ __forceinline__ static int column(int tile) {
-    return kAlongK ? tile * 8 : tile * S::kColumns + threadIdx.x / 32 % S::kColumnTiles * 8;
-  }
 };
 
 /// sums = what the warps have multiplied, by parts of k: [kParts][kRows][kSumsStride].
