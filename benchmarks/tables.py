@@ -262,23 +262,24 @@ BF16_ENGINES = {"vitro fp32": "Vitro float32", "openvino bf16": "OpenVINO bf16",
 
 
 def precision_table(results, link, pattern, title, engines, script):
-    """Latencies beside that of the engine "vitro", which `title` names."""
-    rows, captions = [], []
+    """Latencies beside that of the engine "vitro", which `title` names; a table for each machine."""
+    machines = {}
     for path, result in load(results, pattern):
         latency, ratio = result["latency"], result["ratio"]
         cells = [f"{milliseconds(latency[name]['median_ms'])} **{ratio[name]['median']:.2f}**"
                  if name in latency else "" for name in engines]
-        rows.append(row(f"batch {result['batch']}, {plural(result['threads'], 'thread')}",
-                        milliseconds(latency["vitro"]["median_ms"]), *cells,
-                        f"[json]({link(path)})"))
         machine, versions = result["machine"], result["versions"]
         nncf = f", NNCF {versions['nncf']}" if "nncf" in versions else ""
-        captions.append(f"UniFormer-S, {machine['cpu']} ({', '.join(machine['isa'])}), OpenVINO "
-                        f"{versions['openvino']}{nncf}; bold: times as long as {title}, median "
-                        "over the rounds.")
-    if not rows:
-        return [f"No results yet; `benchmarks/peers/{script}` makes them."]
-    return [*dict.fromkeys(captions), "", *table(["", title, *engines.values(), "raw"], rows)]
+        caption = (f"UniFormer-S, {machine['cpu']} ({', '.join(machine['isa'])}), OpenVINO "
+                   f"{versions['openvino']}{nncf}; bold: times as long as {title}, median over the "
+                   "rounds.")
+        machines.setdefault(caption, []).append(
+            row(f"batch {result['batch']}, {plural(result['threads'], 'thread')}",
+                milliseconds(latency["vitro"]["median_ms"]), *cells, f"[json]({link(path)})"))
+    lines = []
+    for caption, rows in machines.items():
+        lines += ["", caption, "", *table(["", title, *engines.values(), "raw"], rows)]
+    return lines[1:] or [f"No results yet; `benchmarks/peers/{script}` makes them."]
 
 
 def int8_peers_table(results, link):
