@@ -40,7 +40,8 @@ struct Dispatch {
 /// section that reads it first, and the result; what fused kernels keep in the caches is not in it.
 struct SectionInfo {
   std::string source;  ///< module path: that of its first weight, or of the node
-  std::string name;    ///< "fc1"; empty for a step of one section
+  const char* op;      ///< op_name() of the node: that of the step, but where it runs several nodes
+  std::string name;    ///< "fc1"; empty for an op of one section
   double flops;
   size_t bytes;
   bool product;            ///< a matrix product

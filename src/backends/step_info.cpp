@@ -30,7 +30,8 @@ bool is_code_weight(const ChosenKernels& chosen, const Node& node, size_t operan
 SectionInfo section_info(const ChosenKernels& chosen, const Node& node, const Section& section,
                          Precision precision) {
   constexpr std::string_view kWeight = ".weight";
-  SectionInfo info{"", section.name, section.flops, 0, section.product, false, false};
+  SectionInfo info{"", op_name(node),   section.name, section.flops,
+                   0,  section.product, false,        false};
   for (size_t operand : section.operands) {
     if (!node.has_input(operand)) continue;
     const ValueId id = node.inputs[operand];
@@ -87,7 +88,7 @@ StepInfo step_info(const ChosenKernels& chosen, size_t index, const Kernel& kern
     const bool layout = op_info(node.kind).has(Moves);
     const bool rounded = dynamic_cast<const RoundedProduct*>(&kernel) != nullptr;
     const size_t bytes = info.weight_bytes + info.input_bytes;
-    info.sections.push_back({node.source, "", info.flops, bytes, product, layout,
+    info.sections.push_back({node.source, info.op, "", info.flops, bytes, product, layout,
                              product && !rounded && is_code_weight(chosen, node, 1)});
   }
   info.sections.back().bytes += info.output_bytes;

@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <cmath>
 #include <cstdio>
 #include <cstdlib>
 #include <nlohmann/json.hpp>
@@ -125,6 +126,25 @@ std::string bold(std::string_view text) {
 
 std::string threads_text(int threads) {
   return fmt::format("{} thread{}", threads, threads == 1 ? "" : "s");
+}
+
+std::string decimal_text(double value, int decimals, int significant) {
+  if (value != 0 && std::isfinite(value)) {
+    const int first = -static_cast<int>(std::floor(std::log10(std::abs(value))));
+    decimals = std::max(decimals, first + significant - 1);
+  }
+  return fmt::format("{:.{}f}", value, decimals);
+}
+
+std::string few_of(const std::vector<std::string>& names) {
+  constexpr size_t kFew = 3;
+  const size_t shown = std::min(names.size(), kFew), more = names.size() - shown;
+  std::string text;
+  for (size_t i = 0; i < shown; ++i) {
+    const bool last = i + 1 == shown && more == 0;
+    text += (i == 0 ? "" : last ? " and " : ", ") + names[i];
+  }
+  return more > 0 ? fmt::format("{} and {} more", text, more) : text;
 }
 
 std::string bytes_text(double bytes) {

@@ -6,6 +6,7 @@
 #include <string>
 #include <string_view>
 #include <utility>
+#include <vector>
 
 namespace vitro::cli {
 
@@ -59,6 +60,13 @@ std::string bold(std::string_view text);
 
 /// "1 thread", "2 threads".
 std::string threads_text(int threads);
+
+/// A number with `decimals` decimals, or with as many more as `significant` digits of it take:
+/// "12.30", "0.117" and "0.000313" for two decimals and three digits.
+std::string decimal_text(double value, int decimals, int significant = 3);
+
+/// "a, b, c and 4 more": the first few of a list.
+std::string few_of(const std::vector<std::string>& names);
 
 /// "1.5 MB", in powers of 1000.
 std::string bytes_text(double bytes);

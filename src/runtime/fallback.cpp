@@ -120,7 +120,7 @@ class Joiner {
     step.node = kNoNode;
     step.op = "copy";
     step.impl = to_fallback ? "copy:to_host" : "copy:from_host";
-    step.sections.push_back({name, "", 0, step.output_bytes, false, true});
+    step.sections.push_back({name, step.op, "", 0, step.output_bytes, false, true});
     program_.steps.push_back(std::move(step));
     return true;
   }

@@ -52,6 +52,7 @@ TEST(CliProfile, JsonHasTheDocumentedKeysAndAddsUp) {
                           "isa",
                           "version",
                           "iterations",
+                          "clock",
                           "median_ms",
                           "min_ms",
                           "notes",

@@ -105,6 +105,22 @@ TEST(CliOutput, ControlCharactersCannotReachTheTerminal) {
   EXPECT_EQ(printable_line("cat\nerror: fake\t\x1b"), "cat?error: fake??");
 }
 
+TEST(CliOutput, SmallNumbersKeepTheirDigits) {
+  EXPECT_EQ(decimal_text(12.3, 2), "12.30");
+  EXPECT_EQ(decimal_text(0.117, 2), "0.117");
+  EXPECT_EQ(decimal_text(0.000031, 3), "0.0000310");
+  EXPECT_EQ(decimal_text(-0.01364, 1, 1), "-0.01");
+  EXPECT_EQ(decimal_text(0, 2), "0.00");
+}
+
+TEST(CliOutput, AFewOfAList) {
+  EXPECT_EQ(few_of({}), "");
+  EXPECT_EQ(few_of({"a"}), "a");
+  EXPECT_EQ(few_of({"a", "b"}), "a and b");
+  EXPECT_EQ(few_of({"a", "b", "c"}), "a, b and c");
+  EXPECT_EQ(few_of({"a", "b", "c", "d", "e"}), "a, b, c and 2 more");
+}
+
 TEST(CliOutput, BytesInDecimalUnits) {
   EXPECT_EQ(bytes_text(999), "999 B");
   EXPECT_EQ(bytes_text(42306352), "42.3 MB");

@@ -17,7 +17,8 @@ StepInfo step_of(size_t sections) {
   StepInfo step{};
   step.source = "block";
   for (size_t i = 0; i < sections; ++i)
-    step.sections.push_back({"block." + std::to_string(i), std::to_string(i), 0, 0, false, false});
+    step.sections.push_back(
+        {"block." + std::to_string(i), "op", std::to_string(i), 0, 0, false, false});
   return step;
 }
 

@@ -11,44 +11,76 @@ constexpr double kWorthMentioning = 0.005;  // of a run
 constexpr double kClearlyFaster = 1.1;
 constexpr int64_t kManyRows = 1000;  // for each thread: more of them fill no tile better
 
-/// The steps of one op in one stage of the model.
+/// The steps of one op in one stage of the model, or a merged step.
 struct Spot {
-  std::string op, stage, impl;
-  Dims output;  ///< of one of them
-  int64_t steps = 0;
-  bool layout = true;       ///< all sections only move data
-  double weight_bytes = 0;  ///< of all steps
+  std::string op, place, impl;
+  bool merged = false;
+  Dims output;                     ///< of one of the steps
+  std::vector<std::string> steps;  ///< their module paths
+  bool layout = true;              ///< all sections only move data
+  double weight_bytes = 0;         ///< of all steps
   ProfileRow all;
   std::vector<ProfileRow> parts;  ///< by section, when there are several
 
   double gain_ms() const { return all.ms - all.roofline_ms; }
 };
 
+ProfileRow& row_named(std::vector<ProfileRow>& rows, const std::string& name) {
+  const auto found = std::find_if(rows.begin(), rows.end(),
+                                  [&](const ProfileRow& row) { return row.name == name; });
+  return found != rows.end() ? *found : rows.emplace_back(ProfileRow{.name = name});
+}
+
+void add_to(Spot& spot, const SectionProfile& section, const ProfileReport& report) {
+  const StepInfo& step = report.profile.step(section);
+  const SectionInfo& info = report.profile.info(section);
+  spot.impl = step.impl;
+  spot.output = step.output.dims;
+  spot.layout = spot.layout && info.layout;
+  if (section.section == 0) {
+    spot.steps.push_back(step.source);
+    spot.weight_bytes += static_cast<double>(step.weight_bytes);
+  }
+  add_section(spot.all, section.time, info, report.peaks);
+  // The clock of a device tells steps apart, not their sections.
+  if (step.sections.size() == 1 || spot.merged || report.profile.on_device) return;
+  add_section(row_named(spot.parts, info.name), section.time, info, report.peaks);
+}
+
 std::vector<Spot> find_spots(const ProfileReport& report) {
   std::map<std::pair<std::string, std::string>, Spot> spots;
   for (const SectionProfile& section : report.profile.sections) {
     const StepInfo& step = report.profile.step(section);
     const SectionInfo& info = report.profile.info(section);
-    const std::string op = step.op, stage = stage_of(step.source);
-    Spot& spot = spots[{op, stage}];
+    const bool merged = is_merged(step);
+    const std::string op = merged ? row_name(step, info, ProfileGroup::Op) : step.op;
+    const std::string place =
+        merged ? row_name(step, info, ProfileGroup::Block) : stage_of(step.source);
+    Spot& spot = spots[{op, place}];
     spot.op = op;
-    spot.stage = stage;
-    spot.impl = step.impl;
-    spot.output = step.output.dims;
-    spot.layout = spot.layout && info.layout;
-    if (section.section == 0) {
-      ++spot.steps;
-      spot.weight_bytes += static_cast<double>(step.weight_bytes);
-    }
-    add_section(spot.all, section.time, info, report.peaks);
-    if (step.sections.size() == 1) continue;
-    spot.parts.resize(std::max(spot.parts.size(), step.sections.size()));
-    spot.parts[section.section].name = info.name;
-    add_section(spot.parts[section.section], section.time, info, report.peaks);
+    spot.place = place;
+    spot.merged = merged;
+    add_to(spot, section, report);
   }
   std::vector<Spot> list;
   for (auto& [key, spot] : spots) list.push_back(std::move(spot));
   return list;
+}
+
+std::string title(const Spot& spot) {
+  if (spot.place.empty()) return spot.op;
+  return spot.merged ? spot.place : spot.op + " in " + spot.place;
+}
+
+/// Where the time goes: "2 places: blocks1.0.mlp and blocks1.1.mlp".
+std::string places(const Spot& spot) {
+  const size_t count = spot.steps.size();
+  if (spot.merged)
+    return fmt::format("{} of {}", count == 1 ? "one step" : fmt::format("{} steps", count),
+                       spot.op);
+  const std::string text = fmt::format("{} place{}", count, count == 1 ? "" : "s");
+  const std::string names = few_of(spot.steps);
+  return names == spot.place ? text : text + ": " + names;
 }
 
 double share_of_peak(const ProfileRow& row) { return row.compute_ms / row.ms; }
@@ -60,8 +92,8 @@ bool is_memory_bound(const ProfileRow& row, const Peaks& peaks) {
 std::string evidence(const Spot& spot, const ProfileReport& report) {
   const ProfileRow& all = spot.all;
   std::string text =
-      fmt::format("{:.2f} ms in {} place{} ({:.1f} % of the run), ", all.ms, spot.steps,
-                  spot.steps == 1 ? "" : "s", 100 * all.ms / report.profile.ms);
+      fmt::format("{} ms in {} ({} % of the run), ", decimal_text(all.ms, 2), places(spot),
+                  decimal_text(100 * all.ms / report.profile.ms, 1, 1));
   if (is_memory_bound(all, report.peaks)) {
     const double rate = all.bytes / (all.ms / 1000);
     text += fmt::format("{:.1f} GB/s: {:.0f} % of the bandwidth", rate * 1e-9,
@@ -71,7 +103,8 @@ std::string evidence(const Spot& spot, const ProfileReport& report) {
   }
   std::string parts;
   for (const ProfileRow& part : spot.parts) {
-    parts += fmt::format("{}{} {:.2f} ms", parts.empty() ? "" : "; ", part.name, part.ms);
+    parts +=
+        fmt::format("{}{} {} ms", parts.empty() ? "" : "; ", part.name, decimal_text(part.ms, 2));
     if (part.flops > 0) parts += fmt::format(" at {:.0f} % of peak", 100 * share_of_peak(part));
   }
   if (!parts.empty()) text += " (" + parts + ")";
@@ -89,14 +122,19 @@ std::string next_step_of_arithmetic(const Spot& spot, const std::vector<Spot>& s
   const double there = share_of_peak(best->all);
   const int64_t channels = std::max<int64_t>(1, spot.output.back());
   const int64_t rows = num_elements(spot.output) / channels;
+  const std::string larger_batch =
+      fmt::format("--batch {} gives it more rows.", 8 * report.dims[0]);
+  if (there < kClearlyFaster * here && spot.merged)
+    return fmt::format("It runs its ops one after the other on {} rows of {} channels: ", rows,
+                       channels) +
+           larger_batch;
   if (there < kClearlyFaster * here)
     return "No stage runs this op clearly better, so it is the kernel more than the shape: time it "
            "alone with benchmarks/kernel_benchmark.";
   const std::string shape = fmt::format(
-      "The same op reaches {:.0f} % in {}: the shape costs it, {} rows of {} channels. ",
-      100 * there, best->stage, rows, channels);
-  if (rows < kManyRows * report.threads)
-    return shape + fmt::format("--batch {} gives it more rows.", 8 * report.dims[0]);
+      "The same {} {:.0f} % in {}: the shape costs it, {} rows of {} channels. ",
+      spot.merged ? "ops reach" : "op reaches", 100 * there, best->place, rows, channels);
+  if (rows < kManyRows * report.threads) return shape + larger_batch;
   return shape + "More rows will not help; time other tiles with benchmarks/kernel_benchmark.";
 }
 
@@ -137,8 +175,8 @@ std::vector<Advice> profile_advice(const ProfileReport& report) {
   std::vector<Advice> list;
   for (const Spot& spot : spots) {
     if (list.size() == kMaxAdvice || spot.gain_ms() < kWorthMentioning * report.profile.ms) break;
-    list.push_back({fmt::format("{} in {}", spot.op, spot.stage), evidence(spot, report),
-                    next_step(spot, spots, report), spot.gain_ms()});
+    list.push_back(
+        {title(spot), evidence(spot, report), next_step(spot, spots, report), spot.gain_ms()});
   }
   return list;
 }

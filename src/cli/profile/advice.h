@@ -12,8 +12,8 @@ struct Advice {
   double gain_ms = 0;    ///< what the measured peaks would allow to save, at most
 };
 
-/// The three largest distances from the roofline, by op and stage of the model; fewer when there is
-/// nothing to gain.
+/// The three largest distances from the roofline, by op and stage of the model, a merged step by
+/// itself; fewer when there is nothing to gain.
 std::vector<Advice> profile_advice(const ProfileReport& report);
 
 }  // namespace vitro::cli

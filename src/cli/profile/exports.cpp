@@ -35,12 +35,28 @@ Json metadata(const char* kind, int thread, const std::string& name) {
   return {{"ph", "M"}, {"name", kind}, {"pid", 1}, {"tid", thread}, {"args", {{"name", name}}}};
 }
 
+/// By section: the names of its rows, by group.
+Json row_names(const Profile& profile) {
+  Json list = Json::array();
+  for (const SectionProfile& section : profile.sections) {
+    const auto name = [&](ProfileGroup group) {
+      return row_name(profile.step(section), profile.info(section), group);
+    };
+    list.push_back({{"module", name(ProfileGroup::Module)},
+                    {"op", name(ProfileGroup::Op)},
+                    {"impl", name(ProfileGroup::Impl)},
+                    {"block", name(ProfileGroup::Block)}});
+  }
+  return list;
+}
+
 /// The median run for the page: all times in microseconds from its begin.
 Json timeline_json(const Profile& profile) {
   const RunTrace& trace = profile.trace;
   std::vector<size_t> first_section;  // by step
   size_t count = 0;
-  for (const StepInfo& step : profile.program->steps()) {
+  const Executable& program = *profile.program;
+  for (const StepInfo& step : program.steps()) {
     first_section.push_back(count);
     count += step.sections.size();
   }
@@ -50,10 +66,16 @@ Json timeline_json(const Profile& profile) {
         {microseconds(step.begin_ns - trace.begin_ns), microseconds(step.end_ns - trace.begin_ns)});
   for (size_t thread = 0; thread < trace.marks.size(); ++thread) {
     Json list = Json::array();
-    for (const Work& work : work_of(trace, thread))
-      list.push_back({first_section[work.step] + work.section,
-                      microseconds(work.begin_ns - trace.begin_ns),
-                      microseconds(work.end_ns - trace.begin_ns)});
+    size_t last_step = SIZE_MAX;
+    for (const Work& work : work_of(trace, thread)) {
+      const double end = microseconds(work.end_ns - trace.begin_ns);
+      if (work.step == last_step && is_merged(program.steps()[work.step]))
+        list.back()[2] = end;
+      else
+        list.push_back({first_section[work.step] + work.section,
+                        microseconds(work.begin_ns - trace.begin_ns), end});
+      last_step = work.step;
+    }
     threads.push_back(std::move(list));
   }
   return {{"us", microseconds(trace.end_ns - trace.begin_ns)},
@@ -110,14 +132,14 @@ Json chrome_trace(const ProfileReport& report) {
       const SectionInfo& section = step.sections[work.section];
       events.push_back({{"ph", "X"},
                         {"name", section.source},
-                        {"cat", op_label(step, section)},
+                        {"cat", op_label(section)},
                         {"pid", 1},
                         {"tid", id},
                         {"ts", microseconds(work.begin_ns - profile.trace.begin_ns)},
                         {"dur", microseconds(work.end_ns - work.begin_ns)},
                         {"args",
                          {{"source", section.source},
-                          {"op", op_label(step, section)},
+                          {"op", op_label(section)},
                           {"impl", step.impl},
                           {"flops", section.flops},
                           {"bytes", section.bytes},
@@ -131,6 +153,7 @@ Json chrome_trace(const ProfileReport& report) {
 std::string html_report(const ProfileReport& report) {
   Json data = profile_json(report, ProfileGroup::Module);
   data["timeline"] = timeline_json(report.profile);
+  data["row_names"] = row_names(report.profile);
   std::string page(kPageHtml);
   fill(page, "/*style*/", kPageStyle);
   fill(page, "/*script*/", kPageScript);

@@ -16,8 +16,13 @@ function add(parent, name, attributes = {}, text) {
 }
 const byId = (id) => document.getElementById(id);
 const sum = (list, value) => list.reduce((total, item) => total + value(item), 0);
-const ms = (value) => value.toFixed(value < 1 ? 3 : 2) + " ms";
-const percent = (part, whole) => (100 * part / whole).toFixed(1) + " %";
+/// As many decimals, or as many more as that many digits of a small number take.
+function decimal(value, decimals, digits = 3) {
+  const first = value === 0 ? 0 : -Math.floor(Math.log10(Math.abs(value)));
+  return value.toFixed(Math.max(decimals, first + digits - 1));
+}
+const ms = (value) => decimal(value, value < 1 ? 3 : 2) + " ms";
+const percent = (part, whole) => decimal(100 * part / whole, 1, 1) + " %";
 function bytes(value) {
   for (const unit of ["B", "kB", "MB", "GB"]) {
     if (value < 1000 || unit === "GB") return value.toFixed(unit === "B" ? 0 : 1) + " " + unit;
@@ -28,15 +33,16 @@ const gflops = (row) => row.flops / row.ms * 1e-6;
 const gbytes = (row) => row.bytes / row.ms * 1e-6;
 const stageOf = (name) => name.split(".")[0];
 
-function grouped(key) {
+/// Sections by row; those of a step of several ops are one.
+function grouped(group) {
   const rows = new Map();
-  for (const section of data.sections) {
-    const name = section[key];
+  data.sections.forEach((section, i) => {
+    const name = data.row_names[i][group];
     if (!rows.has(name)) rows.set(name, {name, count: 0, ms: 0, waiting_ms: 0, flops: 0, bytes: 0, compute_ms: 0});
     const row = rows.get(name);
     row.count += 1;
     for (const value of ["ms", "waiting_ms", "flops", "bytes", "compute_ms"]) row[value] += section[value];
-  }
+  });
   return [...rows.values()];
 }
 
@@ -65,7 +71,7 @@ function drawHeader() {
   const {gflops_per_s: vector, product_gflops_per_s: product} = data.peaks;
   const peakText = vector.toFixed(0) + (product > vector ? ` (in products ${product.toFixed(0)})` : "");
   const facts = [
-    [data.median_ms.toFixed(2) + " ms", `a run: median of ${data.iterations}, fastest ${data.min_ms.toFixed(2)}; ` +
+    [ms(data.median_ms), `a run: median of ${data.iterations}, fastest ${ms(data.min_ms)}; ` +
         `${(1000 * data.batch / data.median_ms).toFixed(1)} images/s`],
     [total.gflops_per_s.toFixed(0) + " GFLOP/s",
      `${total.percent_of_peak.toFixed(0)} % of the measured peak, ${peakText}`],

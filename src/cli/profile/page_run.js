@@ -13,8 +13,8 @@ function bar(svg, begin, end, y, height, fill, tip, label) {
 function stretches(nameOf) {
   const list = [];
   data.timeline.steps.forEach(([begin, end], step) => {
-    const first = data.sections.find((section) => section.step === step);
-    const name = nameOf(first), last = list.at(-1);
+    const first = data.sections.findIndex((section) => section.step === step);
+    const name = nameOf(data.row_names[first].block), last = list.at(-1);
     if (last && last.name === name) last.end = end;
     else list.push({name, begin, end});
   });
@@ -26,8 +26,8 @@ function drawLanes(svg) {
   const caption = (text, at) =>
       add(svg, "text", {x: run.left - 8, y: at, "text-anchor": "end", class: "soft"}, text);
   const stages = [...new Set(data.sections.map((section) => stageOf(section.name)))];
-  const levels = [["stages", (section) => stageOf(section.name), (name) => name],
-                  ["blocks", (section) => section.block, (name) => name.slice(stageOf(name).length + 1)]];
+  const shortName = (block) => block === stageOf(block) ? "" : block.replaceAll(stageOf(block) + ".", "");
+  const levels = [["stages", stageOf, (name) => name], ["blocks", (block) => block, shortName]];
   for (const [title, nameOf, shortName] of levels) {
     caption(title, y + run.lane / 2 + 4);
     stretches(nameOf).forEach(({name, begin, end}, i) => {
@@ -43,9 +43,9 @@ function drawLanes(svg) {
     caption(`thread ${thread}`, y + run.lane / 2 + 4);
     add(svg, "rect", {x: run.left, y, width: run.right - run.left, height: run.lane, fill: "var(--track)"});
     for (const [index, begin, end] of spans) {
-      const section = data.sections[index];
-      bar(svg, begin, end, y, run.lane, colourOf.get(section.op),
-          `${section.name}\n${section.op}, ${section.impl}\n${ms((end - begin) / 1000)} on thread ${thread}`);
+      const {module, op, impl} = data.row_names[index];
+      bar(svg, begin, end, y, run.lane, colourOf.get(op),
+          `${module}\n${op}, ${impl}\n${ms((end - begin) / 1000)} on thread ${thread}`);
     }
     y += run.lane + run.gap;
   });
@@ -99,7 +99,8 @@ function drawRun() {
     add(legend, "span", {style: `--swatch:${colourOf.get(op.name)}`}, op.name);
   if (ops.length > colours.length) add(legend, "span", {style: `--swatch:${grey}`}, "other ops");
   add(legend, "span", {style: "--swatch:var(--activation)"}, "activations");
-  const busiest = data.sections.find((section) => section.step === memory.step);
+  const busiest = data.sections.findIndex((section) => section.step === memory.step);
   add(legend, "span", {style: "--swatch:var(--scratch)"}, "scratch");
-  if (busiest) add(legend, "em", {}, `most memory at once: ${bytes(memory.most)}, in ${busiest.block}`);
+  if (busiest >= 0)
+    add(legend, "em", {}, `most memory at once: ${bytes(memory.most)}, in ${data.row_names[busiest].block}`);
 }

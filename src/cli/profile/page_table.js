@@ -1,8 +1,8 @@
 // ---- table
 const columns = [
   ["name", (row) => row.name, String],
-  ["ms", (row) => row.ms, (v) => v.toFixed(3)],
-  ["% of run", (row) => 100 * row.ms / data.profiled_ms, (v) => v.toFixed(1)],
+  ["ms", (row) => row.ms, (v) => decimal(v, 3)],
+  ["% of run", (row) => 100 * row.ms / data.profiled_ms, (v) => decimal(v, 1, 1)],
   ["% waiting", (row) => 100 * row.waiting_ms / row.ms, (v) => v.toFixed(1)],
   ["MFLOP", (row) => row.flops * 1e-6, (v) => v.toFixed(1)],
   ["GFLOP/s", gflops, (v) => v.toFixed(1)],
@@ -11,7 +11,7 @@ const columns = [
   ["GB/s", gbytes, (v) => v.toFixed(1)],
   ["% of bandwidth", (row) => 100 * gbytes(row) / data.peaks.gbytes_per_s, (v) => v.toFixed(1)],
 ];
-const groups = {Module: "name", Op: "op", Impl: "impl", Block: "block"};
+const groups = {Module: "module", Op: "op", Impl: "impl", Block: "block"};
 const view = {group: "Module", column: 1, descending: true, text: ""};
 
 function tableRow(table, row, className) {

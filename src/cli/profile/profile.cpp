@@ -85,11 +85,11 @@ void print_header(const ProfileReport& report) {
   std::vector<std::pair<std::string, std::string>> fields{
       {"run time",
        profile.on_device
-           ? fmt::format("{:.3f} ms by the clock of the device, back to back, without copies; "
+           ? fmt::format("{} ms by the clock of the device, back to back, without copies; "
                          "median of {}",
-                         profile.median_ms, profile.runs)
-           : fmt::format("{:.2f} ms, median of {}; fastest {:.2f} ms", profile.median_ms,
-                         profile.runs, profile.min_ms)},
+                         decimal_text(profile.median_ms, 3), profile.runs)
+           : fmt::format("{} ms, median of {}; fastest {} ms", decimal_text(profile.median_ms, 2),
+                         profile.runs, decimal_text(profile.min_ms, 2))},
       {"profiling costs",
        fmt::format("{:.1f} % (95 % interval {:.1f} to {:.1f} %)", 100 * profile.overhead,
                    100 * profile.overhead_low, 100 * profile.overhead_high)},
@@ -104,9 +104,10 @@ void print_advice(const ProfileReport& report) {
   print("\n{}\n", bold("Three things to look at"));
   if (list.empty()) print("Nothing: every op is close to its roofline.\n");
   for (size_t i = 0; i < list.size(); ++i)
-    write_stdout(fields_text({{fmt::format("{}.", i + 1),
-                               fmt::format("{}: at most {:.2f} ms to gain\n{}.\n{}", list[i].title,
-                                           list[i].gain_ms, list[i].evidence, list[i].next)}}));
+    write_stdout(fields_text(
+        {{fmt::format("{}.", i + 1),
+          fmt::format("{}: at most {} ms to gain\n{}.\n{}", list[i].title,
+                      decimal_text(list[i].gain_ms, 2), list[i].evidence, list[i].next)}}));
 }
 
 int run_profile(const ProfileArguments& options) {

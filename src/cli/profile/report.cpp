@@ -1,8 +1,11 @@
 #include "cli/profile/report.h"
 
+#include <fmt/ranges.h>
+
 #include <algorithm>
 #include <map>
 #include <nlohmann/json.hpp>
+#include <set>
 
 #include "cli/model.h"
 #include "cli/profile/advice.h"
@@ -14,19 +17,19 @@
 namespace vitro::cli {
 namespace {
 
-std::string row_name(const Profile& profile, const SectionProfile& section, ProfileGroup group) {
-  const StepInfo& step = profile.step(section);
-  const SectionInfo& info = profile.info(section);
-  switch (group) {
-    case ProfileGroup::Op:
-      return op_label(step, info);
-    case ProfileGroup::Impl:
-      return step.impl;
-    case ProfileGroup::Block:
-      return block_of(info.source);
-    default:
-      return info.source;
-  }
+/// The ops of a step, in order of execution, each once.
+std::vector<std::string> ops_of(const StepInfo& step) {
+  std::vector<std::string> ops;
+  for (const SectionInfo& section : step.sections)
+    if (std::find(ops.begin(), ops.end(), section.op) == ops.end()) ops.emplace_back(section.op);
+  return ops;
+}
+
+/// The blocks of a step.
+std::string blocks_of(const StepInfo& step) {
+  const std::string first = block_of(step.sections.front().source);
+  const std::string last = block_of(step.sections.back().source);
+  return first == last ? first : first + " to " + last;
 }
 
 Json rates_json(const ProfileRow& row, const ProfileReport& report) {
@@ -52,7 +55,7 @@ Json sections_json(const ProfileReport& report) {
     const SectionInfo& info = report.profile.info(section);
     json.push_back({{"name", info.source},
                     {"block", block_of(info.source)},
-                    {"op", op_label(step, info)},
+                    {"op", op_label(info)},
                     {"impl", step.impl},
                     {"step", section.step},
                     {"shape", step.output.dims},
@@ -95,8 +98,8 @@ Json advice_json(const ProfileReport& report) {
 
 }  // namespace
 
-std::string op_label(const StepInfo& step, const SectionInfo& section) {
-  const std::string name = step.op;
+std::string op_label(const SectionInfo& section) {
+  const std::string name = section.op;
   return section.name.empty() ? name : name + "." + section.name;
 }
 
@@ -114,6 +117,12 @@ std::string block_of(std::string_view source) {
 
 std::string stage_of(std::string_view source) {
   return std::string(source.substr(0, source.find('.')));
+}
+
+bool is_merged(const StepInfo& step) {
+  std::set<std::string> labels;
+  for (const SectionInfo& section : step.sections) labels.insert(op_label(section));
+  return labels.size() < step.sections.size() || ops_of(step).size() > 1;
 }
 
 double compute_ms(const SectionInfo& section, const Peaks& peaks) {
@@ -138,14 +147,27 @@ void add_section(ProfileRow& row, const SectionTime& time, const SectionInfo& in
   row.roofline_ms += roofline_ms(info, peaks);
 }
 
+std::string row_name(const StepInfo& step, const SectionInfo& section, ProfileGroup group) {
+  const bool merged = is_merged(step);
+  const std::string op =
+      merged ? fmt::format("{}", fmt::join(ops_of(step), " + ")) : op_label(section);
+  if (group == ProfileGroup::Op) return op;
+  if (group == ProfileGroup::Impl) return step.impl;
+  const std::string path = merged                         ? blocks_of(step)
+                           : group == ProfileGroup::Block ? block_of(section.source)
+                                                          : section.source;
+  return path.empty() ? op : path;
+}
+
 std::vector<ProfileRow> profile_rows(const ProfileReport& report, ProfileGroup group) {
   std::vector<ProfileRow> rows;
   std::map<std::string, size_t> index;
   for (const SectionProfile& section : report.profile.sections) {
-    const std::string name = row_name(report.profile, section, group);
+    const SectionInfo& info = report.profile.info(section);
+    const std::string name = row_name(report.profile.step(section), info, group);
     const auto [found, is_new] = index.emplace(name, rows.size());
     if (is_new) rows.push_back({.name = name});
-    add_section(rows[found->second], section.time, report.profile.info(section), report.peaks);
+    add_section(rows[found->second], section.time, info, report.peaks);
   }
   return rows;
 }

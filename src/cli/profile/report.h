@@ -39,12 +39,16 @@ struct ProfileRow {
 };
 
 /// "mlp.fc1": the op and the section.
-std::string op_label(const StepInfo& step, const SectionInfo& section);
+std::string op_label(const SectionInfo& section);
 /// "blocks3.4" of "blocks3.4.attn.qkv", "patch_embed1" of "patch_embed1.proj": up to the first
 /// number.
 std::string block_of(std::string_view source);
 /// The first part of a module path: "blocks3".
 std::string stage_of(std::string_view source);
+
+/// Whether one kernel runs several ops: the sections are not the phases of one. How they share its
+/// time is not known, so that it is shown as a whole.
+bool is_merged(const StepInfo& step);
 
 /// Milliseconds that the FLOP of `section` take at the peak of their kind.
 double compute_ms(const SectionInfo& section, const Peaks& peaks);
@@ -54,6 +58,9 @@ double roofline_ms(const SectionInfo& section, const Peaks& peaks);
 /// Counts a section into a row.
 void add_section(ProfileRow& row, const SectionTime& time, const SectionInfo& info,
                  const Peaks& peaks);
+/// The row that a section is counted into. A merged step is one, "blocks3.0 to blocks3.7" or
+/// "attention_block + mlp".
+std::string row_name(const StepInfo& step, const SectionInfo& section, ProfileGroup group);
 /// All sections, grouped; in order of execution.
 std::vector<ProfileRow> profile_rows(const ProfileReport& report, ProfileGroup group);
 /// Everything but what lies between the steps.

@@ -43,13 +43,13 @@ namespace {
 std::vector<std::string> table_cells(const ProfileRow& row, const ProfileReport& report) {
   const double seconds = row.ms / 1000;
   const auto share = [](double part, double whole) {
-    return whole == 0 ? "-" : fmt::format("{:.1f}", 100 * part / whole);
+    return whole == 0 ? "-" : decimal_text(100 * part / whole, 1, 1);
   };
   const auto rate = [&](double amount) {
     return amount == 0 || row.ms == 0 ? "-" : fmt::format("{:.1f}", amount / seconds * 1e-9);
   };
   return {row.name,
-          fmt::format("{:.3f}", row.ms),
+          decimal_text(row.ms, 3),
           share(row.ms, report.profile.ms),
           share(row.waiting_ms, row.ms),
           rate(row.flops),
@@ -85,7 +85,8 @@ std::string profile_table(const ProfileReport& report, ProfileGroup group, int64
   const ProfileRow total = profile_total(report);
   table.add_row(table_cells(total, report));
   const auto part = [&](double ms) {
-    return fmt::format("{:.3f} ms ({:.1f} %)", ms, 100 * ms / report.profile.ms);
+    return fmt::format("{} ms ({} %)", decimal_text(ms, 3),
+                       decimal_text(100 * ms / report.profile.ms, 1, 1));
   };
   const std::string lost = fields_text({{"lost to waiting", part(total.waiting_ms)},
                                         {"lost to layout", part(layout_ms(report))},

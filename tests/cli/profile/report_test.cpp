@@ -1,9 +1,11 @@
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <nlohmann/json.hpp>
 
 #include "cli/profile/advice.h"
 #include "cli/profile/exports.h"
+#include "cli/profile/table.h"
 
 namespace vitro::cli {
 namespace {
@@ -58,7 +60,7 @@ ProfileReport make_report(const std::vector<Measured>& measured) {
     step.output = {DType::Float32, {1, 196, 320}};
     step.weight_bytes = m.weight_bytes;
     step.sections.push_back(
-        {m.source, "", m.flops, m.weight_bytes + m.other_bytes, m.op == "linear", layout});
+        {m.source, step.op, "", m.flops, m.weight_bytes + m.other_bytes, m.op == "linear", layout});
     steps.push_back(std::move(step));
     report.profile.sections.push_back({steps.size() - 1, 0, m.time, m.time.ms});
     report.profile.ms += m.time.ms;
@@ -125,6 +127,108 @@ TEST(ProfileAdvice, ComparesStages) {
   expect_part(list[0].evidence, "2 places");
   expect_part(list[0].next, "reaches 83 % in blocks1");
   expect_part(list[0].next, "--batch 8");
+}
+
+/// Eight transformer blocks as one step of a device of 4 us, of which a positional convolution has
+/// 0.05 us, and a head of 0.4 us.
+ProfileReport merged_report() {
+  ProfileReport report = make_report({{"head", "linear", "cuda:linear", 1e3, 10, 10, {4e-4, 0}}});
+  StepInfo merged{};
+  merged.source = "blocks3.7.mlp";
+  merged.op = "mlp";
+  merged.impl = "cuda:transformer_blocks";
+  merged.output = {DType::Float32, {1, 196, 320}};
+  for (int i = 0; i < 8; ++i) {
+    const std::string block = fmt::format("blocks3.{}", i);
+    merged.sections.push_back(
+        {block + ".pos_embed", "depthwise_conv2d", "", 1e3, 10, false, false});
+    merged.sections.push_back(
+        {block + ".attn.qkv", "attention_block", "qkv", 2e3, 10, true, false});
+    merged.sections.push_back({block + ".mlp.fc1", "mlp", "fc1", 3e3, 10, true, false});
+  }
+  std::vector<StepInfo> steps{merged, report.profile.program->steps()[0]};
+  report.profile.program = std::make_shared<FakeProgram>(std::move(steps));
+  report.profile.sections[0].step = 1;
+  std::vector<SectionProfile> sections;
+  for (size_t i = 0; i < merged.sections.size(); ++i) {
+    const double ms = i % 3 == 0 ? 5e-5 : i % 3 == 1 ? 1e-4 : 3.5e-4;
+    sections.push_back({0, i, {ms, 0}, ms});
+    report.profile.ms += ms;
+  }
+  report.profile.sections.insert(report.profile.sections.begin(), sections.begin(), sections.end());
+  report.profile.on_device = true;
+  report.profile.median_ms = report.profile.min_ms = report.profile.ms;
+  return report;
+}
+
+TEST(ProfileAdvice, AStepOfManyOpsIsOneEntry) {
+  const auto list = profile_advice(merged_report());
+  ASSERT_EQ(list.size(), 2u);
+  EXPECT_EQ(list[0].title, "blocks3.0 to blocks3.7");
+  EXPECT_EQ(list[0].evidence,
+            "0.00400 ms in one step of depthwise_conv2d + attention_block + mlp (90.9 % of the "
+            "run), 12 % of the peak");
+  expect_part(list[0].next, "196 rows of 320 channels: --batch 8 gives it more rows");
+  EXPECT_EQ(list[1].title, "linear in head");
+  expect_part(list[1].evidence, "0.000400 ms in 1 place (9.1 % of the run)");
+}
+
+TEST(ProfileAdvice, NamesAFewPlacesAndCountsTheOthers) {
+  std::vector<Measured> measured;
+  for (int i = 0; i < 9; ++i)
+    measured.push_back(
+        {fmt::format("blocks2.{}.mlp", i), "mlp", "cpu:mlp", 1e4, 1, 1, {0.00123, 0}});
+  const Advice advice = profile_advice(make_report(measured)).at(0);
+  EXPECT_EQ(advice.title, "mlp in blocks2");
+  expect_part(advice.evidence,
+              "0.0111 ms in 9 places: blocks2.0.mlp, blocks2.1.mlp, blocks2.2.mlp and 6 more (");
+}
+
+TEST(ProfileAdvice, SectionsThatHaveNoClockOfTheirOwnAreNotListed) {
+  ProfileReport report = merged_report();
+  std::vector<StepInfo> steps(report.profile.program->steps().begin(),
+                              report.profile.program->steps().end());
+  steps[0].sections = {{"blocks3.7.mlp.fc1", "mlp", "fc1", 1e3, 10, true, false},
+                       {"blocks3.7.mlp.fc2", "mlp", "fc2", 1e3, 10, true, false}};
+  report.profile.program = std::make_shared<FakeProgram>(steps);
+  report.profile.sections.erase(report.profile.sections.begin() + 2,
+                                report.profile.sections.end() - 1);
+  EXPECT_EQ(profile_advice(report).at(0).evidence.find("fc1"), std::string::npos);
+  report.profile.on_device = false;
+  const auto list = profile_advice(report);
+  const auto of_mlp = std::find_if(list.begin(), list.end(), [](const Advice& advice) {
+    return advice.title == "mlp in blocks3";
+  });
+  ASSERT_NE(of_mlp, list.end());
+  expect_part(of_mlp->evidence, "(fc1 0.0000500 ms at 20 % of peak; fc2 0.000100 ms at 10 %");
+}
+
+TEST(ProfileRows, AStepOfManyOpsIsOneRow) {
+  const ProfileReport report = merged_report();
+  for (const auto& [group, name] :
+       {std::pair(ProfileGroup::Module, "blocks3.0 to blocks3.7"),
+        std::pair(ProfileGroup::Op, "depthwise_conv2d + attention_block + mlp"),
+        std::pair(ProfileGroup::Impl, "cuda:transformer_blocks"),
+        std::pair(ProfileGroup::Block, "blocks3.0 to blocks3.7")}) {
+    const auto rows = profile_rows(report, group);
+    ASSERT_EQ(rows.size(), 2u);
+    EXPECT_EQ(rows[0].name, name);
+    EXPECT_NEAR(rows[0].ms, 4e-3, 1e-12);
+  }
+  const std::string table = profile_table(report, ProfileGroup::Module, 0);
+  expect_part(table, "0.00400");
+  expect_part(table, "0.000400");
+  const std::string html = html_report(report);
+  expect_part(html, R"("module":"blocks3.0 to blocks3.7")");
+  const Json json = profile_json(report, ProfileGroup::Op);
+  EXPECT_EQ(json["sections"][1]["op"], "attention_block.qkv");
+}
+
+TEST(ProfileRows, APathThatIsEmptyGivesWayToTheOp) {
+  const ProfileReport report = make_report({{"", "linear", "cpu:x", 1e9, 1, 1, {40, 0}}});
+  EXPECT_EQ(profile_rows(report, ProfileGroup::Module).at(0).name, "linear");
+  EXPECT_EQ(profile_rows(report, ProfileGroup::Block).at(0).name, "linear");
+  EXPECT_EQ(profile_advice(report).at(0).title, "linear");
 }
 
 TEST(ProfileRows, BlocksAndStages) {
