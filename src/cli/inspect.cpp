@@ -152,8 +152,13 @@ Json memory_json(const Session& session, const Dims& dims) {
 }
 
 /// The shape that --why and --memory are about.
+RunShape section_shape(const InspectArguments& options) {
+  return {options.batch, parse_size(options.size), {}};
+}
+
 Dims section_dims(const InspectArguments& options, const Plan& plan) {
-  return input_dims(plan, options.batch, parse_size(options.size));
+  const RunShape at = section_shape(options);
+  return input_dims(plan, at.batch, at.size);
 }
 
 void print_sections(const InspectArguments& options, const Plan& plan) {
@@ -198,7 +203,7 @@ Json sections_json(const InspectArguments& options, const Plan& plan) {
 int run_inspect(const InspectArguments& options) {
   if (options.coverage) return run_coverage(options.model, options.build, options.json);
   if (!options.html.empty()) check_output(options.html, {options.model});
-  const Plan plan = open_model(options);
+  const Plan plan = open_model(options, section_shape(options));
   if (!options.html.empty())
     write_file_atomic(options.html, as_byte_span(quantization_page(plan, options.model)));
   if (options.json)

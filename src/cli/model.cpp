@@ -8,6 +8,7 @@
 #include "core/log.h"
 #include "core/thread_team.h"
 #include "frontend/checkpoint/settings.h"
+#include "frontend/onnx/import.h"
 #include "measure/synthetic_input.h"
 #include "measure/system_info.h"
 #include "runtime/engine.h"
@@ -37,6 +38,29 @@ void warn_of_crowding(int threads) {
 Plan open_model(const CommonOptions& options) {
   apply_log_options(options);
   return open_model(options.model, options.build);
+}
+
+namespace {
+
+/// The size of pictures that are run.
+std::optional<Size> size_of(const RunShape& at) {
+  if (at.shapes.empty()) return at.size;
+  const Dims& dims = at.shapes.begin()->second;
+  if (at.shapes.size() != 1 || dims.size() != 4) return std::nullopt;
+  return Size{dims[2], dims[3]};
+}
+
+}  // namespace
+
+Plan open_model(const CommonOptions& options, const RunShape& at) {
+  const std::optional<Size> size = size_of(at);
+  if (!size || !options.build.input_shapes.empty() || !is_onnx_file(options.model))
+    return open_model(options);
+  CommonOptions sized = options;
+  const OpenSides open = open_sides(options.model);
+  if (open.height) sized.build.height = size->height;
+  if (open.width) sized.build.width = size->width;
+  return open_model(sized);
 }
 
 Plan open_model(const std::filesystem::path& model, const BuildOptions& options) {

@@ -13,6 +13,9 @@ namespace vitro::cli {
 /// Applies the options of the log, loads or builds the model and writes what is to be said of how a
 /// checkpoint was read, or of the options for a plan, to standard error as warnings.
 Plan open_model(const CommonOptions& options);
+/// The same, for who runs the model at these extents: one that leaves the size of pictures open is
+/// built for theirs, since its nodes may refuse the usual one.
+Plan open_model(const CommonOptions& options, const RunShape& at);
 /// The same, for whom the log is set.
 Plan open_model(const std::filesystem::path& model, const BuildOptions& options);
 

@@ -12,13 +12,14 @@ bool contains(const std::string& text, const std::string& part) {
   return text.find(part) != std::string::npos;
 }
 
-/// Pictures of `dims` -> means of 48 channels; sides are multiples of 4, as the file does not tell.
-std::string in_blocks(std::string_view name, const std::vector<int64_t>& dims) {
+/// Pictures of `dims` -> means of 48 channels, or 3 * block²; sides are multiples of `block`, as
+/// the file does not tell.
+std::string in_blocks(std::string_view name, const std::vector<int64_t>& dims, int64_t block = 4) {
   OnnxGraph graph;
   graph.inputs = {onnx_value("x", dims)};
-  graph.outputs = {onnx_value("y", {-1, 48})};
+  graph.outputs = {onnx_value("y", {-1, 3 * block * block})};
   graph.nodes = {
-      onnx_node("SpaceToDepth", {"x"}, {"d"}, {onnx_attribute("blocksize", int64_t{4})}, "blocks"),
+      onnx_node("SpaceToDepth", {"x"}, {"d"}, {onnx_attribute("blocksize", block)}, "blocks"),
       onnx_node("GlobalAveragePool", {"d"}, {"p"}), onnx_node("Flatten", {"p"}, {"y"})};
   return write_scratch(name, onnx_model(graph).text());
 }
@@ -57,11 +58,45 @@ TEST(CliOpenSizes, RunWhereTheNodesTakeThem) {
   EXPECT_TRUE(contains(refused.err, "cannot become")) << refused.err;
 }
 
+TEST(CliOpenSizes, WhatIsRunAtASizeIsBuiltForIt) {
+  const std::string model = in_blocks("fives.onnx", {-1, 3, -1, -1}, 5);  // 224 is none of theirs
+  const std::vector<std::vector<std::string>> command_lines{
+      {"bench", model, "--iterations", "1"},
+      {"profile", model, "--iterations", "1"},
+      {"compare", model, "--backend-b", "reference", "--no-latency"},
+      {"inspect", model, "--memory"}};
+  for (std::vector<std::string> arguments : command_lines) {
+    const ProcessResult refused = run_vitro(arguments);
+    EXPECT_EQ(refused.exit_code, 1) << arguments[0];
+    EXPECT_TRUE(contains(refused.err, "224x224 was taken; --size HxW")) << refused.err;
+    arguments.insert(arguments.end(), {"--size", "40x60"});
+    const ProcessResult result = run_vitro(arguments);
+    EXPECT_EQ(result.exit_code, 0) << arguments[0] << ": " << result.err;
+  }
+  for (const char* verb : {"bench", "profile"}) {
+    const ProcessResult result =
+        run_vitro({verb, model, "--iterations", "1", "--shapes", "2x3x40x60"});
+    EXPECT_EQ(result.exit_code, 0) << verb << ": " << result.err;
+  }
+}
+
+TEST(CliOpenSizes, ASizeThatTheNodesRefuseIsARowOfItsOwn) {
+  const std::string model = in_blocks("fives.onnx", {-1, 3, -1, -1}, 5);
+  const ProcessResult result =
+      run_vitro({"bench", model, "--iterations", "1", "--size", "41,40,42", "--json"});
+  EXPECT_EQ(result.exit_code, 1);
+  const nlohmann::json rows = result.json();
+  ASSERT_EQ(rows.size(), 3u);
+  EXPECT_FALSE(rows[0]["error"].is_null());
+  EXPECT_TRUE(rows[1]["error"].is_null()) << rows[1]["error"];
+  EXPECT_FALSE(rows[2]["error"].is_null());
+}
+
 TEST(CliOpenSizes, RefusalsSayWhatElseToGive) {
   const std::string output = scratch_file("refused.plan");
   const std::string fixed = in_blocks("fixed.onnx", {1, 3, 64, 64});
   refuse({"build", open_model(), "-o", output, "--size", "170"}, "open.onnx': reshape 'blocks'",
-         "the file leaves the size of pictures open, 170x170 was taken; vitro build --size");
+         "the file leaves the size of pictures open, 170x170 was taken; --size HxW takes another");
   for (const char* option : {"--size=170", "--shapes=1x3x170x170"})
     refuse({"build", fixed, "-o", output, option},
            "fixed.onnx': input 'x': its height is 64, which cannot become 170",

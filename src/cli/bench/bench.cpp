@@ -63,16 +63,18 @@ class Bench {
   using Work = std::function<void(BenchRow&)>;
 
   /// The plan of a model and its weights, which stays open until another one is asked for. A model
-  /// that cannot be opened is not tried again.
+  /// that cannot be opened is tried again for pictures of another size alone.
   const Plan& plan_of(const BenchCase& asked) {
-    if (asked.model != options_.model || asked.weights != weights_) {
+    const bool other_size = failure_ && asked.size != size_;
+    if (asked.model != options_.model || asked.weights != weights_ || other_size) {
       options_.model = asked.model;
       options_.build.weights = weights_of(asked.weights);
       weights_ = asked.weights;
+      size_ = asked.size;
       plan_.reset();
       failure_ = nullptr;
       try {
-        plan_.emplace(open_model(options_));
+        plan_.emplace(open_model(options_, asked.at(asked.batch)));
         if (!options_.save_engine.empty()) save(*plan_, options_.save_engine);
         const char* weights = weights_name(*plan_);
         check(weights_.empty() || weights_ == weights, ErrorCode::InvalidArgument,
@@ -218,7 +220,8 @@ class Bench {
 
   BenchOptions options_;
   std::vector<BenchCase> cases_;
-  std::string weights_;  ///< of the open plan, as asked for
+  std::string weights_;       ///< of the open plan, as asked for
+  std::optional<Size> size_;  ///< it was opened for
   std::optional<Plan> plan_;
   std::exception_ptr failure_;
   std::string last_error_;

@@ -97,7 +97,8 @@ void add_lists(CLI::App& verb, BenchOptions& options) {
            "Images in one run; default: 1")
       ->option_text("N,...");
   add_list(verb, "--size", options.sizes, size_text(), parse_size,
-           "Input size in pixels; default: the model's")
+           "Input size in pixels, for which an .onnx that leaves it open is built; default: the "
+           "model's")
       ->option_text("N|HxW,...");
   add_list(
       verb, "-t,--threads", options.threads, thread_count(),

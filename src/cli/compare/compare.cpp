@@ -49,8 +49,13 @@ CommonOptions options_of_b(const CompareArguments& options) {
   return b;
 }
 
+RunShape comparison_shape(const CompareArguments& options) {
+  return {options.batch.value_or(1), parse_size(options.size), {}};
+}
+
 Dims comparison_dims(const CompareArguments& options, const Plan& plan) {
-  return input_dims(plan, options.batch.value_or(1), parse_size(options.size));
+  const RunShape at = comparison_shape(options);
+  return input_dims(plan, at.batch, at.size);
 }
 
 /// A picture, preprocessed as the model of A says.
@@ -165,10 +170,11 @@ int conclude(const Comparison& comparison) {
 }
 
 int run_compare(const CompareArguments& options) {
-  const Plan plan = open_model(options);
+  const RunShape at = comparison_shape(options);
+  const Plan plan = open_model(options, at);
   const Tensor input = comparison_input(options, plan);
   const CommonOptions options_b = options_of_b(options);
-  const Plan plan_b = options_b.model == options.model ? plan : open_model(options_b);
+  const Plan plan_b = options_b.model == options.model ? plan : open_model(options_b, at);
   const Contender a = open_contender(options, plan, input.dims());
   const Contender b = open_contender(options_b, plan_b, input.dims());
   const MemoryUse &memory_a = a.program.executable->memory(),
@@ -238,7 +244,8 @@ Action add_compare(CLI::App& verb) {
       ->option_text("N")
       ->check(positive_integer())
       ->group(kExecutionGroup);
-  verb.add_option("--size", options->size, "Input size; default: that of A")
+  verb.add_option("--size", options->size,
+                  "Input size, for which an .onnx that leaves it open is built; default: that of A")
       ->option_text("N|HxW")
       ->check(size_text())
       ->group(kExecutionGroup);

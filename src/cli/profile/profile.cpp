@@ -113,9 +113,9 @@ void print_advice(const ProfileReport& report) {
 int run_profile(const ProfileArguments& options) {
   for (const std::string& path : options.outputs()) check_output(path, {options.model});
   Export export_profile(options.export_profile), trace(options.trace), html(options.html);
-  const Plan plan = open_model(options);
-  const Session session(plan, options.session);
   const RunShape at{options.batch, parse_size(options.size), options.shapes};
+  const Plan plan = open_model(options, at);
+  const Session session(plan, options.session);
   const ProfileReport report = measured_profile(options.model, session, run_dims(plan, at),
                                                 options.iterations, options.quiet);
   export_profile.write([&] { return json_text(trtexec_profile(report)); });
@@ -137,7 +137,9 @@ void add_run_options(CLI::App& verb, ProfileArguments& options) {
       ->option_text("N")
       ->check(positive_integer())
       ->group(kExecutionGroup);
-  verb.add_option("--size", options.size, "Input size; default: the model's")
+  verb.add_option(
+          "--size", options.size,
+          "Input size, for which an .onnx that leaves it open is built; default: the model's")
       ->option_text("N|HxW")
       ->check(size_text())
       ->group(kExecutionGroup);

@@ -51,8 +51,8 @@ std::string size_hint(const onnx::ValueInfo& input, int64_t height, int64_t widt
   const auto& shape = *input.shape;
   if (shape[2].value && shape[3].value) return {};
   return fmt::format(
-      "the file leaves the size of pictures open, {}x{} was taken; vitro build --size HxW takes "
-      "another",
+      "the file leaves the size of pictures open, {}x{} was taken; --size HxW takes another, for "
+      "vitro run that of vitro build",
       height, width);
 }
 
@@ -149,6 +149,17 @@ OpenModel open_onnx(const std::filesystem::path& path) {
 int64_t either(int64_t choice, int said) { return choice != 0 ? choice : said; }
 
 }  // namespace
+
+OpenSides open_sides(const std::filesystem::path& path) {
+  const OpenModel open = open_onnx(path);
+  OpenSides sides;
+  for (const onnx::ValueInfo* input : given_inputs(open.model)) {
+    if (!is_picture(*input)) continue;
+    sides.height |= !(*input->shape)[2].value;
+    sides.width |= !(*input->shape)[3].value;
+  }
+  return sides;
+}
 
 OnnxCoverage onnx_coverage(const std::filesystem::path& path, const OnnxOptions& options) {
   const OpenModel open = open_onnx(path);

@@ -40,6 +40,13 @@ bool is_onnx_file(const std::filesystem::path& path);
 /// for.
 ImportedModel import_onnx(const std::filesystem::path& path, const OnnxOptions& options = {});
 
+/// The sides of pictures to which a model gives no number.
+struct OpenSides {
+  bool height = false, width = false;
+};
+/// Of all inputs. Throws NotFound and CorruptFile as import_onnx() does.
+OpenSides open_sides(const std::filesystem::path& path);
+
 /// A node that Vitro has no op for.
 struct UnsupportedNode {
   std::string op;      ///< with its domain, if it is not ONNX's own
