@@ -5,6 +5,7 @@
 #include <sstream>
 
 #include "cli/subprocess.h"
+#include "core/thread_team.h"
 
 namespace vitro::test {
 namespace {
@@ -52,6 +53,17 @@ TEST(CliBench, JsonRowsHaveTheDocumentedKeys) {
     EXPECT_LE(row["median_ms"].get<double>(), row["p99_ms"].get<double>());
   }
   EXPECT_EQ(rows[3]["shape"], (std::vector<int64_t>{2, 3, 64, 96}));
+}
+
+TEST(CliBench, StreamsThatOnlyWaitAreRefused) {
+  const int most = 32 * available_cores();
+  if (most >= kMaxThreads) GTEST_SKIP() << "as many streams as there may be threads";
+  const ProcessResult result = bench({small_plan(), "--streams", std::to_string(most + 1)});
+  EXPECT_EQ(result.exit_code, 2) << result.err;
+  EXPECT_TRUE(contains(result.err, "--streams: got '" + std::to_string(most + 1) +
+                                       "', expected at most " + std::to_string(most) +
+                                       ", 32 for each of the"))
+      << result.err;
 }
 
 TEST(CliBench, PrintsATable) {

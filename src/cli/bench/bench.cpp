@@ -154,7 +154,8 @@ class Bench {
 
   StreamSetup find_setup(const Plan& plan, const BenchCase& asked) const {
     constexpr double kTrialSeconds = 0.25;
-    const std::vector<StreamSetup> setups = throughput_setups(asked.threads, asked.batch);
+    std::vector<StreamSetup> setups = throughput_setups(asked.threads, asked.batch);
+    std::erase_if(setups, [](const StreamSetup& setup) { return setup.streams > most_streams(); });
     if (setups.size() == 1) return setups.front();
     Progress progress("bench", "trials", 2 * static_cast<int64_t>(setups.size()), options_.quiet);
     int64_t done = 0;

@@ -92,6 +92,22 @@ CLI::Validator report_name() {
       "FILE");
 }
 
+constexpr int kStreamsOfCore = 32;
+
+CLI::Validator stream_count() {
+  return CLI::Validator(
+      [](std::string& text) {
+        const std::string error = thread_count()(text);
+        if (!error.empty() || integer_of(text) <= most_streams()) return error;
+        const int cores = available_cores();
+        return fmt::format(
+            "got '{}', expected at most {}, {} for each of the {} core{} that this process may "
+            "use: more only wait for each other",
+            text, most_streams(), kStreamsOfCore, cores, cores == 1 ? "" : "s");
+      },
+      "N");
+}
+
 void add_lists(CLI::App& verb, BenchOptions& options) {
   add_list(verb, "-b,--batch,--batch-size", options.batches, positive_integer(), integer_of,
            "Images in one run; default: 1")
@@ -128,9 +144,11 @@ void add_timing(CLI::App& verb, BenchOptions& options) {
              "batch that give most images/s")
       ->option_text("latency|throughput")
       ->group(kExecutionGroup);
-  verb.add_option("--streams", options.streams, "Runs at the same time; default: 1")
+  verb.add_option("--streams", options.streams,
+                  fmt::format("Runs at the same time, at most {} for each core; default: 1",
+                              kStreamsOfCore))
       ->option_text("N")
-      ->check(thread_count())
+      ->check(stream_count())
       ->group(kExecutionGroup);
   verb.add_flag("--compare", options.compare,
                 "Of exactly two combinations, by turns: how many times as fast the second is")
@@ -256,6 +274,8 @@ void add_bench_options(CLI::App& verb, const std::shared_ptr<BenchOptions>& opti
     if (iterations_only) options->timing.duration = 0;
   });
 }
+
+int most_streams() { return kStreamsOfCore * available_cores(); }
 
 std::vector<BenchCase> sweep(const BenchOptions& options) {
   std::vector<int> threads = options.threads;

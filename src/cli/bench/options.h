@@ -38,6 +38,9 @@ struct BenchOptions : CommonOptions {
 /// Declares the options of the verb and the checks that they fit together.
 void add_bench_options(CLI::App& verb, const std::shared_ptr<BenchOptions>& options);
 
+/// As many runs at the same time as still tell something of the model: beyond, threads only wait.
+int most_streams();
+
 /// The Cartesian product of all lists; the last of them changes fastest.
 std::vector<BenchCase> sweep(const BenchOptions& options);
 
