@@ -71,14 +71,11 @@ constexpr const char* kFooter =
     "'vitro help VERB' and 'vitro VERB --help' say more.";
 
 /// `vitro help` and `vitro help VERB`, with the words behind "help".
-int show_help(const CLI::App& app, const std::vector<std::string>& words) {
-  if (words.empty()) {
-    write_stdout(app.help());
-  } else {
-    if (words[0] == "help" || words[0].starts_with('-')) return show_help(app, {});
-    if (report_bad_start(app, words)) return kUsageError;
-    write_stdout(app.get_subcommand(words[0])->help());
-  }
+int show_help(const CLI::App& app, std::vector<std::string> words) {
+  std::erase_if(words, [](const std::string& word) { return word == "--help" || word == "-h"; });
+  if (report_bad_help(app, words)) return kUsageError;
+  const bool names_verb = !words.empty() && words[0] != "help";
+  write_stdout(names_verb ? app.get_subcommand(words[0])->help() : app.help());
   flush_stdout();
   return kSuccess;
 }

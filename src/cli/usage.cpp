@@ -140,6 +140,20 @@ bool report_bad_start(const CLI::App& app, const std::vector<std::string>& words
   return true;
 }
 
+bool report_bad_help(const CLI::App& app, const std::vector<std::string>& words) {
+  if (words.empty()) return false;
+  const bool begins_with_option = is_option(words[0]);
+  const bool names_verb = words[0] != "help" && !begins_with_option;
+  if (names_verb && report_bad_start(app, words)) return true;
+  const size_t wrong = begins_with_option ? 0 : 1;
+  if (words.size() <= wrong) return false;
+  report_usage(
+      fmt::format("{} '{}' behind 'help', expected one verb",
+                  is_option(words[wrong]) ? "unknown option" : "unexpected argument", words[wrong]),
+      fmt::format("see 'vitro help{}'", names_verb ? " " + words[0] : ""));
+  return true;
+}
+
 bool report_unknown_option(const CLI::App& app, const std::vector<std::string>& words) {
   const CLI::App* const verb = verb_named(app, words[0]);
   if (!verb) return false;

@@ -28,6 +28,9 @@ bool wants_json(const std::vector<std::string>& words);
 /// says what would have been right.
 bool report_bad_start(const CLI::App& app, const std::vector<std::string>& words);
 
+/// Whether `help` is followed by anything but one verb, or "help"; if so, names the word.
+bool report_bad_help(const CLI::App& app, const std::vector<std::string>& words);
+
 /// Whether an option follows the verb which that does not have, or a flag that is given a value; if
 /// so, names it. Words such as "-hint" are neither options nor options of one letter put together.
 bool report_unknown_option(const CLI::App& app, const std::vector<std::string>& words);

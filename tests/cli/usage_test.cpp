@@ -159,6 +159,9 @@ TEST(CliUsage, ErrorsExitWithTwoAndSayWhatToDo) {
       {{"bench", "m", "-batch", "8"}, "unknown option '-batch'", "'--batch'"},
       {{"classify", "-m"}, "-m: a value is missing", "'vitro classify --help'"},
       {{"help", "benhc"}, "unknown verb 'benhc'", "did you mean 'vitro bench'?"},
+      {{"help", "bench", "foo"}, "unexpected argument 'foo' behind 'help'", "'vitro help bench'"},
+      {{"help", "bench", "--json"}, "unknown option '--json' behind 'help'", "vitro help bench"},
+      {{"help", "--verison"}, "unknown option '--verison' behind 'help'", "'vitro help'"},
       // None of the words of the library that parses.
       {{"bench", "m", "--batch"}, "--batch: a value is missing, expected N,...", "vitro bench"},
       {{"inspect", "m", "--batch"}, "--batch: a value is missing, expected N\n", "inspect"},
@@ -183,6 +186,7 @@ TEST(CliUsage, ErrorsExitWithTwoAndSayWhatToDo) {
 TEST(CliUsage, HelpIsAVerbToo) {
   EXPECT_EQ(run_vitro({"help"}).out, run_vitro({"--help"}).out);
   EXPECT_EQ(run_vitro({"help", "bench"}).out, run_vitro({"bench", "--help"}).out);
+  EXPECT_EQ(run_vitro({"help", "bench", "--help"}).out, run_vitro({"bench", "--help"}).out);
   EXPECT_EQ(run_vitro({"-v"}).out, run_vitro({"--version"}).out);
   EXPECT_TRUE(contains(run_vitro({"help"}).out, "  130  interrupted"));
 }
