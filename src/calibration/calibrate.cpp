@@ -120,25 +120,24 @@ CalibratedInput calibrated(const CalibratedProduct& product, const ProductInput&
 }  // namespace
 
 std::optional<Calibration> calibrate(const std::filesystem::path& model, const BuildOptions& build,
-                                     const std::filesystem::path& images,
-                                     const CalibrateOptions& options) {
+                                     CalibrationImages pictures, const CalibrateOptions& options) {
   const std::shared_ptr<const PlanData> plan = unfused_plan(model, build);
   const Classifier& classifier = Internals::plan(plan).classifier();  // throws when there is none
   const FoundProducts found = products_of(*plan);
   Calibration result;
   result.notes = plan->info.notes;
   if (const auto guess = guess_note(classifier)) result.notes.push_back(*guess);
-  CalibrationImages pictures = find_images(images);
   if (static_cast<int64_t>(pictures.images.size()) > options.max_images) {
     result.notes.push_back(fmt::format("{} of {} pictures were taken, evenly spread",
                                        options.max_images, pictures.images.size()));
     keep_evenly(pictures, options.max_images);
   }
+  const std::string from = pictures.from.string();
   const int threads = options.threads > 0 ? options.threads : available_cores();
   PicturePass pass(plan, found.products, std::move(pictures), options, threads);
   if (!pass.run()) return std::nullopt;
   check(pass.images() > 0, ErrorCode::CorruptFile, "'{}': none of the pictures could be read",
-        images.string());
+        from);
 
   RowProducts products(find_backend(kCalibrationBackend), threads);
   const MultiplyRows multiply = std::ref(products);

@@ -3,6 +3,7 @@
 #include <functional>
 
 #include "calibration/calibration.h"
+#include "calibration/images.h"
 #include "calibration/layer_precisions.h"
 #include "runtime/quantization_record.h"
 #include "vitro/quantize.h"
@@ -32,14 +33,13 @@ struct CalibrateOptions {
   std::function<void(const std::string& reason)> on_restart = [](const std::string&) {};
 };
 
-/// Runs a checkpoint or an ONNX model on pictures (a folder, or a list: find_images()) with its own
+/// Runs a checkpoint or an ONNX model on pictures with its own
 /// preprocessing on the cpu backend and gathers what its products read, in one pass over bounded
 /// memory. Nothing when it was stopped; see `partial`. Throws what building throws, InvalidArgument
 /// for a plan, Unsupported for a model that is no classifier of pictures or has no products, and
-/// what find_images() throws; CorruptFile when no picture could be read.
+/// CorruptFile when no picture could be read.
 std::optional<Calibration> calibrate(const std::filesystem::path& model, const BuildOptions& build,
-                                     const std::filesystem::path& images,
-                                     const CalibrateOptions& options);
+                                     CalibrationImages pictures, const CalibrateOptions& options);
 
 /// What a build in 8 bits takes.
 struct CalibratedCodes {

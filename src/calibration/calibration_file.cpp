@@ -220,9 +220,12 @@ Calibration calibration_from_json(std::string_view text) try {
 }
 
 Calibration load_calibration(const std::filesystem::path& path) {
-  const std::vector<std::byte> bytes = read_file(path, kMaxJsonBytes);
+  return parse_calibration(as_text(read_file(path, kMaxJsonBytes)), path);
+}
+
+Calibration parse_calibration(std::string_view text, const std::filesystem::path& path) {
   try {
-    return calibration_from_json(as_text(bytes));
+    return calibration_from_json(text);
   } catch (const Error& error) {
     fail_hint(error.code(),
               fmt::format("write it again: vitro calibrate MODEL IMAGES -o {}", path.string()),

@@ -16,6 +16,8 @@ Calibration calibration_from_json(std::string_view json);
 
 /// Throws NotFound or CorruptFile, naming the file.
 Calibration load_calibration(const std::filesystem::path& path);
+/// The same of a file that has been read.
+Calibration parse_calibration(std::string_view text, const std::filesystem::path& path);
 /// Whole or not at all. Throws DeviceError, and Unsupported for one that is too large to be read.
 void save_calibration(const Calibration& calibration, const std::filesystem::path& path);
 

@@ -20,8 +20,7 @@ namespace fs = std::filesystem;
 constexpr const char* kSources = "give a folder of pictures, or a list with a path a line";
 
 /// The pictures of a list. What names no file at all is another kind of text.
-std::vector<fs::path> read_list(const fs::path& list) {
-  const std::vector<std::byte> bytes = read_file(list, kMaxListBytes);
+std::vector<fs::path> parse_list(std::span<const std::byte> bytes, const fs::path& list) {
   const std::string name = fmt::format("list of pictures '{}'", list.string());
   std::vector<fs::path> files;
   for (const std::string_view line : split_lines(as_text(bytes), name)) {
@@ -35,15 +34,6 @@ std::vector<fs::path> read_list(const fs::path& list) {
         "{}: none of its {} lines is a file, the first is '{:.200}'", name, files.size(),
         files.empty() ? "" : files[0].string());
   return files;
-}
-
-/// Tells with every error what is read.
-std::vector<fs::path> list_or_hint(const fs::path& list) {
-  try {
-    return read_list(list);
-  } catch (const Error& error) {
-    throw Error(error.code(), error.what(), kSources);
-  }
 }
 
 /// The directories that all of them lie in.
@@ -60,8 +50,12 @@ fs::path common_directory(const std::vector<fs::path>& files) {
 }
 
 /// Labels pictures by the first directory in which their paths differ.
-CalibrationImages labelled(std::vector<fs::path> files) {
+CalibrationImages labelled(std::vector<fs::path> files, const fs::path& from) {
+  if (files.empty())
+    fail_hint(ErrorCode::NotFound, kSources, "'{}': no pictures, expected files that end in {}",
+              from.string(), kPictureEndings);
   CalibrationImages found;
+  found.from = from;
   const fs::path common = common_directory(files);
   std::map<std::string, int> classes;
   std::vector<std::string> names;
@@ -99,12 +93,19 @@ void shuffle(std::vector<T>& items, uint64_t seed) {
 
 CalibrationImages find_images(const fs::path& images) {
   std::error_code ignored;
-  std::vector<fs::path> files =
-      fs::is_directory(images, ignored) ? find_pictures(images).pictures : list_or_hint(images);
-  if (files.empty())
-    fail_hint(ErrorCode::NotFound, kSources, "'{}': no pictures, expected files that end in {}",
-              images.string(), kPictureEndings);
-  return labelled(std::move(files));
+  if (fs::is_directory(images, ignored)) return labelled(find_pictures(images).pictures, images);
+  try {
+    return listed_images(read_file(images, kMaxListBytes), images);
+  } catch (const Error& error) {
+    throw Error(error.code(), error.what(), kSources);
+  }
+}
+
+CalibrationImages listed_images(std::span<const std::byte> text, const fs::path& list) {
+  check(text.size() <= kMaxListBytes, ErrorCode::OutOfMemory,
+        "list of pictures '{}' has {} bytes, at most {} are read", list.string(), text.size(),
+        kMaxListBytes);
+  return labelled(parse_list(text, list), list);
 }
 
 void keep_evenly(CalibrationImages& images, int64_t most) {

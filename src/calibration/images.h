@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -15,6 +16,7 @@ struct CalibrationImages {
   std::vector<LabelledImage> images;  ///< by path, or in the order of the list
   /// The directories that tell pictures apart; empty where there are fewer than two.
   std::vector<std::string> classes;
+  std::filesystem::path from;  ///< the directory or the list
 };
 
 /// The pictures below a directory, or those of a list: a path a line, relative to the directory of
@@ -22,6 +24,9 @@ struct CalibrationImages {
 /// directory or file, no pictures), CorruptFile (no list of text), OutOfMemory (a list over 16 MiB)
 /// and DeviceError.
 CalibrationImages find_images(const std::filesystem::path& images);
+
+/// Those of a list that has been read. Throws as find_images().
+CalibrationImages listed_images(std::span<const std::byte> text, const std::filesystem::path& list);
 
 /// Keeps `most` of them at equal distances, so that all classes are met.
 void keep_evenly(CalibrationImages& images, int64_t most);

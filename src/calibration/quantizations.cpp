@@ -86,10 +86,11 @@ std::string image_hash(const std::filesystem::path& images, int64_t count) {
   return list.digits();
 }
 
-Calibration read_calibration(const PlanData& plan, const std::filesystem::path& file,
-                             const std::filesystem::path& evaluation,
-                             std::vector<std::string>& notes) {
-  Calibration calibration = load_calibration(file);
+Calibration checked_calibration(const PlanData& plan, std::string_view text,
+                                const std::filesystem::path& file,
+                                const std::filesystem::path& evaluation,
+                                std::vector<std::string>& notes) {
+  Calibration calibration = parse_calibration(text, file);
   check_model(calibration, plan.info, plan.weights, file.string());
   if (plan.info.classifier)
     if (const std::string now = preprocessing_id(plan.info.classifier->preprocessing);
@@ -109,14 +110,19 @@ bool holds_ranges(std::string_view text) {
   return is_tensorrt_cache(text) || text.starts_with('{');
 }
 
-/// A file of ranges, or what is one of pictures; nothing for a folder.
-std::vector<std::byte> read_ranges(const std::filesystem::path& file) {
+/// What a calibration is taken from: the text of a file of ranges, or pictures.
+struct Source {
+  std::vector<std::byte> ranges;
+  std::optional<CalibrationImages> pictures;
+};
+
+Source read_source(const std::filesystem::path& path) {
   std::error_code ignored;
-  if (std::filesystem::is_directory(file, ignored)) return {};
+  if (std::filesystem::is_directory(path, ignored)) return {{}, find_images(path)};
   try {
-    std::vector<std::byte> bytes = read_file(file, kMaxJsonBytes);
-    if (!holds_ranges(as_text(bytes))) find_images(file);
-    return bytes;
+    std::vector<std::byte> bytes = read_file(path, kMaxJsonBytes);
+    if (holds_ranges(as_text(bytes))) return {std::move(bytes), {}};
+    return {{}, listed_images(bytes, path)};
   } catch (const Error& error) {
     throw Error(error.code(), error.what(),
                 "give what 'vitro calibrate' wrote, TensorRT's calibration cache, a folder of "
@@ -125,23 +131,23 @@ std::vector<std::byte> read_ranges(const std::filesystem::path& file) {
 }
 
 /// Pictures to correct biases with; nothing where none are needed.
-std::filesystem::path bias_images(const CodesRequest& request, bool calibrates_now) {
-  if (request.bias_correction != BiasCorrection::Sequential) return {};
-  if (!request.bias_images.empty()) return request.bias_images;
-  if (!calibrates_now)
+std::optional<CalibrationImages> bias_images(const CodesRequest& request, const Source& source) {
+  if (request.bias_correction != BiasCorrection::Sequential) return std::nullopt;
+  if (!request.bias_images.empty()) return find_images(request.bias_images);
+  if (!source.pictures)
     fail_hint(ErrorCode::InvalidArgument,
               "name some, like those of the calibration: --bias-images IMAGES",
               "'{}' has no pictures to measure errors on, which a sequential bias correction needs",
               request.calibration.string());
-  return request.calibration;
+  return source.pictures;
 }
 
 /// False when it was stopped.
-bool correct(CalibratedCodes& result, const PlanData& plan, const std::filesystem::path& images,
-             const CodesRequest& request) {
+bool correct(CalibratedCodes& result, const PlanData& plan,
+             const std::optional<CalibrationImages>& images, const CodesRequest& request) {
   if (request.bias_correction == BiasCorrection::None)
     for (auto& [name, input] : result.codes) input.mean.clear();
-  if (images.empty()) return true;
+  if (!images) return true;
   Quantization codes;  // of the products that will be in 8 bits
   for (const ProductRecord& product : result.record.products)
     if (product.in_8_bits()) codes[product.product] = result.codes.at(product.product);
@@ -151,7 +157,7 @@ bool correct(CalibratedCodes& result, const PlanData& plan, const std::filesyste
   options.limits = calibrate.limits;
   options.on_failure = calibrate.on_failure;
   options.stop = calibrate.stop;
-  if (!correct_biases(plan, codes, find_images(images), options)) return false;
+  if (!correct_biases(plan, codes, *images, options)) return false;
   for (auto& [name, input] : codes) result.codes[name] = std::move(input);
   return true;
 }
@@ -163,30 +169,29 @@ std::optional<CalibratedCodes> codes_for(const std::filesystem::path& model,
                                          std::vector<std::string>& notes) {
   const CalibrateOptions& options = request.calibrate;
   check(!options.methods.empty(), ErrorCode::InvalidArgument, "no calibration method");
-  const std::vector<std::byte> bytes = read_ranges(request.calibration);
-  const std::string_view text = as_text(bytes);
-  const bool calibrates_now = !holds_ranges(text);
-  const std::filesystem::path images = bias_images(request, calibrates_now);
+  Source source = read_source(request.calibration);
+  const std::optional<CalibrationImages> images = bias_images(request, source);
   const auto plan = unfused_plan(model, build);
   const FoundProducts found = find_products(plan->graph);
   CalibratedCodes result{{}, record_of(plan->graph, found, request.dtype)};
   QuantizationRecord trial = result.record;  // a wrong name should not cost the calibration
   apply_layer_precisions(request.precisions, request.dtype, trial);
-  if (!images.empty()) Internals::plan(plan).classifier();  // throws when there is none
-  if (calibrates_now) {
+  if (images) Internals::plan(plan).classifier();  // throws when there is none
+  if (source.pictures) {
     CalibrateOptions one = options;
     one.methods.resize(1);
-    const auto made = calibrate(model, build, request.calibration, one);
+    const auto made = calibrate(model, build, *std::move(source.pictures), one);
     if (!made) return std::nullopt;
     notes.insert(notes.end(), made->notes.begin(), made->notes.end());
     take_calibration(result, *made, one.methods[0], request.dtype);
   } else {
+    const std::string_view text = as_text(source.ranges);
     if (is_tensorrt_cache(text))
       take_tensorrt(result, found, text, request.dtype, notes);
     else
-      take_calibration(result,
-                       read_calibration(*plan, request.calibration, options.evaluation, notes),
-                       options.methods[0], request.dtype);
+      take_calibration(
+          result, checked_calibration(*plan, text, request.calibration, options.evaluation, notes),
+          options.methods[0], request.dtype);
     notes.insert(notes.end(), found.left_out.begin(), found.left_out.end());
   }
   apply_layer_precisions(request.precisions, request.dtype, result.record);

@@ -9,6 +9,7 @@
 #include "calibration/images.h"
 #include "calibration/small_model.h"
 #include "calibration/tensorrt_cache.h"
+#include "core/byte_reader.h"
 #include "core/file_io.h"
 #include "core/temporary_directory.h"
 #include "runtime/open.h"
@@ -30,7 +31,7 @@ class Calibrating : public testing::Test {
     write_pictures(pictures_, 3, 5);
   }
   Calibration run(const std::filesystem::path& pictures, CalibrateOptions options = all()) {
-    return *calibrate(model_, kSmall, pictures, options);
+    return *calibrate(model_, kSmall, find_images(pictures), options);
   }
   static CalibrateOptions all() {
     CalibrateOptions options;
@@ -99,7 +100,7 @@ TEST_F(Calibrating, StopsAndTakesSome) {
   options.max_images = 4;
   EXPECT_EQ(run(pictures_, options).images, 4);
   options.stop = [] { return true; };
-  EXPECT_FALSE(calibrate(model_, kSmall, pictures_, options).has_value());
+  EXPECT_FALSE(calibrate(model_, kSmall, find_images(pictures_), options).has_value());
 }
 
 TEST_F(Calibrating, PassesOverWhatCannotBeRead) {
@@ -135,9 +136,9 @@ TEST_F(Calibrating, GoesOnFromWhatWasInterrupted) {
   };
   options.on_restart = [](const std::string& reason) { ADD_FAILURE() << reason; };
   options.stop = stop_after(3);
-  EXPECT_FALSE(calibrate(model_, kSmall, pictures_, options).has_value());
+  EXPECT_FALSE(calibrate(model_, kSmall, find_images(pictures_), options).has_value());
   options.stop = stop_after(7);  // while ranges are chosen
-  EXPECT_FALSE(calibrate(model_, kSmall, pictures_, options).has_value());
+  EXPECT_FALSE(calibrate(model_, kSmall, find_images(pictures_), options).has_value());
   options.stop = [] { return false; };
   options.threads = 1;
   failures = 0;
@@ -170,7 +171,7 @@ TEST_F(Calibrating, BeginsAnewWhereThePartialFileIsOfSomethingElse) {
     CalibrateOptions first = changed;
     std::filesystem::remove(options.partial);
     first.stop = stop_after(2);
-    EXPECT_FALSE(calibrate(model_, kSmall, pictures_, first).has_value());
+    EXPECT_FALSE(calibrate(model_, kSmall, find_images(pictures_), first).has_value());
   };
   const auto restarts = [&](const std::string& why) {
     CalibrateOptions clean = options;
@@ -275,6 +276,21 @@ TEST_F(BiasCorrections, NeedPicturesAndStop) {
   EXPECT_FALSE(codes_for(model_, kSmall, stopped, notes).has_value());
 }
 
+TEST_F(BiasCorrections, AListIsReadOnce) {
+  CodesRequest listed = request(BiasCorrection::Sequential);
+  listed.bias_images.clear();
+  listed.calibration = directory_ / "once.txt";
+  std::string text;
+  for (const LabelledImage& image : find_images(pictures_).images)
+    text += image.path.string() + "\n";
+  write_file_atomic(listed.calibration, as_byte_span(text));
+  listed.calibrate.on_progress = [&](int64_t, int64_t) {
+    std::filesystem::remove(listed.calibration);
+  };
+  std::vector<std::string> notes;
+  EXPECT_TRUE(codes_for(model_, kSmall, listed, notes).has_value());
+}
+
 TEST_F(BiasCorrections, TheBuildOfTheInterfaceTakesTheSame) {
   const auto bytes = [&](const Plan& plan) {
     save(plan, directory_ / "x.plan");
@@ -320,7 +336,7 @@ TEST_F(Calibrating, TheBuildOfTheInterfaceRefusesWhatCannotBe) {
 TEST_F(Calibrating, RefusesPlans) {
   save(build(model_, kSmall), directory_ / "m.plan");
   expect_error(ErrorCode::InvalidArgument, "is a plan",
-               [&] { calibrate(directory_ / "m.plan", {}, pictures_, all()); });
+               [&] { calibrate(directory_ / "m.plan", {}, find_images(pictures_), all()); });
 }
 
 TEST_F(Calibrating, BuildsTakePicturesFilesAndCaches) {

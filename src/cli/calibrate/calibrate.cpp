@@ -106,7 +106,7 @@ int run_calibrate(CalibrateVerbOptions& options) {
   };
   const InterruptGuard guard;
   const std::optional<Calibration> calibration =
-      calibrate(options.model, options.build, options.images, calibrate_options);
+      calibrate(options.model, options.build, find_images(options.images), calibrate_options);
   progress.clear();
   if (!calibration) return interrupted(calibrate_options.partial);
   for (const std::string& note : calibration->notes) log_warning("{}", printable_line(note));
