@@ -58,14 +58,12 @@ QuantizedPlan built(const BuildArguments& options) {
 
 int run_build(const BuildArguments& options) {
   const auto start = std::chrono::steady_clock::now();
-  check_output(options.output, {options.model});
+  check_writable(options.output, {options.model});
   check(options.tuning.file.empty() ||
             weakly_canonical(std::filesystem::path(options.output)) !=
                 weakly_canonical(std::filesystem::path(options.tuning.file)),
         ErrorCode::InvalidArgument, "'{}' is both the plan and the file of tactics",
         options.output);
-  // Opened to see whether that is possible, before much time is spent.
-  if (options.tuning.tune) AtomicFile(options.output);
   std::optional<AtomicFile> layers;
   if (!options.export_layers.empty()) {
     check_output(options.export_layers, {options.model});

@@ -57,6 +57,12 @@ std::vector<std::byte> read_stdin() {
 
 Classification classify(const Session& session, const std::string& path,
                         const DecodeLimits& limits) {
+  std::error_code ignored;
+  if (std::filesystem::is_directory(path, ignored))
+    fail_hint(ErrorCode::InvalidArgument,
+              fmt::format("give its pictures, such as {}; vitro eval takes a folder",
+                          (std::filesystem::path(path) / "*.jpg").string()),
+              "'{}' is a directory, expected a picture", path);
   auto start = Clock::now();
   const Image image =
       path == "-" ? decode_image(read_stdin(), "standard input", limits) : load_image(path, limits);

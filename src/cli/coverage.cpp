@@ -50,8 +50,9 @@ Json coverage_json(const std::string& model, const OnnxCoverage& coverage) {
 }  // namespace
 
 int run_coverage(const std::string& model, const BuildOptions& options, bool json) {
-  check(is_onnx_file(model), ErrorCode::Unsupported,
-        "'{}' is no ONNX model: a coverage report is for these", model);
+  if (!is_onnx_file(model))
+    fail_hint(ErrorCode::Unsupported, fmt::format("vitro inspect {} --why tells of ops", model),
+              "'{}' is no ONNX model, expected one for --coverage", model);
   OnnxOptions onnx;
   onnx.classifier.height = options.height;
   onnx.classifier.width = options.width;

@@ -98,7 +98,7 @@ int run(std::vector<std::string> words) {
   if (!words.empty() && words[0] == "help") return show_help(app, {words.begin() + 1, words.end()});
   if (report_bad_start(app, words)) return kUsageError;
   words = all_topics(model_as_argument(std::move(words)));
-  if (report_unknown_option(app, words)) return kUsageError;
+  if (report_unknown_option(app, words) || report_empty_word(app, words)) return kUsageError;
 
   try {
     std::reverse(words.begin(), words.end());  // as the parser takes them

@@ -185,6 +185,25 @@ bool report_unknown_option(const CLI::App& app, const std::vector<std::string>& 
   return false;
 }
 
+bool report_empty_word(const CLI::App& app, const std::vector<std::string>& words) {
+  const CLI::App* const verb = verb_named(app, words[0]);
+  if (!verb) return false;
+  for (size_t i = 1; i < words.size(); ++i) {
+    const bool lacks_value = words[i].starts_with("--") && words[i].ends_with('=');
+    if (!words[i].empty() && !lacks_value) continue;
+    const std::string before = lacks_value ? words[i].substr(0, words[i].size() - 1) : words[i - 1];
+    const CLI::Option* const option =
+        is_option(before) ? verb->get_option_no_throw(before) : nullptr;
+    report_usage(
+        option && option->get_items_expected_max() > 0
+            ? fmt::format("{}: got '', expected {}", before, option->get_option_text())
+            : fmt::format("the argument behind '{}' is empty, expected a name", before),
+        fmt::format("is a variable of the shell not set? See 'vitro {} --help'", verb->get_name()));
+    return true;
+  }
+  return false;
+}
+
 namespace {
 
 /// In our words what the library that parses the command line says in its own.

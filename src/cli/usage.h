@@ -35,6 +35,9 @@ bool report_bad_help(const CLI::App& app, const std::vector<std::string>& words)
 /// so, names it. Words such as "-hint" are neither options nor options of one letter put together.
 bool report_unknown_option(const CLI::App& app, const std::vector<std::string>& words);
 
+/// Whether a word is empty, most likely a variable that was not set; if so, says which.
+bool report_empty_word(const CLI::App& app, const std::vector<std::string>& words);
+
 /// Says what is wrong with the arguments of a verb, and what to read or to type instead.
 void report_usage_error(const CLI::App& app, const CLI::ParseError& error);
 

@@ -107,7 +107,10 @@ AtomicFile::AtomicFile(const std::filesystem::path& path) : path_(path) {
   std::error_code error;
   const auto status = std::filesystem::status(path_, error);
   if (error == std::errc::filename_too_long) fail_write("create", path_, error.value());
-  if (std::filesystem::is_directory(status)) fail_write("write", path_, EISDIR);
+  if (std::filesystem::is_directory(status))
+    fail_hint(ErrorCode::DeviceError,
+              fmt::format("name a file in it: {}", (path_ / "NAME").string()),
+              "cannot write '{}': it is a directory, expected a file", path_.string());
   if (std::filesystem::exists(status) && !std::filesystem::is_regular_file(status)) {
     in_place_ = true;
     file_ = FileDescriptor(::open(path_.c_str(), O_WRONLY | O_CLOEXEC));

@@ -53,10 +53,12 @@ ImageFolder scan_image_folder(const fs::path& root, const ClassNames& classes, C
   for (const fs::path& directory : directories) {
     const std::string name = directory.filename().string();
     const std::optional<int> label = finder.find(name);
-    check(label.has_value(), ErrorCode::InvalidArgument,
-          "image folder '{}': directory '{}' is not one of the {} classes, expected names such as "
-          "'{}'",
-          root.string(), name, folder.classes.size(), folder.classes.front());
+    if (!label)
+      fail_hint(ErrorCode::InvalidArgument,
+                "vitro eval --classes FILE says which name each output has, in order",
+                "image folder '{}': directory '{}' is not one of the {} classes, expected names "
+                "such as '{}'",
+                root.string(), name, folder.classes.size(), folder.classes.front());
     PictureFiles files = find_pictures(directory);
     folder.passed_over += files.others;
     for (fs::path& picture : files.pictures) folder.images.push_back({std::move(picture), *label});

@@ -20,7 +20,7 @@ std::vector<std::string_view> split_lines(std::string_view text, const std::stri
     text.remove_prefix(std::min(end + (text.substr(end).starts_with("\r\n") ? 2 : 1), text.size()));
   }
   while (!lines.empty() && trimmed(lines.back(), " \t").empty()) lines.pop_back();
-  check(!lines.empty(), ErrorCode::CorruptFile, "{} is empty", list);
+  check(!lines.empty(), ErrorCode::CorruptFile, "{} is empty, expected lines of text", list);
   // A line without a class would shift all behind it.
   const auto blank = std::find_if(lines.begin(), lines.end(), [](std::string_view line) {
     return trimmed(line, " \t").empty();

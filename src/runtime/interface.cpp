@@ -121,8 +121,9 @@ void check_input(const IoInfo& info, const TensorView& view) {
               expected_extent(range));
   }
   if (num_elements(view.dims) > kMaxInputElements)
-    fail(ErrorCode::InvalidArgument, "input '{}' is {}: more than 2^31 elements", info.name,
-         to_string(view.dims));
+    fail_hint(ErrorCode::InvalidArgument, "try a smaller batch or size",
+              "input '{}' is {}: {} elements, expected at most 2^31", info.name,
+              to_string(view.dims), num_elements(view.dims));
   if (view.dtype != info.dtype)
     fail(ErrorCode::InvalidArgument, "input '{}' {}: its elements are {}, not {}", info.name,
          to_string(view.dims), dtype_name(view.dtype), dtype_name(info.dtype));

@@ -76,6 +76,63 @@ TEST(CliHints, InputsAndOutputsOfARun) {
          "there is no folder '" + scratch_file("nowhere") + "'", "make its folder first");
 }
 
+TEST(CliHints, AnEmptyWordIsNamed) {
+  const std::string hint = "is a variable of the shell not set? See 'vitro ";
+  for (const char* verb : {"bench", "build", "classify", "compare", "eval", "export", "inspect",
+                           "optimize", "profile"})
+    refuse(2, {verb, ""}, "the argument behind '" + std::string(verb) + "' is empty", hint + verb);
+  refuse(2, {"compare", small_plan(), ""}, "small.plan' is empty, expected a name", hint);
+  refuse(2, {"export", small_plan(), "-o", ""}, "-o: got '', expected FILE", hint);
+  refuse(2, {"build", checkpoint(), "--output="}, "--output: got '', expected FILE", hint);
+}
+
+TEST(CliHints, AFolderIsNoFile) {
+  const std::string folder = scratch_file("a_folder");
+  std::filesystem::create_directories(folder);
+  refuse(1, {"inspect", folder}, "is a folder without the index of a sharded", "give the file of");
+  refuse(1, {"classify", small_plan(), folder}, "a_folder' is a directory, expected a picture",
+         "give its pictures, such as " + folder + "/*.jpg; vitro eval takes a folder");
+  for (const char* verb : {"optimize", "export", "build"})
+    refuse(1, {verb, write_scratch("empty.onnx", ""), "-o", folder},
+           "a_folder': it is a directory, expected a file", "name a file in it: " + folder);
+}
+
+TEST(CliHints, AnOutputThatCannotBeIsToldBeforeTheBuild) {
+  refuse(1, {"build", "/no/such.onnx", "-o", scratch_file("nowhere/m.plan")},
+         "there is no folder '" + scratch_file("nowhere") + "'", "make its folder first");
+}
+
+TEST(CliHints, APictureIsNoModel) {
+  const std::string picture = model_file("photos/coffee.png");
+  refuse(1, {"classify", picture, small_plan()}, "coffee.png' is a picture, expected a model",
+         "the model comes before pictures: vitro classify MODEL IMAGE...");
+  refuse(1, {"inspect", small_plan(), "--coverage"}, "is no ONNX model, expected one",
+         "vitro inspect " + small_plan() + " --why");
+}
+
+TEST(CliHints, ClassesOfAnotherModel) {
+  const std::string pictures = few_pictures(1);
+  refuse(1, {"eval", small_plan(), pictures, "--classes", names()},
+         "names.txt' has 2 classes, the model 200", "--classes FILE gives the class");
+  const std::string other = scratch_file("other_classes");
+  std::filesystem::create_directories(other + "/cat");
+  refuse(1, {"eval", small_plan(), other}, "directory 'cat' is not one of the 200 classes",
+         "vitro eval --classes FILE");
+  refuse(2, {"eval", small_plan(), pictures, "--class-order", "numeric"},
+         "--class-order: got 'numeric', expected text, natural or the file of a class list");
+  refuse(1, {"eval", small_plan(), pictures, "--classes", write_scratch("none.txt", "")},
+         "none.txt' is empty, expected lines of text");
+}
+
+TEST(CliHints, WhatASideOfAComparisonDoesNotTakeNamesIt) {
+  refuse(1, {"compare", small_plan(), small_plan(), "--size", "65", "--no-latency"},
+         "A, '" + small_plan() + "': input 'images' is 1x3x65x65: height is 65",
+         "A and B run the same input: --size and --batch change it");
+  refuse(1, {"bench", small_plan(), "--batch", "1000000"},
+         "1000000x3x64x64: 12288000000 elements, expected at most 2^31",
+         "try a smaller batch or size");
+}
+
 TEST(CliHints, AReferenceIsABackendOrAModel) {
   refuse(1, {"eval", small_plan(), few_pictures(1), "--reference", "gpu"},
          "--reference 'gpu' is neither a backend nor a file", "a backend is one of auto|");

@@ -212,7 +212,7 @@ TEST(CliProfile, WrongCommandLines) {
       {{"--group", "layer"}, "'layer', expected module|op|impl|block"},
       {{"--iterations", "0"}, "from 1 to 10000"},
       {{"--top", "-1"}, "'-1'"},
-      {{"--html", ""}, "got '', expected a file"},
+      {{"--html", ""}, "--html: got '', expected FILE"},
       {{"--trace", same, "--html", same}, "two reports have the same path"}};
   for (const auto& [arguments, message] : cases) {
     std::vector<std::string> all{"profile", small_plan()};

@@ -137,7 +137,8 @@ TEST(AtomicFile, NamesThePathAndTheReasonOfAFailure) {
   const TemporaryDirectory directory;
   expect_error(ErrorCode::DeviceError, "none/a': there is no folder '",
                [&] { AtomicFile(directory / "none/a"); });
-  expect_error(ErrorCode::DeviceError, "Is a directory", [&] { AtomicFile(directory.path()); });
+  expect_error(ErrorCode::DeviceError, "it is a directory, expected a file",
+               [&] { AtomicFile(directory.path()); });
   expect_error(ErrorCode::DeviceError, "File name too long",
                [&] { AtomicFile(directory / std::string(300, 'n')); });
   EXPECT_TRUE(directory.entries().empty());

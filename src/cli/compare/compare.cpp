@@ -143,9 +143,19 @@ InterleavedResult measure_latency(const CompareArguments& options, const Contend
                      {.rounds = options.rounds, .duration = options.duration});
 }
 
-Contender open_contender(const CommonOptions& options, const Plan& plan, const Dims& dims) {
+/// Both get the input of A: what a side does not take is told with its name.
+Contender open_contender(const char* side, const CommonOptions& options, const Plan& plan,
+                         const Dims& dims) {
   Session session(plan, options.session);
-  prepare_checked(session, {&dims, 1});
+  try {
+    prepare_checked(session, {&dims, 1});
+  } catch (const Error& error) {
+    throw Error(error.code(), fmt::format("{}, '{}': {}", side, options.model, error.what()),
+                error.code() == ErrorCode::InvalidArgument
+                    ? "A and B run the same input: --size and --batch change it, --input FILE "
+                      "gives it"
+                    : error.hint());
+  }
   PlacedProgram program = placed_program(session, dims);
   return {options.model, std::move(session), std::move(program)};
 }
@@ -175,8 +185,8 @@ int run_compare(const CompareArguments& options) {
   const Tensor input = comparison_input(options, plan);
   const CommonOptions options_b = options_of_b(options);
   const Plan plan_b = options_b.model == options.model ? plan : open_model(options_b, at);
-  const Contender a = open_contender(options, plan, input.dims());
-  const Contender b = open_contender(options_b, plan_b, input.dims());
+  const Contender a = open_contender("A", options, plan, input.dims());
+  const Contender b = open_contender("B", options_b, plan_b, input.dims());
   const MemoryUse &memory_a = a.program.executable->memory(),
                   &memory_b = b.program.executable->memory();
   // All results of B are kept until A has made them as well.

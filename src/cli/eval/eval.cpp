@@ -117,6 +117,20 @@ int run_eval(EvalOptions options) {
   return conclude(report);
 }
 
+CLI::Validator order_or_file() {
+  return CLI::Validator(
+      [](std::string& text) {
+        std::error_code ignored;
+        if (text == "natural" || text == "text" || std::filesystem::exists(text, ignored))
+          return std::string();
+        return fmt::format(
+            "got '{}', expected text, natural or the file of a class list, and there is no such "
+            "file",
+            text);
+      },
+      "ORDER");
+}
+
 void add_class_order(CLI::App& verb, EvalOptions& options) {
   verb.add_option_function<std::string>(
           "--class-order",
@@ -130,6 +144,7 @@ void add_class_order(CLI::App& verb, EvalOptions& options) {
           "numbers counted (0, 1, 2, 10: timm), or a class list; default: the model's labels, else "
           "counted when the names are the numbers from 0 on, else text")
       ->option_text("text|natural|FILE")
+      ->check(order_or_file())
       ->excludes("--classes")
       ->excludes("--ground-truth")
       ->group(kModelGroup);

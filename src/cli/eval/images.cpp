@@ -31,6 +31,8 @@ void warn_of_order(EvalImages& images, const std::string& what, const ClassNames
 
 void read_directories(const EvalOptions& options, const ClassNames& names,
                       const Classifier& classifier, EvalImages& images) {
+  // A list of other classes should not be told directory by directory.
+  if (!options.classes.empty()) check_count(options, names, names.ids.size(), classifier);
   images.folder = scan_image_folder(options.folder, names, options.class_order);
   const std::vector<std::string>& classes = images.folder.classes;
   check_count(options, names, classes.size(), classifier);

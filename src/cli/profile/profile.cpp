@@ -154,13 +154,6 @@ void add_run_options(CLI::App& verb, ProfileArguments& options) {
       ->group(kExecutionGroup);
 }
 
-/// An empty path is most likely a variable that was not set.
-CLI::Validator file_name() {
-  return CLI::Validator(
-      [](std::string& text) { return text.empty() ? "got '', expected a file" : std::string(); },
-      "FILE");
-}
-
 void add_report_options(CLI::App& verb, ProfileArguments& options) {
   verb.add_option_function<std::string>(
           "--group",
@@ -180,17 +173,14 @@ void add_report_options(CLI::App& verb, ProfileArguments& options) {
       ->group(kOutputGroup);
   verb.add_option("--html", options.html, "Write a report for the browser, one file")
       ->option_text("FILE")
-      ->check(file_name())
       ->group(kOutputGroup);
   verb.add_option("--trace", options.trace,
                   "Write the median run as trace events, for ui.perfetto.dev")
       ->option_text("FILE")
-      ->check(file_name())
       ->group(kOutputGroup);
   verb.add_option("--export-profile,--exportProfile", options.export_profile,
                   "Write the profile that trtexec --exportProfile writes")
       ->option_text("FILE")
-      ->check(file_name())
       ->group(kOutputGroup);
 }
 

@@ -18,6 +18,8 @@ namespace vitro {
 namespace {
 
 constexpr const char* kUnpack = "unpack it first";
+constexpr const char* kPictureBehind =
+    "the model comes before pictures: vitro classify MODEL IMAGE...";
 
 /// Formats of others, by the bytes that they have at one place.
 struct OtherFormat {
@@ -26,7 +28,7 @@ struct OtherFormat {
   const char* what;
   const char* hint;
 };
-constexpr std::array<OtherFormat, 12> kOtherFormats = {{
+constexpr std::array<OtherFormat, 16> kOtherFormats = {{
     {0, "GGUF", "a GGUF file", kUnderstoodFormats},
     {0, "\x89HDF\r\n\x1a\n", "an HDF5 file, as Keras writes them", kUnderstoodFormats},
     {0, "\x93NUMPY", "a NumPy array", kUnderstoodFormats},
@@ -42,14 +44,18 @@ constexpr std::array<OtherFormat, 12> kOtherFormats = {{
     {0, "7z\xbc\xaf\x27\x1c", "a 7z archive", kUnpack},
     {0, "Rar!", "a RAR archive", kUnpack},
     {257, "ustar", "a tar archive", kUnpack},
+    {0, "\x89PNG", "a picture", kPictureBehind},
+    {0, "\xff\xd8\xff", "a picture", kPictureBehind},
+    {0, "GIF8", "a picture", kPictureBehind},
+    {8, "WEBP", "a picture", kPictureBehind},
 }};
 
 void refuse_other_formats(const MappedFile& file) {
   const std::string_view text = as_text(file.bytes());
   for (const OtherFormat& format : kOtherFormats)
     if (text.size() > format.offset && text.substr(format.offset).starts_with(format.magic))
-      fail_hint(ErrorCode::Unsupported, format.hint, "'{}' is {}, expected a checkpoint",
-                file.path(), format.what);
+      fail_hint(ErrorCode::Unsupported, format.hint, "'{}' is {}, expected a model", file.path(),
+                format.what);
 }
 
 bool is_torch_extension(const std::string& extension) {

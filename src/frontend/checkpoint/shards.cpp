@@ -81,7 +81,8 @@ std::string list_text(const std::vector<std::string>& names) {
     for (const char* ending : {".safetensors", ".pth", ".pt", ".bin", ".ckpt", ".plan"})
       if (name.ends_with(ending)) models.push_back(name);
   fail_hint(ErrorCode::InvalidArgument,
-            models.empty() ? "" : "give a file that is in it: " + list_text(models),
+            models.empty() ? "give the file of a model, or a folder that has one"
+                           : "give a file that is in it: " + list_text(models),
             "'{}' is a folder without the index of a sharded checkpoint (*.index.json)",
             folder.string());
 }
