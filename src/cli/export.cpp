@@ -153,8 +153,9 @@ Action add_optimize(CLI::App& verb) {
   return [options] {
     if (!is_onnx_file(options->model))
       fail_hint(ErrorCode::Unsupported,
-                fmt::format("vitro export {} -o {}", options->model, options->output),
-                "'{}' is no ONNX model", options->model);
+                fmt::format("of a checkpoint or plan: vitro export {} -o {}", options->model,
+                            options->output),
+                "'{}' is no ONNX model, expected one", options->model);
     return run_export(*options);
   };
 }

@@ -159,6 +159,17 @@ void prepare_checked(const Session& session, std::span<const Dims> dims, int str
   check_memory(bytes, dims.empty() ? Dims() : dims[0]);
 }
 
+void prepare_beside(const std::string& which, const Session& session, const Dims& dims,
+                    const std::string& hint) {
+  try {
+    prepare_checked(session, {&dims, 1});
+  } catch (const Error& error) {
+    const bool is_unfit = error.code() == ErrorCode::InvalidArgument;
+    throw Error(error.code(), fmt::format("{}: {}", which, error.what()),
+                is_unfit ? hint : error.hint());
+  }
+}
+
 std::string execution_text(const Session& session) {
   const std::string precision = to_string(session.precision());
   if (!runs_on_host(session)) return fmt::format("{}, {}", session.backend(), precision);

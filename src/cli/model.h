@@ -50,6 +50,11 @@ void check_memory(double needed, const Dims& dims);
 /// `streams` runs at once exceed the available memory.
 void prepare_checked(const Session& session, std::span<const Dims> dims, int streams = 1);
 
+/// The same for one of two models that get the same input: an error names it, and `hint` says what
+/// changes an input that it does not take.
+void prepare_beside(const std::string& which, const Session& session, const Dims& dims,
+                    const std::string& hint);
+
 /// "cpu, 2 threads" or "cuda, fp16": what runs the model.
 std::string execution_text(const Session& session);
 /// What of a run does not use the backend that was asked for.

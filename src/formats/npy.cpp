@@ -111,7 +111,8 @@ class HeaderParser {
 
 Header read_header(ByteReader& reader) {
   const std::string_view name = reader.name();
-  if (as_text(reader.take(kMagic.size())) != kMagic)
+  const bool has_magic = reader.remaining() >= kMagic.size();
+  if (!has_magic || as_text(reader.take(kMagic.size())) != kMagic)
     fail_hint(ErrorCode::CorruptFile, "numpy.save(FILE, ARRAY) writes one",
               "'{}' is not a NumPy array file: it does not start with its magic", name);
   const auto major = reader.read<uint8_t>();

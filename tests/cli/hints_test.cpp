@@ -3,6 +3,7 @@
 
 #include "cli/subprocess.h"
 #include "formats/npy.h"
+#include "formats/onnx_bytes.h"
 
 namespace vitro::test {
 namespace {
@@ -64,6 +65,10 @@ TEST(CliHints, InputsAndOutputsOfARun) {
          "the model has no input 'pixels', expected images");
   refuse(1, {"run", small_plan(), "-i", model_file("photos/coffee.png"), "-o", y},
          "is not a NumPy array file", "numpy.save");
+  refuse(1, {"run", small_plan(), "-i", write_scratch("short.npy", "hi\n"), "-o", y},
+         "is not a NumPy array file", "numpy.save");
+  refuse(1, {"optimize", small_plan(), "-o", scratch_file("refused.onnx")},
+         "is no ONNX model, expected one", "of a checkpoint or plan: vitro export");
   refuse(2, {"run", small_plan(), "-i", x}, "expected --output FILE or --output-dir DIR",
          "see 'vitro run --help'");
   refuse(2, {"run", small_plan(), "-i", x, "-o", y, "--output-dir", "d"}, "one of them");
@@ -128,6 +133,15 @@ TEST(CliHints, WhatASideOfAComparisonDoesNotTakeNamesIt) {
   refuse(1, {"compare", small_plan(), small_plan(), "--size", "65", "--no-latency"},
          "A, '" + small_plan() + "': input 'images' is 1x3x65x65: height is 65",
          "A and B run the same input: --size and --batch change it");
+  OnnxGraph graph;
+  graph.inputs = {onnx_value("x", {1, 3, 8, 8})};
+  graph.outputs = {onnx_value("y", {1, 3})};
+  graph.nodes = {onnx_node("GlobalAveragePool", {"x"}, {"p"}), onnx_node("Flatten", {"p"}, {"y"})};
+  const std::string tiny = write_scratch("tiny.onnx", onnx_model(graph).text());
+  refuse(1, {"compare", small_plan(), tiny, "--no-latency"},
+         "B, '" + tiny + "': input 'x' is 1x3x64x64: axis 2 is 64, expected 8", "A and B run");
+  refuse(1, {"eval", small_plan(), few_pictures(1), "--batch", "1", "--reference", tiny},
+         "reference '" + tiny + "': input 'x' is 1x3x64x64", "the reference gets the tensors");
   refuse(1, {"bench", small_plan(), "--batch", "1000000"},
          "1000000x3x64x64: 12288000000 elements, expected at most 2^31",
          "try a smaller batch or size");

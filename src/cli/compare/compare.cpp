@@ -143,19 +143,11 @@ InterleavedResult measure_latency(const CompareArguments& options, const Contend
                      {.rounds = options.rounds, .duration = options.duration});
 }
 
-/// Both get the input of A: what a side does not take is told with its name.
 Contender open_contender(const char* side, const CommonOptions& options, const Plan& plan,
                          const Dims& dims) {
   Session session(plan, options.session);
-  try {
-    prepare_checked(session, {&dims, 1});
-  } catch (const Error& error) {
-    throw Error(error.code(), fmt::format("{}, '{}': {}", side, options.model, error.what()),
-                error.code() == ErrorCode::InvalidArgument
-                    ? "A and B run the same input: --size and --batch change it, --input FILE "
-                      "gives it"
-                    : error.hint());
-  }
+  prepare_beside(fmt::format("{}, '{}'", side, options.model), session, dims,
+                 "A and B run the same input: --size and --batch change it, --input FILE gives it");
   PlacedProgram program = placed_program(session, dims);
   return {options.model, std::move(session), std::move(program)};
 }

@@ -89,7 +89,9 @@ int run_eval(EvalOptions options) {
   const Dims dims = picture_dims(plan, options.batch);
   prepare_checked(session, {&dims, 1});
   const std::optional<Session> reference = open_reference(options, plan);
-  if (reference) prepare_checked(*reference, {&dims, 1});
+  if (reference)
+    prepare_beside(fmt::format("reference '{}'", options.reference), *reference, dims,
+                   "the reference gets the tensors of the model: --batch and --size change them");
 
   Progress progress("eval", "images", total, options.quiet);
   const Evaluation evaluation =
