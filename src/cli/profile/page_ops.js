@@ -82,10 +82,11 @@ function drawOps() {
   const shown = ops.slice(0, 14), height = 24;
   const svg = byId("ops");
   svg.setAttribute("viewBox", `0 0 620 ${shown.length * height + 4}`);
-  const scale = 310 / shown[0].ms;
+  const scale = 310 / shown[0].ms, most = 24;  // letters left of the bars
   shown.forEach((op, i) => {
     const y = i * height + 3, width = op.ms * scale, waiting = op.waiting_ms * scale;
-    add(svg, "text", {x: 150, y: y + 13, "text-anchor": "end"}, op.name);
+    const label = op.name.length > most ? op.name.slice(0, most - 1) + "…" : op.name;
+    add(svg, "text", {x: 150, y: y + 13, "text-anchor": "end", "data-tip": tipOf(op)}, label);
     add(svg, "rect", {x: 158, y, width, height: 18, rx: 2, fill: colourOf.get(op.name), "fill-opacity": 0.45,
                       "data-tip": tipOf(op)});
     add(svg, "rect", {x: 158, y, width: Math.max(0, width - waiting), height: 18, rx: 2,
