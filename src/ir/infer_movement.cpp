@@ -188,6 +188,13 @@ void expect_indices(const Node& node, const Operand& indices) {
          "indices are {}, expected I64 or I32", dtype_name(indices.dtype()));
 }
 
+/// An axis without elements has no place that an index could name.
+void expect_places(const Node& node, const Dims& indices, const Dims& data, size_t axis) {
+  const bool names_none = std::find(indices.begin(), indices.end(), 0) != indices.end();
+  expect(names_none || data[axis] > 0, node, "indices {} into axis {} of {}, which has no elements",
+         to_string(indices), axis, to_string(data));
+}
+
 void expect_extents(const Node& node, const Ints& dims) {
   for (int64_t extent : dims)
     expect(extent >= 0 && extent <= kMaxElements, node, "extent {}", extent);
@@ -206,6 +213,7 @@ TensorType infer_gather(const Node& node, Operands in) {
   expect(std::equal(indices.begin(), indices.begin() + attrs.batch_dims, data.begin()), node,
          "indices {} of {}, expected the first {} extents to be equal", to_string(indices),
          to_string(data), attrs.batch_dims);
+  expect_places(node, indices, data, static_cast<size_t>(axis));
   TensorType type{in[0].dtype(), {data.begin(), data.begin() + axis}};
   type.dims.insert(type.dims.end(), indices.begin() + attrs.batch_dims, indices.end());
   type.dims.insert(type.dims.end(), data.begin() + axis + 1, data.end());
@@ -220,6 +228,7 @@ TensorType infer_gather_elements(const Node& node, Operands in) {
   for (size_t i = 0; i < in[0].dims().size(); ++i)
     expect(i == axis || in[1].dims()[i] <= in[0].dims()[i], node, "indices {} of {}",
            to_string(in[1].dims()), to_string(in[0].dims()));
+  expect_places(node, in[1].dims(), in[0].dims(), axis);
   return {in[0].dtype(), in[1].dims()};
 }
 
@@ -233,6 +242,8 @@ TensorType infer_scatter_nd(const Node& node, Operands in) {
   updates.insert(updates.end(), x.begin() + count, x.end());
   expect(in[2].dims() == updates, node, "updates are {}, expected {} for indices {} of {}",
          to_string(in[2].dims()), to_string(updates), to_string(places), to_string(x));
+  for (size_t axis = 0; axis < static_cast<size_t>(count); ++axis)
+    expect_places(node, places, x, axis);
   return *in[0].type;
 }
 

@@ -136,6 +136,24 @@ const Refusal kRefusals[] = {
        const ValueId indices = m.constant("i", make_constant({2, 5}, positions));
        m.op(OpKind::Gather, GatherAttrs{1, 2}, {m.input({2, 5, 4}), indices}, "a");
      }},
+    {"gather 'a': indices 2 into axis 1 of 3x0, which has no elements",
+     [](GraphMaker& m) {
+       const std::vector<int64_t> positions(2);
+       const ValueId indices = m.constant("i", make_constant({2}, positions));
+       m.op(OpKind::Gather, GatherAttrs{1, 0}, {m.input({3, 0}), indices}, "a");
+     }},
+    {"gather_elements 'a': indices 3x1 into axis 1 of 3x0, which has no elements",
+     [](GraphMaker& m) {
+       const std::vector<int64_t> positions(3);
+       const ValueId indices = m.constant("i", make_constant({3, 1}, positions));
+       m.op(OpKind::GatherElements, AxisAttrs{1}, {m.input({3, 0}), indices}, "a");
+     }},
+    {"scatter_nd 'a': indices 1x2 into axis 1 of 3x0, which has no elements",
+     [](GraphMaker& m) {
+       const std::vector<int64_t> positions(2);
+       const ValueId indices = m.constant("i", make_constant({1, 2}, positions));
+       m.op(OpKind::ScatterND, {}, {m.input({3, 0}), indices, m.input({1})}, "a");
+     }},
     {"top_k 'a': k 6 of 5 elements",
      [](GraphMaker& m) {
        m.op(OpKind::TopK, TopKAttrs{1, 6, true}, {m.input({2, 5})}, "a");
