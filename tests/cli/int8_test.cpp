@@ -229,7 +229,7 @@ TEST(CliInt8, ABoundOutOfReachFailsAsAGate) {
 TEST(CliInt8, AnInterruptedSearchWritesNothing) {
   const std::string plan = scratch_file("stopped.plan");
   const ProcessResult result =
-      build_bounded(plan, 80, {"--max-drop", "0"}, "448", {.interrupt_after_ms = 2500});
+      build_bounded(plan, 80, {"--max-drop", "0"}, "448", {.interrupt = true});
   EXPECT_EQ(result.exit_code, 130) << result.err;
   EXPECT_TRUE(
       contains(result.err, "the search for --max-drop was interrupted; nothing was written"))

@@ -105,6 +105,25 @@ std::string build_plan(const std::string& name, std::vector<std::string> more) {
 
 nlohmann::json ProcessResult::json() const { return nlohmann::json::parse(out); }
 
+namespace {
+
+bool is_running(pid_t child) {
+  siginfo_t state{};
+  return ::waitid(P_PID, static_cast<id_t>(child), &state, WEXITED | WNOHANG | WNOWAIT) == 0 &&
+         state.si_pid == 0;
+}
+
+/// Whether a process has a handler for Ctrl-C, as Linux says in the mask of the signals it catches.
+bool handles_interrupts(pid_t child) {
+  std::ifstream status("/proc/" + std::to_string(child) + "/status");
+  for (std::string line; std::getline(status, line);)
+    if (line.starts_with("SigCgt:"))
+      return std::stoull(line.substr(7), nullptr, 16) >> (SIGINT - 1) & 1;
+  return false;
+}
+
+}  // namespace
+
 ProcessResult run_vitro(const std::vector<std::string>& arguments, const ProcessOptions& options) {
   const std::string out = scratch_file(".stdout");
   const std::string err = scratch_file(".stderr");
@@ -127,11 +146,12 @@ ProcessResult run_vitro(const std::vector<std::string>& arguments, const Process
     const rlimit limit{options.limit_value, options.limit_value};
     EXPECT_EQ(::prlimit(child, static_cast<__rlimit_resource>(*options.limit), &limit, nullptr), 0);
   }
-  if (options.interrupt_after_ms) {
-    std::this_thread::sleep_for(std::chrono::milliseconds(*options.interrupt_after_ms));
+  int status = 0;
+  if (options.interrupt) {
+    while (!handles_interrupts(child) && is_running(child))
+      std::this_thread::sleep_for(std::chrono::milliseconds(5));
     EXPECT_EQ(::kill(child, SIGINT), 0);
   }
-  int status = 0;
   if (!options.terminate_when.empty()) {
     while (::waitpid(child, &status, WNOHANG) == 0 &&
            !std::filesystem::exists(options.terminate_when))

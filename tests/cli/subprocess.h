@@ -26,8 +26,8 @@ struct ProcessOptions {
   std::vector<std::string> environment{};  ///< "NAME=value", added to this process's
   std::optional<int> limit{};              ///< RLIMIT_... of the program
   size_t limit_value = 0;
-  std::optional<int> interrupt_after_ms{};  ///< Ctrl-C, so long after the start
-  std::filesystem::path terminate_when{};   ///< SIGTERM, as soon as this exists; empty: never
+  bool interrupt = false;                  ///< Ctrl-C, as soon as the program handles it
+  std::filesystem::path terminate_when{};  ///< SIGTERM, as soon as this exists; empty: never
 };
 
 /// Runs the built program and waits for it.

@@ -68,7 +68,7 @@ TEST(CliTune, AnInterruptionWritesNothingUnlessAsked) {
   const std::string output = scratch_file("interrupted.plan"), file = scratch_file("some.json");
   std::vector<std::string> arguments{"build",         plan(), "-o",        output, "--tune",
                                      "--time-budget", "60",   "--tactics", file,   "--json"};
-  const ProcessOptions options{.interrupt_after_ms = 2000};
+  const ProcessOptions options{.interrupt = true};
   const ProcessResult result = run_vitro(arguments, options);
   EXPECT_EQ(result.exit_code, 130) << result.err;
   EXPECT_TRUE(contains(result.err, "nothing was written\nhint: --keep-partial")) << result.err;
