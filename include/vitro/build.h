@@ -30,6 +30,10 @@ struct BuildOptions {
   /// How the matrices of products are stored: Float32, or BFloat16 for half the memory. Everything
   /// else stays float32, arithmetic included.
   DType weights = DType::Float32;
+  /// The plan takes the pixels of pictures: its input is uint8 [batch, height, width, 3], R G B, as
+  /// resize_and_crop() gives them; x / 255, mean and std become a part of the model. For
+  /// classifiers.
+  bool pixels = false;
   PreprocessingChoices preprocessing;  ///< in place of what the checkpoint says
   /// List of classes in place of the checkpoint's labels: lines of "id<TAB>name", JSON and other
   /// forms of docs/cli.md; empty: none.
@@ -42,7 +46,7 @@ struct BuildOptions {
 /// NotFound, CorruptFile, Unsupported (unknown architecture or format) or InvalidArgument (the
 /// tensors do not fit the architecture: missing, extra and misshapen ones are listed; several
 /// models and no `weights_key`; another dtype for the weights; or shapes, preprocessing or labels
-/// that cannot be).
+/// that cannot be). Where `pixels` is asked of a model of something else, Unsupported.
 Plan build(const std::filesystem::path& checkpoint, const BuildOptions& options = {});
 
 /// A plan file is loaded, anything else is built. Of the options only size, preprocessing and

@@ -80,6 +80,11 @@ class Plan {
   std::shared_ptr<const PlanData> data_;
 };
 
+/// The input of a classifier for one picture: what preprocess() makes of it, [1, 3, height, width],
+/// or its pixels where the plan takes these, uint8 [1, height, width, 3]. Throws Unsupported when
+/// the model is not a classifier.
+Tensor picture_input(const Plan& plan, const Image& image);
+
 /// Memory-maps a plan file and checks every byte of it. Throws NotFound, CorruptFile, or
 /// Unsupported for a plan of another version (the hint is the command that rebuilds it).
 Plan load(const std::filesystem::path& path);

@@ -136,11 +136,13 @@ typedef struct vitro_build_options {
   const char* layer_precisions;   /* "blocks4.*.mlp.fc2:fp32,head:int8" */
   const char* bias_correction;    /* "none", "rounding" (default) or "sequential" */
   const char* bias_images;        /* pictures of a sequential one; default: those of calibration */
+  int pixels; /* not 0: the input is uint8 pictures [batch, height, width, 3]; x / 255, mean and std
+               * become a part of the model */
 } vitro_build_options;
 #define VITRO_BUILD_OPTIONS                                                                        \
   {                                                                                                \
     sizeof(vitro_build_options), NULL, NULL, 0, 0, NULL, VITRO_FLOAT32, NULL, 0, NULL, NULL, NULL, \
-        NULL, NULL, VITRO_FLOAT32, NULL, NULL, NULL, NULL, NULL                                    \
+        NULL, NULL, VITRO_FLOAT32, NULL, NULL, NULL, NULL, NULL, 0                                 \
   }
 
 /* A plan file. Every byte is checked. */

@@ -10,6 +10,7 @@
 #include "ir/op_info.h"
 #include "runtime/engine.h"
 #include "runtime/internals.h"
+#include "runtime/model_input.h"
 #include "runtime/plan_data.h"
 
 namespace vitro {
@@ -135,8 +136,10 @@ std::optional<RangeAudit> audit_ranges(const Plan& plan, const std::filesystem::
     if (options.stop()) return std::nullopt;
     const size_t count = reader.read(pixels.as<float>(), batch).size();
     if (count == 0) break;
-    TensorView view = pixels.view();
-    view.dims[0] = static_cast<int64_t>(count);
+    TensorView read = pixels.view();
+    read.dims[0] = static_cast<int64_t>(count);
+    const Tensor input = input_of(plan, {std::move(read), std::make_shared<Tensor>(pixels)});
+    const TensorView& view = input.view();
     const auto program = engine.program({&view, 1});
     std::vector<Tensor> results;
     std::vector<TensorView> views;

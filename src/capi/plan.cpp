@@ -47,6 +47,7 @@ vitro::BuildOptions build_options(const vitro_build_options* given) {
   preprocessing.mean = triple(options.mean);
   preprocessing.std = triple(options.std);
   if (options.labels != nullptr) result.labels = options.labels;
+  result.pixels = options.pixels != 0;
   return result;
 }
 
@@ -93,10 +94,7 @@ const char* label_of(const vitro_plan* plan, int64_t index,
 }
 
 vitro_tensor* preprocessed(const vitro_plan* plan, const vitro::Image& image) {
-  const vitro::Preprocessing& preprocessing = classifier(plan).preprocessing;
-  vitro::Tensor tensor({1, 3, preprocessing.height, preprocessing.width});
-  vitro::preprocess(image, preprocessing, tensor.as<float>());
-  return new vitro_tensor{std::move(tensor)};
+  return new vitro_tensor{vitro::picture_input(required(plan, "plan").plan, image)};
 }
 
 }  // namespace

@@ -119,6 +119,10 @@ Action add_build(CLI::App& verb) {
       "plan; also -m MODEL");
   add_weights_option(verb, options->build);
   add_preprocessing_options(verb, options->build);
+  verb.add_flag("--pixels", options->build.pixels,
+                "The input of the plan is uint8 pictures [batch, height, width, 3]; x / 255, mean "
+                "and std become a part of the model")
+      ->group(kModelGroup);
   add_labels_option(verb, options->build);
   add_range_options(verb, options->build);
   add_shapes_option(verb, "--shapes", options->shapes,

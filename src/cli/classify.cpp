@@ -17,7 +17,7 @@
 #include "core/file_io.h"
 #include "core/log.h"
 #include "eval/prediction.h"
-#include "runtime/run_on_floats.h"
+#include "runtime/model_input.h"
 
 namespace vitro::cli {
 namespace {
@@ -66,8 +66,9 @@ Classification classify(const Session& session, const std::string& path,
   auto start = Clock::now();
   const Image image =
       path == "-" ? decode_image(read_stdin(), "standard input", limits) : load_image(path, limits);
-  Tensor input(picture_dims(session.plan(), 1));
-  preprocess(image, session.plan().classifier().preprocessing, input.as<float>());
+  const Preprocessing& preprocessing = session.plan().classifier().preprocessing;
+  Tensor input({1, 3, preprocessing.height, preprocessing.width});
+  preprocess(image, preprocessing, input.as<float>());
   Classification result;
   result.preprocess_ms = milliseconds_since(start);
   start = Clock::now();

@@ -108,8 +108,9 @@ std::vector<Dims> run_dims(const Plan& plan, const RunShape& at) {
     if (!dims.empty() && (inputs.size() == 1 || varies(inputs[i]))) dims[0] = at.batch;
     if (!at.size || dims.size() != 4) continue;
     has_images = true;
-    dims[2] = at.size->height;
-    dims[3] = at.size->width;
+    const size_t height = takes_pixels(inputs[i]) ? 1 : 2;
+    dims[height] = at.size->height;
+    dims[height + 1] = at.size->width;
   }
   check(!at.size || has_images, ErrorCode::InvalidArgument,
         "size {}x{}: the input is {}, expected images [batch, channels, height, width]",

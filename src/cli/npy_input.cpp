@@ -9,6 +9,7 @@
 #include "core/convert.h"
 #include "formats/npy.h"
 #include "frontend/checkpoint/settings.h"
+#include "runtime/model_input.h"
 
 namespace vitro::cli {
 namespace {
@@ -32,28 +33,16 @@ Tensor to_float(const Tensor& stored, const std::string& path) {
   }
 }
 
-/// NCHW of float32, each pixel as preprocess() makes it.
-Tensor normalized(const Tensor& pictures, const Preprocessing& preprocessing,
-                  const std::string& path) {
-  const Dims& dims = pictures.dims();
-  const bool channels_last = dims.size() == 4 && dims[3] == 3;
-  if (dims.size() != 4 || (!channels_last && dims[1] != 3))
-    fail_hint(ErrorCode::InvalidArgument,
+/// As the mean and std of the model say.
+Tensor normalized_pictures(const Tensor& pictures, const Preprocessing& preprocessing,
+                           const std::string& path) {
+  try {
+    return normalized(pictures, preprocessing);
+  } catch (const Error& error) {
+    fail_hint(error.code(),
               "pictures are [batch, height, width, 3]; other tensors are to be float32",
-              "npy '{}': U8 {}, expected pictures for the mean and std of the model", path,
-              to_string(dims));
-  const int64_t height = dims[channels_last ? 1 : 2], width = dims[channels_last ? 2 : 3];
-  Tensor result({dims[0], 3, height, width});
-  const auto source = pictures.as<uint8_t>();
-  const auto target = result.as<float>();
-  const auto plane = static_cast<size_t>(height * width);
-  for (size_t i = 0; i < target.size(); ++i) {
-    const size_t image = i / (3 * plane), channel = i / plane % 3, pixel = i % plane;
-    const size_t at = channels_last ? 3 * (image * plane + pixel) + channel : i;
-    const float scaled = static_cast<float>(source[at]) / 255.0f;
-    target[i] = (scaled - preprocessing.mean[channel]) / preprocessing.std[channel];
+              "npy '{}': {}", path, error.what());
   }
-  return result;
 }
 
 /// Warns of values that are ten times beyond those of a white or black picture: 0 to 255, say.
@@ -87,7 +76,7 @@ NpyInput read_npy_input(const std::string& path, const Plan& plan, const IoInfo&
   }
   const auto& classifier = plan.info().classifier;
   result.normalized = classifier && stored.dtype() == DType::UInt8;
-  result.tensor = result.normalized ? normalized(stored, classifier->preprocessing, path)
+  result.tensor = result.normalized ? normalized_pictures(stored, classifier->preprocessing, path)
                                     : to_float(stored, path);
   if (result.normalized)
     if (auto note = guess_note(*classifier)) result.warnings.push_back(std::move(*note));

@@ -11,7 +11,7 @@
 #include "eval/prediction.h"
 #include "image/batch_reader.h"
 #include "measure/statistics.h"
-#include "runtime/run_on_floats.h"
+#include "runtime/model_input.h"
 
 namespace vitro {
 namespace {

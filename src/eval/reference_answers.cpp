@@ -3,7 +3,7 @@
 #include "core/check.h"
 #include "core/thread_team.h"
 #include "image/batch_reader.h"
-#include "runtime/run_on_floats.h"
+#include "runtime/model_input.h"
 
 namespace vitro {
 

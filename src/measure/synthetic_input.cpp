@@ -32,6 +32,8 @@ Tensor synthetic_input(const Dims& dims, DType dtype, uint32_t seed) {
       write(tensor, i, float32_to_float16(normal(random)));
     else if (dtype == DType::BFloat16)
       write(tensor, i, float32_to_bfloat16(normal(random)));
+    else if (dtype == DType::UInt8 && dims.size() == 4)  // pixels
+      write(tensor, i, static_cast<int64_t>(random() & 255));
     else
       write(tensor, i, static_cast<int64_t>(random() & (dtype == DType::Bool ? 1 : 7)));
   }

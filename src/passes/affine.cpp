@@ -70,21 +70,22 @@ void fold_into_codes(Graph& graph, Node& linear, const ChannelAffine& affine) {
 
 }  // namespace
 
-void fold_affine_before(Graph& graph, Node& linear, const ChannelAffine& affine) {
-  if (linear.kind != OpKind::Linear) return fold_into_codes(graph, linear, affine);
-  const Constant weight = *graph.value(linear.inputs[1]).constant;  // [out, in]
+void fold_affine_before(Graph& graph, Node& product, const ChannelAffine& affine) {
+  if (product.kind != OpKind::Linear && product.kind != OpKind::Conv)
+    return fold_into_codes(graph, product, affine);
+  const Constant weight = *graph.value(product.inputs[1]).constant;  // [out, ..., in]
   const size_t in = affine.scale.size();
   const auto src = weight.floats();
-  std::vector<double> bias = bias_of(graph, linear);
+  std::vector<double> bias = bias_of(graph, product);
+  const size_t terms = src.size() / bias.size();
   auto [folded, dst] = allocate_floats(weight.type.dims);
-  for (size_t row = 0; row < bias.size(); ++row)
-    for (size_t i = 0; i < in; ++i) {
-      const double w = src[row * in + i];
-      dst[row * in + i] = static_cast<float>(w * affine.scale[i]);
-      bias[row] += w * affine.shift[i];
-    }
-  set_weight(graph, linear, 1, std::move(folded));
-  set_bias(graph, linear, bias);
+  for (size_t i = 0; i < src.size(); ++i) {
+    const double w = src[i];
+    dst[i] = static_cast<float>(w * affine.scale[i % in]);
+    bias[i / terms] += w * affine.shift[i % in];
+  }
+  set_weight(graph, product, 1, std::move(folded));
+  set_bias(graph, product, bias);
 }
 
 void fold_affine_after(Graph& graph, Node& node, const ChannelAffine& affine) {

@@ -2,6 +2,7 @@
 
 #include "ir/graph.h"
 #include "passes/quantization.h"
+#include "vitro/image.h"
 
 namespace vitro {
 
@@ -123,5 +124,10 @@ void quantize_products(Graph& graph, const Quantization& inputs);
 /// The matrices of products -> the same stored as bfloat16. Not exact, so it runs when it is asked
 /// for.
 void round_weights(Graph& graph);
+
+/// The only input, float32 pictures [n, 3, h, w], becomes their pixels: uint8 [n, h, w, 3], whose
+/// x / 255, mean and std are nodes of the graph from then on. Unlike other passes it changes what
+/// the graph takes. Throws Unsupported, naming the input, for a model of something else.
+void take_pixels(Graph& graph, const Preprocessing& preprocessing);
 
 }  // namespace vitro

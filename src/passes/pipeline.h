@@ -6,6 +6,7 @@
 
 #include "ir/graph.h"
 #include "passes/quantization.h"
+#include "vitro/image.h"
 
 namespace vitro {
 
@@ -13,10 +14,11 @@ namespace vitro {
 struct Pass {
   const char* name;
   std::function<void(Graph&)> run;
+  bool keeps_inputs = true;  ///< what the graph takes is the same afterwards
 };
 
 /// Applies one pass and verifies what it leaves: a well-formed graph whose results have the types
-/// they had, at the default shape and at the corners of the input ranges. Throws Internal, naming
+/// they had, at the default shape and, where it keeps its inputs, at the corners of their ranges. Throws Internal, naming
 /// the pass.
 void run_pass(Graph& graph, const Pass& pass);
 
@@ -28,6 +30,8 @@ struct PassOptions {
   DType weights = DType::Float32;
   /// False: stops before blocks become one op, so that every product is a node.
   bool fuse_blocks = true;
+  /// Of pictures, where the model is to take their pixels (take_pixels()); null: it is not.
+  const Preprocessing* pixels = nullptr;
   /// The products that are to be in 8 bits; null: none.
   const Quantization* quantization = nullptr;
 };

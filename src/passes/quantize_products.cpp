@@ -8,6 +8,7 @@
 #include "core/float8.h"
 #include "ir/infer.h"
 #include "ir/op_info.h"
+#include "passes/affine.h"
 #include "passes/passes.h"
 #include "passes/quantized_product.h"
 #include "passes/quantized_products.h"
@@ -139,6 +140,29 @@ void quantize(Graph& graph, Node& node, const InputQuantization& input) {
   become_quantized(graph, node, rows, std::move(bias), input);
 }
 
+/// How a product sees the pixels that it reads through a batch_norm; nothing for one of other
+/// values.
+std::optional<ChannelAffine> affine_of_pixels(const Matcher& matcher, const Node& product) {
+  const Node* norm = matcher.producer(product.inputs[0], OpKind::BatchNorm);
+  const Node* floats = norm ? matcher.producer(norm->inputs[0], OpKind::DequantizeLinear) : nullptr;
+  const Graph& graph = matcher.graph();
+  const bool pixels = floats && !floats->has_input(2) &&
+                      graph.value(floats->inputs[0]).type.dtype == DType::UInt8 &&
+                      scalar_value(graph, floats->inputs[1]) == 1.0;
+  if (!pixels) return std::nullopt;
+  const auto affine = batch_norm_affine(graph, *norm);
+  const bool grows = affine && std::ranges::all_of(affine->scale, [](double s) { return s > 0; });
+  return grows ? affine : std::nullopt;
+}
+
+/// The pixels are the codes: nothing is rounded.
+void make_codes_of_pixels(const ChannelAffine& affine, InputQuantization& input) {
+  for (size_t i = 0; i < affine.scale.size(); ++i) {
+    input.factor[i] = static_cast<float>(1 / affine.scale[i]);
+    input.offset[i] = static_cast<float>(-affine.shift[i] / affine.scale[i]);
+  }
+}
+
 }  // namespace
 
 std::string why_float(const Matcher& matcher, const Node& product, DType dtype) {
@@ -184,7 +208,12 @@ void quantize_products(Graph& graph, const Quantization& inputs) {
   check(unknown.empty(), ErrorCode::InvalidArgument,
         "the model has no product '{}' that could be quantized",
         unknown.empty() ? "" : *unknown.begin());
-  for (Node* node : found) quantize(graph, *node, inputs.at(node->source));
+  for (Node* node : found) {
+    InputQuantization input = inputs.at(node->source);
+    const auto pixels = affine_of_pixels(matcher, *node);
+    if (pixels && !input.offset.empty()) make_codes_of_pixels(*pixels, input);
+    quantize(graph, *node, input);
+  }
   remove_dead(graph);
 }
 

@@ -7,6 +7,7 @@
 #include "runtime/evaluate.h"
 #include "runtime/input_shapes.h"
 #include "runtime/internals.h"
+#include "runtime/model_input.h"
 #include "runtime/open.h"
 #include "runtime/plan_data.h"
 #include "vitro/vitro.h"
@@ -31,6 +32,11 @@ ClassifierChoices choices_of(const BuildOptions& options) {
 OpenedModel with_choices(const Plan& plan, const ClassifierChoices& choices) {
   auto data = std::make_shared<PlanData>(Internals::data(plan));
   plan.classifier();  // throws when there is none
+  const bool normalises = choices.preprocessing.mean || choices.preprocessing.std;
+  if (normalises && takes_pixels(plan))
+    fail_hint(ErrorCode::InvalidArgument, "rebuild it with these",
+              "the plan of '{}' takes pixels: mean and std are a part of its weights",
+              plan.info().source);
   std::vector<std::string> notes;
   apply_choices(*data->info.classifier, choices, notes);
   data->info.notes.insert(data->info.notes.end(), notes.begin(), notes.end());
@@ -59,6 +65,14 @@ ImportedModel import_model(const std::filesystem::path& path, const BuildOptions
 
 namespace {
 
+/// How pixels become the input of a model.
+const Preprocessing& pixels_of(const PlanInfo& info) {
+  check(info.classifier.has_value(), ErrorCode::Unsupported,
+        "the model of '{}' is not a classifier: nothing says the mean and std of its pixels",
+        info.source);
+  return info.classifier->preprocessing;
+}
+
 std::shared_ptr<PlanData> build_with(const std::filesystem::path& path, const BuildOptions& options,
                                      const Quantization* quantization) {
   check(options.weights == DType::Float32 || options.weights == DType::BFloat16,
@@ -70,9 +84,10 @@ std::shared_ptr<PlanData> build_with(const std::filesystem::path& path, const Bu
   plan->info.vitro_version = version();
   plan->weights = std::move(model.ledger);
   plan->graph = std::move(model.graph);
-  run_passes(
-      plan->graph,
-      {.dump_dir = options.dump_ir, .weights = options.weights, .quantization = quantization});
+  run_passes(plan->graph, {.dump_dir = options.dump_ir,
+                           .weights = options.weights,
+                           .pixels = options.pixels ? &pixels_of(plan->info) : nullptr,
+                           .quantization = quantization});
   pack_weights(*plan);
   return plan;
 }

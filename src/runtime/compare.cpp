@@ -271,7 +271,7 @@ class Comparer final : public RunObserver {
 PlacedProgram placed_program(const Session& session, const Dims& dims) {
   PlacedProgram program{session.plan(), Internals::engine(session).program(dims), {}};
   const Graph& graph = Internals::data(program.plan).graph;
-  const TensorType input{DType::Float32, dims};
+  const TensorType input{session.inputs()[0].dtype, dims};
   const std::vector<TensorType> types = infer_types(graph, {&input, 1});
   const auto steps = program.executable->steps();
   for (size_t s = 0; s < steps.size(); ++s) {
@@ -293,15 +293,16 @@ std::vector<OpMatch> match_ops(const PlacedProgram& a, const PlacedProgram& b) {
   return Matching(a, b).run();
 }
 
-LayerErrors compare_layers(const Session& a, const Session& b, const Tensor& images) {
-  const PlacedProgram program_a = placed_program(a, images.dims());
-  const PlacedProgram program_b = placed_program(b, images.dims());
+LayerErrors compare_layers(const Session& a, const Session& b, const Tensor& input_a,
+                           const Tensor& input_b) {
+  const PlacedProgram program_a = placed_program(a, input_a.dims());
+  const PlacedProgram program_b = placed_program(b, input_b.dims());
   const std::vector<StepPair> pairs = step_pairs(program_a, program_b);
   LayerErrors errors;
   Recorder recorder(*program_b.executable, pairs);
-  errors.output_b = Internals::engine(b).run(images, &recorder);
+  errors.output_b = Internals::engine(b).run(input_b, &recorder);
   Comparer comparer(*program_a.executable, pairs, recorder);
-  errors.output_a = Internals::engine(a).run(images, &comparer);
+  errors.output_a = Internals::engine(a).run(input_a, &comparer);
   errors.layers = std::move(comparer.layers());
   errors.a = comparer.non_finite();
   errors.b = recorder.non_finite();

@@ -71,8 +71,9 @@ struct LayerErrors {
 };
 
 /// Runs both, B first, and compares results while they are in memory; fusions stay as they are. An
-/// op whose body both sides run is compared step by step. Throws InvalidArgument for an input that
-/// one of them cannot take.
-LayerErrors compare_layers(const Session& a, const Session& b, const Tensor& images);
+/// op whose body both sides run is compared step by step. The inputs say the same, each as its side
+/// takes it. Throws InvalidArgument for an input that its side cannot take.
+LayerErrors compare_layers(const Session& a, const Session& b, const Tensor& input_a,
+                           const Tensor& input_b);
 
 }  // namespace vitro

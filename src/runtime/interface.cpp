@@ -168,6 +168,11 @@ std::vector<IoInfo> output_infos(const Graph& graph) {
   return infos;
 }
 
+bool takes_pixels(const IoInfo& input) {
+  return input.dtype == DType::UInt8 && input.dims.size() == 4 && input.dims[3].min == 3 &&
+         input.dims[3].max == 3;
+}
+
 Dims default_dims(const Graph& graph, int64_t batch) {
   check(graph.inputs.size() == 1, ErrorCode::Unsupported,
         "the model has {} inputs, expected 1 for a synthetic run", graph.inputs.size());

@@ -13,6 +13,9 @@ std::vector<IoInfo> input_infos(const Graph& graph);
 /// inputs; it has the name of an input's extent that it always equals.
 std::vector<IoInfo> output_infos(const Graph& graph);
 
+/// Whether an input is pictures of uint8, [batch, height, width, 3].
+bool takes_pixels(const IoInfo& input);
+
 /// The extents of the only input at the default shape, with `batch` as the first. Throws
 /// Unsupported for a model of several inputs.
 Dims default_dims(const Graph& graph, int64_t batch);

@@ -47,8 +47,8 @@ class ProgramBench final : public TuningBench {
                TuneSchedule& schedule)
       : plan_(plan),
         backend_(backend),
-        input_type_{DType::Float32, dims},
-        input_(tuning_input(dims)),
+        input_type_{input_types(Internals::data(plan).graph).at(0).dtype, dims},
+        input_(tuning_input(input_type_)),
         lane_(backend.make_lane({threads})),
         threads_(threads),
         schedule_(schedule),

@@ -20,8 +20,8 @@ class DeviceBench final : public ReplayBench {
   DeviceBench(const Plan& plan, const Backend& backend, const Dims& dims, TuneSchedule& schedule)
       : plan_(plan),
         backend_(backend),
-        input_type_{DType::Float32, dims},
-        input_(tuning_input(dims)),
+        input_type_{input_types(Internals::data(plan).graph).at(0).dtype, dims},
+        input_(tuning_input(input_type_)),
         schedule_(schedule),
         reserve_(schedule.reserve()) {
     for (Slot& slot : slots_) slot.lane = backend.make_lane({.device = schedule.options.device});

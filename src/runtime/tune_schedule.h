@@ -36,8 +36,9 @@ class TuneSchedule {
   int64_t runs_ = 0;
 };
 
-/// Pixels of a normalised image, equal for equal dims.
-Tensor tuning_input(const Dims& dims);
+/// Pixels of a normalised image, or as they are where the type is uint8; zeros of any other type.
+/// Equal for equal types.
+Tensor tuning_input(const TensorType& type);
 
 /// Measures whole programs on TuneOptions::device by its own clock (choose_in_turn()).
 TacticTable tune_on_device(const Plan& plan, const Backend& backend, int64_t batch,

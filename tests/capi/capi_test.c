@@ -183,6 +183,22 @@ static void test_choices(const char* saved, const char* models, const char* scra
                  "crop_pct is 87.5, expected 0.01 to 1");
 }
 
+/* A plan that takes the pixels of pictures. */
+static void test_pixels(const char* checkpoint, const char* models) {
+  vitro_plan* plan = NULL;
+  vitro_build_options options = VITRO_BUILD_OPTIONS;
+  options.height = options.width = 64;
+  options.pixels = 1;
+  require_ok(vitro_plan_build(checkpoint, &options, &plan));
+  vitro_tensor* image = NULL;
+  require_ok(vitro_plan_preprocess_file(plan, path_in(0, models, "photos/coffee.png"), &image));
+  vitro_view view;
+  require_ok(vitro_tensor_view(image, &view));
+  EXPECT(view.dtype == VITRO_UINT8 && view.dims[1] == 64 && view.dims[3] == 3);
+  vitro_tensor_free(image);
+  vitro_plan_free(plan);
+}
+
 /* Products in 8 bits, calibrated with a folder of pictures. */
 static void test_quantized(const char* checkpoint, const char* models, const char* scratch) {
   vitro_plan* plan = NULL;
@@ -227,6 +243,7 @@ static vitro_plan* build_and_load(const char* models, const char* scratch) {
   require_ok(vitro_plan_save(built, saved));
   vitro_plan_free(built);
   test_quantized(checkpoint, models, scratch);
+  test_pixels(checkpoint, models);
 
   vitro_build_options options = VITRO_BUILD_OPTIONS;
   options.arch = "resnet50";

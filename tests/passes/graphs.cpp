@@ -135,6 +135,13 @@ Graph explicit_products() {
   return m.finish({m.linear(codes(x, "c", DType::UInt8, 0), "head", 2)});
 }
 
+/// In front of a convolution that pads nothing, and of one that does.
+Graph batch_norm_before_convolutions() {
+  GraphMaker m;
+  const ValueId x = m.conv(m.batch_norm(m.gelu(m.input({1, 4, 4, 3})), "a.norm"), "a", 4, 2, 2, 0);
+  return m.finish({m.conv(m.batch_norm(m.gelu(x), "b.norm"), "b", 2, 3, 1, 1)});
+}
+
 constexpr PassCase kCases[] = {
     {"halves", widen_halves, halves},
     {"computed_shapes", fold_shapes, tokens_to_map},
@@ -171,6 +178,7 @@ constexpr PassCase kCases[] = {
     {"pooled_scale", fold_layer_scale, pooled_scale},
     {"pooled_batch_norm", fold_pooled_batch_norm, pooled_batch_norm},
     {"batch_norm_into_linears", fold_batch_norm, batch_norm_into_linears},
+    {"batch_norm_before_convolutions", fold_batch_norm, batch_norm_before_convolutions},
     {"batch_norm_into_convolutions", fold_batch_norm, batch_norm_into_convolutions},
     {"layer_norm_affine", fold_layer_norm_affine, layer_norm_affine},
     {"depthwise_bias", fold_depthwise_bias, depthwise_bias},

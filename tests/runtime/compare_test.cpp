@@ -58,7 +58,8 @@ Plan tiny_plan(Passes passes = Passes::All, const std::string& mutated = "", flo
 }
 
 LayerErrors compare(const Session& a, const Session& b) {
-  return compare_layers(a, b, test::random_images(kImages));
+  const Tensor images = test::random_images(kImages);
+  return compare_layers(a, b, images, images);
 }
 
 /// The first layer beyond the bound, as the command line names it.

@@ -58,10 +58,13 @@ class SmallNetwork {
 
 }  // namespace
 
-Plan small_plan(DType weights) {
+namespace {
+
+Plan make_plan(DType weights, bool pixels) {
   auto plan = std::make_shared<PlanData>();
   plan->graph = SmallNetwork().build();
-  run_passes(plan->graph, {{}, weights});
+  const Preprocessing usual;
+  run_passes(plan->graph, {.weights = weights, .pixels = pixels ? &usual : nullptr});
   pack_weights(*plan);
   plan->info.architecture = "small";
   plan->info.arch_params = {{"head_dim", 8}};
@@ -76,6 +79,12 @@ Plan small_plan(DType weights) {
   plan->weights = {{"embed.weight", {16, 3, 4, 4}, DType::BFloat16, "embed", "0123456789abcdef"}};
   return Internals::plan(std::move(plan));
 }
+
+}  // namespace
+
+Plan small_plan(DType weights) { return make_plan(weights, false); }
+
+Plan small_plan_of_pixels() { return make_plan(DType::Float32, true); }
 
 Graph small_unfused_graph() {
   Graph graph = SmallNetwork().build();

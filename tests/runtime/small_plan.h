@@ -8,6 +8,9 @@ namespace vitro::test {
 /// A network of every kind of block in a few kilobytes: images [n, 3, 4a, 4b] -> 5 logits.
 Plan small_plan(DType weights = DType::Float32);
 
+/// The same of pixels, uint8 [n, 4a, 4b, 3].
+Plan small_plan_of_pixels();
+
 /// Its graph with products as nodes of their own.
 Graph small_unfused_graph();
 

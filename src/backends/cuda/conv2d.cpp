@@ -44,19 +44,29 @@ Conv2dKernel::Conv2dKernel(const OpContext& op)
 
 void Conv2dKernel::choose_tile() {
   const Conv2dArgs& a = args_;
-  const std::string key = fmt::format(
-      "cuda:conv2d({} {}x{}x{}x{}, {}x{}x{} / {}x{} to {}x{}{}{})", name_of(a.element, a.tf32), a.n,
-      a.h, a.w, a.c, a.kh, a.kw, a.o, a.stride_y, a.stride_x, a.oh, a.ow,
-      a.image ? " of images" : "", a.gamma != nullptr ? " layer_norm" : "");
+  const std::string key = fmt::format("cuda:conv2d({} {}x{}x{}x{}, {}x{}x{} / {}x{} to {}x{}{}{})",
+                                      name_of(a.element, a.tf32), a.n, a.h, a.w, a.c, a.kh, a.kw,
+                                      a.o, a.stride_y, a.stride_x, a.oh, a.ow,
+                                      a.pixels  ? " of pixels"
+                                      : a.image ? " of images"
+                                                : "",
+                                      a.gamma != nullptr ? " layer_norm" : "");
   choice_ =
       cuda::choose_tile(key, rank_conv2d_tiles(a, device_.num_sms, device_.capability), tactics_);
 }
 
-void Conv2dKernel::read_images() {
+void Conv2dKernel::read_images() { read(DeviceWeights::ImageOrder::ChannelsFirst); }
+
+void Conv2dKernel::read_pixels() {
+  args_.pixels = true;
+  read(DeviceWeights::ImageOrder::ChannelsLast);
+}
+
+void Conv2dKernel::read(DeviceWeights::ImageOrder order) {
   args_.image = true;
-  args_.weight = weights_->channels_first(cache_, weight_);
+  args_.weight = weights_->of_images(cache_, weight_, order);
   if (args_.weight_parts != nullptr)
-    args_.weight_parts = weights_->channels_first_parts(cache_, weight_);
+    args_.weight_parts = weights_->parts_of_images(cache_, weight_, order);
   choose_tile();
 }
 

@@ -20,6 +20,8 @@ class Conv2dKernel final : public Kernel {
 
   /// From here on the input is a batch of float32 images [n, c, h, w], as a caller gives them.
   void read_images();
+  /// The same for pixels, uint8 [n, h, w, c].
+  void read_pixels();
   /// From here on the results are those of the norm, unless it says no.
   bool normalize(const LayerNormKernel& norm);
 
@@ -27,6 +29,7 @@ class Conv2dKernel final : public Kernel {
   static constexpr size_t kResidual = 3;  // behind x, weight and bias
 
   void choose_tile();
+  void read(DeviceWeights::ImageOrder order);
 
   Conv2dArgs args_;
   bool residual_ = false;

@@ -17,6 +17,10 @@ void copy_to(DeviceMemory& memory, const void* from, size_t bytes) {
   check_cuda(cudaStreamSynchronize(nullptr), "weights to the GPU");
 }
 
+std::string form_of(DeviceWeights::ImageOrder order) {
+  return order == DeviceWeights::ImageOrder::ChannelsLast ? "channels_last" : "channels_first";
+}
+
 }  // namespace
 
 Element element_of(Precision precision) {
@@ -122,22 +126,25 @@ const float* DeviceWeights::row_sums(PlanCache& cache, const Constant& constant)
   return reinterpret_cast<const float*>(keep(constant, "row_sums", std::move(sums)));
 }
 
-const void* DeviceWeights::channels_first(PlanCache& cache, const Constant& constant) {
+const void* DeviceWeights::of_images(PlanCache& cache, const Constant& constant, ImageOrder order) {
+  const std::string form = form_of(order);
   const std::lock_guard lock(mutex_);
-  if (const auto* found = find(constant, "channels_first")) return found;
+  if (const auto* found = find(constant, form)) return found;
   const Constant rows = float_rows(cache, constant);
   const vitro::Dims& dims = constant.type.dims;
-  const int64_t pixels = dims[1] * dims[2], channels = dims[3];
-  const auto row = static_cast<size_t>((pixels * channels + 7) / 8 * 8);
-  std::vector<float> values;
-  values.reserve(static_cast<size_t>(dims[0]) * row);
-  for (int64_t o = 0; o < dims[0]; ++o) {
-    for (int64_t c = 0; c < channels; ++c)
-      for (int64_t p = 0; p < pixels; ++p)
-        values.push_back(rows.floats()[static_cast<size_t>((o * pixels + p) * channels + c)]);
-    values.resize(static_cast<size_t>(o + 1) * row);
-  }
-  return keep(constant, "channels_first", upload(element_, values));
+  const auto outputs = static_cast<size_t>(dims[0]),
+             pixels = static_cast<size_t>(dims[1] * dims[2]),
+             channels = static_cast<size_t>(dims[3]);
+  const size_t filled = (pixels * channels + 7) / 8 * 8;
+  std::vector<float> values(outputs * filled);
+  for (size_t o = 0; o < outputs; ++o)
+    for (size_t p = 0; p < pixels; ++p)
+      for (size_t c = 0; c < channels; ++c) {
+        const bool last = order == ImageOrder::ChannelsLast;
+        values[o * filled + (last ? p * channels + c : c * pixels + p)] =
+            rows.floats()[(o * pixels + p) * channels + c];
+      }
+  return keep(constant, form, upload(element_, values));
 }
 
 const void* DeviceWeights::made(const Constant& constant, const char* form, size_t bytes,
@@ -156,13 +163,14 @@ const float* DeviceWeights::parts(PlanCache& cache, const Constant& constant) {
   return parts_of(constant, "floats", "parts");
 }
 
-const float* DeviceWeights::channels_first_parts(PlanCache& cache, const Constant& constant) {
-  channels_first(cache, constant);
-  return parts_of(constant, "channels_first", "channels_first_parts");
+const float* DeviceWeights::parts_of_images(PlanCache& cache, const Constant& constant,
+                                            ImageOrder order) {
+  of_images(cache, constant, order);
+  return parts_of(constant, form_of(order), form_of(order) + "_parts");
 }
 
-const float* DeviceWeights::parts_of(const Constant& constant, const char* form,
-                                     const char* parts_form) {
+const float* DeviceWeights::parts_of(const Constant& constant, const std::string& form,
+                                     const std::string& parts_form) {
   const std::lock_guard lock(mutex_);
   if (const auto* found = find(constant, parts_form)) return reinterpret_cast<const float*>(found);
   const DeviceScope scope(device_);

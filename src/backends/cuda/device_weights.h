@@ -36,12 +36,14 @@ class DeviceWeights final : public PlanCache::Kept {
   const void* table(const std::string& key, const std::function<std::vector<std::byte>()>& make);
   /// The sums of its rows as stored, float32.
   const float* row_sums(PlanCache& cache, const Constant& constant);
-  /// [o, h, w, c] as [o, c, h, w], in the storage type; zeros fill each o up to a multiple of
-  /// eight elements.
-  const void* channels_first(PlanCache& cache, const Constant& constant);
-  // Of float32, what linear_weight_parts() makes of elements() and of channels_first().
+  /// The order in which a convolution of images has its taps: [o, c, h, w] or [o, h, w, c].
+  enum class ImageOrder { ChannelsFirst, ChannelsLast };
+  /// [o, h, w, c] in that order, in the storage type; zeros fill each o up to a multiple of eight
+  /// elements.
+  const void* of_images(PlanCache& cache, const Constant& constant, ImageOrder order);
+  // Of float32, what linear_weight_parts() makes of elements() and of of_images().
   const float* parts(PlanCache& cache, const Constant& constant);
-  const float* channels_first_parts(PlanCache& cache, const Constant& constant);
+  const float* parts_of_images(PlanCache& cache, const Constant& constant, ImageOrder order);
   /// What make(memory) writes to so many bytes on the device: something derived of `constant` and
   /// others.
   const void* made(const Constant& constant, const char* form, size_t bytes,
@@ -63,7 +65,8 @@ class DeviceWeights final : public PlanCache::Kept {
 
   const std::byte* find(const Constant& constant, const std::string& form) const;
   const std::byte* keep(const Constant& constant, const std::string& form, DeviceMemory memory);
-  const float* parts_of(const Constant& constant, const char* form, const char* parts_form);
+  const float* parts_of(const Constant& constant, const std::string& form,
+                        const std::string& parts_form);
   DeviceMemory upload(Element element, std::span<const float> values) const;
 
   const int device_;

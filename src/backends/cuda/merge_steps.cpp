@@ -8,6 +8,7 @@
 #include "backends/cuda/impls.h"
 #include "backends/cuda/local_block.h"
 #include "backends/cuda/movement.h"
+#include "backends/cuda/quantize_linear.h"
 #include "backends/cuda/row_sums.h"
 #include "backends/cuda/transformer_blocks.h"
 
@@ -22,6 +23,17 @@ K* kernel_of(Program& program, size_t step, const Impl& impl) {
   return static_cast<K*>(program.sequence[step].kernel.get());
 }
 
+/// The step behind `step` reads what that one read, elements of so many bytes; `step` is gone.
+void take_input(Program& program, size_t step, size_t element_bytes) {
+  const int64_t elements = num_elements(program.infos[step].output.dims);
+  StepInfo& info = program.infos[step + 1];
+  info.earlier_nodes.insert(info.earlier_nodes.begin(), program.infos[step].node);
+  const size_t read = static_cast<size_t>(elements) * element_bytes;
+  info.sections[0].bytes += read - info.input_bytes;
+  info.input_bytes = read;
+  erase_step(program, step);
+}
+
 /// transpose + conv2d: the convolution reads the images.
 bool merge_transpose(Program& program, size_t step) {
   const auto* transpose = kernel_of<TransposeKernel>(program, step, kTransposeCopy);
@@ -31,14 +43,18 @@ bool merge_transpose(Program& program, size_t step) {
   if (images.kind != Place::Kind::Input || !only_next_reads(program, step)) return false;
   conv->read_images();
   program.sequence[step + 1].inputs[0] = images;
-  const int64_t elements = num_elements(program.infos[step].output.dims);
-  StepInfo& info = program.infos[step + 1];
-  info.earlier_nodes.insert(info.earlier_nodes.begin(), program.infos[step].node);
-  const size_t read = static_cast<size_t>(elements) * sizeof(float);
-  info.sections[0].bytes += read - info.input_bytes;
-  info.input_bytes = read;
-  erase_step(program, step);
+  take_input(program, step, sizeof(float));
   return true;
+}
+
+/// dequantize_linear of pixels + conv2d: the convolution reads the pixels.
+void merge_pixels(Program& program, size_t step) {
+  const auto* codes = kernel_of<CodesKernel>(program, step, kQuantizeLinear);
+  auto* conv = kernel_of<Conv2dKernel>(program, step + 1, kConv2dWindows);
+  if (!codes || !conv || !codes->is_plain() || !only_next_reads(program, step)) return;
+  conv->read_pixels();
+  program.sequence[step + 1].inputs[0] = program.sequence[step].inputs[0];
+  take_input(program, step, sizeof(uint8_t));
 }
 
 /// conv2d + layer_norm, which works in place.
@@ -122,6 +138,7 @@ std::vector<bool> merge_steps(Program& program) {
   std::vector<bool> reads_images;
   for (size_t step = 0; step < program.sequence.size(); ++step) {
     reads_images.push_back(merge_transpose(program, step));
+    merge_pixels(program, step);
     merge_norm(program, step);
     merge_local_block(program, step);
     merge_transformer_blocks(program, step);

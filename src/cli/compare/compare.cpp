@@ -17,6 +17,7 @@
 #include "measure/synthetic_input.h"
 #include "runtime/interface.h"
 #include "runtime/internals.h"
+#include "runtime/model_input.h"
 #include "runtime/plan_data.h"
 
 namespace vitro::cli {
@@ -65,7 +66,7 @@ Tensor picture_input(const CompareArguments& options, const Plan& plan) {
     preprocessing.height = static_cast<int>(size->height);
     preprocessing.width = static_cast<int>(size->width);
   }
-  Tensor tensor(comparison_dims(options, plan));
+  Tensor tensor({options.batch.value_or(1), 3, preprocessing.height, preprocessing.width});
   const std::span<float> pixels = tensor.as<float>();
   const size_t image = pixels.size() / static_cast<size_t>(tensor.dims()[0]);
   preprocess(load_image(options.input, options.limits), preprocessing, pixels.first(image));
@@ -78,12 +79,29 @@ Tensor comparison_input(const CompareArguments& options, const Plan& plan) {
   const std::vector<IoInfo> inputs = input_infos(Internals::data(plan).graph);
   const DType dtype = inputs.at(0).dtype;
   if (options.input.empty()) return synthetic_input(comparison_dims(options, plan), dtype);
-  if (!options.input.ends_with(".npy")) return converted(picture_input(options, plan), dtype);
+  if (!options.input.ends_with(".npy")) return input_of(plan, picture_input(options, plan));
   check(inputs.size() == 1, ErrorCode::Unsupported,
         "the model has {} inputs, expected 1 to compare on a file", inputs.size());
   NpyInput input = read_npy_input(options.input, plan, inputs[0]);
   for (const std::string& warning : input.warnings) log_warning("{}", warning);
   return std::move(input.tensor);
+}
+
+struct Inputs {
+  Tensor a, b;
+};
+
+/// The same for both. Where one takes the pixels of pictures and the other pictures of floats, the
+/// latter are made of the former.
+Inputs comparison_inputs(const CompareArguments& options, const Plan& a, const Plan& b) {
+  if (takes_pixels(a) == takes_pixels(b)) {
+    const Tensor input = comparison_input(options, a);
+    return {input, input};
+  }
+  const bool a_takes = takes_pixels(a);
+  const Tensor pixels = comparison_input(options, a_takes ? a : b);
+  const Tensor floats = normalized(pixels, (a_takes ? b : a).classifier().preprocessing);
+  return a_takes ? Inputs{pixels, floats} : Inputs{floats, pixels};
 }
 
 double rounding_of(Precision precision) {
@@ -137,9 +155,9 @@ TimedRun timed_run(const Session& session, const Tensor& input, Tensor& output) 
 
 /// The outputs are overwritten: they have the shape that each side needs.
 InterleavedResult measure_latency(const CompareArguments& options, const Contender& a,
-                                  const Contender& b, const Tensor& input, LayerErrors errors) {
-  return interleaved(timed_run(a.session, input, errors.output_a),
-                     timed_run(b.session, input, errors.output_b),
+                                  const Contender& b, const Inputs& inputs, LayerErrors errors) {
+  return interleaved(timed_run(a.session, inputs.a, errors.output_a),
+                     timed_run(b.session, inputs.b, errors.output_b),
                      {.rounds = options.rounds, .duration = options.duration});
 }
 
@@ -174,27 +192,27 @@ int conclude(const Comparison& comparison) {
 int run_compare(const CompareArguments& options) {
   const RunShape at = comparison_shape(options);
   const Plan plan = open_model(options, at);
-  const Tensor input = comparison_input(options, plan);
   const CommonOptions options_b = options_of_b(options);
   const Plan plan_b = options_b.model == options.model ? plan : open_model(options_b, at);
-  const Contender a = open_contender("A", options, plan, input.dims());
-  const Contender b = open_contender("B", options_b, plan_b, input.dims());
+  const Inputs inputs = comparison_inputs(options, plan, plan_b);
+  const Contender a = open_contender("A", options, plan, inputs.a.dims());
+  const Contender b = open_contender("B", options_b, plan_b, inputs.b.dims());
   const MemoryUse &memory_a = a.program.executable->memory(),
                   &memory_b = b.program.executable->memory();
   // All results of B are kept until A has made them as well.
   check_memory(static_cast<double>(memory_a.arena + memory_b.arena + memory_b.activations),
-               input.dims());
+               inputs.a.dims());
   Comparison comparison;
   comparison.input = options.input.empty() ? "synthetic" : options.input;
-  comparison.dims = input.dims();
+  comparison.dims = inputs.a.dims();
   comparison.bound.nmse = options.bound.value_or(default_bound(a.session, b.session));
   comparison.bound.max_error = 10 * std::sqrt(comparison.bound.nmse);
   comparison.ops = match_ops(a.program, b.program);
-  comparison.errors = compare_layers(a.session, b.session, input);
+  comparison.errors = compare_layers(a.session, b.session, inputs.a, inputs.b);
   comparison.outputs = output_errors(comparison.errors, plan.info().classifier.has_value() &&
                                                             plan_b.info().classifier.has_value());
   if (!options.no_latency)
-    comparison.latency = measure_latency(options, a, b, input, comparison.errors);
+    comparison.latency = measure_latency(options, a, b, inputs, comparison.errors);
   if (options.json)
     print_json(comparison_json(a, b, comparison));
   else

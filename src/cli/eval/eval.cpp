@@ -89,8 +89,10 @@ int run_eval(EvalOptions options) {
   const Dims dims = picture_dims(plan, options.batch);
   prepare_checked(session, {&dims, 1});
   const std::optional<Session> reference = open_reference(options, plan);
+  const Size size{plan.classifier().preprocessing.height, plan.classifier().preprocessing.width};
   if (reference)
-    prepare_beside(fmt::format("reference '{}'", options.reference), *reference, dims,
+    prepare_beside(fmt::format("reference '{}'", options.reference), *reference,
+                   input_dims(reference->plan(), options.batch, size),
                    "the reference gets the tensors of the model: --batch and --size change them");
 
   Progress progress("eval", "images", total, options.quiet);

@@ -1,5 +1,8 @@
 #include "backends/cuda/kernels/conv2d.h"
 
+#include <cmath>
+
+#include "backends/cuda/device_codes.h"
 #include "backends/cuda/device_test.h"
 #include "backends/cuda/kernels/linear.h"
 #include "backends/cuda/product_reference.h"
@@ -34,15 +37,16 @@ std::vector<double> reference(const Conv2dArgs& a, const std::vector<float>& x,
   rows.reserve(static_cast<size_t>(m) * k);
   for (int row = 0; row < m; ++row)
     for (int i = 0; i < k; ++i) {
-      const int channel = a.image ? i / a.kw / a.kh : i % a.c;
-      const int kx = a.image ? i % a.kw : i / a.c % a.kw,
-                ky = a.image ? i / a.kw % a.kh : i / a.c / a.kw;
+      const bool planes = a.image && !a.pixels;
+      const int channel = planes ? i / a.kw / a.kh : i % a.c;
+      const int kx = planes ? i % a.kw : i / a.c % a.kw,
+                ky = planes ? i / a.kw % a.kh : i / a.c / a.kw;
       const int image = row / a.ow / a.oh,
                 y = row / a.ow % a.oh * a.stride_y + ky * a.dilation_y - a.pad_top;
       const int column = row % a.ow * a.stride_x + kx * a.dilation_x - a.pad_left;
       const bool inside = y >= 0 && y < a.h && column >= 0 && column < a.w;
-      const int64_t at = a.image ? ((int64_t{image} * a.c + channel) * a.h + y) * a.w + column
-                                 : ((int64_t{image} * a.h + y) * a.w + column) * a.c + channel;
+      const int64_t at = planes ? ((int64_t{image} * a.c + channel) * a.h + y) * a.w + column
+                                : ((int64_t{image} * a.h + y) * a.w + column) * a.c + channel;
       rows.push_back(inside ? static_cast<double>(x[static_cast<size_t>(at)]) : 0.0);
     }
   std::vector<double> y = multiply_rows(rows, weight, bias, m, a.o, k);
@@ -66,7 +70,11 @@ std::vector<float> padded_rows(const std::vector<float>& rows, int count) {
 int expect_conv2d(Conv2dArgs a, Element element, bool tf32, bool norm, bool with_residual = false) {
   const int64_t count = int64_t{a.n} * a.h * a.w * a.c, k = int64_t{a.kh} * a.kw * a.c;
   // An image is rounded on its way in.
-  const auto x = Random(1).values(element, count);
+  auto x = Random(1).values(element, count, a.pixels ? 0 : -1, a.pixels ? 255 : 1);
+  if (a.pixels)
+    for (float& v : x) v = std::trunc(v);
+  const DeviceBytes pixels(a.pixels ? std::vector<uint8_t>(x.begin(), x.end())
+                                    : std::vector<uint8_t>(1));
   const auto weight = Random(2).values(element, a.o * k, -0.2f, 0.2f);
   const auto bias = Random(3).values(Element::Float32, a.o);
   const auto gamma =
@@ -82,7 +90,8 @@ int expect_conv2d(Conv2dArgs a, Element element, bool tf32, bool norm, bool with
   const DeviceTensor dresidual(element, residual);
   DeviceTensor y(element, int64_t{a.n} * a.oh * a.ow * a.o);
   a.element = element, a.tf32 = tf32;
-  a.x = dx.data(), a.weight = dweight.data(), a.bias = dbias.floats(), a.y = y.data();
+  a.x = a.pixels ? pixels.data() : dx.data(), a.weight = dweight.data(), a.bias = dbias.floats(),
+  a.y = y.data();
   a.weight_parts = dparts.floats();
   if (with_residual) a.residual = dresidual.data();
   if (norm) a.gamma = dgamma.floats(), a.beta = dbeta.floats();
@@ -167,6 +176,22 @@ TEST_F(Conv2dTest, ResidualAndActivation) {
         a.activation = activation;
         EXPECT_GT(expect_conv2d(a, element, false, false, residual), 0);
       }
+}
+
+TEST_F(Conv2dTest, Pixels) {
+  for (const Element element : kElements)
+    for (const bool tf32 : {false, true}) {
+      if (tf32 && element != Element::Float32) continue;
+      Conv2dArgs a = patches(true, 2, 36, 3, 64, 4);
+      Conv2dArgs odd = patches(true, 1, 35, 3, 16, 5);  // lines that are no words
+      Conv2dArgs gray = patches(true, 3, 24, 1, 24, 8);
+      Conv2dArgs stem = windows(2, 30, 26, 3, 64, 7, 2, 3);
+      stem.image = true;
+      for (Conv2dArgs* args : {&a, &odd, &gray, &stem}) {
+        args->pixels = true;
+        EXPECT_GT(expect_conv2d(*args, element, tf32, args == &a), 0);
+      }
+    }
 }
 
 // Without a GPU.

@@ -45,6 +45,26 @@ TEST_F(CudaSession, EqualsReferenceAtEveryShapeAndPrecision) {
   }
 }
 
+TEST_F(CudaSession, AConvolutionReadsThePixels) {
+  const Plan plan = test::small_plan_of_pixels();
+  const Session reference(plan, {"reference", 1});
+  for (const Precision precision : kPrecisions) {
+    const Session cuda(plan, {.backend = "cuda", .precision = precision});
+    for (const Dims& dims : {Dims{1, 8, 8, 3}, {3, 4, 12, 3}}) {
+      Tensor pixels(DType::UInt8, dims);
+      for (size_t i = 0; i < pixels.bytes().size(); ++i)
+        pixels.as<uint8_t>()[i] = static_cast<uint8_t>(i * 37);
+      const Tensor a = cuda.run(pixels), b = reference.run(pixels);
+      const Distance d = distance(a.as<float>(), b.as<float>());
+      EXPECT_TRUE(d.within(model_tolerance(precision)))
+          << to_string(precision) << " " << to_string(dims) << ": "
+          << report(d, model_tolerance(precision));
+      const auto program = Internals::engine(cuda).program(dims);
+      EXPECT_EQ(std::string(program->steps()[0].op), "conv");
+    }
+  }
+}
+
 TEST_F(CudaSession, SaysWhatItsKernelsChose) {
   const Plan plan = test::small_plan(DType::Float32);
   Engine engine(plan, {.backend = "cuda", .precision = Precision::Float16});

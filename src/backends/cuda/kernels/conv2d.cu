@@ -21,19 +21,21 @@ struct WindowReader {
   __device__ __forceinline__ float operator()(int row, int column) const {
     const int ox = row % p.ow, oy = row / p.ow % p.oh, image = row / p.ow / p.oh;
     int ky, kx, channel;
-    if (p.image) {
+    if (p.image && !p.pixels) {
       kx = column % p.kw, ky = column / p.kw % p.kh, channel = column / p.kw / p.kh;
     } else {
       channel = column % p.c, kx = column / p.c % p.kw, ky = column / p.c / p.kw;
     }
+    if (ky >= p.kh) return 0.0f;  // what fills a row of weight
     const int y = oy * p.stride_y + ky * p.dilation_y - p.pad_top,
               x = ox * p.stride_x + kx * p.dilation_x - p.pad_left;
     if (channel >= p.c || y < 0 || y >= p.h || x < 0 || x >= p.w) return 0.0f;
-    if (p.image)
+    if (p.image && !p.pixels)
       return to_float(from_float<T>(static_cast<const float*>(
           p.x)[((static_cast<int64_t>(image) * p.c + channel) * p.h + y) * p.w + x]));
-    return to_float(static_cast<const T*>(
-        p.x)[((static_cast<int64_t>(image) * p.h + y) * p.w + x) * p.c + channel]);
+    const int64_t at = ((static_cast<int64_t>(image) * p.h + y) * p.w + x) * p.c + channel;
+    return p.pixels ? static_cast<const uint8_t*>(p.x)[at]
+                    : to_float(static_cast<const T*>(p.x)[at]);
   }
 };
 
@@ -109,7 +111,8 @@ void conv2d_slabs(const Conv2dArgs& a, int tile, bool norm, const Launch& launch
   p.eps = a.eps;
   p.windows = windows_of(a);
   p.slabs = slabs_of(a);
-  p.image_is_aligned = a.image && is_aligned_image(p.windows);
+  p.pixels = a.pixels;
+  p.image_is_aligned = a.image && is_aligned_image(p.windows, a.pixels ? a.c : 1);
   launch_slabs(tile, a.element, source_of(a), p, launch);
 }
 

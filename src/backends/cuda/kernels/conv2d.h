@@ -16,6 +16,8 @@ struct Conv2dArgs {
   /// kw], each o filled with zeros up to a multiple of eight elements; otherwise x is [n, h, w, c]
   /// and weight [o, kh, kw, c].
   bool image = false;
+  /// An image is one of uint8 [n, h, w, c] instead, and weight [o, kh, kw, c] filled likewise.
+  bool pixels = false;
   const void* x = nullptr;
   const void* weight = nullptr;
   const float* weight_parts = nullptr;  // as in LinearArgs

@@ -32,6 +32,7 @@ struct MmaArgs {
   Activation activation;
   int slabs;              // of 128 bytes of k
   Windows windows;        // of Windows and Image
+  bool pixels;            // an Image is one of uint8 [n, h, w, c]: k is (ky, kx, c)
   bool image_is_aligned;  // is_aligned_image(windows)
   // Set by the launch:
   int columns;       // blocks beside each other

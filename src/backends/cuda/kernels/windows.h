@@ -17,11 +17,12 @@ constexpr int window_slabs(const Windows& v, int columns) {
   return v.kernel_h * v.kernel_w * ((v.c + columns - 1) / columns);
 }
 
-/// Whether windows do not overlap and lie at multiples of four pixels.
-constexpr bool is_aligned_image(const Windows& v) {
+/// Whether windows do not overlap, and lines of them lie at multiples of four elements that are
+/// `apart` along a line: 1 in planes, c where channels are last.
+constexpr bool is_aligned_image(const Windows& v, int apart) {
   return v.kernel_h == v.stride_y && v.kernel_w == v.stride_x && v.kernel_h == v.kernel_w &&
          v.dilation_y == 1 && v.dilation_x == 1 && v.pad_top == 0 && v.pad_left == 0 &&
-         v.stride_x % 4 == 0 && v.w % 4 == 0 && v.out_h * v.stride_y <= v.h &&
+         v.stride_x * apart % 4 == 0 && v.w * apart % 4 == 0 && v.out_h * v.stride_y <= v.h &&
          v.out_w * v.stride_x <= v.w;
 }
 
