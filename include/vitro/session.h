@@ -40,10 +40,11 @@ struct RunOptions {
   /// and returns: results are there when the stream has come so far, and until then inputs and
   /// outputs must stay as they are and the stream must exist. Tensors must be in memory of the GPU
   /// or page-locked (DeviceType::CudaHost), and the stream must not be capturing a graph. What goes
-  /// wrong on the GPU is told by the stream. The first call for a shape may wait for the GPU. A
-  /// session that is destroyed waits for its work. Each stream has working memory of its own, so
-  /// that calls on different ones may overlap, for up to SessionOptions::streams of them; beyond,
-  /// they share it and wait for each other on the GPU.
+  /// wrong on the GPU is told by the stream. The first call for a shape may wait for the GPU, and
+  /// so may the first ones that work on its tensors in place (Session::run). A session that is
+  /// destroyed waits for its work. Each stream has working memory of its own, so that calls on
+  /// different ones may overlap, for up to SessionOptions::streams of them; beyond, they share it
+  /// and wait for each other on the GPU.
   void* stream = nullptr;
 };
 
@@ -76,8 +77,14 @@ class Session {
   /// Runs on memory of the caller, in the order of inputs() and outputs(). On backend "cuda" each
   /// tensor may be in memory of the host or of the session's GPU, where it must be complete: the
   /// call does not wait for other streams. Allocates nothing, except in the first call for a shape
-  /// on each stream. Throws InvalidArgument, naming the tensor, when one does not have the type and
-  /// extents that the model takes, and DeadlineExceeded.
+  /// on each stream and when it makes a CUDA graph. Throws InvalidArgument, naming the tensor, when
+  /// one does not have the type and extents that the model takes, and DeadlineExceeded.
+  ///
+  /// Tensors in memory of the GPU are copied from and to memory of the session there. Those that
+  /// are the same in two calls for a shape in a row are worked on in place from the third on, if
+  /// they begin at multiples of 64 bytes and no output overlaps another tensor: the second call
+  /// makes a graph for them. Inputs are never written. There is one such graph for each shape and
+  /// stream; calls with other tensors copy them, until these have come often enough to replace it.
   void run(std::span<const TensorView> inputs, std::span<const TensorView> outputs,
            const RunOptions& options = {}) const;
   /// The same with results of its own, in memory of the host; not for streams. Inputs with names

@@ -240,7 +240,9 @@ typedef struct vitro_run_options {
 
 /* As vitro_session_run(). With a stream, results are there when the stream has come so far; until
  * then views must stay valid and unchanged and the stream must exist. They must be of
- * VITRO_CUDA or VITRO_CUDA_HOST memory. `options` may be NULL. */
+ * VITRO_CUDA or VITRO_CUDA_HOST memory. VITRO_CUDA views that come again, at multiples of 64 bytes
+ * and without an output that overlaps another view, are read and written in place from the third
+ * call on; others are copied on the GPU. `options` may be NULL. */
 vitro_code vitro_session_run_with(const vitro_session* session, const vitro_view* inputs,
                                   size_t num_inputs, const vitro_view* outputs, size_t num_outputs,
                                   const vitro_run_options* options);

@@ -100,7 +100,7 @@ class RunObserver {
 };
 
 /// A program on a lane. One user at a time, that of the lane; neither run() allocates nor chooses
-/// anything, after the first.
+/// anything, after the first, unless it captures what works on the caller's tensors in place.
 class Context {
  public:
   virtual ~Context() = default;

@@ -15,7 +15,7 @@ struct CudaProgram {
 };
 
 /// Runs it on CudaLanes: a first run launch by launch, which ends with making one CUDA graph of
-/// them; later runs replay it.
+/// them; later runs replay it, on copies of the caller's tensors or (callers_memory.h) in place.
 std::unique_ptr<Executable> make_cuda_executable(CudaProgram program);
 
 }  // namespace vitro::cuda

@@ -12,9 +12,22 @@ struct PortMemory {
   size_t given = 0;   ///< offset of its elements as the caller has them
   size_t stored = 0;  ///< offset of the same in the storage type
   int64_t count = 0;
-  size_t bytes = 0;   ///< as the caller has them
-  bool cast = false;  ///< between the two
+  size_t bytes = 0;      ///< as the caller has them
+  bool cast = false;     ///< between the two
+  bool written = false;  ///< of an output: by a kernel, else it is copied from elsewhere
 };
+
+/// Where inputs and outputs are as the caller has them, when a program runs: in the workspace, or
+/// in the caller's tensors.
+struct PortAddresses {
+  std::vector<std::byte*> inputs, outputs;
+};
+
+/// Whether an output is cast to the caller's type behind the last step.
+inline bool is_cast(const Program& program, const OutputCopy& output) {
+  return element_of(output.stored) != Element::Float32 &&
+         program.output_types[output.output].dtype == DType::Float32;
+}
 
 /// The workspace of a run: the arena, then the ports.
 struct Layout {
@@ -27,9 +40,22 @@ struct Layout {
       inputs.push_back(port(program.steps->input_types[i], !wide && is_read(program, i)));
     std::vector<bool> cast(program.steps->output_types.size());
     for (const OutputCopy& output : program.steps->copies)
-      cast[output.output] = element_of(output.stored) != Element::Float32;
+      cast[output.output] = is_cast(*program.steps, output);
     for (size_t i = 0; i < cast.size(); ++i)
       outputs.push_back(port(program.steps->output_types[i], cast[i]));
+    for (const OutputCopy& output : program.steps->copies)
+      outputs[output.output].written =
+          output.from.kind == Place::Kind::Arena
+              ? cast[output.output]
+              : output.from.kind == Place::Kind::Output && output.from.index == output.output;
+  }
+
+  /// In a workspace that begins there.
+  PortAddresses ports(std::byte* workspace) const {
+    PortAddresses result;
+    for (const PortMemory& port : inputs) result.inputs.push_back(workspace + port.given);
+    for (const PortMemory& port : outputs) result.outputs.push_back(workspace + port.given);
+    return result;
   }
 
   /// For copies of the largest input or output.
