@@ -108,7 +108,7 @@ std::vector<Dims> run_dims(const Plan& plan, const RunShape& at) {
     if (!dims.empty() && (inputs.size() == 1 || varies(inputs[i]))) dims[0] = at.batch;
     if (!at.size || dims.size() != 4) continue;
     has_images = true;
-    const size_t height = takes_pixels(inputs[i]) ? 1 : 2;
+    const size_t height = height_axis(inputs[i]);
     dims[height] = at.size->height;
     dims[height + 1] = at.size->width;
   }

@@ -168,6 +168,13 @@ std::vector<IoInfo> output_infos(const Graph& graph) {
   return infos;
 }
 
+size_t height_axis(const IoInfo& pictures) {
+  const auto is_channels = [](const DimRange& range) {
+    return range.min == range.max && (range.min == 1 || range.min == 3);
+  };
+  return is_channels(pictures.dims[3]) && !is_channels(pictures.dims[1]) ? 1 : 2;
+}
+
 bool takes_pixels(const IoInfo& input) {
   return input.dtype == DType::UInt8 && input.dims.size() == 4 && input.dims[3].min == 3 &&
          input.dims[3].max == 3;

@@ -13,6 +13,9 @@ std::vector<IoInfo> input_infos(const Graph& graph);
 /// inputs; it has the name of an input's extent that it always equals.
 std::vector<IoInfo> output_infos(const Graph& graph);
 
+/// The axis of the height of an input of four axes: 1 where channels, 1 or 3, are last, else 2.
+size_t height_axis(const IoInfo& pictures);
+
 /// Whether an input is pictures of uint8, [batch, height, width, 3].
 bool takes_pixels(const IoInfo& input);
 

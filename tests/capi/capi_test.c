@@ -191,7 +191,7 @@ static void test_pixels(const char* checkpoint, const char* models) {
   options.pixels = 1;
   require_ok(vitro_plan_build(checkpoint, &options, &plan));
   vitro_tensor* image = NULL;
-  require_ok(vitro_plan_preprocess_file(plan, path_in(0, models, "photos/coffee.png"), &image));
+  require_ok(vitro_plan_preprocess_file(plan, path_in(2, models, "photos/coffee.png"), &image));
   vitro_view view;
   require_ok(vitro_tensor_view(image, &view));
   EXPECT(view.dtype == VITRO_UINT8 && view.dims[1] == 64 && view.dims[3] == 3);

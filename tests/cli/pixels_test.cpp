@@ -28,9 +28,9 @@ TEST(CliPixels, ThePlanTakesPicturesAsTheyAre) {
   const auto classify = [&](const std::string& model) {
     return run_vitro({"classify", model, photo, "--size", "64", "--json"}).json();
   };
-  const nlohmann::json expected = classify(checkpoint())["images"][0]["classes"][0],
-                       actual = classify(plan_of_pixels())["images"][0]["classes"][0];
-  EXPECT_EQ(actual["index"], expected["index"]);
+  const nlohmann::json expected = classify(checkpoint())["images"][0]["predictions"][0],
+                       actual = classify(plan_of_pixels())["images"][0]["predictions"][0];
+  EXPECT_EQ(actual["class"], expected["class"]);
   EXPECT_NEAR(actual["probability"], expected["probability"], 1e-5);
 
   const std::string x = scratch_file("pixels_x.npy"), y = scratch_file("pixels_y.npy");

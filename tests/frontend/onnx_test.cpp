@@ -50,6 +50,15 @@ TEST(OnnxImport, ChannelsThatAreOpenAreThoseOfTheWeight) {
   EXPECT_EQ(result.inputs[0].dims[1].max, 4);
 }
 
+TEST(OnnxImport, PicturesMayHaveTheirChannelsLast) {
+  for (const int64_t channels : {1, 3}) {
+    auto graph = picture_graph({onnx_node("Relu", {"x"}, {"y"})});
+    graph.inputs = {test::onnx_value("x", {-1, -1, -1, channels})};
+    const Graph result = import(test::onnx_model(graph));
+    EXPECT_EQ(result.value(result.inputs[0].value).type.dims, (Dims{1, 224, 224, channels}));
+  }
+}
+
 TEST(OnnxImport, ExtentsBeyondWhatAnInputMayHaveAreRefused) {
   auto graph = picture_graph({onnx_node("Relu", {"x"}, {"y"})});
   graph.inputs = {test::onnx_value("x", {-1, int64_t{1} << 62})};

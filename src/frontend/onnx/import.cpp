@@ -42,14 +42,16 @@ void take_fixed_size(const onnx::ValueInfo& input, ModelMetadata& metadata,
     pixels = static_cast<int>(*extent);
     metadata.origins["size"] = "model";
   };
-  side(2, "height", choices.height, metadata.preprocessing.height);
-  side(3, "width", choices.width, metadata.preprocessing.width);
+  const size_t height = onnx::height_axis(input);
+  side(height, "height", choices.height, metadata.preprocessing.height);
+  side(height + 1, "width", choices.width, metadata.preprocessing.width);
 }
 
 /// What helps when nodes do not fit each other.
 std::string size_hint(const onnx::ValueInfo& input, int64_t height, int64_t width) {
   const auto& shape = *input.shape;
-  if (shape[2].value && shape[3].value) return {};
+  const size_t axis = onnx::height_axis(input);
+  if (shape[axis].value && shape[axis + 1].value) return {};
   return fmt::format(
       "the file leaves the size of pictures open, {}x{} was taken; --size HxW takes another, for "
       "vitro run that of vitro build",
@@ -155,8 +157,9 @@ OpenSides open_sides(const std::filesystem::path& path) {
   OpenSides sides;
   for (const onnx::ValueInfo* input : given_inputs(open.model)) {
     if (!is_picture(*input)) continue;
-    sides.height |= !(*input->shape)[2].value;
-    sides.width |= !(*input->shape)[3].value;
+    const size_t height = onnx::height_axis(*input);
+    sides.height |= !(*input->shape)[height].value;
+    sides.width |= !(*input->shape)[height + 1].value;
   }
   return sides;
 }

@@ -50,10 +50,11 @@ std::vector<DimRange> ranges_of(const ValueInfo& info, const std::string& name, 
   std::vector<DimRange> ranges;
   const auto& shape = *info.shape;
   const bool is_picture = shape.size() == 4 && dtype_of(info.type) != DType::Int64;
+  const size_t first_side = is_picture ? height_axis(info) : shape.size();
   bool varies = false;
   for (size_t axis = 0; axis < shape.size(); ++axis) {
     Extent extent = shape[axis];
-    if (axis == 1 && !extent.value) extent.value = channels;
+    if (axis == 1 && first_side != 1 && !extent.value) extent.value = channels;
     if (extent.value && *extent.value >= 0) {
       check(*extent.value <= kOpenExtent, ErrorCode::InvalidArgument,
             "input '{}': axis {} is {}, expected at most {}", name, axis, *extent.value,
@@ -63,8 +64,8 @@ std::vector<DimRange> ranges_of(const ValueInfo& info, const std::string& name, 
       continue;
     }
     varies = true;
-    const bool is_side = is_picture && axis >= 2;
-    dims.push_back(is_side ? (axis == 2 ? height : width) : 1);
+    const bool is_side = axis == first_side || axis == first_side + 1;
+    dims.push_back(!is_side ? 1 : axis == first_side ? height : width);
     const std::string symbol =
         extent.symbol.empty() ? fmt::format("{}.{}", name, axis) : clean(extent.symbol);
     ranges.push_back({symbol, 1, kOpenExtent, 1});
@@ -76,6 +77,14 @@ std::vector<DimRange> ranges_of(const ValueInfo& info, const std::string& name, 
 }
 
 }  // namespace
+
+size_t height_axis(const ValueInfo& pictures) {
+  const auto is_channels = [](const Extent& extent) {
+    return extent.value && (*extent.value == 1 || *extent.value == 3);
+  };
+  const auto& shape = *pictures.shape;
+  return is_channels(shape[3]) && !is_channels(shape[1]) ? 1 : 2;
+}
 
 vitro::Graph Importer::import(int64_t height, int64_t width) {
   Scope scope;
