@@ -99,12 +99,9 @@ def gpu_8_bits_table(results, link):
 
 
 def bench_rows(results, link):
-    """{GPU: (links, rows)} of `vitro bench`, by batch and precision. Of some batches there is a
-    newer file, precisions_*.json."""
-    newer = by_gpu(results, "precisions_uniformer_small.json")
+    """{GPU: (links, rows)} of `vitro bench`, by batch and precision."""
     of_gpus = {}
     for gpu, loaded in by_gpu(results, "bench_uniformer_small.json").items():
-        loaded += newer.get(gpu, [])
         rows = {(line["batch"], line["precision"]): line
                 for _, result in loaded for line in result if line["error"] is None}
         of_gpus[gpu] = (", ".join(f"[json]({link(path)})" for path, _ in loaded), rows)
