@@ -107,12 +107,14 @@ void round_to_bfloat16(Array& array) {
 
 /// The first operands that a product in bfloat16 rounds. (The weights of an attention are rounded
 /// in the middle of it, which its equation cannot show.)
-size_t rounded_operands(const Node& node) {
+size_t rounded_operands(const Node& node, const Arrays& operands) {
   if (node.kind == OpKind::Attention) {
     const auto& attrs = node.as<AttentionAttrs>();
     return attrs.head_dim % 2 == 0 && attrs.scale >= 0 && !node.has_input(1) ? 1 : 0;
   }
-  const bool conv = node.kind == OpKind::Conv && node.as<ConvAttrs>().groups == 1;
+  // Over one axis or three, and in groups, convolutions are those of float32.
+  const bool conv =
+      node.kind == OpKind::Conv && node.as<ConvAttrs>().groups == 1 && operands[1].dims.size() == 4;
   return node.kind == OpKind::Linear || conv ? 2 : 0;
 }
 
@@ -211,7 +213,7 @@ std::vector<Array> run(const Graph& graph, const Arrays& inputs, Precision produ
       operands.push_back(id == kAbsent ? Array() : values[static_cast<size_t>(id)]);
     Array result(types[static_cast<size_t>(node.output())].dims);
     if (products == Precision::BFloat16)
-      for (size_t i = 0; i < rounded_operands(node); ++i) round_to_bfloat16(operands[i]);
+      for (size_t i = 0; i < rounded_operands(node, operands); ++i) round_to_bfloat16(operands[i]);
     compute(node, operands, result, products);
     values[static_cast<size_t>(node.output())] = std::move(result);
   }
