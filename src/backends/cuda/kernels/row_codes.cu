@@ -1,3 +1,5 @@
+#include <algorithm>
+
 #include "backends/cuda/kernels/codes.cuh"
 #include "backends/cuda/kernels/element.cuh"
 #include "backends/cuda/kernels/linear_codes.h"
@@ -8,52 +10,97 @@ namespace {
 
 constexpr int kThreads = 128;
 
+/// The factors and offsets of a thread's channels. Few of them stay in registers for all of its
+/// rows, from before these are there.
+template <int kLanes, int kVectors, CodeKind kKind>
+class ChannelFactors {
+  static constexpr bool kStay = kVectors <= 5;
+
+ public:
+  __device__ __forceinline__ ChannelFactors(const RowCodesArgs& args) : args_(args) {
+    if constexpr (kStay)
+#pragma unroll
+      for (int i = 0; i < kVectors; ++i) load(i, factor_[i], offset_[i]);
+  }
+  /// codes(factor, offset) of the channels of vector i.
+  template <typename Codes>
+  __device__ __forceinline__ void with(int i, const Codes& codes) const {
+    if constexpr (kStay) {
+      codes(factor_[i], offset_[i]);
+    } else {
+      float factor[8], offset[8];
+      load(i, factor, offset);
+      codes(factor, offset);
+    }
+  }
+
+ private:
+  __device__ __forceinline__ void load(int i, float (&factor)[8], float (&offset)[8]) const {
+    const int column = (i * kLanes + static_cast<int>(threadIdx.x) % kLanes) * 8;
+    if (column >= args_.c) return;
+    Eight<float>::load(args_.codes.factor + column).unpack(factor);
+    if (kKind == CodeKind::Integer) Eight<float>::load(args_.codes.offset + column).unpack(offset);
+  }
+
+  const RowCodesArgs& args_;
+  float factor_[kStay ? kVectors : 1][8], offset_[kStay ? kVectors : 1][8];
+};
+
 /// kLanes lanes hold a row in registers, 8 consecutive elements of it at a time, kVectors times.
+/// Blocks take rows in turn.
 template <typename T, int kLanes, int kVectors, CodeKind kKind>
 __global__ void __launch_bounds__(kThreads) row_codes_kernel(RowCodesArgs args) {
+  constexpr int kRows = kThreads / kLanes;
   const int lane = threadIdx.x % kLanes;
-  const int64_t row = static_cast<int64_t>(blockIdx.x) * (kThreads / kLanes) + threadIdx.x / kLanes;
+  const ChannelFactors<kLanes, kVectors, kKind> factors(args);
   wait_for_previous();
   allow_next();
-  float v[kVectors][8], sum = 0;
-  const auto is_inside = [&](int i) { return row < args.rows && (i * kLanes + lane) * 8 < args.c; };
+  // A block stays together: its lanes add up.
+  for (int64_t first = static_cast<int64_t>(blockIdx.x) * kRows; first < args.rows;
+       first += static_cast<int64_t>(gridDim.x) * kRows) {
+    const int64_t row = first + threadIdx.x / kLanes;
+    float v[kVectors][8], sum = 0;
+    const auto is_inside = [&](int i) {
+      return row < args.rows && (i * kLanes + lane) * 8 < args.c;
+    };
 #pragma unroll
-  for (int i = 0; i < kVectors; ++i) {
-    const T* from = static_cast<const T*>(args.x) + row * args.c + (i * kLanes + lane) * 8;
-    (is_inside(i) ? Eight<T>::load(from) : Eight<T>::zero()).unpack(v[i]);
+    for (int i = 0; i < kVectors; ++i) {
+      const T* from = static_cast<const T*>(args.x) + row * args.c + (i * kLanes + lane) * 8;
+      (is_inside(i) ? Eight<T>::load(from) : Eight<T>::zero()).unpack(v[i]);
 #pragma unroll
-    for (int e = 0; e < 8; ++e) sum += v[i][e];
-  }
-  float mean = 0, scale = 1;
-  if (args.layer_norm) {
-    mean = sum_lanes<kLanes>(sum) / static_cast<float>(args.c);
-    float squares = 0;
+      for (int e = 0; e < 8; ++e) sum += v[i][e];
+    }
+    float mean = 0, scale = 1;
+    if (args.layer_norm) {
+      mean = sum_lanes<kLanes>(sum) / static_cast<float>(args.c);
+      float squares = 0;
 #pragma unroll
-    for (int i = 0; i < kVectors; ++i)
+      for (int i = 0; i < kVectors; ++i)
 #pragma unroll
-      for (int e = 0; e < 8; ++e) {
-        const float d = is_inside(i) ? v[i][e] - mean : 0.0f;
-        squares = fmaf(d, d, squares);
-      }
-    scale = rsqrtf(sum_lanes<kLanes>(squares) / static_cast<float>(args.c) + args.eps);
-  }
+        for (int e = 0; e < 8; ++e) {
+          const float d = is_inside(i) ? v[i][e] - mean : 0.0f;
+          squares = fmaf(d, d, squares);
+        }
+      scale = rsqrtf(sum_lanes<kLanes>(squares) / static_cast<float>(args.c) + args.eps);
+    }
 #pragma unroll
-  for (int i = 0; i < kVectors; ++i) {
-    if (!is_inside(i)) continue;
-    const int column = (i * kLanes + lane) * 8;
-    float factor[8], offset[8]{};
-    Eight<float>::load(args.codes.factor + column).unpack(factor);
-    if (kKind == CodeKind::Integer) Eight<float>::load(args.codes.offset + column).unpack(offset);
-    const auto value = [&](int e) { return (v[i][e] - mean) * scale; };
-    *reinterpret_cast<uint2*>(args.y + row * args.c + column) =
-        eight_codes<kKind>(value, factor, offset);
+    for (int i = 0; i < kVectors; ++i) {
+      if (!is_inside(i)) continue;
+      factors.with(i, [&](const float(&factor)[8], const float(&offset)[8]) {
+        const auto value = [&](int e) { return (v[i][e] - mean) * scale; };
+        *reinterpret_cast<uint2*>(args.y + row * args.c + (i * kLanes + lane) * 8) =
+            eight_codes<kKind>(value, factor, offset);
+      });
+    }
   }
 }
 
 template <typename T, int kLanes, int kVectors>
 void launch_rows(const RowCodesArgs& args, const Launch& launch) {
   constexpr int kRows = kThreads / kLanes;
-  const dim3 grid(static_cast<unsigned>((args.rows + kRows - 1) / kRows));
+  constexpr int kBlocks = 4;  // of a multiprocessor, as many as registers are there for
+  const int64_t most = static_cast<int64_t>(multiprocessors()) * kBlocks;
+  const dim3 grid(static_cast<unsigned>(std::min((args.rows + kRows - 1) / kRows, most)));
   const auto run = [&](auto kernel) {
     launch_kernel("row_codes", kernel, grid, dim3(kThreads), 0, launch, args);
   };
