@@ -129,6 +129,16 @@ TEST_P(DepthwiseTest, Clamps) {
         expect_matches({9, 13, c, kernel, kernel, stride, kernel / 2, kernel / 2, true, true});
 }
 
+/// Pixels of these are copied before they are read, some at a time.
+TEST_P(DepthwiseTest, PixelsThatShareFewCacheSets) {
+  for (int64_t c : {256, 384, 1024})
+    for (int64_t kernel : {3, 5, 7})
+      for (int64_t stride : {1, 2})
+        expect_matches(
+            {19, 37, c, kernel, kernel, stride, kernel / 2, kernel / 2, c < 1024, c == 384});
+  expect_matches({18, 30, 512, 3, 3, 2, 0, 0, true, false, 1});
+}
+
 INSTANTIATE_TEST_SUITE_P(Isa, DepthwiseTest, testing::ValuesIn(available_isas()), isa_test_name);
 
 }  // namespace

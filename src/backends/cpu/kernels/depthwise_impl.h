@@ -1,7 +1,7 @@
 #pragma once
 
 #include "backends/cpu/kernels/activation_impl.h"
-#include "backends/cpu/kernels/depthwise.h"
+#include "backends/cpu/kernels/depthwise_tile_impl.h"
 #include "backends/cpu/kernels/row_tiles.h"
 
 namespace vitro::cpu {
@@ -31,7 +31,7 @@ inline void depthwise_clamp(const Activation& activation, typename V::Reg (&acc)
 /// One row of the sum: kBlock neighbouring outputs, kKernel taps, kStride pixels apart. Each input
 /// vector is loaded once and used for every output it reaches. `row` is below the first tap of the
 /// first output. kEdge: `before` taps lie left of the image, `after` ones right of it.
-template <class V, int kKernel, int kStride, int kBlock, bool kEdge, class Load>
+template <class V, int kKernel, int kStride, int kBlock, bool kEdge, bool kCopied, class Load>
 inline void depthwise_taps(const float* row, const float* weights, int64_t channels, int64_t before,
                            int64_t after, Load load, typename V::Reg (&acc)[kBlock]) {
   using Reg = typename V::Reg;
@@ -44,7 +44,7 @@ inline void depthwise_taps(const float* row, const float* weights, int64_t chann
   for (int i = 0; i < kInputs; ++i) {
     if (kEdge && i < kReach && i < before) continue;
     if (kEdge && i >= kInputs - kReach && i >= kInputs - after) continue;
-    const Reg in = load(pixel(row, i, channels));
+    const Reg in = load(kCopied ? row + i * kDepthwiseLine : pixel(row, i, channels));
 #pragma GCC unroll 7
     for (int j = 0; j < kKernel; ++j) {
       const int output = (i - j) / kStride;
@@ -55,17 +55,18 @@ inline void depthwise_taps(const float* row, const float* weights, int64_t chann
 }
 
 /// Outputs [x, x + kBlock) of rows [y_begin, y_end), one vector of channels.
-template <class V, int kKernel, int kStride, int kBlock, bool kEdge, class Load, class Store>
-void depthwise_vector(const DepthwiseArgs& d, int64_t y_begin, int64_t y_end, int64_t x,
-                      int64_t channel, Load load, Store store) {
+template <class V, int kKernel, int kStride, int kBlock, bool kEdge, bool kCopied, class Load,
+          class Store>
+void depthwise_vector(const DepthwiseArgs& d, const DepthwiseInput& input, int64_t y_begin,
+                      int64_t y_end, int64_t x, int64_t channel, Load load, Store store) {
   using Reg = typename V::Reg;
-  const int64_t channels = d.channels, step = d.in_w * channels;
+  const int64_t channels = d.channels, step = input.row;
   const int64_t left = x * kStride - d.pad_left;
   const int64_t before = -left, after = left + (kBlock - 1) * kStride + kKernel - d.in_w;
   const Reg first = d.bias ? load(d.bias + channel) : V::zero();
   const float* weights = d.weights + channel;
   int64_t top = y_begin * kStride - d.pad_top;
-  const float* corner = d.input + (top * d.in_w + left) * channels + channel;
+  const float* corner = input.origin + top * step + left * input.pixel + channel;
   float* dst = output_pixel(d, y_begin, x) + channel;
   for (int64_t y = y_begin; y < y_end; ++y, top += kStride) {
     Reg acc[kBlock];
@@ -73,9 +74,9 @@ void depthwise_vector(const DepthwiseArgs& d, int64_t y_begin, int64_t y_end, in
     for (int i = 0; i < kBlock; ++i) acc[i] = first;
     for (int64_t ky = 0; ky < kKernel; ++ky) {
       if (top + ky < 0 || top + ky >= d.in_h) continue;
-      depthwise_taps<V, kKernel, kStride, kBlock, kEdge>(corner + ky * step,
-                                                         weights + ky * kKernel * channels,
-                                                         channels, before, after, load, acc);
+      depthwise_taps<V, kKernel, kStride, kBlock, kEdge, kCopied>(
+          corner + ky * step, weights + ky * kKernel * channels, channels, before, after, load,
+          acc);
     }
     depthwise_clamp<V>(d.activation, acc);
 #pragma GCC unroll 14
@@ -94,38 +95,41 @@ constexpr int64_t kDepthwiseRows = 4;
 
 /// Outputs [x, x + kBlock) of rows [y_begin, y_end) for channels [begin, end), begin a multiple of
 /// the group above.
-template <class V, int kKernel, int kStride, int kBlock, bool kEdge>
-void depthwise_block(const DepthwiseArgs& d, int64_t y_begin, int64_t y_end, int64_t x,
-                     int64_t begin, int64_t end) {
+template <class V, int kKernel, int kStride, int kBlock, bool kEdge, bool kCopied>
+void depthwise_block(const DepthwiseArgs& d, const DepthwiseInput& input, int64_t y_begin,
+                     int64_t y_end, int64_t x, int64_t begin, int64_t end) {
   using Reg = typename V::Reg;
   int64_t channel = begin;
   for (; channel + V::kWidth <= end; channel += V::kWidth) {
-    depthwise_vector<V, kKernel, kStride, kBlock, kEdge>(
-        d, y_begin, y_end, x, channel, [](const float* p) { return V::load(p); },
+    depthwise_vector<V, kKernel, kStride, kBlock, kEdge, kCopied>(
+        d, input, y_begin, y_end, x, channel, [](const float* p) { return V::load(p); },
         [](float* p, Reg value) { V::store(p, value); });
   }
-  if (channel < end) {
+  if (!kCopied && channel < end) {
     const auto mask = V::tail(static_cast<int>(end - channel));
-    depthwise_vector<V, kKernel, kStride, kBlock, true>(
-        d, y_begin, y_end, x, channel, [mask](const float* p) { return V::load_tail(p, mask); },
+    depthwise_vector<V, kKernel, kStride, kBlock, true, false>(
+        d, input, y_begin, y_end, x, channel,
+        [mask](const float* p) { return V::load_tail(p, mask); },
         [mask](float* p, Reg value) { V::store_tail(p, value, mask); });
   }
 }
 
-using DepthwiseBlock = void (*)(const DepthwiseArgs&, int64_t y_begin, int64_t y_end, int64_t x,
-                                int64_t begin, int64_t end);
+using DepthwiseBlock = void (*)(const DepthwiseArgs&, const DepthwiseInput&, int64_t y_begin,
+                                int64_t y_end, int64_t x, int64_t begin, int64_t end);
 
-/// The block kernels by [width - 1][edge].
+/// The block kernels by [width - 1][edge][copied].
 template <class V, int kKernel, int kStride>
 struct DepthwiseBlocks {
-  DepthwiseBlock entry[V::kDepthwiseBlock][2];
+  DepthwiseBlock entry[V::kDepthwiseBlock][2][2];
 
   constexpr DepthwiseBlocks() : entry{} { fill<1>(); }
   template <int kBlock>
   constexpr void fill() {
     if constexpr (kBlock <= V::kDepthwiseBlock) {
-      entry[kBlock - 1][0] = depthwise_block<V, kKernel, kStride, kBlock, false>;
-      entry[kBlock - 1][1] = depthwise_block<V, kKernel, kStride, kBlock, true>;
+      entry[kBlock - 1][0][0] = depthwise_block<V, kKernel, kStride, kBlock, false, false>;
+      entry[kBlock - 1][0][1] = depthwise_block<V, kKernel, kStride, kBlock, false, true>;
+      entry[kBlock - 1][1][0] = depthwise_block<V, kKernel, kStride, kBlock, true, false>;
+      entry[kBlock - 1][1][1] = depthwise_block<V, kKernel, kStride, kBlock, true, true>;
       fill<kBlock + 1>();
     }
   }
@@ -148,11 +152,16 @@ void depthwise_activate(const DepthwiseArgs& d, int64_t y_begin, int64_t y_end, 
   }
 }
 
-/// Taps may lie outside of the image by half a kernel on each side.
+/// Taps may lie outside of the image by half a kernel on each side. Pixels whose lines would drive
+/// each other out of the first-level cache are copied first, a line of each at a time.
 template <class V, int kKernel, int kStride>
 void depthwise_unrolled(const DepthwiseArgs& d, int64_t y_begin, int64_t y_end) {
   static constexpr DepthwiseBlocks<V, kKernel, kStride> kBlocks;
   const RowTiles tiles(0, d.out_w, V::kDepthwiseBlock);
+  const bool copies = depthwise_aliases<V>(d, kDepthwiseRows, tiles.rows(0));
+  const int64_t rows = copies ? depthwise_tile_rows(d, tiles.rows(0)) : kDepthwiseRows;
+  const int64_t step = copies ? kDepthwiseLine : kDepthwiseChannels;
+  alignas(64) float tile[kDepthwiseTilePixels * kDepthwiseLine];
   for (int64_t channel = 0; channel < d.channels; channel += kDepthwiseChannels) {
     const int64_t left = d.channels - channel;
     const int64_t end = channel + (left < kDepthwiseChannels ? left : kDepthwiseChannels);
@@ -161,10 +170,12 @@ void depthwise_unrolled(const DepthwiseArgs& d, int64_t y_begin, int64_t y_end) 
       const int64_t width = tiles.rows(i);
       const int64_t first = x * kStride - d.pad_left;
       const bool edge = first < 0 || first + (width - 1) * kStride + kKernel > d.in_w;
-      const DepthwiseBlock block = kBlocks.entry[width - 1][edge];
-      for (int64_t y = y_begin; y < y_end; y += kDepthwiseRows) {
-        const int64_t until = y + kDepthwiseRows < y_end ? y + kDepthwiseRows : y_end;
-        block(d, y, until, x, channel, end);
+      const DepthwiseBlock block = kBlocks.entry[width - 1][edge][copies];
+      for (int64_t y = y_begin; y < y_end; y += rows) {
+        const int64_t until = y + rows < y_end ? y + rows : y_end;
+        for (int64_t c = channel; c < end; c += step)
+          block(d, copies ? depthwise_copy<V>(d, y, until, x, width, c, tile) : DepthwiseInput(d),
+                y, until, x, c, c + step < end ? c + step : end);
         depthwise_activate<V>(d, y, until, x, width, channel, end);
       }
     }
