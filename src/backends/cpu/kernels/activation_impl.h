@@ -163,6 +163,22 @@ struct NoActivation {
   typename V::Reg operator()(typename V::Reg x) const { return x; }
 };
 
+/// Of rows of whole micro-kernels: the loop over the vectors of one is unrolled, since constants
+/// would leave their registers in it.
+template <class V, class F>
+[[gnu::noinline]] void activate_tiles(const Activation& activation, const ActivationRows& a) {
+  constexpr int kColumns = V::kGemmPanels * 16;
+  const F f(activation);
+  for (int64_t r = 0; r < a.rows; ++r) {
+    const float* x = a.x + r * a.ldx;
+    float* dst = a.dst + r * a.ldd;
+    const float* const end = x + a.columns;
+    for (; x != end; x += kColumns, dst += kColumns)
+#pragma GCC unroll 8
+      for (int i = 0; i < kColumns; i += V::kWidth) V::store(dst + i, f(V::load(x + i)));
+  }
+}
+
 template <class V, class F>
 [[gnu::noinline]] void activate_with(const Activation& activation, const ActivationRows& a) {
   const F f(activation);
@@ -219,7 +235,10 @@ void with_activation(Activation::Kind kind, Body body) {
 
 template <class V>
 void activate(const Activation& activation, const ActivationRows& rows) {
-  with_activation<V>(activation.kind, [&]<class F>() { activate_with<V, F>(activation, rows); });
+  const bool tiles = !rows.residual && rows.columns % (V::kGemmPanels * 16) == 0;
+  with_activation<V>(activation.kind, [&]<class F>() {
+    tiles ? activate_tiles<V, F>(activation, rows) : activate_with<V, F>(activation, rows);
+  });
 }
 
 }  // namespace
