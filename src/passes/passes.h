@@ -44,6 +44,11 @@ void drop_identities(Graph& graph);
 /// Views that make tokens [n, h * w, c] of maps [n, h, w, c] move in the same way.
 void cancel_transposes(Graph& graph);
 
+/// Transposes of views of transposes, of fixed extents, -> one transpose between two views, where
+/// each axis of the views is a product of factors of the axes at the beginning: what cuts a map into
+/// windows or patches in the exporter's layout, and puts it together again.
+void compose_transposes(Graph& graph);
+
 /// Equal nodes of equal operands, and equal small constants -> one.
 void merge_equal(Graph& graph);
 

@@ -48,6 +48,8 @@ const std::vector<Pass>& passes_of_ops() {
       {"fold_depthwise_bias", fold_depthwise_bias},
       {"fuse_attention", fuse_attention},
       {"fold_attention_scale", fold_attention_scale},
+      // Behind attention, which knows its heads by their transposes.
+      {"compose_transposes", compose_transposes},
       // When all that scales rows of weights has done so: their codes stay the same. What the
       // quantization of the input kept from its product comes again.
       {"fuse_explicit_products", fuse_explicit_products},

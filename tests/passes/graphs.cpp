@@ -99,6 +99,27 @@ Graph local_mixer() {
   return m.finish({m.add(x, m.linear(spatial, "conv2", 4))});
 }
 
+/// Patches of a map in the exporter's layout, and back; an axis that is no product of factors; a
+/// transpose that others read, too.
+Graph moves_of_patches() {
+  GraphMaker m;
+  const auto transpose = [&](ValueId x, Ints perm) {
+    return m.op(OpKind::Transpose, TransposeAttrs{std::move(perm)}, {x}, "transpose");
+  };
+  const auto reshape = [&](ValueId x, Ints dims) {
+    return m.op(OpKind::Reshape, ReshapeAttrs{std::move(dims)}, {x}, "reshape");
+  };
+  const ValueId map = transpose(m.input({1, 4, 8, 3}), {0, 3, 1, 2});
+  const ValueId rows = transpose(reshape(map, {6, 2, 4, 2}), {0, 2, 1, 3});
+  const ValueId tokens = m.gelu(transpose(reshape(rows, {3, 8, 4}), {2, 1, 0}));
+  const ValueId back = reshape(transpose(tokens, {2, 1, 0}), {6, 4, 2, 2});
+  const ValueId joined = reshape(transpose(back, {0, 2, 1, 3}), {1, 3, 4, 8});
+  const ValueId mixed = reshape(transpose(m.input({2, 3}), {1, 0}), {2, 3});
+  const ValueId read = transpose(m.input({2, 3}), {1, 0});
+  return m.finish({transpose(joined, {0, 2, 3, 1}), transpose(mixed, {1, 0}), read,
+                   transpose(reshape(read, {3, 2, 1}), {1, 0, 2})});
+}
+
 Graph matrices() {
   GraphMaker m;
   const ValueId x = m.input({1, 2, 2, 4}), hidden = m.linear(x, "fc1", 4);
@@ -149,6 +170,7 @@ constexpr PassCase kCases[] = {
     {"tokens_to_map", cancel_transposes, tokens_to_map},
     {"equal_nodes", merge_equal, equal_nodes},
     {"kept_axes", drop_kept_axes, kept_axes},
+    {"moves_of_patches", compose_transposes, moves_of_patches},
     {"bias_adds", fold_bias_add, bias_adds},
     {"extents_as_factors", fold_scalars, extents_as_factors},
     {"fills", fold_scalars, fills},
