@@ -1,4 +1,5 @@
 """Interleaved rounds, the load of the machine meanwhile, and what may be concluded from them."""
+import contextlib
 import os
 import pathlib
 import platform
@@ -13,6 +14,17 @@ MAX_INTERVAL = 0.10  # width of a ratio's interval over the ratio
 MAX_FOREIGN_CORES = 0.15  # in a quiet round
 MAX_DISTURBED_ROUNDS = 0.25
 TICKS_PER_SECOND = os.sysconf("SC_CLK_TCK")
+
+
+@contextlib.contextmanager
+def realtime(wanted):
+    """What is started meanwhile, if wanted, runs before all that has no such priority."""
+    if wanted:
+        os.sched_setscheduler(0, os.SCHED_RR, os.sched_param(1))
+    try:
+        yield
+    finally:
+        os.sched_setscheduler(0, os.SCHED_OTHER, os.sched_param(0))
 
 
 def busy_seconds():

@@ -59,14 +59,15 @@ def compare(arguments, name, torch, timm):
         folder = pathlib.Path(folder)
         path = folder / f"{name}.onnx"
         images = export(torch, timm, name, path)
-        engines = [Peer(peer, path, images, arguments.threads, {})
-                   for peer in ("onnxruntime", "openvino")]
-        engines.append(Vitro(arguments.vitro, path, images, arguments.threads, {}, folder))
-        outputs = {engine.name: engine.outputs() for engine in engines}
-        latency = measure.interleave(engines, arguments.rounds, arguments.warmup,
-                                     arguments.iterations, lambda *_: None)
-        for engine in engines:
-            engine.close()
+        with measure.realtime(arguments.realtime):
+            engines = [Peer(peer, path, images, arguments.threads, {})
+                       for peer in ("onnxruntime", "openvino")]
+            engines.append(Vitro(arguments.vitro, path, images, arguments.threads, {}, folder))
+            outputs = {engine.name: engine.outputs() for engine in engines}
+            latency = measure.interleave(engines, arguments.rounds, arguments.warmup,
+                                         arguments.iterations, lambda *_: None)
+            for engine in engines:
+                engine.close()
     ratios = {peer: measure.ratio(latency[peer]["rounds_ms"], latency["vitro"]["rounds_ms"])
               for peer in ("onnxruntime", "openvino")}
     error = {peer: relative_error(outputs[peer], outputs["onnxruntime"])
@@ -88,6 +89,8 @@ def parse_arguments():
     parser.add_argument("--rounds", type=peers.positive, default=7)
     parser.add_argument("--iterations", type=peers.positive, default=10)
     parser.add_argument("--warmup", type=peers.positive, default=3)
+    parser.add_argument("--realtime", action="store_true",
+                        help="run the engines before all else on this machine; needs root")
     parser.add_argument("--vitro", type=pathlib.Path, default=peers.ROOT / "build/release/vitro")
     parser.add_argument("--output", type=pathlib.Path, metavar="FILE", required=True)
     return parser.parse_args()
@@ -121,7 +124,8 @@ def main():
     commit = subprocess.run(["git", "-C", str(peers.ROOT), "describe", "--always", "--dirty"],
                             capture_output=True, text=True, check=False).stdout.strip()
     result = {"command": f"benchmarks/peers/onnx_models.py --threads {arguments.threads} "
-                         f"--rounds {arguments.rounds} --iterations {arguments.iterations}",
+                         f"--rounds {arguments.rounds} --iterations {arguments.iterations}"
+                         + " --realtime" * arguments.realtime,
               "date": datetime.date.today().isoformat(), "precision": "fp32", "batch": 1,
               "threads": arguments.threads, "machine": measure.machine(),
               "versions": {**versions, "timm": timm.__version__, "torch": torch.__version__,
