@@ -96,8 +96,10 @@ class Conv2dDirectKernel final : public Kernel {
     const int64_t panels = num_panels(args_.groups * args_.group_out);
     const int64_t together = std::lcm(args_.group_out, kPanelWidth) / kPanelWidth;
     blocks_ = {panels, together, (panels + together - 1) / together};
-    const bool even = images_ * blocks_.count % threads_ == 0;
-    bands_ = make_bands(args_.out_h, 1, band_rows(), even ? 1 : threads_);
+    // Rows are what threads share of most ops before and behind: those of blocks would cross cores.
+    const bool by_blocks =
+        args_.out_h < kMinRows * threads_ && images_ * blocks_.count % threads_ == 0;
+    bands_ = make_bands(args_.out_h, 1, band_rows(), by_blocks ? 1 : threads_);
   }
   bool absorb(const OpContext& next, size_t operand) override {
     return epilogue_.absorb(next, operand);

@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <bit>
 
 #include "backends/cpu/bands.h"
 #include "backends/cpu/impls.h"
@@ -66,29 +67,91 @@ std::optional<Refusal> over_rows(const OpContext& op) {
   return std::nullopt;
 }
 
-/// [images, tokens, channels] -> [images, channels]
+/// What the parts of a reduction are reduced by, and what joins them; nothing where the end of one
+/// is no number that joins.
+std::optional<std::pair<ReduceKind, ReduceKind>> in_parts(ReduceKind kind) {
+  switch (kind) {
+    case ReduceKind::Sum:
+    case ReduceKind::Mean:
+      return std::pair(ReduceKind::Sum, ReduceKind::Sum);
+    case ReduceKind::Max:
+    case ReduceKind::Min:
+      return std::pair(kind, kind);
+    case ReduceKind::L1:
+    case ReduceKind::SumSquare:
+      return std::pair(kind, ReduceKind::Sum);
+    case ReduceKind::L2:
+      return std::nullopt;
+  }
+  return std::nullopt;
+}
+
+constexpr int64_t kPartElements = 16384, kPartTokens = 16, kMaxParts = 8;
+
+/// [images, tokens, channels] -> [images, channels], many tokens in parts whose number depends on
+/// the shape alone. Threads so read the tokens that they made, and will write again, and not some
+/// channels of all: a line that two cores have read is written slowly.
 class TokensKernel final : public Kernel {
  public:
   explicit TokensKernel(const OpContext& op)
-      : reduce_(active_kernels().reduce_of(*reduce_kind(op.node)).tokens),
-        shape_(*reduced_axes(op)) {
+      : kind_(*reduce_kind(op.node)), shape_(*reduced_axes(op)) {
+    // A power of two, so that each thread's parts are its share of the tokens.
+    const int64_t parts = std::clamp<int64_t>(
+        std::min(shape_.reduced * shape_.inner / kPartElements, shape_.reduced / kPartTokens), 1,
+        kMaxParts);
+    tokens_ = {
+        shape_.reduced, 1,
+        in_parts(kind_) ? static_cast<int64_t>(std::bit_floor(static_cast<uint64_t>(parts))) : 1};
+    channels_ = {shape_.inner, 16, 1};
+    if (tokens_.count > 1) {
+      const auto [part, join] = *in_parts(kind_);
+      part_ = tokens_of(part);
+      join_ = tokens_of(join);
+      return;
+    }
+    part_ = tokens_of(kind_);
     const int64_t useful = element_bands(op.input(0), op.threads).count;
-    bands_ = {shape_.inner, 16,
-              std::min((useful + shape_.outer - 1) / shape_.outer, (shape_.inner + 15) / 16)};
+    channels_.count =
+        std::min((useful + shape_.outer - 1) / shape_.outer, (shape_.inner + 15) / 16);
+  }
+  size_t scratch_bytes() const override {
+    if (tokens_.count == 1) return 0;
+    return static_cast<size_t>(shape_.outer * tokens_.count * shape_.inner) * sizeof(float);
   }
   void run(const KernelArgs& args) const override {
-    team_of(args).parallel_for(shape_.outer * bands_.count, [&](int64_t task, int) {
-      const int64_t image = task / bands_.count, band = task % bands_.count;
-      reduce_(args.in<float>(0) + image * shape_.reduced * shape_.inner, shape_.reduced,
-              shape_.inner, bands_.begin(band), bands_.begin(band + 1),
-              args.out<float>() + image * shape_.inner);
-    });
+    auto* parts = reinterpret_cast<float*>(args.scratch);
+    if (tokens_.count == 1) return reduce(args, args.out<float>());
+    reduce(args, parts);
+    for (int64_t image = 0; image < shape_.outer; ++image) {
+      float* result = args.out<float>() + image * shape_.inner;
+      join_(parts + image * tokens_.count * shape_.inner, tokens_.count, shape_.inner, 0,
+            shape_.inner, result);
+      if (kind_ != ReduceKind::Mean) continue;
+      const float factor = 1.0f / static_cast<float>(shape_.reduced);
+      for (int64_t i = 0; i < shape_.inner; ++i) result[i] *= factor;
+    }
   }
 
  private:
-  ReduceTokens reduce_;
+  static ReduceTokens tokens_of(ReduceKind kind) { return active_kernels().reduce_of(kind).tokens; }
+  /// All parts, to dst [images, parts, channels].
+  void reduce(const KernelArgs& args, float* dst) const {
+    const int64_t inner = shape_.inner;
+    team_of(args).parallel_for(
+        shape_.outer * tokens_.count * channels_.count, [&](int64_t task, int) {
+          const int64_t row = task / channels_.count, band = task % channels_.count;
+          const int64_t image = row / tokens_.count, i = row % tokens_.count;
+          part_(args.in<float>(0) + (image * shape_.reduced + tokens_.begin(i)) * inner,
+                tokens_.size(i), inner, channels_.begin(band), channels_.begin(band + 1),
+                dst + row * inner);
+        });
+  }
+
+  ReduceKind kind_;
   Reduced shape_;
-  Bands bands_;  ///< of channels
+  ReduceTokens part_, join_ = nullptr;
+  Bands tokens_;    ///< of an image
+  Bands channels_;  ///< of the tokens, where these are in one part
 };
 
 /// [rows, columns] -> [rows]
