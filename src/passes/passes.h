@@ -45,8 +45,8 @@ void drop_identities(Graph& graph);
 void cancel_transposes(Graph& graph);
 
 /// Transposes of views of transposes, of fixed extents, -> one transpose between two views, where
-/// each axis of the views is a product of factors of the axes at the beginning: what cuts a map into
-/// windows or patches in the exporter's layout, and puts it together again.
+/// each axis of the views is a product of factors of the axes at the beginning: what cuts a map
+/// into windows or patches in the exporter's layout, and puts it together again.
 void compose_transposes(Graph& graph);
 
 /// Equal nodes of equal operands, and equal small constants -> one.
