@@ -57,7 +57,7 @@ class Problem {
     a_ = dice.values(patches ? pixels : c.m * lda());
     residual_ = dice.values(c.m * ldc());
     for (int64_t i = 0; i < c.n * c.k; ++i)
-      weights_.push_back(static_cast<int8_t>(c.extreme ? (dice.next() < 0.9f ? 127 : -127)
+      weights_.push_back(static_cast<int8_t>(c.extreme ? (dice.next() < 0.9f ? 127 : -128)
                                                        : dice.whole(-127, 127)));
     for (int64_t i = 0; i < std::max(pixels, c.m * code_stride(c.k)); ++i)
       codes_.push_back(static_cast<uint8_t>(c.extreme ? 255 : dice.whole(0, 255)));

@@ -73,6 +73,21 @@ size_t narrow_scratch_size(const GemmArgs& args) {
   return narrow_rows_size(row_bytes) + (gemm_copies_rows(args) ? static_cast<size_t>(floats) : 0);
 }
 
+int64_t word_row_bytes(int64_t k) { return code_stride(2 * k); }
+
+size_t word_panel_offset(int64_t k) { return narrow_rows_size(word_row_bytes(k)); }
+
+size_t word_rest_offset(int64_t k) {
+  return word_panel_offset(k) + static_cast<size_t>((k + 3) / 4 * 4 * 16) / 2;
+}
+
+size_t word_scratch_size(const GemmArgs& args) {
+  if (args.codes || !gemm_copies_rows(args)) return word_rest_offset(args.k);
+  return word_rest_offset(args.k) +
+         static_cast<size_t>(narrow_floats_rows(args.k) *
+                             std::max(narrow_floats_stride(args.k), code_stride(args.k) / 4));
+}
+
 GemmGrid gemm_grid(int64_t m, int64_t n, int64_t k, int threads, const GemmCosts& costs) {
   const int64_t panels = (n + 15) / 16;
   GemmGrid best{m, panels, 1, 1};

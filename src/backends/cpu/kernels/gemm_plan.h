@@ -37,4 +37,15 @@ int64_t narrow_floats_stride(int64_t k);
 /// GemmScratchSize of these products.
 size_t narrow_scratch_size(const GemmArgs& args);
 
+// Products of codes as words of 16 bits. Scratch: a block of rows of words, a panel of weights as
+// words, then some rows of floats, or of codes of patches, that become words together.
+
+/// From one row of words to the next.
+int64_t word_row_bytes(int64_t k);
+/// Where the parts begin, in floats.
+size_t word_panel_offset(int64_t k);
+size_t word_rest_offset(int64_t k);
+/// GemmScratchSize of these products.
+size_t word_scratch_size(const GemmArgs& args);
+
 }  // namespace vitro::cpu

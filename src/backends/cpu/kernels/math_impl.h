@@ -20,17 +20,39 @@ struct Gelu<V, false> {
   using Reg = typename V::Reg;
 
   Reg operator()(Reg x) const {
+    Reg alone[1] = {x};
+    apply(alone);
+    return alone[0];
+  }
+
+  /// Of n registers by turns: one polynomial is a chain that waits for each of its multiply-adds.
+  template <int n>
+  [[gnu::always_inline]] void apply(Reg (&x)[n]) const {
     constexpr float kQ[] = {0.14136378f,   -0.07029636f,   0.051520675f,  -0.040440463f,
                             0.031439204f,  -0.023284115f,  0.016421126f,  -0.01111993f,
                             0.006359388f,  -0.0027402742f, 0.0017834789f, -0.0015891679f,
                             0.00058262266f};
-    const Reg a = V::min(V::set1(5.0f), V::abs(x));
-    const Reg s = V::fma(V::mul(a, a), V::set1(2.0f / 25.0f), V::set1(-1.0f));
-    Reg q = V::set1(kQ[12]);
+    Reg s[n], q[n];
+#pragma GCC unroll 8
+    for (int r = 0; r < n; ++r) {
+      const Reg a = bounded(x[r]);
+      s[r] = V::fma(V::mul(a, a), V::set1(2.0f / 25.0f), V::set1(-1.0f));
+      q[r] = V::set1(kQ[12]);
+    }
 #pragma GCC unroll 12
-    for (int i = 11; i >= 0; --i) q = V::fma(q, s, V::set1(kQ[i]));
-    return V::fnma(a, V::fnma(a, q, V::set1(0.5f)), V::max(V::zero(), x));
+    for (int i = 11; i >= 0; --i) {
+#pragma GCC unroll 8
+      for (int r = 0; r < n; ++r) q[r] = V::fma(q[r], s[r], V::set1(kQ[i]));
+    }
+#pragma GCC unroll 8
+    for (int r = 0; r < n; ++r) {
+      const Reg a = bounded(x[r]);
+      x[r] = V::fnma(a, V::fnma(a, q[r], V::set1(0.5f)), V::max(V::zero(), x[r]));
+    }
   }
+
+ private:
+  static Reg bounded(Reg x) { return V::min(V::set1(5.0f), V::abs(x)); }
 };
 
 /// d in sixteen pieces of degree 5 around multiples of 1 / kScale. The coefficients of all pieces

@@ -128,10 +128,11 @@ void round_rows(const float* x, int64_t rows, int64_t channels, uint16_t* dst) {
   }
 }
 
-/// Rows [begin, end) of A as N stores them, `ld` elements apart.
+/// Rows [begin, end) of A as N stores them, `ld` elements apart. `floats` is scratch for
+/// narrow_floats_rows(k) rows that are normalised or gathered.
 template <class N>
 void narrow_rows(const GemmArgs& g, int64_t begin, int64_t end, typename N::Element* dst,
-                 int64_t ld) {
+                 int64_t ld, float* floats) {
   if constexpr (sizeof(typename N::Element) == 1) {
     if (g.patches && g.patches->codes) {
       gather_patches(CodePixels{*g.patches}, begin, end, 0, g.k, dst, ld);
@@ -146,7 +147,6 @@ void narrow_rows(const GemmArgs& g, int64_t begin, int64_t end, typename N::Elem
     }
     return;
   }
-  float* floats = g.scratch + narrow_rows_size(narrow_stride<N>(g.k));
   const int64_t stride = narrow_floats_stride(g.k), step = narrow_floats_rows(g.k);
   for (int64_t row = begin; row < end; row += step) {
     const int64_t rows = end - row < step ? end - row : step;
@@ -172,7 +172,7 @@ class NarrowRows {
   const Element* read(int64_t begin, int64_t end) const {
     if (const Element* given = N::rows(g_)) return given + begin * g_.lda;
     auto* made = reinterpret_cast<Element*>(g_.scratch);
-    narrow_rows<N>(g_, begin, end, made, stride());
+    narrow_rows<N>(g_, begin, end, made, stride(), g_.scratch + narrow_rows_size(bytes()));
     return made;
   }
 

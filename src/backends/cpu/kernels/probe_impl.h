@@ -1,6 +1,6 @@
 #pragma once
 
-#include <cstdint>
+#include "backends/cpu/kernels/word_rows_impl.h"
 
 namespace vitro::cpu {
 namespace {
@@ -28,14 +28,15 @@ float fma_probe(int64_t iterations) {
 }
 
 template <class D>
-constexpr double kNarrowProbeMultiplyAdds = 16.0 * D::Format::kGroup* D::kRows* D::kPanels;
+constexpr double kNarrowProbeMultiplyAdds =
+    16.0 * (MultipliesWords<D> ? 2 : D::Format::kGroup) * D::kRows* D::kPanels;
 
 /// The same of narrow numbers: the micro-kernel's loop on one line of each.
 template <class D>
 float narrow_probe(int64_t iterations) {
   constexpr int kRegs = D::kPanels * D::kRegs;
-  const char values[4 * D::kRows] = {};
-  const char weights[64 * D::kPanels] = {};
+  // Not const, or the compiler knows that all rows are the same and multiplies one of them.
+  char values[4 * D::kRows] = {}, weights[64 * D::kPanels] = {};
   typename D::Sums sums[D::kRows * kRegs];
 #pragma GCC unroll 24
   for (int i = 0; i < D::kRows * kRegs; ++i) sums[i] = D::zero();
@@ -50,8 +51,10 @@ float narrow_probe(int64_t iterations) {
   }
 #pragma GCC unroll 24
   for (int i = D::kRegs; i < D::kRows * kRegs; ++i) sums[i % D::kRegs] += sums[i];
-  typename D::V::Reg y[16 / D::V::kWidth];
+  constexpr int kVecs = 16 / D::V::kWidth;
+  typename D::V::Reg y[kVecs];
   D::to_floats(sums, y);
+  for (int i = 1; i < kVecs; ++i) y[0] = D::V::add(y[0], y[i]);  // a sum without a use is not made
   return D::V::sum(y[0]);
 }
 

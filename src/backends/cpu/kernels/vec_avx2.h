@@ -21,6 +21,7 @@ struct VecAvx2 : VecX86 {
   static constexpr int kGemmRows = 6;
   static constexpr int kGemmPanels = 1;
   static constexpr bool kHasLookup = false;
+  static constexpr int kActivationBatch = 4;
   static constexpr int kDepthwiseBlock = 8;
   static constexpr int kAttentionRows = 6;
   /// Results side by side of a direct convolution: 12 accumulators, 3 taps and one input.
@@ -81,17 +82,19 @@ struct VecAvx2 : VecX86 {
     const __m256i exponent = _mm256_slli_epi32(_mm256_cvtps_epi32(n), 23);
     return _mm256_castsi256_ps(_mm256_add_epi32(_mm256_castps_si256(a), exponent));
   }
-  /// 32 codes, clamp(round(y), 0, 255). The conversion makes NaN and what is too small the least
-  /// integer, and packing saturates.
-  static constexpr int kCodeRegs = 4;
+  /// 16 codes, clamp(round(y), 0, 255), as many as a panel has columns. The conversion makes NaN
+  /// and what is too small the least integer, and packing saturates.
+  static constexpr int kCodeRegs = 2;
   static void store_codes(uint8_t* p, const Reg (&y)[kCodeRegs]) {
-    __m256i q[kCodeRegs];
-#pragma GCC unroll 4
-    for (int i = 0; i < kCodeRegs; ++i) q[i] = _mm256_cvtps_epi32(min(set1(255.0f), y[i]));
-    const __m256i packed =
-        _mm256_packus_epi16(_mm256_packus_epi32(q[0], q[1]), _mm256_packus_epi32(q[2], q[3]));
-    const __m256i order = _mm256_setr_epi32(0, 4, 1, 5, 2, 6, 3, 7);
-    _mm256_storeu_si256(reinterpret_cast<__m256i*>(p), _mm256_permutevar8x32_epi32(packed, order));
+    const __m256i words = code_words(y);
+    _mm_storeu_si128(
+        reinterpret_cast<__m128i*>(p),
+        _mm_packus_epi16(_mm256_castsi256_si128(words), _mm256_extracti128_si256(words, 1)));
+  }
+  static __m256i code_words(const Reg (&y)[kCodeRegs]) {
+    const __m256i low = _mm256_cvtps_epi32(min(set1(255.0f), y[0]));
+    const __m256i high = _mm256_cvtps_epi32(min(set1(255.0f), y[1]));
+    return _mm256_permute4x64_epi64(_mm256_packus_epi32(low, high), 0xd8);
   }
   /// The first n of them.
   static void store_codes_tail(uint8_t* p, const Reg (&y)[kCodeRegs], int n) {

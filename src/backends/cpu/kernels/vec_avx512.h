@@ -23,6 +23,7 @@ struct VecAvx512 : VecX86 {
   static constexpr int kGemmRows = 6;
   static constexpr int kGemmPanels = 4;
   static constexpr bool kHasLookup = true;
+  static constexpr int kActivationBatch = 1;
   /// Outputs of a depthwise row block: 14 accumulators, 5 taps, inputs streamed.
   static constexpr int kDepthwiseBlock = 14;
   /// Rows by two registers in a tile of attention: 24 accumulators, 2 registers, one broadcast.

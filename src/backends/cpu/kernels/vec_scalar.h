@@ -17,6 +17,8 @@ struct VecScalar {
   static constexpr int kGemmRows = 2;
   static constexpr int kGemmPanels = 1;
   static constexpr bool kHasLookup = false;
+  /// Registers of an activation that are computed by turns.
+  static constexpr int kActivationBatch = 1;
   static constexpr int kDepthwiseBlock = 6;
   static constexpr int kAttentionRows = 3;
   static constexpr int kDirectConvBlock = 8;
