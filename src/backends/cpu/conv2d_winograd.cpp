@@ -93,6 +93,11 @@ int64_t best_tile(const OpContext& op) {
   return cost_of_tiles(op, 2) < cost_of_tiles(op, 4) ? 2 : 4;
 }
 
+/// Of the time of the direct sum.
+double expected_ratio(const OpContext& op) {
+  return cost_of_tiles(op, best_tile(op)) / direct_cost(op);
+}
+
 std::optional<Refusal> can_transform(const OpContext& op) {
   if (auto refusal = can_conv2d(op)) return refusal;
   if (op.precision == Precision::BFloat16) return Refusal{"it multiplies float32, not bf16"};
@@ -108,7 +113,7 @@ std::optional<Refusal> can_transform(const OpContext& op) {
 
 std::optional<Refusal> can_run(const OpContext& op) {
   if (auto refusal = can_transform(op)) return refusal;
-  const double ratio = cost_of_tiles(op, best_tile(op)) / direct_cost(op);
+  const double ratio = expected_ratio(op);
   if (ratio < 1) return std::nullopt;
   return Refusal{fmt::format("its tiles are expected to take {:.2f} times the direct sum", ratio)};
 }
@@ -247,6 +252,8 @@ std::unique_ptr<Kernel> make_tiled(const OpContext& op) {
 }
 
 }  // namespace
+
+double winograd_gain(const OpContext& op) { return can_transform(op) ? 0 : 1 / expected_ratio(op); }
 
 const Impl kConv2dWinograd{"cpu:conv2d_winograd", can_run, make_usual};
 const Impl kConv2dWinograd2x2{"cpu:conv2d_winograd/2x2", can_tile_by<2>, make_tiled<2>,

@@ -5,6 +5,7 @@
 #include <array>
 #include <vector>
 
+#include "backends/cpu/codes_choice.h"
 #include "backends/cpu/impls.h"
 #include "backends/cpu/operands.h"
 #include "backends/cpu/rounded_products.h"
@@ -150,7 +151,15 @@ class CpuBackend final : public Backend {
   std::optional<Refusal> can_run(const OpContext& op) const override {
     return refusal_of(op, impls);
   }
-  std::unique_ptr<Executable> compile(const CompileRequest& request) const override {
+  std::unique_ptr<Executable> compile(const CompileRequest& asked) const override {
+    const std::optional<Graph> graph = without_slow_codes(asked);
+    const CompileRequest request{.graph = graph ? *graph : asked.graph,
+                                 .inputs = asked.inputs,
+                                 .cache = asked.cache,
+                                 .threads = asked.threads,
+                                 .tactics = asked.tactics,
+                                 .precision = asked.precision,
+                                 .device = asked.device};
     return make_host_executable(compile_program(request, impls, name()));
   }
 };

@@ -33,13 +33,15 @@ bool has_amx_int8() {
 
 KernelTable make_avx2_table() {
   KernelTable table = kAvx2Table;
-  if (has_avx_vnni()) table.quantized_gemm = kQuantizedAvxVnni;
+  table.widens_codes = !has_avx_vnni();
+  if (!table.widens_codes) table.quantized_gemm = kQuantizedAvxVnni;
   return table;
 }
 
 KernelTable make_avx512_table() {
   KernelTable table = kAvx512Table;
-  if (__builtin_cpu_supports("avx512vnni")) table.quantized_gemm = kQuantizedAvx512Vnni;
+  table.widens_codes = !__builtin_cpu_supports("avx512vnni");
+  if (!table.widens_codes) table.quantized_gemm = kQuantizedAvx512Vnni;
   if (__builtin_cpu_supports("avx512bf16")) table.bfloat16 = kBFloat16Avx512;
   return table;
 }
@@ -49,7 +51,10 @@ KernelTable make_amx_table() {
   table.isa = Isa::Amx;
   table.gemm = {gemm_tile_amx, gemm_scratch_size_amx, kGemmCostsAmx, product_probe_amx,
                 kProductProbeMultiplyAddsAmx};
-  if (has_amx_int8()) table.quantized_gemm = kQuantizedAmx;
+  if (has_amx_int8()) {
+    table.widens_codes = false;
+    table.quantized_gemm = kQuantizedAmx;
+  }
   // It rounds with the instructions of AVX512-BF16, which every processor with AMX has.
   if (table.has_bfloat16()) table.bfloat16.gemm = kBFloat16Amx;
   return table;

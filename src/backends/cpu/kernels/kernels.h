@@ -47,6 +47,7 @@ struct KernelTable {
   Isa isa;
   GemmKernel gemm;
   GemmKernel quantized_gemm;  ///< the same bits on every instruction set, up to its end
+  bool widens_codes = false;  ///< has vectors and no instruction for codes: they become words first
   BFloat16Kernels bfloat16;
   bool has_bfloat16() const { return bfloat16.gemm.tile != nullptr; }
   const GemmKernel& gemm_for(const GemmArgs& args) const {
