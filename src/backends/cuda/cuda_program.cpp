@@ -28,7 +28,8 @@ class CudaContext final : public Context {
     operands_.resize(operands);
     results_.resize(results);
     const DeviceScope scope(program.device);
-    lane.workspace(layout_.bytes);
+    base_ = lane.workspace(layout_.bytes);  // null where nothing has elements
+    workspace_ = layout_.ports(base_);
   }
 
   ~CudaContext() override {

@@ -65,6 +65,16 @@ TEST_F(CudaSession, AConvolutionReadsThePixels) {
   }
 }
 
+/// The workspace is empty.
+TEST_F(CudaSession, TensorsMayHaveNoElements) {
+  GraphBuilder builder;
+  const ValueId x = builder.input("x", {0, 4});
+  auto data = std::make_shared<PlanData>();
+  data->graph = builder.finish({builder.op(UnaryFunction::Relu, x, "relu")});
+  const Session session(Internals::plan(std::move(data)), {.backend = "cuda"});
+  for (int run = 0; run < 3; ++run) EXPECT_EQ(session.run(Tensor({0, 4})).dims(), (Dims{0, 4}));
+}
+
 TEST_F(CudaSession, SaysWhatItsKernelsChose) {
   const Plan plan = test::small_plan(DType::Float32);
   Engine engine(plan, {.backend = "cuda", .precision = Precision::Float16});
