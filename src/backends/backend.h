@@ -16,6 +16,9 @@ struct CompileRequest {
   const TacticTable* tactics = nullptr;  ///< measured choices, asked first; null: none
   Precision precision = Precision::Default;
   int device = 0;  ///< of the backend, that of the lane
+  /// By node of the graph: that of the graph that was asked for, where a backend has rewritten it.
+  /// Empty: the graphs are one.
+  std::span<const size_t> origins = {};
 };
 
 /// Who was asked to run an op, and what it answered. `vitro inspect --why` prints these.

@@ -95,8 +95,12 @@ ChosenKernels choose_kernels(const CompileRequest& request, ImplTable impls, con
   infer_values(chosen, request);
   std::vector<Node>& nodes = chosen.graph.nodes;
   std::vector<std::string> refusals;
-  for (size_t i = 0, origin = 0; i < nodes.size(); ++i)
-    chosen.origins.push_back(!is_cast.empty() && is_cast[i] ? kNoNode : origin++);
+  for (size_t i = 0, node = 0; i < nodes.size(); ++i) {
+    const bool is_new = !is_cast.empty() && is_cast[i];
+    const size_t origin = request.origins.empty() || is_new ? node : request.origins[node];
+    chosen.origins.push_back(is_new ? kNoNode : origin);
+    node += is_new ? 0 : 1;
+  }
   for (size_t i = 0; i < nodes.size();) {
     if (chosen.is_idle(nodes[i]) || is_empty(chosen, nodes[i])) {
       chosen.choices.emplace_back();

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <numeric>
 
 #include "core/convert.h"
 #include "ir/fused_ops.h"
@@ -206,7 +207,7 @@ std::vector<float> float8_steps(std::span<const float> factor) {
   return steps;
 }
 
-std::optional<Graph> with_float_products(
+std::optional<FloatGraph> with_float_products(
     const Graph& graph, PlanCache& cache,
     const std::function<bool(const Node& node, size_t weight)>& keep) {
   std::optional<Graph> result;
@@ -236,12 +237,16 @@ std::optional<Graph> with_float_products(
     while (!node.inputs.empty() && node.inputs.back() == kAbsent) node.inputs.pop_back();
     if (node.body) node.body = std::make_shared<Graph>(fused_body(*result, node));
   }
+  if (!result) return std::nullopt;
+  std::vector<size_t> origins(graph.nodes.size());
+  std::iota(origins.begin(), origins.end(), size_t{0});
   for (size_t i = clamps.size(); i-- > 0;) {  // from the end, where indices still hold
     const auto at = static_cast<std::ptrdiff_t>(clamps[i].first);
     Node clip = clip_input(*result, result->nodes[clamps[i].first], clamps[i].second);
     result->nodes.insert(result->nodes.begin() + at, std::move(clip));
+    origins.insert(origins.begin() + at, clamps[i].first);
   }
-  return result;
+  return FloatGraph{std::move(*result), std::move(origins)};
 }
 
 }  // namespace vitro

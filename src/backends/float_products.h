@@ -6,13 +6,19 @@
 
 namespace vitro {
 
+/// A rewritten graph.
+struct FloatGraph {
+  Graph graph;
+  std::vector<size_t> origins;  ///< by node: that of the given graph (CompileRequest::origins)
+};
+
 /// The graph with products of floats in place of those in 8 bits, plain or in fused ops: what the
 /// codes and the weights stand for, without the rounding of the input; where the least code is zero
 /// and the input may be below that, it is clipped. For a backend that has no kernels for codes and
 /// multiplies floats as fast. Nothing when the graph has none. The weights are made once for all
 /// graphs of the cache. Products whose operands are not constant stay, and those that `keep` wants,
 /// which is given a node and the operand that is the weight.
-std::optional<Graph> with_float_products(
+std::optional<FloatGraph> with_float_products(
     const Graph& graph, PlanCache& cache,
     const std::function<bool(const Node& node, size_t weight)>& keep = {});
 

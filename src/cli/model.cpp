@@ -42,22 +42,23 @@ Plan open_model(const CommonOptions& options) {
 
 namespace {
 
-/// The size of pictures that are run.
-std::optional<Size> size_of(const RunShape& at) {
+/// The size of pictures that are run, whose height is that axis.
+std::optional<Size> size_of(const RunShape& at, size_t height_axis) {
   if (at.shapes.empty()) return at.size;
   const Dims& dims = at.shapes.begin()->second;
   if (at.shapes.size() != 1 || dims.size() != 4) return std::nullopt;
-  return Size{dims[2], dims[3]};
+  return Size{dims[height_axis], dims[height_axis + 1]};
 }
 
 }  // namespace
 
 Plan open_model(const CommonOptions& options, const RunShape& at) {
-  const std::optional<Size> size = size_of(at);
-  if (!size || !options.build.input_shapes.empty() || !is_onnx_file(options.model))
+  if (!options.build.input_shapes.empty() || !is_onnx_file(options.model))
     return open_model(options);
-  CommonOptions sized = options;
   const OpenSides open = open_sides(options.model);
+  const std::optional<Size> size = size_of(at, open.height_axis);
+  if (!size) return open_model(options);
+  CommonOptions sized = options;
   if (open.height) sized.build.height = size->height;
   if (open.width) sized.build.width = size->width;
   return open_model(sized);

@@ -36,6 +36,11 @@ bool fold_norm(const Matcher& matcher, Node& batch_norm) {
   }
   std::vector<Node*> after = matcher.linear_readers(batch_norm.output());
   if (Node* conv = unpadded_conv_reader(matcher, batch_norm.output())) after = {conv};
+  // Codes of 8-bit floats have no offset that could take a shift.
+  const auto has_float8 = [&](const Node* product) {
+    return graph.value(product->inputs[1]).type.dtype == DType::Float8E4M3;
+  };
+  if (std::ranges::any_of(after, has_float8)) return false;
   for (Node* product : after) fold_affine_before(graph, *product, *affine);
   if (!after.empty()) replace_uses(graph, batch_norm.output(), batch_norm.inputs[0]);
   return !after.empty();

@@ -172,7 +172,9 @@ size_t height_axis(const IoInfo& pictures) {
   const auto is_channels = [](const DimRange& range) {
     return range.min == range.max && (range.min == 1 || range.min == 3);
   };
-  return is_channels(pictures.dims[3]) && !is_channels(pictures.dims[1]) ? 1 : 2;
+  const auto is_fixed = [](const DimRange& range) { return range.min == range.max; };
+  const bool sides_alike = is_fixed(pictures.dims[1]) == is_fixed(pictures.dims[2]);
+  return is_channels(pictures.dims[3]) && !is_channels(pictures.dims[1]) && sides_alike ? 1 : 2;
 }
 
 bool takes_pixels(const IoInfo& input) {

@@ -31,7 +31,7 @@ TEST(FloatProducts, HaveNoCodesLeftAndTheTypesOfBefore) {
     SCOPED_TRACE(op_case.name);
     const Graph graph = op_case.build();
     PlanCache cache;
-    const Graph floats = *with_float_products(graph, cache);
+    const Graph floats = with_float_products(graph, cache)->graph;
     verify(floats);
     for (const Node& node : floats.nodes)
       for (ValueId id : node.inputs)
@@ -64,7 +64,7 @@ Graph rectified_by_codes(bool relu) {
 // Quantizers take a relu or a clip away that codes stand for: to 0 .. 255 here.
 TEST(FloatProducts, ClipWhatTheCodesClipped) {
   PlanCache cache;
-  const Graph graph = rectified_by_codes(false), floats = *with_float_products(graph, cache);
+  const Graph graph = rectified_by_codes(false), floats = with_float_products(graph, cache)->graph;
   verify(floats);
   ASSERT_EQ(floats.nodes.size(), 3u);
   EXPECT_EQ(floats.nodes[1].kind, OpKind::Clip);
@@ -76,8 +76,24 @@ TEST(FloatProducts, ClipWhatTheCodesClipped) {
   };
   EXPECT_EQ(run(floats), run(graph));
   PlanCache other;
-  const Graph rectified = *with_float_products(rectified_by_codes(true), other);
+  const Graph rectified = with_float_products(rectified_by_codes(true), other)->graph;
   EXPECT_EQ(rectified.nodes.size(), 3u) << "a relu is there: nothing is below zero";
+}
+
+// The clip is a part of the product that it was put in front of.
+TEST(FloatProducts, StepsAreThoseOfTheGivenGraph) {
+  PlanCache cache;
+  const Graph graph = rectified_by_codes(false);
+  const auto floats = with_float_products(graph, cache);
+  EXPECT_EQ(floats->origins, (std::vector<size_t>{0, 1, 1}));
+  const std::vector<TensorType> inputs = input_types(graph);
+  for (const char* backend : {"reference", "cpu"}) {
+    const auto executable = find_backend(backend).compile(
+        {.graph = floats->graph, .inputs = inputs, .cache = cache, .origins = floats->origins});
+    for (const StepInfo& step : executable->steps())
+      EXPECT_LT(step.node, graph.nodes.size()) << backend;
+    EXPECT_EQ(executable->steps().back().node, 1u) << backend;
+  }
 }
 
 TEST(FloatProducts, GiveTheSumsOfCodesThatNeedNoRounding) {
@@ -95,7 +111,7 @@ TEST(FloatProducts, GiveTheSumsOfCodesThatNeedNoRounding) {
                                "y");
   const Graph graph = builder.finish({y});
   PlanCache cache;
-  const Graph floats = *with_float_products(graph, cache);
+  const Graph floats = with_float_products(graph, cache)->graph;
   Tensor input({2, 3});
   std::ranges::copy(std::vector<float>{-50, 77.5f, 0, 1, 2.5f, -3}, input.as<float>().begin());
   const std::vector<Tensor> inputs{input};
@@ -122,7 +138,7 @@ TEST(FloatProducts, GiveTheSumsOfEightBitFloatsThatNeedNoRounding) {
   const Graph graph = builder.finish({y});
   EXPECT_TRUE(has_float_product(graph, graph.nodes[0]));
   PlanCache cache;
-  const Graph floats = *with_float_products(graph, cache);
+  const Graph floats = with_float_products(graph, cache)->graph;
   Tensor input({2, 3});
   std::ranges::copy(std::vector<float>{-3, 1.75f, 1, 1, 2.5f, -5}, input.as<float>().begin());
   const std::vector<Tensor> inputs{input};
@@ -149,7 +165,7 @@ TEST(FloatProducts, AreMadeOnceForAllShapes) {
   const Graph graph = quantized_cases().front().build();
   PlanCache cache;
   const auto weight = [&] {
-    const Graph floats = *with_float_products(graph, cache);
+    const Graph floats = with_float_products(graph, cache)->graph;
     return floats.value(floats.nodes[0].inputs[1]).constant->bytes.data();
   };
   EXPECT_EQ(weight(), weight());

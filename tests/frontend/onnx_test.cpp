@@ -59,6 +59,14 @@ TEST(OnnxImport, PicturesMayHaveTheirChannelsLast) {
   }
 }
 
+TEST(OnnxImport, WhatAConvolutionReadsHasItsChannelsFirst) {
+  auto graph = picture_graph({onnx_node("Conv", {"x", "w"}, {"y"})});
+  graph.inputs = {test::onnx_value("x", {-1, -1, -1, 1})};
+  graph.initializers = {test::onnx_tensor("w", {2, 12, 9, 1}, std::vector<float>(216))};
+  const Graph result = import(test::onnx_model(graph));
+  EXPECT_EQ(result.value(result.inputs[0].value).type.dims, (Dims{1, 12, 224, 1}));
+}
+
 TEST(OnnxImport, ExtentsBeyondWhatAnInputMayHaveAreRefused) {
   auto graph = picture_graph({onnx_node("Relu", {"x"}, {"y"})});
   graph.inputs = {test::onnx_value("x", {-1, int64_t{1} << 62})};

@@ -84,11 +84,14 @@ TEST(TakePixels, TheyAreTheCodesOfAProductIn8Bits) {
   }
 }
 
-TEST(TakePixels, EightBitFloatsKeepTheirFactors) {
-  Graph graph = pictures(1);
-  const Quantization codes{{"embed", {{30, 31, 32}, {}, {}}}};
-  run_passes(graph, {.pixels = &kHow, .quantization = &codes});
-  EXPECT_EQ(operand(graph, 2, 4), (std::vector<float>{30, 31, 32}));
+TEST(TakePixels, EightBitFloatsKeepTheirFactorsAndHaveNoOffsets) {
+  for (const int64_t pad : {0, 1}) {
+    Graph graph = pictures(pad);
+    const Quantization codes{{"embed", {{30, 31, 32}, {}, {}}}};
+    run_passes(graph, {.pixels = &kHow, .quantization = &codes});
+    EXPECT_EQ(operand(graph, 2, 4), (std::vector<float>{30, 31, 32}));
+    EXPECT_EQ(operand(graph, 2, 5), (std::vector<float>{0, 0, 0}));
+  }
 }
 
 TEST(TakePixels, OtherInputsAreRefusedByName) {

@@ -41,7 +41,7 @@ bool is_slower_in_codes(const OpContext& op, size_t weight) {
   return convolves && matrix.dims.size() == 4 && has_faster_floats(op, terms);
 }
 
-std::optional<Graph> without_slow_codes(const CompileRequest& request) {
+std::optional<FloatGraph> without_slow_codes(const CompileRequest& request) {
   if (!product_kernels(request.threads, {}).widens_codes) return std::nullopt;
   const std::vector<TensorType> types = infer(request.graph, request.inputs).types;
   return with_float_products(request.graph, request.cache, [&](const Node& node, size_t weight) {

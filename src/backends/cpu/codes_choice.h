@@ -1,6 +1,7 @@
 #pragma once
 
 #include "backends/backend.h"
+#include "backends/float_products.h"
 
 namespace vitro::cpu {
 
@@ -10,6 +11,6 @@ bool is_slower_in_codes(const OpContext& op, size_t weight);
 
 /// The graph with products of floats in place of these; nothing where there are none, and where the
 /// instruction set in force multiplies codes as they are.
-std::optional<Graph> without_slow_codes(const CompileRequest& request);
+std::optional<FloatGraph> without_slow_codes(const CompileRequest& request);
 
 }  // namespace vitro::cpu

@@ -152,14 +152,15 @@ class CpuBackend final : public Backend {
     return refusal_of(op, impls);
   }
   std::unique_ptr<Executable> compile(const CompileRequest& asked) const override {
-    const std::optional<Graph> graph = without_slow_codes(asked);
-    const CompileRequest request{.graph = graph ? *graph : asked.graph,
+    const std::optional<FloatGraph> floats = without_slow_codes(asked);
+    const CompileRequest request{.graph = floats ? floats->graph : asked.graph,
                                  .inputs = asked.inputs,
                                  .cache = asked.cache,
                                  .threads = asked.threads,
                                  .tactics = asked.tactics,
                                  .precision = asked.precision,
-                                 .device = asked.device};
+                                 .device = asked.device,
+                                 .origins = floats ? floats->origins : asked.origins};
     return make_host_executable(compile_program(request, impls, name()));
   }
 };

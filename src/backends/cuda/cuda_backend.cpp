@@ -127,18 +127,19 @@ class CudaBackend final : public Backend {
 
   std::unique_ptr<Executable> compile(const CompileRequest& asked) const override {
     const std::vector<TensorType> types = infer(asked.graph, asked.inputs).types;
-    const std::optional<Graph> floats =
+    const std::optional<FloatGraph> floats =
         with_float_products(asked.graph, asked.cache, [&](const Node& node, size_t weight) {
           return stays_in_8_bits(asked.graph, node, types, weight,
                                  precision_of(node, precision(asked.precision)), asked.device);
         });
-    const CompileRequest request{.graph = floats ? *floats : asked.graph,
+    const CompileRequest request{.graph = floats ? floats->graph : asked.graph,
                                  .inputs = asked.inputs,
                                  .cache = asked.cache,
                                  .threads = 1,  // of the host
                                  .tactics = asked.tactics,
                                  .precision = precision(asked.precision),
-                                 .device = asked.device};
+                                 .device = asked.device,
+                                 .origins = floats ? floats->origins : asked.origins};
     check_types(request.inputs, "takes inputs");
     const DeviceScope scope(request.device);
     CudaProgram program;

@@ -23,6 +23,15 @@ K* kernel_of(Program& program, size_t step, const Impl& impl) {
   return static_cast<K*>(program.sequence[step].kernel.get());
 }
 
+/// Whether nothing reads the result of `step` but the first operand of the step behind it.
+bool only_read_once(const Program& program, size_t step) {
+  const std::vector<Place>& operands = program.sequence[step + 1].inputs;
+  return only_next_reads(program, step) &&
+         std::none_of(operands.begin() + 1, operands.end(), [&](const Place& place) {
+           return same_place(place, program.sequence[step].outputs[0]);
+         });
+}
+
 /// The step behind `step` reads what that one read, elements of so many bytes; `step` is gone.
 void take_input(Program& program, size_t step, size_t element_bytes) {
   const int64_t elements = num_elements(program.infos[step].output.dims);
@@ -40,7 +49,7 @@ bool merge_transpose(Program& program, size_t step) {
   auto* conv = kernel_of<Conv2dKernel>(program, step + 1, kConv2dWindows);
   if (!transpose || !conv || transpose->perm() != std::vector<int64_t>{0, 2, 3, 1}) return false;
   const Place images = program.sequence[step].inputs[0];
-  if (images.kind != Place::Kind::Input || !only_next_reads(program, step)) return false;
+  if (images.kind != Place::Kind::Input || !only_read_once(program, step)) return false;
   conv->read_images();
   program.sequence[step + 1].inputs[0] = images;
   take_input(program, step, sizeof(float));
@@ -51,7 +60,9 @@ bool merge_transpose(Program& program, size_t step) {
 void merge_pixels(Program& program, size_t step) {
   const auto* codes = kernel_of<CodesKernel>(program, step, kQuantizeLinear);
   auto* conv = kernel_of<Conv2dKernel>(program, step + 1, kConv2dWindows);
-  if (!codes || !conv || !codes->is_plain() || !only_next_reads(program, step)) return;
+  // Other memory than the caller's may be where the results of the convolution come to.
+  const bool is_input = program.sequence[step].inputs[0].kind == Place::Kind::Input;
+  if (!codes || !conv || !codes->is_plain() || !is_input || !only_read_once(program, step)) return;
   conv->read_pixels();
   program.sequence[step + 1].inputs[0] = program.sequence[step].inputs[0];
   take_input(program, step, sizeof(uint8_t));

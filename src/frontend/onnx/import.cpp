@@ -27,8 +27,8 @@ std::vector<const onnx::ValueInfo*> given_inputs(const onnx::Model& model) {
 }
 
 /// The pixels that the model says its input has, where it says so.
-void take_fixed_size(const onnx::ValueInfo& input, ModelMetadata& metadata,
-                     const ClassifierChoices& choices) {
+void take_fixed_size(const onnx::Graph& graph, const onnx::ValueInfo& input,
+                     ModelMetadata& metadata, const ClassifierChoices& choices) {
   const auto side = [&](size_t axis, const char* name, int64_t chosen, int& pixels) {
     const auto& extent = (*input.shape)[axis].value;
     if (!extent || *extent <= 0) return;
@@ -42,15 +42,16 @@ void take_fixed_size(const onnx::ValueInfo& input, ModelMetadata& metadata,
     pixels = static_cast<int>(*extent);
     metadata.origins["size"] = "model";
   };
-  const size_t height = onnx::height_axis(input);
+  const size_t height = onnx::height_axis(graph, input);
   side(height, "height", choices.height, metadata.preprocessing.height);
   side(height + 1, "width", choices.width, metadata.preprocessing.width);
 }
 
 /// What helps when nodes do not fit each other.
-std::string size_hint(const onnx::ValueInfo& input, int64_t height, int64_t width) {
+std::string size_hint(const onnx::Graph& graph, const onnx::ValueInfo& input, int64_t height,
+                      int64_t width) {
   const auto& shape = *input.shape;
-  const size_t axis = onnx::height_axis(input);
+  const size_t axis = onnx::height_axis(graph, input);
   if (shape[axis].value && shape[axis + 1].value) return {};
   return fmt::format(
       "the file leaves the size of pictures open, {}x{} was taken; --size HxW takes another, for "
@@ -157,9 +158,10 @@ OpenSides open_sides(const std::filesystem::path& path) {
   OpenSides sides;
   for (const onnx::ValueInfo* input : given_inputs(open.model)) {
     if (!is_picture(*input)) continue;
-    const size_t height = onnx::height_axis(*input);
+    const size_t height = onnx::height_axis(open.model.graph, *input);
     sides.height |= !(*input->shape)[height].value;
     sides.width |= !(*input->shape)[height + 1].value;
+    sides.height_axis = height;
   }
   return sides;
 }
@@ -187,14 +189,16 @@ ImportedModel import_onnx(const std::filesystem::path& path, const OnnxOptions& 
   const bool sees = inputs.size() == 1 && is_picture(*inputs[0]);
   ModelMetadata metadata =
       read_model_metadata(path, texts_of(model), 0, decided_parts(options.classifier));
-  if (sees) naming(name, {}, [&] { take_fixed_size(*inputs[0], metadata, options.classifier); });
+  if (sees)
+    naming(name, {},
+           [&] { take_fixed_size(model.graph, *inputs[0], metadata, options.classifier); });
 
   ImportedModel result;
   onnx::TensorData data(path, file);
   onnx::Importer importer(model, data, options.evaluate);
   const int64_t height = either(options.classifier.height, metadata.preprocessing.height);
   const int64_t width = either(options.classifier.width, metadata.preprocessing.width);
-  const std::string hint = sees ? size_hint(*inputs[0], height, width) : "";
+  const std::string hint = sees ? size_hint(model.graph, *inputs[0], height, width) : "";
   result.graph = naming(name, hint, [&] { return importer.import(height, width); });
   PlanInfo& info = result.info;
   note_newer_opset(model, info.notes);

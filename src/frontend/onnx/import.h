@@ -43,6 +43,7 @@ ImportedModel import_onnx(const std::filesystem::path& path, const OnnxOptions& 
 /// The sides of pictures to which a model gives no number.
 struct OpenSides {
   bool height = false, width = false;
+  size_t height_axis = 2;  ///< the width follows
 };
 /// Of all inputs. Throws NotFound and CorruptFile as import_onnx() does.
 OpenSides open_sides(const std::filesystem::path& path);

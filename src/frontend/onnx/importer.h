@@ -35,9 +35,9 @@ struct Scope {
 /// Text of a file in errors and names of the graph: what cannot be shown is '?', and it is short.
 std::string clean(std::string_view text);
 
-/// The axis of the height of pictures of four axes: 1 where channels are last, which a model says
-/// by their number, 1 or 3, alone.
-size_t height_axis(const ValueInfo& pictures);
+/// The axis of the height of an input of four axes: 1 where channels are last, which a model says
+/// by their number, 1 or 3, alone, and no convolution reads it.
+size_t height_axis(const Graph& graph, const ValueInfo& pictures);
 
 /// Makes an IR graph of a model, node by node. Whatever depends on constants alone is evaluated at
 /// once, so that weights may be computed and what must be known may be a chain of nodes.

@@ -45,12 +45,10 @@ std::optional<int64_t> channels_of(const Graph& graph, std::string_view input) {
 }
 
 std::vector<DimRange> ranges_of(const ValueInfo& info, const std::string& name, Dims& dims,
-                                const std::optional<int64_t>& channels, int64_t height,
-                                int64_t width, std::vector<std::string>& notes) {
+                                size_t first_side, const std::optional<int64_t>& channels,
+                                int64_t height, int64_t width, std::vector<std::string>& notes) {
   std::vector<DimRange> ranges;
   const auto& shape = *info.shape;
-  const bool is_picture = shape.size() == 4 && dtype_of(info.type) != DType::Int64;
-  const size_t first_side = is_picture ? height_axis(info) : shape.size();
   bool varies = false;
   for (size_t axis = 0; axis < shape.size(); ++axis) {
     Extent extent = shape[axis];
@@ -78,12 +76,14 @@ std::vector<DimRange> ranges_of(const ValueInfo& info, const std::string& name, 
 
 }  // namespace
 
-size_t height_axis(const ValueInfo& pictures) {
+size_t height_axis(const Graph& graph, const ValueInfo& pictures) {
+  if (channels_of(graph, pictures.name)) return 2;  // a Conv has channels first
   const auto is_channels = [](const Extent& extent) {
     return extent.value && (*extent.value == 1 || *extent.value == 3);
   };
   const auto& shape = *pictures.shape;
-  return is_channels(shape[3]) && !is_channels(shape[1]) ? 1 : 2;
+  const bool sides_alike = shape[1].value.has_value() == shape[2].value.has_value();
+  return is_channels(shape[3]) && !is_channels(shape[1]) && sides_alike ? 1 : 2;
 }
 
 vitro::Graph Importer::import(int64_t height, int64_t width) {
@@ -103,8 +103,11 @@ vitro::Graph Importer::import(int64_t height, int64_t width) {
     check(input.shape->size() <= kMaxRank, ErrorCode::Unsupported,
           "input '{}' has {} axes, expected at most {}", name, input.shape->size(), kMaxRank);
     Dims dims;
+    const bool is_picture = input.shape->size() == 4 && *dtype != DType::Int64;
+    const size_t first_side = is_picture ? height_axis(model_.graph, input) : input.shape->size();
     std::vector<DimRange> ranges =
-        ranges_of(input, name, dims, channels_of(model_.graph, input.name), height, width, notes_);
+        ranges_of(input, name, dims, first_side, channels_of(model_.graph, input.name), height,
+                  width, notes_);
     has_open_inputs_ = has_open_inputs_ || !ranges.empty();
     const Entry entry{builder_.input(name, dims, *dtype, std::move(ranges)), nullptr, false};
     check(scope.entries.emplace(input.name, entry).second, ErrorCode::CorruptFile,
