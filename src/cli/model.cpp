@@ -53,7 +53,8 @@ std::optional<Size> size_of(const RunShape& at, size_t height_axis) {
 }  // namespace
 
 Plan open_model(const CommonOptions& options, const RunShape& at) {
-  if (!options.build.input_shapes.empty() || !is_onnx_file(options.model))
+  const bool has_size = at.size || !at.shapes.empty();
+  if (!has_size || !options.build.input_shapes.empty() || !is_onnx_file(options.model))
     return open_model(options);
   const OpenSides open = open_sides(options.model);
   const std::optional<Size> size = size_of(at, open.height_axis);

@@ -80,6 +80,22 @@ TEST(CliOpenSizes, WhatIsRunAtASizeIsBuiltForIt) {
   }
 }
 
+TEST(CliOpenSizes, ChannelsMayBeLast) {
+  OnnxGraph graph;
+  graph.inputs = {onnx_value("x", {-1, -1, -1, 3})};
+  graph.outputs = {onnx_value("y", {-1, 75})};
+  graph.nodes = {
+      onnx_node("Transpose", {"x"}, {"t"},
+                {onnx_attribute("perm", std::vector<int64_t>{0, 3, 1, 2})}),
+      onnx_node("SpaceToDepth", {"t"}, {"d"}, {onnx_attribute("blocksize", 5)}, "blocks"),
+      onnx_node("GlobalAveragePool", {"d"}, {"p"}), onnx_node("Flatten", {"p"}, {"y"})};
+  const std::string model = write_scratch("channels_last.onnx", onnx_model(graph).text());
+  for (const char* option : {"--size=40x60", "--shapes=2x40x60x3"}) {
+    const ProcessResult result = run_vitro({"bench", model, "--iterations", "1", option});
+    EXPECT_EQ(result.exit_code, 0) << option << ": " << result.out << result.err;
+  }
+}
+
 TEST(CliOpenSizes, ASizeThatTheNodesRefuseIsARowOfItsOwn) {
   const std::string model = in_blocks("fives.onnx", {-1, 3, -1, -1}, 5);
   const ProcessResult result =
