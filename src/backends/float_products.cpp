@@ -4,17 +4,13 @@
 #include <cmath>
 #include <numeric>
 
+#include "backends/made_from.h"
 #include "core/convert.h"
 #include "ir/fused_ops.h"
 #include "ir/infer.h"
 
 namespace vitro {
 namespace {
-
-struct FloatProduct {
-  FloatOperands operands;
-  Constant source;  ///< keeps the address that it is found by in use
-};
 
 /// What the codes of a weight stand for but for its scale.
 void decode(const Constant& codes, std::span<float> weight) {
@@ -66,31 +62,31 @@ FloatOperands float_operands(PlanCache& cache, const Graph& graph, const Node& n
   return {std::move(weight), std::move(bias)};
 }
 
-/// By the bytes of the weight in 8 bits, and whether x is rounded.
 class FloatProducts final : public PlanCache::Kept {
  public:
   PlanCache::Entry entry() const override {
     const std::lock_guard lock(mutex_);
     PlanCache::Entry all{"float products", 2 * products_.size(), 0};
-    for (const auto& [key, product] : products_)
-      all.bytes += product.operands.weight.bytes.size() + product.operands.bias.bytes.size();
+    for (const auto& [from, operands] : products_)
+      all.bytes += operands.weight.bytes.size() + operands.bias.bytes.size();
     return all;
   }
   FloatOperands of(PlanCache& cache, const Graph& graph, const Node& node,
                    const QuantizedSlot& slot, bool rounded = false) {
-    const Constant& source = *graph.value(node.inputs[slot.weight]).constant;
-    const std::pair key(source.bytes.data(), rounded);
+    MadeFrom from{rounded ? "rounded" : "", {}};
+    for (size_t i :
+         {slot.weight, slot.bias, slot.quantization, slot.quantization + 1, slot.quantization + 2})
+      from.constants.push_back(*graph.value(node.inputs[i]).constant);
     const std::lock_guard lock(mutex_);
-    const auto found = products_.find(key);
-    if (found != products_.end()) return found->second.operands;
-    return products_
-        .emplace(key, FloatProduct{float_operands(cache, graph, node, slot, rounded), source})
-        .first->second.operands;
+    const auto found = products_.find(from);
+    if (found != products_.end()) return found->second;
+    FloatOperands operands = float_operands(cache, graph, node, slot, rounded);
+    return products_.emplace(std::move(from), std::move(operands)).first->second;
   }
 
  private:
   mutable std::mutex mutex_;
-  std::map<std::pair<const std::byte*, bool>, FloatProduct> products_;
+  std::map<MadeFrom, FloatOperands> products_;
 };
 
 std::shared_ptr<FloatProducts> float_products(PlanCache& cache) {

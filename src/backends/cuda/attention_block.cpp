@@ -116,7 +116,6 @@ class AttentionBlockLaunches final : public AttentionBlock,
  public:
   explicit AttentionBlockLaunches(const OpContext& op)
       : AttentionBlock(op, core_args(op)),
-        weight_(*op.constant(1)),
         weights_(DeviceWeights::of(op.cache, op.device, op.precision)),
         qkv_(op, product_args(op, 1, 2, num_rows(op.input(0)),
                               {true, op.node.as<AttentionBlockAttrs>().eps, {}})),
@@ -136,7 +135,6 @@ class AttentionBlockLaunches final : public AttentionBlock,
     weights.proj = projection.weight, weights.proj_bias = projection.bias;
     block.scale = core().scale;
     block.eps1 = qkv.eps;
-    block.qkv = weight_;
     block.kept = weights_;
     return true;
   }
@@ -161,7 +159,6 @@ class AttentionBlockLaunches final : public AttentionBlock,
               leaves_row_sums_ ? row_sums_behind(y, result_bytes()) : nullptr);
   }
 
-  Constant weight_;
   std::shared_ptr<DeviceWeights> weights_;
   Product qkv_, proj_;
   bool leaves_row_sums_ = false;

@@ -1,3 +1,5 @@
+#include <fmt/core.h>
+
 #include <cmath>
 
 #include "backends/cuda/impls.h"
@@ -16,16 +18,21 @@ std::vector<float> values_of(const OpContext& op, size_t i) {
 class BatchNormKernel final : public Kernel {
  public:
   explicit BatchNormKernel(const OpContext& op) {
-    const auto weights = DeviceWeights::of(op.cache, op.device, op.precision);
     std::vector<float> scale = values_of(op, 1), shift = values_of(op, 2);
     const std::vector<float> mean = values_of(op, 3), variance = values_of(op, 4);
+    const float eps = op.node.as<NormAttrs>().eps;
     for (size_t c = 0; c < scale.size(); ++c) {
-      scale[c] /= std::sqrt(variance[c] + op.node.as<NormAttrs>().eps);
+      scale[c] /= std::sqrt(variance[c] + eps);
       shift[c] -= mean[c] * scale[c];
     }
     args_.element = element_of(op);
-    args_.weight = weights->derived(*op.constant(1), "batch_norm_scale", [&] { return scale; });
-    args_.bias = weights->derived(*op.constant(2), "batch_norm_shift", [&] { return shift; });
+    const auto weights = DeviceWeights::of(op.cache, op.device, op.precision);
+    const auto from = [&](const char* form) {
+      return MadeFrom{fmt::format("batch_norm_{} with {}", form, eps),
+                      {*op.constant(1), *op.constant(2), *op.constant(3), *op.constant(4)}};
+    };
+    args_.weight = weights->derived(from("scale"), [&] { return scale; });
+    args_.bias = weights->derived(from("shift"), [&] { return shift; });
     args_.n = args_.w = args_.ow = args_.kh = args_.kw = 1;
     args_.h = args_.oh = num_rows(op.input(0));
     args_.c = width(op.input(0));

@@ -18,7 +18,7 @@ CodeKind kind_of(const TensorType& weight) {
 const float* take_steps(const OpContext& op, size_t i) {
   const Constant& constant = op.take(i);
   const auto weights = DeviceWeights::of(op.cache, op.device, op.precision);
-  return weights->derived(constant, "code steps", [&] {
+  return weights->derived({"code steps", {constant}}, [&] {
     std::vector<float> values(constant.floats().begin(), constant.floats().end());
     for (float& v : values) v /= kCodeSteps;
     return values;

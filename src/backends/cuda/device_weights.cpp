@@ -48,20 +48,17 @@ DeviceWeights::~DeviceWeights() {
 PlanCache::Entry DeviceWeights::entry() const {
   const std::lock_guard lock(mutex_);
   PlanCache::Entry all{fmt::format("cuda:device{}", device_), entries_.size(), 0};
-  for (const auto& [key, entry] : entries_) all.bytes += entry.memory.bytes();
+  for (const auto& [from, memory] : entries_) all.bytes += memory.bytes();
   return all;
 }
 
-const std::byte* DeviceWeights::find(const Constant& constant, const std::string& form) const {
-  const auto found = entries_.find({constant.bytes.data(), form});
-  return found == entries_.end() ? nullptr : found->second.memory.data();
+const std::byte* DeviceWeights::find(const MadeFrom& from) const {
+  const auto found = entries_.find(from);
+  return found == entries_.end() ? nullptr : found->second.data();
 }
 
-const std::byte* DeviceWeights::keep(const Constant& constant, const std::string& form,
-                                     DeviceMemory memory) {
-  Entry& entry = entries_[{constant.bytes.data(), form}];
-  entry = {constant, std::move(memory)};
-  return entry.memory.data();
+const std::byte* DeviceWeights::keep(const MadeFrom& from, DeviceMemory memory) {
+  return entries_.insert_or_assign(from, std::move(memory)).first->second.data();
 }
 
 DeviceMemory DeviceWeights::upload(Element element, std::span<const float> values) const {
@@ -80,34 +77,33 @@ DeviceMemory DeviceWeights::upload(Element element, std::span<const float> value
 const void* DeviceWeights::elements(PlanCache& cache, const Constant& constant) {
   if (element_ == Element::Float32) return floats(cache, constant);
   const std::lock_guard lock(mutex_);
-  if (const auto* found = find(constant, "elements")) return found;
-  return keep(constant, "elements", upload(element_, float_rows(cache, constant).floats()));
+  if (const auto* found = find({"elements", {constant}})) return found;
+  return keep({"elements", {constant}}, upload(element_, float_rows(cache, constant).floats()));
 }
 
 const void* DeviceWeights::bytes(PlanCache& cache, const Constant& constant) {
   const std::lock_guard lock(mutex_);
-  if (const auto* found = find(constant, "bytes")) return found;
+  if (const auto* found = find({"bytes", {constant}})) return found;
   const Constant rows = cache.rows(constant);
   const DeviceScope scope(device_);
   DeviceMemory memory(rows.bytes.size());
   copy_to(memory, rows.bytes.data(), rows.bytes.size());
-  return keep(constant, "bytes", std::move(memory));
+  return keep({"bytes", {constant}}, std::move(memory));
 }
 
 const void* DeviceWeights::table(const std::string& key,
                                  const std::function<std::vector<std::byte>()>& make) {
   const std::lock_guard lock(mutex_);
-  const Constant none;
-  if (const auto* found = find(none, key)) return found;
+  if (const auto* found = find({key, {}})) return found;
   const std::vector<std::byte> values = make();
   const DeviceScope scope(device_);
   DeviceMemory memory(values.size());
   copy_to(memory, values.data(), values.size());
-  return keep(none, key, std::move(memory));
+  return keep({key, {}}, std::move(memory));
 }
 
 const float* DeviceWeights::floats(PlanCache& cache, const Constant& constant) {
-  return derived(constant, "floats", [&] {
+  return derived({"floats", {constant}}, [&] {
     const Constant rows = float_rows(cache, constant);
     return std::vector<float>(rows.floats().begin(), rows.floats().end());
   });
@@ -115,21 +111,22 @@ const float* DeviceWeights::floats(PlanCache& cache, const Constant& constant) {
 
 const float* DeviceWeights::row_sums(PlanCache& cache, const Constant& constant) {
   const void* stored = elements(cache, constant);
+  const MadeFrom from{"row_sums", {constant}};
   const std::lock_guard lock(mutex_);
-  if (const auto* found = find(constant, "row_sums")) return reinterpret_cast<const float*>(found);
+  if (const auto* found = find(from)) return reinterpret_cast<const float*>(found);
   const DeviceScope scope(device_);
   const auto n = static_cast<int>(constant.type.dims[0]);
   const auto k = static_cast<int>(num_elements(constant.type.dims) / n);
   DeviceMemory sums(static_cast<size_t>(n) * sizeof(float));
   linear_weight_sums(element_, stored, n, k, reinterpret_cast<float*>(sums.data()), {});
   check_cuda(cudaStreamSynchronize(nullptr), "sums of weights");
-  return reinterpret_cast<const float*>(keep(constant, "row_sums", std::move(sums)));
+  return reinterpret_cast<const float*>(keep(from, std::move(sums)));
 }
 
 const void* DeviceWeights::of_images(PlanCache& cache, const Constant& constant, ImageOrder order) {
-  const std::string form = form_of(order);
+  const MadeFrom from{form_of(order), {constant}};
   const std::lock_guard lock(mutex_);
-  if (const auto* found = find(constant, form)) return found;
+  if (const auto* found = find(from)) return found;
   const Constant rows = float_rows(cache, constant);
   const vitro::Dims& dims = constant.type.dims;
   const auto outputs = static_cast<size_t>(dims[0]),
@@ -144,18 +141,18 @@ const void* DeviceWeights::of_images(PlanCache& cache, const Constant& constant,
         values[o * filled + (last ? p * channels + c : c * pixels + p)] =
             rows.floats()[(o * pixels + p) * channels + c];
       }
-  return keep(constant, form, upload(element_, values));
+  return keep(from, upload(element_, values));
 }
 
-const void* DeviceWeights::made(const Constant& constant, const char* form, size_t bytes,
+const void* DeviceWeights::made(const MadeFrom& from, size_t bytes,
                                 const std::function<void(void*)>& make) {
   const std::lock_guard lock(mutex_);
-  if (const auto* found = find(constant, form)) return found;
+  if (const auto* found = find(from)) return found;
   const DeviceScope scope(device_);
   DeviceMemory memory(bytes);
   make(memory.data());
-  check_cuda(cudaStreamSynchronize(nullptr), form);
-  return keep(constant, form, std::move(memory));
+  check_cuda(cudaStreamSynchronize(nullptr), from.form.c_str());
+  return keep(from, std::move(memory));
 }
 
 const float* DeviceWeights::parts(PlanCache& cache, const Constant& constant) {
@@ -171,16 +168,17 @@ const float* DeviceWeights::parts_of_images(PlanCache& cache, const Constant& co
 
 const float* DeviceWeights::parts_of(const Constant& constant, const std::string& form,
                                      const std::string& parts_form) {
+  const MadeFrom from{parts_form, {constant}};
   const std::lock_guard lock(mutex_);
-  if (const auto* found = find(constant, parts_form)) return reinterpret_cast<const float*>(found);
+  if (const auto* found = find(from)) return reinterpret_cast<const float*>(found);
   const DeviceScope scope(device_);
-  const DeviceMemory& weight = entries_.at({constant.bytes.data(), form}).memory;
+  const DeviceMemory& weight = entries_.at({form, {constant}});
   DeviceMemory parts(2 * weight.bytes());
   linear_weight_parts(reinterpret_cast<const float*>(weight.data()),
                       static_cast<int64_t>(weight.bytes() / sizeof(float)),
                       reinterpret_cast<float*>(parts.data()), {});
   check_cuda(cudaStreamSynchronize(nullptr), "parts of weights");
-  return reinterpret_cast<const float*>(keep(constant, parts_form, std::move(parts)));
+  return reinterpret_cast<const float*>(keep(from, std::move(parts)));
 }
 
 }  // namespace vitro::cuda

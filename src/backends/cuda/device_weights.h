@@ -7,6 +7,7 @@
 
 #include "backends/cuda/device.h"
 #include "backends/cuda/kernels/launch.h"
+#include "backends/made_from.h"
 #include "backends/plan_cache.h"
 
 namespace vitro::cuda {
@@ -44,27 +45,20 @@ class DeviceWeights final : public PlanCache::Kept {
   // Of float32, what linear_weight_parts() makes of elements() and of of_images().
   const float* parts(PlanCache& cache, const Constant& constant);
   const float* parts_of_images(PlanCache& cache, const Constant& constant, ImageOrder order);
-  /// What make(memory) writes to so many bytes on the device: something derived of `constant` and
-  /// others.
-  const void* made(const Constant& constant, const char* form, size_t bytes,
-                   const std::function<void(void*)>& make);
-  /// What make() returns, float32: something derived of `constant` and others.
+  /// What make(memory) writes to so many bytes on the device. It follows from `from` alone.
+  const void* made(const MadeFrom& from, size_t bytes, const std::function<void(void*)>& make);
+  /// What make() returns, float32. It follows from `from` alone.
   template <typename Make>
-  const float* derived(const Constant& constant, const char* form, const Make& make) {
+  const float* derived(const MadeFrom& from, const Make& make) {
     const std::lock_guard lock(mutex_);
-    if (const std::byte* found = find(constant, form)) return reinterpret_cast<const float*>(found);
+    if (const std::byte* found = find(from)) return reinterpret_cast<const float*>(found);
     const std::vector<float> values = make();
-    return reinterpret_cast<const float*>(keep(constant, form, upload(Element::Float32, values)));
+    return reinterpret_cast<const float*>(keep(from, upload(Element::Float32, values)));
   }
 
  private:
-  struct Entry {
-    Constant source;  // keeps the address of the key in use
-    DeviceMemory memory;
-  };
-
-  const std::byte* find(const Constant& constant, const std::string& form) const;
-  const std::byte* keep(const Constant& constant, const std::string& form, DeviceMemory memory);
+  const std::byte* find(const MadeFrom& from) const;
+  const std::byte* keep(const MadeFrom& from, DeviceMemory memory);
   const float* parts_of(const Constant& constant, const std::string& form,
                         const std::string& parts_form);
   DeviceMemory upload(Element element, std::span<const float> values) const;
@@ -72,7 +66,7 @@ class DeviceWeights final : public PlanCache::Kept {
   const int device_;
   const Element element_;
   mutable std::mutex mutex_;
-  std::map<std::pair<const std::byte*, std::string>, Entry> entries_;
+  std::map<MadeFrom, DeviceMemory> entries_;
 };
 
 }  // namespace vitro::cuda

@@ -25,7 +25,7 @@ std::unique_ptr<Kernel> make(const OpContext& op, std::span<const Impl> impls) {
   RoundFloat8Args how;
   how.element = element_of(op);
   how.factor = weights->floats(op.cache, factor);
-  how.step = weights->derived(factor, "float8 steps", [&] { return rounding.step; });
+  how.step = weights->derived({"float8 steps", {factor}}, [&] { return rounding.step; });
   how.rows = num_rows(op.input(0));
   how.c = width(op.input(0));
   const auto round = [how](const KernelArgs& args, std::byte* rounded) {

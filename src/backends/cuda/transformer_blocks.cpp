@@ -1,8 +1,9 @@
 #include "backends/cuda/transformer_blocks.h"
 
-#include <fmt/core.h>
+#include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <optional>
 #include <tuple>
 #include <utility>
@@ -54,11 +55,17 @@ bool follows(const TransformerBlock& block, const TransformerBlock& first) {
   return form(block) == form(first);
 }
 
+/// Told apart by where the weights are on the device, which they do not leave.
 const void* packed(const TransformerBlock& block) {
-  return block.kept->made(
-      block.qkv, "transformer_block", packed_transformer_block_bytes(block.c), [&](void* memory) {
-        pack_transformer_block(block.element, block.c, block.weights, memory, {});
-      });
+  const TransformerBlockWeights& w = block.weights;
+  const std::array<const void*, 12> weights{w.pos_weight, w.pos_bias, w.qkv,      w.proj,
+                                            w.fc1,        w.fc2,      w.qkv_bias, w.proj_bias,
+                                            w.fc1_bias,   w.fc2_bias, w.qkv_sums, w.fc1_sums};
+  return block.kept->made({fmt::format("transformer_block of {}", fmt::join(weights, " ")), {}},
+                          packed_transformer_block_bytes(block.c), [&](void* memory) {
+                            pack_transformer_block(block.element, block.c, block.weights, memory,
+                                                   {});
+                          });
 }
 
 /// What steps `from` up to `last` did, `last` does.

@@ -13,8 +13,7 @@ struct TransformerBlock {
   Element element = Element::Float32;
   int n = 0, h = 0, w = 0, c = 0;
   float scale = 0, eps1 = 0, eps2 = 0;
-  Constant qkv;  // by which its packed weights are found
-  std::shared_ptr<DeviceWeights> kept;
+  std::shared_ptr<DeviceWeights> kept;  // has the weights, and those that are packed
 };
 
 /// A kernel of a step that may be part of a transformer block (TransformerBlocksArgs).

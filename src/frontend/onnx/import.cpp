@@ -183,7 +183,8 @@ OnnxCoverage onnx_coverage(const std::filesystem::path& path, const OnnxOptions&
 }
 
 ImportedModel import_onnx(const std::filesystem::path& path, const OnnxOptions& options) {
-  const auto [file, model] = open_onnx(path);
+  const OpenModel open = open_onnx(path);
+  const onnx::Model& model = open.model;
   const std::string name = path.string();
   const auto inputs = given_inputs(model);
   const bool sees = inputs.size() == 1 && is_picture(*inputs[0]);
@@ -194,7 +195,7 @@ ImportedModel import_onnx(const std::filesystem::path& path, const OnnxOptions& 
            [&] { take_fixed_size(model.graph, *inputs[0], metadata, options.classifier); });
 
   ImportedModel result;
-  onnx::TensorData data(path, file);
+  onnx::TensorData data(path, open.file);
   onnx::Importer importer(model, data, options.evaluate);
   const int64_t height = either(options.classifier.height, metadata.preprocessing.height);
   const int64_t width = either(options.classifier.width, metadata.preprocessing.width);
@@ -212,7 +213,7 @@ ImportedModel import_onnx(const std::filesystem::path& path, const OnnxOptions& 
     expect_size_alone(options.classifier, name);
   info.architecture = origin_of(model);
   info.source = path.filename().string();
-  info.source_checksum = checksum(*file);
+  info.source_checksum = checksum(*open.file);
   result.ledger = std::move(importer.ledger());
   info.num_parameters = count_parameters(result.ledger);
   return result;
