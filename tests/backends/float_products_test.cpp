@@ -61,6 +61,30 @@ Graph rectified_by_codes(bool relu) {
   return builder.finish({y});
 }
 
+// Heads that detectors run on several scales share weights, each with its own codes.
+TEST(FloatProducts, MayShareTheCodesOfAWeight) {
+  GraphBuilder builder;
+  const auto vector = [&](const char* name, std::vector<float> values) {
+    return builder.constant(name, make_constant({static_cast<int64_t>(values.size())}, values));
+  };
+  const ValueId x = builder.input("x", {1, 2});
+  const std::vector<int64_t> codes{4, -8};
+  const ValueId weight = builder.constant("w", make_constant({1, 2}, codes, DType::Int8));
+  const ValueId bias = vector("b", {0}), none = vector("o", {-128, -128});
+  std::vector<ValueId> products;
+  for (const float step : {1.0f, 0.25f})
+    products.push_back(builder.op(OpKind::QuantizedLinear, {},
+                                  {x, weight, bias, vector("s", {step}), vector("f", {1, 1}), none},
+                                  "y"));
+  PlanCache cache;
+  const Graph floats = with_float_products(builder.finish(products), cache)->graph;
+  std::vector<float> weights;
+  for (const Node& node : floats.nodes)
+    if (node.kind == OpKind::Linear)
+      weights.push_back(floats.value(node.inputs[1]).constant->floats()[0]);
+  EXPECT_EQ(weights, (std::vector<float>{4, 1}));
+}
+
 // Quantizers take a relu or a clip away that codes stand for: to 0 .. 255 here.
 TEST(FloatProducts, ClipWhatTheCodesClipped) {
   PlanCache cache;

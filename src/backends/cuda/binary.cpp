@@ -28,10 +28,10 @@ BinaryOp binary_op(const Node& node) {
 std::optional<Refusal> is_binary(const OpContext& op) {
   if (auto refusal = needs_sizes(op, 2)) return refusal;
   const BinaryOp function = binary_op(op.node);
-  const bool takes = op.input(0).dtype == DType::Bool
-                         ? takes_booleans(function)
-                         : op.input(0).dtype == DType::Float32 && function < BinaryOp::And;
-  if (!takes) return Refusal{fmt::format("the operands are {}", dtype_name(op.input(0).dtype))};
+  const DType dtype = op.input(0).dtype;
+  const bool takes = dtype == DType::Bool ? takes_booleans(function)
+                                          : is_number(dtype) && function < BinaryOp::And;
+  if (!takes) return Refusal{fmt::format("the operands are {}", dtype_name(dtype))};
   return std::nullopt;
 }
 
@@ -40,8 +40,7 @@ class BinaryKernel final : public Kernel {
   explicit BinaryKernel(const OpContext& op)
       : in_place_(op.input(0) == op.output() ? 0 : -1), a_(op, 0), b_(op, 1) {
     args_.op = binary_op(op.node);
-    args_.element = element_of(op);
-    args_.booleans = op.input(0).dtype == DType::Bool;
+    args_.number = number_of(op, op.input(0).dtype);
     args_.dims = to_dims(op.output().dims);
     args_.a_strides = broadcast_strides(op.input(0).dims, op.output().dims);
     args_.b_strides = broadcast_strides(op.input(1).dims, op.output().dims);

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "backends/constant_views.h"
 #include "backends/cuda/codes_product.h"
 #include "backends/cuda/cuda_lane.h"
 #include "backends/cuda/cuda_program.h"
@@ -126,13 +127,16 @@ class CudaBackend final : public Backend {
   }
 
   std::unique_ptr<Executable> compile(const CompileRequest& asked) const override {
-    const std::vector<TensorType> types = infer(asked.graph, asked.inputs).types;
+    std::vector<TensorType> types = infer(asked.graph, asked.inputs).types;
+    const std::optional<Graph> folded = with_views_folded(asked.graph, types, asked.cache);
+    const Graph& graph = folded ? *folded : asked.graph;
+    if (folded) types = infer(graph, asked.inputs).types;
     const std::optional<FloatGraph> floats =
-        with_float_products(asked.graph, asked.cache, [&](const Node& node, size_t weight) {
-          return stays_in_8_bits(asked.graph, node, types, weight,
+        with_float_products(graph, asked.cache, [&](const Node& node, size_t weight) {
+          return stays_in_8_bits(graph, node, types, weight,
                                  precision_of(node, precision(asked.precision)), asked.device);
         });
-    const CompileRequest request{.graph = floats ? floats->graph : asked.graph,
+    const CompileRequest request{.graph = floats ? floats->graph : graph,
                                  .inputs = asked.inputs,
                                  .cache = asked.cache,
                                  .threads = 1,  // of the host

@@ -85,7 +85,7 @@ Peaks measure_peaks(const PeakRequest& request) {
   peaks.quantized_flops_per_s = codes_flops_per_s(lane, memory, info.capability);
 
   BinaryArgs add;
-  add.element = Element::Float32;
+  add.number = Number::Float32;
   const auto count = static_cast<int64_t>(peaks.buffer_bytes / 3 / sizeof(float));
   add.a = memory;
   add.b = memory + peaks.buffer_bytes / 3;

@@ -1,6 +1,7 @@
 #include "backends/cuda/kernels/binary.h"
 
 #include <cmath>
+#include <limits>
 
 #include "backends/cuda/device_test.h"
 #include "backends/cuda/kernels/unary_math.h"
@@ -81,7 +82,7 @@ TEST_F(BinaryTest, EqualsItsDefinitionBroadcast) {
         const DeviceTensor da(element, a), db(element, b);
         DeviceTensor dy(element, count);
         const BinaryArgs args{op,
-                              element,
+                              number_of(element),
                               da.data(),
                               db.data(),
                               dy.data(),
@@ -100,6 +101,63 @@ TEST_F(BinaryTest, EqualsItsDefinitionBroadcast) {
             dy, [&](const Launch& launch) { binary(args, launch); }, expected,
             tolerance_of(element));
       }
+}
+
+/// With 0 for quotients by 0, and powers of small numbers by multiplying.
+__int128 exactly_of_integers(BinaryOp op, __int128 a, __int128 b) {
+  const __int128 rest = b == 0 ? 0 : a % b;
+  __int128 power = b < 0 ? a * a == 1 ? (b % 2 == 0 ? 1 : a) : 0 : 1;
+  for (__int128 i = 0; i < b; ++i) power = static_cast<int64_t>(power * a);
+  switch (op) {
+    case BinaryOp::Sub:
+      return a - b;
+    case BinaryOp::Mul:
+      return a * b;
+    case BinaryOp::Div:
+      return b == 0 ? 0 : a / b;
+    case BinaryOp::Pow:
+      return power;
+    case BinaryOp::Min:
+      return std::min(a, b);
+    case BinaryOp::Max:
+      return std::max(a, b);
+    case BinaryOp::Mod:
+      return rest != 0 && (rest < 0) != (b < 0) ? rest + b : rest;
+    case BinaryOp::Fmod:
+      return rest;
+    case BinaryOp::PRelu:
+      return a >= 0 ? a : a * b;
+    default:
+      return a + b;
+  }
+}
+
+template <typename T>
+void expect_same_integers(Number number) {
+  const std::vector<T> a{7, -7, 5, std::numeric_limits<T>::min(), std::numeric_limits<T>::max(),
+                         0, 2,  -3};
+  const std::vector<T> b{3, 3, 0, -1, 2, -4, 9, 3};
+  const auto count = static_cast<int64_t>(a.size());
+  const size_t bytes = a.size() * sizeof(T);
+  const auto words = static_cast<int64_t>(bytes / sizeof(float));
+  const DeviceTensor da(Element::Float32, words), db(Element::Float32, words),
+      dy(Element::Float32, words);
+  check_cuda(cudaMemcpy(da.data(), a.data(), bytes, cudaMemcpyDefault), "a to the GPU");
+  check_cuda(cudaMemcpy(db.data(), b.data(), bytes, cudaMemcpyDefault), "b to the GPU");
+  for (size_t f = 0; f <= static_cast<size_t>(BinaryOp::PRelu); ++f) {
+    binary({static_cast<BinaryOp>(f), number, da.data(), db.data(), dy.data(), {count}, {1}, {1}},
+           {});
+    std::vector<T> y(a.size());
+    check_cuda(cudaMemcpy(y.data(), dy.data(), bytes, cudaMemcpyDefault), "back");
+    for (size_t i = 0; i < a.size(); ++i)
+      EXPECT_EQ(y[i], static_cast<T>(exactly_of_integers(static_cast<BinaryOp>(f), a[i], b[i])))
+          << "function " << f << " of " << a[i] << " and " << b[i];
+  }
+}
+
+TEST_F(BinaryTest, IntegersWrapAroundAndDivideTowardsZero) {
+  expect_same_integers<int64_t>(Number::Int64);
+  expect_same_integers<int32_t>(Number::Int32);
 }
 
 /// Room for booleans, a byte each.
@@ -128,10 +186,12 @@ TEST_F(BinaryTest, ComparisonsChooseBetweenNumbers) {
       DeviceTensor dy(element, count);
       const Dims dims{rows, columns}, dense{columns, 1}, row{0, 1};
       const auto run = [&](const Launch& launch) {
-        binary({op, element, da.data(), db.data(), condition.data(), dims, dense, row}, launch);
-        unary_math({MathOp::Not, 0, 0, element, condition.data(), inverse.data(), count}, launch);
-        binary({Or, element, inverse.data(), inverse.data(), both.data(), dims, dense, dense, true},
+        binary({op, number_of(element), da.data(), db.data(), condition.data(), dims, dense, row},
                launch);
+        unary_math({MathOp::Not, 0, 0, element, condition.data(), inverse.data(), count}, launch);
+        binary(
+            {Or, Number::Boolean, inverse.data(), inverse.data(), both.data(), dims, dense, dense},
+            launch);
         unary_math({MathOp::NumberOf, 0, 0, element, both.data(), number.data(), count}, launch);
         unary_math({MathOp::IsNotZero, 0, 0, element, number.data(), inverse.data(), count},
                    launch);
@@ -151,10 +211,10 @@ TEST_F(BinaryTest, ComparisonsChooseBetweenNumbers) {
 
 TEST(BinaryArgsTest, RefusesByName) {
   EXPECT_THROW(
-      binary({BinaryOp::Add, Element::Float32, nullptr, nullptr, nullptr, {2, 3}, {3, 1}, {1}}, {}),
+      binary({BinaryOp::Add, Number::Float32, nullptr, nullptr, nullptr, {2, 3}, {3, 1}, {1}}, {}),
       std::invalid_argument);
   EXPECT_THROW(binary({BinaryOp::Add,
-                       Element::Float32,
+                       Number::Float32,
                        nullptr,
                        nullptr,
                        nullptr,
@@ -164,11 +224,13 @@ TEST(BinaryArgsTest, RefusesByName) {
                       {}),
                std::invalid_argument);
   EXPECT_THROW(
-      binary({BinaryOp::Add, Element::Float32, nullptr, nullptr, nullptr, {2}, {1}, {1}, true}, {}),
+      binary({BinaryOp::Add, Number::Boolean, nullptr, nullptr, nullptr, {2}, {1}, {1}}, {}),
       std::invalid_argument);
   EXPECT_THROW(
-      binary({BinaryOp::Xor, Element::Float32, nullptr, nullptr, nullptr, {2}, {1}, {1}}, {}),
+      binary({BinaryOp::Xor, Number::Float32, nullptr, nullptr, nullptr, {2}, {1}, {1}}, {}),
       std::invalid_argument);
+  EXPECT_THROW(binary({BinaryOp::Or, Number::Int64, nullptr, nullptr, nullptr, {2}, {1}, {1}}, {}),
+               std::invalid_argument);
   EXPECT_THROW((Dims{1, 2, 3, 4, 5, 6, 7, 8, 9}), std::invalid_argument);
 }
 

@@ -45,7 +45,7 @@ TEST_F(CudaChoice, TakesEveryPlainOpOfFloats) {
   }
 }
 
-TEST_F(CudaChoice, TakesBooleansBetweenFloats) {
+TEST_F(CudaChoice, TakesBooleansAndIntegersBetweenFloats) {
   using Build = std::function<ValueId(GraphBuilder&, ValueId)>;
   const auto taken = [](DType dtype, const Build& build) {
     GraphBuilder builder;
@@ -66,8 +66,8 @@ TEST_F(CudaChoice, TakesBooleansBetweenFloats) {
   EXPECT_EQ(taken(DType::Bool, op(OpKind::Transpose, TransposeAttrs{{1, 0}})), "");
   EXPECT_EQ(taken(DType::Bool, op(OpKind::Compare, CompareAttrs{CompareFunction::Less}, 2)),
             "cuda:binary: the operands are BOOL");
-  EXPECT_EQ(taken(DType::Int64, op(OpKind::Binary, BinaryAttrs{BinaryFunction::Add}, 2)),
-            "cuda:binary: the operands are I64");
+  EXPECT_EQ(taken(DType::Int64, op(OpKind::Binary, BinaryAttrs{BinaryFunction::Add}, 2)), "");
+  EXPECT_EQ(taken(DType::Int32, op(OpKind::Compare, CompareAttrs{CompareFunction::Less}, 2)), "");
   EXPECT_EQ(taken(DType::Int64, op(OpKind::Cast, CastAttrs{DType::Float32})), "");
   EXPECT_EQ(taken(DType::Int64, op(OpKind::Arg, usual_attrs(OpKind::Arg))), "");
   EXPECT_EQ(taken(DType::Float64, op(OpKind::Cast, CastAttrs{DType::Float32})),

@@ -23,6 +23,17 @@ namespace {
 constexpr Precision kPrecisions[] = {Precision::Float32, Precision::TensorFloat32,
                                      Precision::Float16, Precision::BFloat16};
 
+void expect_agreement(Graph graph, const Dims& dims) {
+  auto data = std::make_shared<PlanData>();
+  data->graph = std::move(graph);
+  const Plan plan = Internals::plan(std::move(data));
+  const Session cuda(plan, {.backend = "cuda", .precision = Precision::Float32});
+  const Tensor input = test::random_images(dims);
+  const Tensor a = cuda.run(input), b = Session(plan, {"reference", 1}).run(input);
+  const Distance d = distance(a.as<float>(), b.as<float>());
+  EXPECT_TRUE(d.within(kCudaFloat32)) << report(d, kCudaFloat32);
+}
+
 TEST_F(CudaSession, EqualsReferenceAtEveryShapeAndPrecision) {
   for (const DType weights : {DType::Float32, DType::BFloat16}) {
     const Plan plan = test::small_plan(weights);
@@ -63,6 +74,40 @@ TEST_F(CudaSession, AConvolutionReadsThePixels) {
       EXPECT_EQ(std::string(program->steps()[0].op), "conv");
     }
   }
+}
+
+/// Kernels take constants to the GPU, and a view of one is in no other memory there.
+TEST_F(CudaSession, OperandsMayBeViewsOfConstants) {
+  GraphBuilder builder;
+  const ValueId x = builder.input("x", {4, 3});
+  const auto reshaped = [&](const Constant& constant, Ints dims) {
+    return builder.op(OpKind::Reshape, ReshapeAttrs{std::move(dims)},
+                      {builder.constant("constant", constant)}, "view");
+  };
+  const std::vector<int64_t> places{2, 0};
+  const std::vector<float> rows{1, 2, 3, 4, 5, 6}, weight{1, 0, 2, 3, 1, 0};
+  const ValueId scattered = builder.op(
+      OpKind::ScatterND, {},
+      {x, reshaped(make_constant({2}, places), {2, 1}), reshaped(make_constant({6}, rows), {2, 3})},
+      "scattered");
+  const ValueId product = builder.op(
+      OpKind::Linear, {}, {scattered, reshaped(make_constant({6}, weight), {2, 3})}, "product");
+  expect_agreement(builder.finish({product}), {4, 3});
+}
+
+/// What is made of several constants is not found by one of them.
+TEST_F(CudaSession, NormsMayShareSomeOfTheirWeights) {
+  GraphBuilder builder;
+  const auto constant = [&](const char* name, float low, float high) {
+    return builder.constant(name, Random(name).constant({8}, low, high));
+  };
+  const ValueId scale = constant("scale", 0.5, 2), shift = constant("shift", -1, 1),
+                variance = constant("variance", 0.5, 2);
+  ValueId y = builder.input("x", {4, 8});
+  for (const char* mean : {"first", "second"})
+    y = builder.op(OpKind::BatchNorm, NormAttrs{1e-5f},
+                   {y, scale, shift, constant(mean, -1, 1), variance}, mean);
+  expect_agreement(builder.finish({y}), {4, 8});
 }
 
 /// The workspace is empty.

@@ -4,6 +4,7 @@
 #include <type_traits>
 
 #include "backends/cuda/kernels/boolean.cuh"
+#include "backends/cuda/kernels/number.cuh"
 #include "backends/cuda/kernels/ptx.cuh"
 
 namespace vitro::cuda {
@@ -64,6 +65,56 @@ __device__ __forceinline__ float apply(float a, float b) {
   return a;
 }
 
+/// b times itself; what is below one is cut.
+__device__ int64_t power(int64_t base, int64_t exponent) {
+  if (exponent < 0) return base == 1 ? 1 : base == -1 ? (exponent % 2 == 0 ? 1 : -1) : 0;
+  uint64_t result = 1, factor = static_cast<uint64_t>(base);
+  for (auto rest = static_cast<uint64_t>(exponent); rest > 0; rest >>= 1, factor *= factor)
+    if (rest & 1) result *= factor;
+  return static_cast<int64_t>(result);
+}
+
+/// Of integers as evaluate() of ir/functions.h has it: quotients towards zero, 0 for those by 0.
+__device__ int64_t apply_integers(BinaryOp op, int64_t a, int64_t b) {
+  const auto u = static_cast<uint64_t>(a), v = static_cast<uint64_t>(b);
+  const bool divides = b != 0 && b != -1;
+  const int64_t rest = (op == BinaryOp::Mod || op == BinaryOp::Fmod) && divides ? a % b : 0;
+  switch (op) {
+    case BinaryOp::Add:
+      return static_cast<int64_t>(u + v);
+    case BinaryOp::Sub:
+      return static_cast<int64_t>(u - v);
+    case BinaryOp::Mul:
+      return static_cast<int64_t>(u * v);
+    case BinaryOp::Div:
+      return divides ? a / b : b == 0 ? 0 : static_cast<int64_t>(0 - u);
+    case BinaryOp::Pow:
+      return power(a, b);
+    case BinaryOp::Min:
+      return a < b ? a : b;
+    case BinaryOp::Max:
+      return a > b ? a : b;
+    case BinaryOp::Mod:
+      return rest != 0 && (rest < 0) != (b < 0) ? rest + b : rest;
+    case BinaryOp::Fmod:
+      return rest;
+    case BinaryOp::PRelu:
+      return a >= 0 ? a : static_cast<int64_t>(u * v);
+    case BinaryOp::Equal:
+      return a == b;
+    case BinaryOp::Less:
+      return a < b;
+    case BinaryOp::LessOrEqual:
+      return a <= b;
+    case BinaryOp::Greater:
+      return a > b;
+    case BinaryOp::GreaterOrEqual:
+      return a >= b;
+    default:
+      return 0;  // binary() refuses functions of booleans
+  }
+}
+
 /// kWidth neighbours of an operand from `offset` on, or one for all where it is broadcast.
 template <typename T, int kWidth>
 __device__ __forceinline__ void load_run(const T* operand, int64_t offset, bool broadcast,
@@ -77,6 +128,33 @@ __device__ __forceinline__ void load_run(const T* operand, int64_t offset, bool 
   }
 }
 
+/// Where both operands have what element i is made of.
+__device__ __forceinline__ void find_operands(const StridedWalk& walk, unsigned i,
+                                              int64_t (&offsets)[2]) {
+  offsets[0] = offsets[1] = 0;
+  for (int d = walk.rank - 1; d >= 0; --d) {
+    const unsigned extent = static_cast<unsigned>(walk.dims[d]), at = i % extent;
+    i /= extent;
+    offsets[0] += at * walk.strides[0][d];
+    offsets[1] += at * walk.strides[1][d];
+  }
+}
+
+/// Of integers, which only say where things are: there are few.
+__global__ void __launch_bounds__(kThreads)
+    integer_kernel(BinaryOp op, Number number, Number result, const void* a, const void* b, void* y,
+                   StridedWalk walk, unsigned count) {
+  wait_for_previous();
+  allow_next();
+  const unsigned i = blockIdx.x * kThreads + threadIdx.x;
+  if (i >= count) return;
+  int64_t offsets[2];
+  find_operands(walk, i, offsets);
+  store_number(result, y, i,
+               apply_integers(op, load_number<int64_t>(number, a, offsets[0]),
+                              load_number<int64_t>(number, b, offsets[1])));
+}
+
 template <typename From, typename To, BinaryOp kOp, int kWidth>
 __global__ void __launch_bounds__(kThreads)
     binary_kernel(const void* a, const void* b, void* y, StridedWalk walk, unsigned count) {
@@ -84,14 +162,8 @@ __global__ void __launch_bounds__(kThreads)
   allow_next();
   const unsigned i = (blockIdx.x * kThreads + threadIdx.x) * kWidth;
   if (i >= count) return;
-  int64_t offsets[2] = {0, 0};
-  unsigned rest = i;
-  for (int d = walk.rank - 1; d >= 0; --d) {
-    const unsigned extent = static_cast<unsigned>(walk.dims[d]), at = rest % extent;
-    rest /= extent;
-    offsets[0] += at * walk.strides[0][d];
-    offsets[1] += at * walk.strides[1][d];
-  }
+  int64_t offsets[2];
+  find_operands(walk, i, offsets);
   const bool broadcast_a = walk.strides[0][walk.rank - 1] == 0,
              broadcast_b = walk.strides[1][walk.rank - 1] == 0;
   float va[kWidth], vb[kWidth];
@@ -145,22 +217,27 @@ void binary(const BinaryArgs& args, const Launch& launch) {
   const int64_t count = element_count(args.dims);
   if (count == 0) return;
   const StridedWalk walk = collapse("binary", args.dims, args.a_strides, args.b_strides);
-  if (args.booleans) {
+  if (args.number == Number::Boolean) {
     const bool known = with_op<Equal, And, Or, Xor>(args.op, [&](auto op) {
       launch_binary<Boolean, Boolean, op.value>(args, walk, count, launch);
     });
     if (!known) throw std::invalid_argument("binary: booleans for a function of numbers");
     return;
   }
-  with_element(args.element, [&](auto tag) {
+  if (args.op >= And) throw std::invalid_argument("binary: numbers for a function of booleans");
+  if (!is_float(args.number)) {
+    const Number result = gives_booleans(args.op) ? Number::Boolean : args.number;
+    launch_kernel("binary", integer_kernel, dim3(blocks_of(count)), dim3(kThreads), 0, launch,
+                  args.op, args.number, result, args.a, args.b, args.y, walk,
+                  static_cast<unsigned>(count));
+    return;
+  }
+  with_element(static_cast<Element>(args.number), [&](auto tag) {
     using T = typename decltype(tag)::type;
-    const bool known =
-        with_op<Add, Sub, Mul, Div, Pow, Min, Max, Mod, Fmod, PRelu>(
-            args.op, [&](auto op) { launch_binary<T, T, op.value>(args, walk, count, launch); }) ||
-        with_op<Equal, Less, LessOrEqual, Greater, GreaterOrEqual>(args.op, [&](auto op) {
-          launch_binary<T, Boolean, op.value>(args, walk, count, launch);
-        });
-    if (!known) throw std::invalid_argument("binary: numbers for a function of booleans");
+    with_op<Add, Sub, Mul, Div, Pow, Min, Max, Mod, Fmod, PRelu>(
+        args.op, [&](auto op) { launch_binary<T, T, op.value>(args, walk, count, launch); });
+    with_op<Equal, Less, LessOrEqual, Greater, GreaterOrEqual>(
+        args.op, [&](auto op) { launch_binary<T, Boolean, op.value>(args, walk, count, launch); });
   });
 }
 
