@@ -25,6 +25,8 @@ class GraphBuilder {
   /// The same for a node with `num_outputs` results.
   std::vector<ValueId> ops(OpKind kind, Attrs attrs, std::vector<ValueId> inputs,
                            size_t num_outputs, const std::string& source);
+  /// What has been built so far.
+  const Graph& graph() const { return graph_; }
   const Dims& dims(ValueId id) const { return graph_.value(id).type.dims; }
   const Value& value(ValueId id) const { return graph_.value(id); }
   /// The elements of small integers, where they are known at the default shape.

@@ -121,6 +121,21 @@ std::vector<std::vector<TensorType>> corner_inputs(const Graph& graph) {
   return corners;
 }
 
+std::vector<Variation> variations(const Graph& graph) {
+  constexpr size_t kValues = 2;  // an odd one, and a multiple of the usual one
+  const auto extents = free_extents(graph);
+  std::vector<Variation> result;
+  for (size_t i = 0; i < kValues; ++i) {
+    std::map<std::string, int64_t> all;
+    for (const auto& [name, extent] : extents) {
+      all[name] = extent.highs[std::min(i, extent.highs.size() - 1)];
+      if (i < extent.highs.size()) result.push_back({name, inputs_at(graph, {{name, all[name]}})});
+    }
+    if (extents.size() > 1) result.push_back({"", inputs_at(graph, all)});
+  }
+  return result;
+}
+
 std::vector<std::vector<TensorType>> types_at(const Graph& graph,
                                               std::span<const std::vector<TensorType>> inputs) {
   std::vector<std::vector<TensorType>> result;

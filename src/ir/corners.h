@@ -16,6 +16,14 @@ std::vector<int64_t> likely_extents(const DimRange& range, int64_t usual);
 /// it refuses the larger ones, those of likely_extents().
 std::vector<std::vector<TensorType>> corner_inputs(const Graph& graph);
 
+/// Types of the inputs with one of the extents that may vary at another value than usual, or all.
+struct Variation {
+  std::string extent;  ///< its name, or input and axis; empty: all
+  std::vector<TensorType> inputs;
+};
+/// A few of each, large ones, whatever the graph makes of them.
+std::vector<Variation> variations(const Graph& graph);
+
 /// The types of all values for each of those inputs; empty where the graph refuses them.
 std::vector<std::vector<TensorType>> types_at(const Graph& graph,
                                               std::span<const std::vector<TensorType>> inputs);

@@ -83,6 +83,17 @@ std::optional<Constant> Call::known(size_t i) {
   return has(i) ? importer_.known(entry(i), source_) : std::nullopt;
 }
 
+bool Call::is_fixed(size_t i, size_t axis) {
+  const Entry& operand = entry(i);
+  return operand.id == kAbsent || importer_.is_fixed(operand.id, axis);
+}
+
+bool Call::is_fixed(size_t i) {
+  for (size_t axis = 0; axis < dims(i).size(); ++axis)
+    if (!is_fixed(i, axis)) return false;
+  return true;
+}
+
 std::optional<Ints> Call::known_ints(size_t i) {
   const auto constant = known(i);
   return constant ? integers_in(*constant) : std::nullopt;

@@ -31,6 +31,9 @@ class Call {
   ValueId in(size_t i);  ///< throws when it is not given
   ValueId optional(size_t i) { return has(i) ? in(i) : kAbsent; }
   const Dims& dims(size_t i);  ///< at the default shape
+  /// Whether that extent, or all of them, are the same where inputs have other ones than usual.
+  bool is_fixed(size_t i, size_t axis);
+  bool is_fixed(size_t i);
   int64_t rank(size_t i) { return static_cast<int64_t>(dims(i).size()); }
   DType dtype(size_t i);
   bool is_known(size_t i);  ///< its elements do not depend on inputs

@@ -47,6 +47,18 @@ std::string Importer::unique(std::string_view name) {
   return result;
 }
 
+/// Arithmetic on extents that are fixed.
+std::optional<ValueId> Importer::fixed_integers(const std::vector<ValueId>& results) {
+  if (results.size() != 1) return std::nullopt;
+  const Value& value = builder_.value(results[0]);
+  const DType dtype = value.type.dtype;
+  if (dtype != DType::Int64 && dtype != DType::Int32 && dtype != DType::Bool) return std::nullopt;
+  const Contents known = open_->fixed_contents(builder_, results[0]);
+  if (!known) return std::nullopt;
+  return constant(value.name,
+                  make_constant(value.type.dims, std::span<const int64_t>(*known), dtype));
+}
+
 ValueId Importer::constant(std::string_view name, Constant constant) {
   return builder_.constant(unique(name), std::move(constant));
 }
@@ -60,15 +72,8 @@ std::vector<ValueId> Importer::ops(OpKind kind, Attrs attrs, std::vector<ValueId
   }
   const std::vector<ValueId> results =
       builder_.ops(kind, std::move(attrs), inputs, num_outputs, source);
-  // Arithmetic on extents that are fixed.
-  if (!has_open_inputs_ && num_outputs == 1 && builder_.contents(results[0])) {
-    const TensorType& type = builder_.value(results[0]).type;
-    if (type.dtype == DType::Int64 || type.dtype == DType::Int32 || type.dtype == DType::Bool)
-      return {constant(
-          builder_.value(results[0]).name,
-          make_constant(type.dims, std::span<const int64_t>(*builder_.contents(results[0])),
-                        type.dtype))};
-  }
+  open_->add_last(builder_.graph());
+  if (const auto known = fixed_integers(results)) return {*known};
   // Results that would swell the plan are left to be made when the model runs.
   int64_t given = kFreeElements, made = 0;
   for (const ValueId id : inputs) {

@@ -9,6 +9,7 @@
 
 #include "formats/onnx_model.h"
 #include "frontend/onnx/import.h"
+#include "frontend/onnx/open_extents.h"
 #include "ir/builder.h"
 #include "vitro/plan.h"
 
@@ -68,9 +69,8 @@ class Importer {
   /// The elements, if they do not depend on inputs. Of an initialiser that nobody read as it is,
   /// they are not kept.
   std::optional<Constant> known(const Entry& entry, const std::string& source);
-  /// Whether an extent of an input is open, so that extents within are not what they are by
-  /// default.
-  bool has_open_inputs() const { return has_open_inputs_; }
+  /// Whether an extent is what it is by default even where inputs have open ones.
+  bool is_fixed(ValueId id, size_t axis) const { return open_->is_fixed(builder_, id, axis); }
   /// Imports a graph of an attribute in place, with `inputs` as its first inputs; its results.
   std::vector<ValueId> inlined(const Graph& graph, const Scope& around, const std::string& source,
                                const std::vector<ValueId>& inputs = {});
@@ -84,6 +84,7 @@ class Importer {
   std::vector<ValueId> call_function(const Function& function, const Node& node, Scope& scope,
                                      const std::string& source);
   const Function* find_function(const Node& node) const;
+  std::optional<ValueId> fixed_integers(const std::vector<ValueId>& results);
   void note_missing(const Node& node, const Scope& scope, const std::string& source);
   bool has_missing_input(const Node& node, const Scope& scope) const;
   Constant elements(const Tensor& tensor, const std::string& source);
@@ -102,7 +103,7 @@ class Importer {
   std::vector<std::string> notes_;
   std::vector<UnsupportedNode> unsupported_;
   std::map<std::string, int64_t> counts_;
-  bool has_open_inputs_ = false;
+  std::optional<OpenExtents> open_;  ///< once the inputs are there
   /// By how many elements more the results that are larger than what they are made of (position
   /// codes, masks) may swell the model: 16 MiB of float32.
   int64_t swelling_left_ = int64_t{1} << 22;

@@ -95,9 +95,9 @@ int64_t trips_of(Call& call, size_t num_carried, ScanLists& lists) {
   std::optional<int64_t> trips;
   for (size_t i = 0; i < lists.axes.size(); ++i) {
     const size_t operand = num_carried + i;
-    if (call.importer().has_open_inputs() && !call.is_known(operand))
-      call.unsupported("its trip count depends on extents that are open, expected fixed ones");
     lists.axes[i] = call.axis(lists.axes[i], call.rank(operand));
+    if (!call.is_fixed(operand, static_cast<size_t>(lists.axes[i])))
+      call.unsupported("its trip count depends on extents that are open, expected fixed ones");
     const int64_t extent = call.dims(operand)[static_cast<size_t>(lists.axes[i])];
     if (trips.value_or(extent) != extent)
       call.invalid(fmt::format("it goes through {} and {} values", *trips, extent));

@@ -156,13 +156,15 @@ Results import_conv_transpose(Call& call) {
   Ints pads = list_of(call, "pads", 2 * count, 0);
   const std::string automatic = call.text("auto_pad", "NOTSET");
   const auto sizes = call.integers("output_shape");
-  if (sizes && (sizes->size() != count || call.importer().has_open_inputs()))
-    call.unsupported("output_shape of an input whose extents are open");
+  if (sizes && sizes->size() != count)
+    call.invalid(fmt::format("output_shape has {} entries, expected {}", sizes->size(), count));
   PadAttrs border{PadMode::Constant, {0}, {0}, 0.0};
   for (size_t i = 0; i < count; ++i) {
     if (stride[i] < 1 || dilation[i] < 1 || kernel[i] < 1)
       call.invalid("stride, dilation or kernel below 1");
     const int64_t span = (kernel[i] - 1) * dilation[i];
+    if (sizes && !call.is_fixed(0, i + 2))
+      call.unsupported("output_shape of an input whose extents are open");
     if (sizes || automatic == "SAME_UPPER" || automatic == "SAME_LOWER") {
       const int64_t size = sizes ? (*sizes)[i] : spatial[i] * stride[i];
       const int64_t total = stride[i] * (spatial[i] - 1) + extra[i] + span + 1 - size;

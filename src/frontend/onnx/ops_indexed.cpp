@@ -51,7 +51,7 @@ Results import_gather_nd(Call& call) {
 Results import_scatter_nd(Call& call) {
   if (call.text("reduction", "none") != "none") call.unsupported("with a reduction");
   const auto known = call.known_ints(1);
-  if (!known || call.importer().has_open_inputs())
+  if (!known || !call.is_fixed(0))
     return {call.op(OpKind::ScatterND, {}, {call.in(0), call.in(1), call.in(2)})};
   const Ints& places = *known;
   const Dims dims = call.dims(0), of_indices = call.dims(1);

@@ -161,7 +161,7 @@ Results import_gather(Call& call) {
   const int64_t axis = call.axis(call.integer("axis", 0), call.rank(0));
   const auto places = call.known_ints(1);
   // Where extents are open, the usual ones say nothing.
-  if (places && !call.importer().has_open_inputs()) {
+  if (places && call.is_fixed(0, static_cast<size_t>(axis))) {
     const int64_t extent = call.dims(0)[static_cast<size_t>(axis)];
     for (const int64_t place : *places)
       if (place < -extent || place >= extent)

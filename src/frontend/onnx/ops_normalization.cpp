@@ -53,9 +53,42 @@ Results import_log_softmax(Call& call) {
 }
 Results import_log_softmax_1(Call& call) { return {over_the_rest(call, OpKind::LogSoftmax)}; }
 
+namespace {
+
+/// With statistics of the batch, as networks that standardise their weights have it of these.
+Results norm_of_batch(Call& call) {
+  const DType dtype = call.dtype(0);
+  const ValueId x = call.channels_last(call.in(0));
+  Ints axes(call.dims_of(x).size() - 1);
+  std::iota(axes.begin(), axes.end(), 0);
+  const auto mean_of = [&](ValueId of) {
+    return call.reduce(ReduceFunction::Mean, of, axes, false);
+  };
+  const ValueId mean = mean_of(x), centred = call.op(BinaryFunction::Sub, x, mean);
+  const ValueId variance = mean_of(call.op(BinaryFunction::Mul, centred, centred));
+  const ValueId factor = call.op(
+      UnaryFunction::Rsqrt,
+      call.op(BinaryFunction::Add, variance, call.scalar(call.number("epsilon", 1e-5f), dtype)));
+  const ValueId y =
+      affine(call, call.op(BinaryFunction::Mul, centred, factor), call.in(1), call.in(2));
+  Results results{call.channels_first(y)};
+  const double momentum = call.number("momentum", 0.9f);
+  const auto running = [&](ValueId before, ValueId now) {
+    const auto part = [&](ValueId of, double weight) {
+      return call.op(BinaryFunction::Mul, call.cast(of, dtype), call.scalar(weight, dtype));
+    };
+    return call.op(BinaryFunction::Add, part(before, momentum), part(now, 1 - momentum));
+  };
+  if (call.wants(1)) results.push_back(running(call.in(3), mean));
+  if (call.wants(2)) results.push_back(running(call.in(4), variance));
+  return results;
+}
+
+}  // namespace
+
 Results import_batch_normalization(Call& call) {
-  if (call.flag("training_mode", false) || call.wants(1))
-    call.unsupported("in training mode, with statistics of the batch");
+  if (call.flag("training_mode", false)) return norm_of_batch(call);
+  if (call.wants(1)) call.unsupported("in training mode, which opsets before 14 do not name");
   if (call.opset() < 9 && !call.flag("spatial", true)) call.unsupported("spatial is 0");
   call.ignore("momentum");
   const NormAttrs attrs{call.number("epsilon", 1e-5f), 1};

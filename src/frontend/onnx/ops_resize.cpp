@@ -30,8 +30,9 @@ void keep_ratio(Call& call, const std::string& policy, const Ints& axes, Ints& s
   if (policy == "stretch") return;
   if (policy != "not_larger" && policy != "not_smaller")
     call.unsupported("keep_aspect_ratio_policy is " + policy);
-  if (call.importer().has_open_inputs())
-    call.unsupported("keep_aspect_ratio_policy of an input whose extents are open");
+  for (const int64_t axis : axes)
+    if (!call.is_fixed(0, static_cast<size_t>(call.axis(axis, call.rank(0)))))
+      call.unsupported("keep_aspect_ratio_policy of an input whose extents are open");
   double scale = policy == "not_larger" ? INFINITY : 0.0;
   const auto ratio = [&](size_t i) {
     return static_cast<double>(sizes[i]) /
@@ -78,7 +79,7 @@ Results import_resize(Call& call) {
   if (sizes.size() != axes.size())
     call.invalid(fmt::format("{} sizes for {} axes", sizes.size(), axes.size()));
   keep_ratio(call, policy, axes, sizes);
-  if (axes.size() == rank || !call.importer().has_open_inputs()) {
+  if (axes.size() == rank || call.is_fixed(0)) {
     attrs.sizes = of_all_axes(call, sizes, axes, call.dims(0));
     return {call.op(OpKind::Resize, attrs, {call.in(0)})};
   }

@@ -1,6 +1,7 @@
 #include <algorithm>
 
 #include "core/check.h"
+#include "frontend/onnx/fold_chains.h"
 #include "frontend/onnx/importer.h"
 
 // From the inputs of a model to its outputs.
@@ -108,11 +109,11 @@ vitro::Graph Importer::import(int64_t height, int64_t width) {
     std::vector<DimRange> ranges =
         ranges_of(input, name, dims, first_side, channels_of(model_.graph, input.name), height,
                   width, notes_);
-    has_open_inputs_ = has_open_inputs_ || !ranges.empty();
     const Entry entry{builder_.input(name, dims, *dtype, std::move(ranges)), nullptr, false};
     check(scope.entries.emplace(input.name, entry).second, ErrorCode::CorruptFile,
           "two inputs are named '{}'", name);
   }
+  open_.emplace(builder_.graph());
   import_nodes(model_.graph.nodes, scope);
   if (!unsupported_.empty())
     fail_hint(ErrorCode::Unsupported, "vitro inspect MODEL --coverage lists every node",
@@ -131,6 +132,7 @@ vitro::Graph Importer::import(int64_t height, int64_t width) {
   }
   check(!outputs.empty(), ErrorCode::CorruptFile, "the model has no outputs");
   vitro::Graph graph = builder_.finish(std::move(outputs), std::move(names));
+  if (evaluate_) fold_constant_chains(graph, evaluate_, swelling_left_);
   remove_dead(graph);
   return graph;
 }

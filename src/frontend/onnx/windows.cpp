@@ -17,7 +17,7 @@ void pad_same(Call& call, Windows& windows, const Dims& spatial, bool upper) {
   for (size_t i = 0; i < windows.kernel.size(); ++i) {
     const int64_t stride = windows.stride[i],
                   span = (windows.kernel[i] - 1) * windows.dilation[i] + 1;
-    if (stride != 1 && call.importer().has_open_inputs())
+    if (stride != 1 && !call.is_fixed(0, i + 2))
       call.unsupported("auto_pad with strides, which depends on the extents of the input");
     if (stride < 1) call.invalid(fmt::format("stride {}", stride));
     const int64_t count = (spatial[i] + stride - 1) / stride;
