@@ -34,7 +34,7 @@ CONSTANT = {"axes", "axis", "shape", "pads", "repeats", "k", "K", "starts", "end
             "roi", "depth", "ratio", "training_mode", "constant_value", "start", "limit", "delta", "cond"}
 # Its expected results are written with four digits.
 IMPRECISE = {"averagepool_2d_ceil_last_window_starts_on_pad"}
-CONSTANT_OF = {"ConstantOfShape": {"input"}, "Loop": {"M"}, "ScatterND": {"indices"}, "Reshape": {"shape"}, "Upsample": {"scales"}}
+CONSTANT_OF = {"Col2Im": {"image_shape", "block_shape"}, "ConstantOfShape": {"input"}, "Loop": {"M"}, "ScatterND": {"indices"}, "Reshape": {"shape"}, "Upsample": {"scales"}}
 
 
 def load(path):

@@ -1,11 +1,13 @@
 #include <gtest/gtest.h>
 
 #include <array>
+#include <numeric>
 
 #include "core/temporary_directory.h"
 #include "formats/onnx_bytes.h"
 #include "frontend/onnx/import.h"
 #include "ir/infer.h"
+#include "runtime/evaluate.h"
 
 namespace vitro {
 namespace {
@@ -276,18 +278,24 @@ TEST(OnnxImport, RefusesPositionsThatAreNotThere) {
                [&] { import(test::onnx_model(graph)); });
 }
 
-TEST(OnnxImport, RefusesListsOfPositionsBehindImages) {
+// Positions (row, column) in each of two images of 3x4.
+TEST(OnnxImport, GathersListsOfPositionsBehindImages) {
   test::OnnxGraph graph;
-  graph.inputs = {test::onnx_value("x", {2, 3, 4})};
   graph.outputs = {test::onnx_value("y", {2, 1})};
   graph.nodes = {
       onnx_node("GatherND", {"x", "places"}, {"y"}, {onnx_attribute("batch_dims", 1)}, "gather")};
   Message places = Message().integer(1, 2).integer(1, 1).integer(1, 2).integer(2, 7);
-  const std::array<int64_t, 4> zeros{};
-  places.bytes(8, "places").bytes(9, {reinterpret_cast<const char*>(zeros.data()), sizeof(zeros)});
-  graph.initializers = {places};
-  expect_error(ErrorCode::Unsupported, "2 axes behind batch_dims",
-               [&] { import(test::onnx_model(graph)); });
+  const std::array<int64_t, 4> at{2, 1, -1, 3};
+  places.bytes(8, "places").bytes(9, {reinterpret_cast<const char*>(at.data()), sizeof(at)});
+  std::vector<float> images(24);
+  std::iota(images.begin(), images.end(), 0);
+  graph.initializers = {places, test::onnx_tensor("x", {2, 3, 4}, images)};
+  const Graph result = import_onnx(test::onnx_model(graph).span(), "m.onnx", evaluate_constants);
+  const auto& y = result.value(result.outputs[0].value).constant;
+  ASSERT_TRUE(y);
+  EXPECT_EQ(y->type.dims, (Dims{2, 1}));
+  EXPECT_EQ(std::vector<float>(y->floats().begin(), y->floats().end()),
+            (std::vector<float>{9, 23}));
 }
 
 TEST(OnnxImport, RefusesSparseInitialisersAndInputsWithoutShapes) {

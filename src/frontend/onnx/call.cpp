@@ -99,6 +99,11 @@ std::optional<Ints> Call::known_ints(size_t i) {
   return constant ? integers_in(*constant) : std::nullopt;
 }
 
+std::optional<Ints> Call::known_ints_of(ValueId id) {
+  const auto& constant = builder().value(id).constant;
+  return constant ? integers_in(*constant) : std::nullopt;
+}
+
 Ints Call::ints(size_t i, const char* what) {
   auto values = known_ints(i);
   if (!values) unsupported(fmt::format("{} (input {}) are computed from data", what, i));

@@ -40,6 +40,7 @@ class Call {
   /// Elements that do not depend on inputs.
   std::optional<Constant> known(size_t i);
   std::optional<Ints> known_ints(size_t i);
+  std::optional<Ints> known_ints_of(ValueId id);
   Ints ints(size_t i, const char* what);  ///< as known_ints(); throws Unsupported without
   std::vector<double> numbers(size_t i, const char* what);
   /// Operand i with its axes in another order; of an initialiser a constant.

@@ -37,19 +37,26 @@ struct ConvOperands {
 /// Attributes are those of Conv.
 ValueId convolution(Call& call, const ConvOperands& given) {
   const Dims &weight = given.weight, spatial = spatial_dims(call);
-  const Ints kernel = kernel_of(call, weight, spatial);
-  const Windows windows = windows_of(call, kernel, spatial);
+  Windows windows = windows_of(call, kernel_of(call, weight, spatial), spatial);
   const int64_t groups = call.integer("group", 1), channels = call.dims(0)[1];
-  const ValueId x = call.channels_last(given.x), bias = given.bias;
-  ValueId y;
+  const ValueId bias = given.bias;
+  ValueId x = call.channels_last(given.x), y;
+  // A line is an image of one row, for which backends have fast kernels.
+  const bool is_line =
+      windows.kernel.size() == 1 && given.is_known && !(windows.is_pointwise() && groups == 1);
+  if (is_line) {
+    x = call.unsqueeze(x, {1});
+    windows.add_row();
+  }
+  const Ints& kernel = windows.kernel;
   if (given.is_known && groups == 1 && windows.is_pointwise()) {
     const ValueId matrix =
         call.reshape(given.permuted(weight_perm(weight.size())), {weight[0], weight[1]});
     y = call.op(OpKind::Linear, {}, {x, matrix, bias});
   } else if (given.is_known && groups == channels && weight[0] == channels && weight[1] == 1 &&
              kernel.size() == 2 && windows.has(windows.dilation, 1)) {
-    const ValueId taps =
-        call.reshape(given.permuted({2, 3, 0, 1}), {kernel[0], kernel[1], channels});
+    const Ints perm = is_line ? Ints{2, 0, 1} : Ints{2, 3, 0, 1};
+    const ValueId taps = call.reshape(given.permuted(perm), {kernel[0], kernel[1], channels});
     const Conv2dAttrs attrs{
         {windows.stride[0], windows.stride[1]},
         {windows.pad_begin[0], windows.pad_begin[1], windows.pad_end[0], windows.pad_end[1]}};
@@ -57,9 +64,11 @@ ValueId convolution(Call& call, const ConvOperands& given) {
   } else {
     const ConvAttrs attrs{windows.stride, windows.dilation, windows.pad_begin, windows.pad_end,
                           groups};
-    y = call.op(OpKind::Conv, attrs, {x, given.permuted(weight_perm(weight.size())), bias});
+    ValueId taps = given.permuted(weight_perm(weight.size()));
+    if (is_line) taps = call.unsqueeze(taps, {1});
+    y = call.op(OpKind::Conv, attrs, {x, taps, bias});
   }
-  return call.channels_first(y);
+  return call.channels_first(is_line ? call.squeeze(y, {1}) : y);
 }
 
 /// The same of codes x and w, which are numbers beside their scales and zero points.
@@ -119,6 +128,33 @@ ValueId spread(Call& call, ValueId x, const Ints& stride) {
                  {wide});
 }
 
+/// Of a Col2Im, by spatial axis.
+struct Blocks {
+  Ints image, kernel, stride, dilation, pads;  // as ONNX has them
+  Ints places;                                 // how many there are
+
+  explicit Blocks(Call& call)
+      : image(call.ints(1, "the extents of the image")),
+        kernel(call.ints(2, "the extents of a block")),
+        stride(list_of(call, "strides", image.size(), 1)),
+        dilation(list_of(call, "dilations", image.size(), 1)),
+        pads(list_of(call, "pads", 2 * image.size(), 0)) {
+    constexpr int64_t kMost = 1 << 16;
+    if (kernel.size() != image.size() || image.empty())
+      call.invalid(fmt::format("a block of {} axes for {}", kernel.size(), image.size()));
+    for (size_t i = 0; i < image.size(); ++i) {
+      for (const int64_t number : {image[i], kernel[i], stride[i], dilation[i]})
+        if (number < 1 || number > kMost) call.invalid(fmt::format("{} along axis {}", number, i));
+      if (std::abs(pads[i]) > kMost || std::abs(pads[i + image.size()]) > kMost)
+        call.invalid("pads beyond the image");
+      const int64_t room =
+          image[i] + pads[i] + pads[i + image.size()] - (kernel[i] - 1) * dilation[i] - 1;
+      if (room < 0) call.invalid(fmt::format("blocks larger than the image along axis {}", i));
+      places.push_back(room / stride[i] + 1);
+    }
+  }
+};
+
 /// Weights [i, o / groups, kernel...] of a transposed convolution as those [o, kernel..., i /
 /// groups] of the convolution that it is: the taps run backwards.
 ValueId reversed_weight(Call& call, const Dims& weight, int64_t groups) {
@@ -142,6 +178,40 @@ ValueId reversed_weight(Call& call, const Dims& weight, int64_t groups) {
 }
 
 }  // namespace
+
+/// The sum of blocks [n, c * elements of a block, places], each at its place: for each element of
+/// the blocks a map, whose pixels lie a stride apart.
+Results import_col2im(Call& call) {
+  const Blocks blocks(call);
+  constexpr int64_t kMostElements = 256;
+  const size_t count = blocks.image.size();
+  const int64_t elements = num_elements(blocks.kernel);
+  if (elements > kMostElements) call.unsupported(fmt::format("blocks of {} elements", elements));
+  if (call.rank(0) != 3 || call.dims(0)[1] % elements != 0)
+    call.invalid(fmt::format("{} for blocks of {}", to_string(call.dims(0)), elements));
+  Ints split{0, call.dims(0)[1] / elements, elements};
+  split.insert(split.end(), blocks.places.begin(), blocks.places.end());
+  Ints perm{2, 0};  // [elements, n, places..., c]
+  for (size_t i = 0; i < count; ++i) perm.push_back(static_cast<int64_t>(i) + 3);
+  perm.push_back(1);
+  const ValueId maps = call.transpose(call.reshape(call.in(0), split), perm);
+  ValueId sum = kAbsent;
+  for (int64_t element = 0; element < elements; ++element) {
+    const ValueId map =
+        call.squeeze(call.op(OpKind::Slice, slice_of(0, element, element + 1), {maps}), {0});
+    PadAttrs border{PadMode::Constant, Ints(count + 2, 0), Ints(count + 2, 0), 0.0};
+    int64_t rest = element;
+    for (size_t i = count; i-- > 0;) {
+      const int64_t begin = rest % blocks.kernel[i] * blocks.dilation[i] - blocks.pads[i];
+      rest /= blocks.kernel[i];
+      border.begin[i + 1] = begin;
+      border.end[i + 1] = blocks.image[i] - begin - ((blocks.places[i] - 1) * blocks.stride[i] + 1);
+    }
+    const ValueId placed = call.op(OpKind::Pad, border, {spread(call, map, blocks.stride)});
+    sum = sum == kAbsent ? placed : call.op(BinaryFunction::Add, sum, placed);
+  }
+  return {call.channels_first(sum)};
+}
 
 Results import_conv_transpose(Call& call) {
   const Dims weight = call.dims(1), spatial = spatial_dims(call);

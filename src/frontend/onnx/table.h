@@ -55,12 +55,14 @@ Results import_scan(Call& call);
 // ops_convolution.cpp
 Results import_conv(Call& call);
 Results import_conv_integer(Call& call);
+Results import_col2im(Call& call);
 Results import_conv_transpose(Call& call);
 Results import_qlinear_conv(Call& call);
 // ops_einsum.cpp
 Results import_einsum(Call& call);
 // ops_indexed.cpp
 Results import_gather_nd(Call& call);
+Results import_scatter_elements(Call& call);
 Results import_scatter_nd(Call& call);
 // ops_microsoft.cpp
 Results import_fused_conv(Call& call);

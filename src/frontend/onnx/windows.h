@@ -16,6 +16,11 @@ struct Windows {
   bool is_pointwise() const {
     return has(kernel, 1) && has(stride, 1) && has(pad_begin, 0) && has(pad_end, 0);
   }
+  /// One more axis in front, of extent 1.
+  void add_row() {
+    for (Ints* list : {&kernel, &stride, &dilation}) list->insert(list->begin(), 1);
+    for (Ints* list : {&pad_begin, &pad_end}) list->insert(list->begin(), 0);
+  }
 };
 
 /// An attribute with `count` entries; all `usual` where the node has none.
