@@ -21,12 +21,16 @@ class ScatterNDKernel final : public Kernel {
     args_.updates = num_elements({places.begin(), places.end() - 1});
   }
   int in_place_operand() const override { return 0; }
+  size_t scratch_bytes() const override {
+    return static_cast<size_t>(args_.rows) * sizeof(int32_t);
+  }
   void run(const KernelArgs& args) const override {
     ScatterNDArgs scatter_args = args_;
     scatter_args.x = x_.in(args);
     scatter_args.indices = indices_.in(args);
     scatter_args.values = values_.in(args);
     scatter_args.y = args.outputs[0];
+    scatter_args.last = reinterpret_cast<int32_t*>(args.scratch);
     scatter_nd(scatter_args, launch_of(args));
   }
 

@@ -1,5 +1,10 @@
 #include "backends/cuda/kernels/scatter_nd.h"
 
+#include <algorithm>
+#include <limits>
+#include <stdexcept>
+#include <string>
+
 #include "backends/cuda/kernels/ptx.cuh"
 #include "backends/cuda/kernels/word.cuh"
 
@@ -10,12 +15,15 @@ constexpr int kThreads = 256;
 
 dim3 grid_of(int64_t count) { return static_cast<unsigned>((count + kThreads - 1) / kThreads); }
 
+/// y = x, and no row has an update.
 template <typename Word>
-__global__ void __launch_bounds__(kThreads) copy_kernel(ScatterNDArgs args) {
+__global__ void __launch_bounds__(kThreads) begin_kernel(ScatterNDArgs args) {
   wait_for_previous();
   allow_next();
   const int64_t i = static_cast<int64_t>(blockIdx.x) * kThreads + threadIdx.x;
-  if (i < args.rows * args.run) static_cast<Word*>(args.y)[i] = static_cast<const Word*>(args.x)[i];
+  if (i < args.rows) args.last[i] = -1;
+  if (args.x != args.y && i < args.rows * args.run)
+    static_cast<Word*>(args.y)[i] = static_cast<const Word*>(args.x)[i];
 }
 
 template <typename Index>
@@ -31,6 +39,15 @@ __device__ int64_t row_of(const ScatterNDArgs& args, int64_t update) {
   return row;
 }
 
+template <typename Index>
+__global__ void __launch_bounds__(kThreads) find_last_kernel(ScatterNDArgs args) {
+  wait_for_previous();
+  allow_next();
+  const int64_t update = static_cast<int64_t>(blockIdx.x) * kThreads + threadIdx.x;
+  if (update < args.updates)
+    atomicMax(args.last + row_of<Index>(args, update), static_cast<int32_t>(update));
+}
+
 template <typename Word, typename Index>
 __global__ void __launch_bounds__(kThreads) scatter_kernel(ScatterNDArgs args) {
   wait_for_previous();
@@ -38,8 +55,7 @@ __global__ void __launch_bounds__(kThreads) scatter_kernel(ScatterNDArgs args) {
   const int64_t i = static_cast<int64_t>(blockIdx.x) * kThreads + threadIdx.x;
   if (i >= args.updates * args.run) return;
   const int64_t update = i / args.run, row = row_of<Index>(args, update);
-  for (int64_t later = update + 1; later < args.updates; ++later)
-    if (row_of<Index>(args, later) == row) return;
+  if (args.last[row] != update) return;
   static_cast<Word*>(args.y)[row * args.run + i % args.run] =
       static_cast<const Word*>(args.values)[i];
 }
@@ -47,16 +63,21 @@ __global__ void __launch_bounds__(kThreads) scatter_kernel(ScatterNDArgs args) {
 }  // namespace
 
 void scatter_nd(const ScatterNDArgs& args, const Launch& launch) {
-  const int64_t count = args.rows * args.run, changed = args.updates * args.run;
+  const int64_t count = std::max(args.rows, args.rows * args.run),
+                changed = args.updates * args.run;
+  if (args.updates > std::numeric_limits<int32_t>::max())
+    throw std::invalid_argument("scatter_nd: " + std::to_string(args.updates) + " updates");
   with_word("scatter_nd", args.element_bytes, [&](auto tag) {
     using Word = typename decltype(tag)::type;
-    if (args.x != args.y && count > 0)
-      launch_kernel("scatter_nd", copy_kernel<Word>, grid_of(count), dim3(kThreads), 0, launch,
+    if (count > 0)
+      launch_kernel("scatter_nd", begin_kernel<Word>, grid_of(count), dim3(kThreads), 0, launch,
                     args);
-    if (changed > 0)
-      launch_kernel("scatter_nd",
-                    args.wide ? scatter_kernel<Word, int64_t> : scatter_kernel<Word, int32_t>,
-                    grid_of(changed), dim3(kThreads), 0, launch, args);
+    if (changed == 0) return;
+    launch_kernel("scatter_nd", args.wide ? find_last_kernel<int64_t> : find_last_kernel<int32_t>,
+                  grid_of(args.updates), dim3(kThreads), 0, launch, args);
+    launch_kernel("scatter_nd",
+                  args.wide ? scatter_kernel<Word, int64_t> : scatter_kernel<Word, int32_t>,
+                  grid_of(changed), dim3(kThreads), 0, launch, args);
   });
 }
 

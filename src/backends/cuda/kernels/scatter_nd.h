@@ -17,8 +17,10 @@ struct ScatterNDArgs {
   const void* indices = nullptr;  // [updates, lead.rank]
   const void* values = nullptr;   // [updates, run]
   void* y = nullptr;              // may be x
+  int32_t* last = nullptr;        // [rows], scratch: the last update of each row
 };
-/// A thread for each element, which looks through all later updates.
+/// Three launches: updates first agree on which of them is the last one of its row. Throws
+/// std::invalid_argument for more updates than int32_t counts.
 void scatter_nd(const ScatterNDArgs& args, const Launch& launch);
 
 }  // namespace vitro::cuda
