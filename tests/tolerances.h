@@ -105,6 +105,9 @@ inline constexpr double kGeluTail = 2e-6;
 // |f(x) - exact| / max(|exact|, 0.01) of the activations by e^x up to |x| = 20, where the exponent
 // in base 2 is off by 20 units.
 inline constexpr double kActivation = 3e-6;
+// |e^x - exact| / e^x, and what is left of it as a denormal number.
+inline constexpr double kExp = 3e-7;
+inline constexpr double kExpDenormal = 1.2e-38;
 // |sin(x) - exact|; worst is 1.3e-7.
 inline constexpr double kSine = 2e-7;
 

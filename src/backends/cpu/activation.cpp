@@ -50,6 +50,33 @@ std::optional<Activation> activation_of(const OpContext& op) {
       return Activation{Kind::Sin};
     case UnaryFunction::Cos:
       return Activation{Kind::Cos};
+    case UnaryFunction::Exp:
+      return Activation{Kind::Exp};
+    case UnaryFunction::Sqrt:
+      return Activation{Kind::Sqrt};
+    case UnaryFunction::Rsqrt:
+      return Activation{Kind::Rsqrt};
+    case UnaryFunction::Reciprocal:
+      return Activation{Kind::Reciprocal};
+    case UnaryFunction::Neg:
+      return Activation{Kind::Neg};
+    case UnaryFunction::Abs:
+      return Activation{Kind::Abs};
+    case UnaryFunction::Floor:
+      return Activation{Kind::Floor};
+    case UnaryFunction::Ceil:
+      return Activation{Kind::Ceil};
+    case UnaryFunction::Round:
+      return Activation{Kind::Round};
+    case UnaryFunction::LeakyRelu:
+      return Activation{Kind::LeakyRelu, attrs.alpha};
+    case UnaryFunction::Elu:
+      return Activation{Kind::Elu, attrs.alpha, 1.0f};
+    case UnaryFunction::Celu:
+      if (attrs.alpha == 0) return std::nullopt;
+      return Activation{Kind::Elu, attrs.alpha, 1.0f / attrs.alpha};
+    case UnaryFunction::Mish:
+      return Activation{Kind::Mish};
     default:
       return std::nullopt;
   }

@@ -49,6 +49,7 @@ std::vector<Row> own_rows() {
       {OpKind::Clip, {kClipRange}, {}},
       {OpKind::Binary, {kBinaryRange}, {}},
       {OpKind::Pool, {kPoolWindows}, {}},
+      {OpKind::Resize, {kResizeAxes}, {}},
       {OpKind::Softmax, {kSoftmaxRows, kSoftmaxColumns}, {}},
       {OpKind::MatMul, {kMatMulBatched}, {}},
       {OpKind::Transpose, {kTransposeCopy}, {}},

@@ -46,7 +46,7 @@ extern const Impl kLayerNormRows, kSoftmaxRows, kSoftmaxColumns;
 extern const Impl kReduceRows, kReduceTokens, kCumSumTokens;
 extern const Impl kQuantizeLinearBytes, kDequantizeLinearBytes;
 extern const Impl kBatchNormRows, kGroupNormMaps;
-extern const Impl kPoolWindows;
+extern const Impl kPoolWindows, kResizeAxes;
 extern const Impl kMatMulBatched;
 extern const Impl kTransposeCopy, kSliceCopy, kExpandCopy, kConcatCopy, kSplitCopy, kPadCopy;
 extern const Impl kGatherRuns, kGatherElementsRows, kScatterNDRows, kConstantOfShapeFill;

@@ -18,7 +18,19 @@ struct Activation {
     GeluTanh,     ///< its approximation by tanh
     Erf,          ///< the error function
     Sin,          ///< of radians
-    Cos
+    Cos,
+    Exp,  ///< e^x
+    Sqrt,
+    Rsqrt,       ///< 1 / sqrt(x)
+    Reciprocal,  ///< 1 / x
+    Neg,
+    Abs,
+    Floor,
+    Ceil,
+    Round,      ///< halves to the even one
+    LeakyRelu,  ///< x where x >= 0, else alpha * x
+    Elu,        ///< x where x > 0, else alpha * (e^(beta * x) - 1)
+    Mish        ///< x * tanh(log(1 + e^x))
   };
   Kind kind = Kind::None;
   float alpha = 0, beta = 0;

@@ -69,6 +69,7 @@ struct KernelTable {
   SoftmaxColumns softmax_columns;
   Activate activate;
   BinaryRange binary[kNumBinaryKinds];  ///< by BinaryKind
+  WeightedSum weighted_sum;
   TransposeMatrix transpose;
   Pool pool;
   ChannelNormRows channel_norm;

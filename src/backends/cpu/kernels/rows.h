@@ -50,6 +50,13 @@ struct BinaryArgs {
   float* dst = nullptr;
 };
 using BinaryRange = void (*)(const BinaryArgs& args);
+/// dst[i] = sum over the terms of weight * src[i], i < count.
+struct WeightedTerm {
+  const float* src;
+  float weight;
+};
+using WeightedSum = void (*)(const WeightedTerm* terms, int64_t num_terms, int64_t count,
+                             float* dst);
 /// src [rows, columns], rows lds apart -> dst [columns, rows], rows ldd apart.
 using TransposeMatrix = void (*)(const float* src, int64_t rows, int64_t columns, int64_t lds,
                                  float* dst, int64_t ldd);

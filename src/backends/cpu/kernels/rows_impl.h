@@ -24,6 +24,16 @@ void for_each_vector(int64_t begin, int64_t end, F f) {
 }
 
 template <class V>
+void weighted_sum(const WeightedTerm* terms, int64_t num_terms, int64_t count, float* dst) {
+  for_each_vector<V>(0, count, [&](int64_t i, auto load, auto store) {
+    auto sum = V::zero();
+    for (int64_t t = 0; t < num_terms; ++t)
+      sum = V::fma(V::set1(terms[t].weight), load(terms[t].src + i), sum);
+    store(dst + i, sum);
+  });
+}
+
+template <class V>
 void layer_norm_rows(const LayerNormArgs& a, int64_t row_begin, int64_t row_end) {
   for (int64_t row = row_begin; row < row_end; ++row)
     normalise_row<V>(a.x + row * a.channels, a.channels, a.eps, a.gamma, a.beta,

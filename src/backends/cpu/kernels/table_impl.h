@@ -59,6 +59,7 @@ constexpr KernelTable make_table(Isa isa) {
   table.softmax_columns = softmax_columns<V>;
   table.activate = activate<V>;
   fill_binary<V>(table, std::make_index_sequence<kNumBinaryKinds>());
+  table.weighted_sum = weighted_sum<V>;
   table.transpose = transpose_matrix<V>;
   table.pool = pool<V>;
   table.channel_norm = channel_norm_rows<V>;
