@@ -23,6 +23,7 @@ class ConvKernel final : public Kernel {
     args_.weight = take_elements(op, 1);
     args_.bias = take_floats(op, 2);
     args_.n = extent(op.input(0), 0), args_.c = width(op.input(0)), args_.o = width(op.output());
+    args_.num_sms = device_of(op).num_sms;
     args_.groups = static_cast<int>(op.node.as<ConvAttrs>().groups);
     ConvAxis* axes[] = {&args_.depth, &args_.height, &args_.width};
     for (size_t i = 0, first = 3 - windows.size(); i < windows.size(); ++i)

@@ -1,6 +1,7 @@
 #include "backends/cuda/kernels/conv.h"
 
 #include "backends/cuda/kernels/activation.cuh"
+#include "backends/cuda/kernels/conv_groups.h"
 #include "backends/cuda/kernels/element.cuh"
 #include "backends/cuda/kernels/ptx.cuh"
 
@@ -88,6 +89,7 @@ void conv(const ConvArgs& args, const Launch& launch) {
   const int64_t count =
       static_cast<int64_t>(args.n) * args.depth.out * args.height.out * runs * args.o;
   if (count == 0) return;
+  if (takes_groups(args)) return conv_groups(args, launch);
   const bool eights =
       args.c / args.groups % 8 == 0 && aligned_16(args.x) && aligned_16(args.weight);
   with_element(args.element, [&](auto tag) {

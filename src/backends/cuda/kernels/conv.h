@@ -22,10 +22,11 @@ struct ConvArgs {
   void* y = nullptr;                   // [n, od, oh, ow, o]
   int n = 0, c = 0, o = 0, groups = 1;
   ConvAxis depth, height, width;  // an axis that there is not is one of 1
+  int num_sms = 1;                // of the device: what tensor cores are worth for
 };
-/// A thread makes one channel of four neighbouring pixels: for convolutions that are no product of
-/// large matrices. Eight channels at a time where 8 divides those of a group and x and weight are
-/// 16-byte aligned.
+/// On tensor cores where takes_groups() says so. Else a thread makes one channel of four
+/// neighbouring pixels: for convolutions that are no product of large matrices. Eight channels at a
+/// time where 8 divides those of a group and x and weight are 16-byte aligned.
 void conv(const ConvArgs& args, const Launch& launch);
 
 }  // namespace vitro::cuda
