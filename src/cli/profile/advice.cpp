@@ -9,6 +9,7 @@ namespace {
 constexpr size_t kMaxAdvice = 3;
 constexpr double kWorthMentioning = 0.005;  // of a run
 constexpr double kClearlyFaster = 1.1;
+constexpr double kMostly = 0.5;  // of the time
 constexpr int64_t kManyRows = 1000;  // for each thread: more of them fill no tile better
 
 /// The steps of one op in one stage of the model, or a merged step.
@@ -85,8 +86,13 @@ std::string places(const Spot& spot) {
 
 double share_of_peak(const ProfileRow& row) { return row.compute_ms / row.ms; }
 
+/// What the bytes take at the measured peak.
+double traffic_ms(const ProfileRow& row, const Peaks& peaks) {
+  return 1000 * row.bytes / peaks.bytes_per_s;
+}
+
 bool is_memory_bound(const ProfileRow& row, const Peaks& peaks) {
-  return 1000 * row.bytes / peaks.bytes_per_s > row.compute_ms;
+  return traffic_ms(row, peaks) > row.compute_ms;
 }
 
 std::string evidence(const Spot& spot, const ProfileReport& report) {
@@ -163,6 +169,9 @@ std::string next_step(const Spot& spot, const std::vector<Spot>& spots,
     return fmt::format(
         "Bound by reading {} of weights: --batch {} reads them once for more images.",
         bytes_text(spot.weight_bytes), larger);
+  if (traffic_ms(spot.all, report.peaks) < kMostly * spot.all.ms)
+    return "Neither memory nor arithmetic fills its time: a profiler of single instructions (perf, "
+           "ncu) tells what its kernel waits for.";
   return "Bound by memory: only fusing it with a neighbour would save the traffic.";
 }
 

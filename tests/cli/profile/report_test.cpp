@@ -97,7 +97,10 @@ TEST(ProfileAdvice, NamesTheCause) {
 
   expect_part(advice_on({"head", "linear", "cpu:linear_panel16", 0, 50'000'000, 0, {20, 0}}).next,
               "50.0 MB of weights");
-  expect_part(advice_on({"n", "layer_norm", "cpu:x", 0, 0, 50'000'000, {20, 0}}).next, "fusing");
+  // 5 ms at the bandwidth.
+  expect_part(advice_on({"n", "layer_norm", "cpu:x", 0, 0, 50'000'000, {8, 0}}).next, "fusing");
+  expect_part(advice_on({"n", "layer_norm", "cpu:x", 0, 0, 50'000'000, {20, 0}}).next,
+              "Neither memory nor arithmetic");
   expect_part(advice_on({"images", "transpose", "cpu:x", 0, 0, 1000, {20, 0}}).next,
               "only moves data");
   const Advice copy = advice_on({"blocks1.0.n", "copy", "copy:to_host", 0, 0, 1000, {20, 15}});
