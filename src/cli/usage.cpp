@@ -236,8 +236,12 @@ void report_usage_error(const CLI::App& app, const CLI::ParseError& error) {
     const std::vector<std::string> extras = app.remaining(true);
     if (!extras.empty()) return report_unexpected(*verb, extras.front());
   }
-  report_usage(parse_problem(verb, error),
-               fmt::format("see 'vitro {}--help'", verb ? verb->get_name() + " " : ""));
+  const std::string problem = parse_problem(verb, error);
+  report_usage(problem,
+               problem.ends_with(" requires --tune")
+                   ? "a plan is for any backend, device and number of threads, which are chosen "
+                     "where it runs: 'vitro bench PLAN --backend cuda'"
+                   : fmt::format("see 'vitro {}--help'", verb ? verb->get_name() + " " : ""));
 }
 
 }  // namespace vitro::cli
