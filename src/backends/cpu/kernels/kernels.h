@@ -13,6 +13,7 @@
 #include "backends/cpu/kernels/pool.h"
 #include "backends/cpu/kernels/reduce.h"
 #include "backends/cpu/kernels/rows.h"
+#include "backends/cpu/kernels/softmax.h"
 #include "backends/cpu/kernels/winograd.h"
 
 namespace vitro::cpu {
@@ -67,6 +68,7 @@ struct KernelTable {
   LayerNormRows layer_norm;
   SoftmaxRows softmax;
   SoftmaxColumns softmax_columns;
+  SoftmaxMaps softmax_maps;
   Activate activate;
   BinaryRange binary[kNumBinaryKinds];  ///< by BinaryKind
   TransposeMatrix transpose;

@@ -13,6 +13,7 @@
 #include "backends/cpu/kernels/probe_impl.h"
 #include "backends/cpu/kernels/reduce_impl.h"
 #include "backends/cpu/kernels/rows_impl.h"
+#include "backends/cpu/kernels/softmax_impl.h"
 #include "backends/cpu/kernels/winograd_impl.h"
 
 namespace vitro::cpu {
@@ -57,6 +58,7 @@ constexpr KernelTable make_table(Isa isa) {
   table.layer_norm = layer_norm_rows<V>;
   table.softmax = softmax_rows<V>;
   table.softmax_columns = softmax_columns<V>;
+  table.softmax_maps = softmax_maps<V>;
   table.activate = activate<V>;
   fill_binary<V>(table, std::make_index_sequence<kNumBinaryKinds>());
   table.transpose = transpose_matrix<V>;
