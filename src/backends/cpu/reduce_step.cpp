@@ -8,7 +8,7 @@
 namespace vitro::cpu {
 namespace {
 
-constexpr int64_t kPartElements = 16384, kPartTokens = 16, kMaxParts = 8;
+constexpr int64_t kMaxParts = 8;
 
 /// So many tokens of few channels are one of several whole registers: without a rest if that leaves
 /// enough of them, or else of one register. They are reduced apart and then joined.
@@ -23,9 +23,13 @@ int64_t fold_of(const Reduced& shape) {
 
 }  // namespace
 
-// Many tokens are reduced in parts whose number depends on the shape alone. Threads so read the
-// tokens that they made, and will write again, and not some channels of all: a line that two cores
-// have read is written slowly.
+Bands token_parts(int64_t tokens, int64_t channels) {
+  constexpr int64_t kPartElements = 16384, kPartTokens = 16;
+  const int64_t parts = std::clamp<int64_t>(
+      std::min(tokens * channels / kPartElements, tokens / kPartTokens), 1, kMaxParts);
+  return {tokens, 1, static_cast<int64_t>(std::bit_floor(static_cast<uint64_t>(parts)))};
+}
+
 ReduceStep::ReduceStep(ReduceKind kind, const Reduced& shape, int threads)
     : kind_(kind), shape_(shape) {
   const KernelTable& table = active_kernels();
@@ -34,11 +38,8 @@ ReduceStep::ReduceStep(ReduceKind kind, const Reduced& shape, int threads)
   if (shape.inner == 1) return;
   fold_ = fold_of(shape);
   left_ = shape.reduced % fold_;
-  // A power of two, so that each thread's parts are its share of the tokens.
-  const int64_t tokens = shape.reduced / fold_, channels = shape.inner * fold_;
-  const int64_t parts = std::clamp<int64_t>(
-      std::min(tokens * channels / kPartElements, tokens / kPartTokens), 1, kMaxParts);
-  tokens_ = {tokens, 1, static_cast<int64_t>(std::bit_floor(static_cast<uint64_t>(parts)))};
+  const int64_t channels = shape.inner * fold_;
+  tokens_ = token_parts(shape.reduced / fold_, channels);
   joined_ = tokens_.count * fold_ + left_;
   channels_ = {channels, 16, 1};
   if (tokens_.count == 1)

@@ -19,6 +19,11 @@ inline ReduceKind joining(ReduceKind kind) {
   return kind == ReduceKind::SumSquare ? ReduceKind::Sum : kind;
 }
 
+/// Many tokens in parts whose number depends on the shape alone: a power of two, so that each
+/// thread's parts are its share of the tokens. Threads so read the tokens that they made, and will
+/// write again, and not some channels of all: a line that two cores have read is written slowly.
+Bands token_parts(int64_t tokens, int64_t channels);
+
 /// [outer, reduced, inner] -> [outer, inner] on all threads: the same bits whatever their number.
 class ReduceStep {
  public:

@@ -10,6 +10,7 @@
 #include "backends/cpu/kernels/depthwise.h"
 #include "backends/cpu/kernels/direct_conv.h"
 #include "backends/cpu/kernels/gemm.h"
+#include "backends/cpu/kernels/moments.h"
 #include "backends/cpu/kernels/pool.h"
 #include "backends/cpu/kernels/reduce.h"
 #include "backends/cpu/kernels/rows.h"
@@ -80,7 +81,7 @@ struct KernelTable {
   const ReduceKernels& reduce_of(ReduceKind kind) const {
     return reduce[static_cast<size_t>(kind)];
   }
-  SquareTokens square_tokens;
+  MomentTokens moments;
   CumSumTokens cum_sum;
 
   /// Multiply-adds in registers only, probe_multiply_adds per iteration: the peak to compare with.

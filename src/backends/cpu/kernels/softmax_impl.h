@@ -12,12 +12,12 @@ struct PackedMap {
   using Reg = typename V::Reg;
 
   /// Rows of a register.
-  static int64_t rows_of(int64_t columns) { return V::kWidth / columns; }
+  static int64_t rows_of(int64_t num_columns) { return V::kWidth / num_columns; }
 
-  PackedMap(int64_t rows, int64_t columns)
-      : columns(columns),
-        count(rows * columns),
-        step(static_cast<int>(rows_of(columns) * columns)),
+  PackedMap(int64_t rows, int64_t num_columns)
+      : columns(num_columns),
+        count(rows * num_columns),
+        step(static_cast<int>(rows_of(num_columns) * num_columns)),
         mask(V::tail(step)) {}
 
   /// Calls f(offset, lanes) for each register.

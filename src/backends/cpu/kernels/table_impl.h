@@ -8,6 +8,7 @@
 #include "backends/cpu/kernels/direct_conv_impl.h"
 #include "backends/cpu/kernels/gemm_impl.h"
 #include "backends/cpu/kernels/kernels.h"
+#include "backends/cpu/kernels/moments_impl.h"
 #include "backends/cpu/kernels/narrow_gemm_impl.h"
 #include "backends/cpu/kernels/pool_impl.h"
 #include "backends/cpu/kernels/probe_impl.h"
@@ -69,7 +70,7 @@ constexpr KernelTable make_table(Isa isa) {
   table.dequantize_uint8 = dequantize_range<V, uint8_t>;
   table.dequantize_int8 = dequantize_range<V, int8_t>;
   fill_reduce<V>(table, std::make_index_sequence<kNumReduceKinds>());
-  table.square_tokens = square_tokens<V>;
+  table.moments = moment_tokens<V>;
   table.cum_sum = cum_sum_tokens<V>;
   table.fma_probe = fma_probe<V>;
   table.probe_multiply_adds = kProbeMultiplyAdds<V>;
