@@ -93,6 +93,8 @@ inline constexpr Tolerance kKernelBFloat16{4e-12, 2e-5};
 inline constexpr Tolerance kKernelBFloat16Result{1e-6, 4e-2};
 inline constexpr Tolerance kKernelAttention{1e-12, 1e-5};
 inline constexpr Tolerance kKernelRow{1e-13, 2e-6};
+// Products of 196 factors, each rounded: 1.9e-13.
+inline constexpr Tolerance kKernelFactors{1e-12, 4e-6};
 // Rows whose mean is 50 times their deviation, where the mean itself is rounded: worst is a row of
 // two elements, 1.7e-10.
 inline constexpr Tolerance kKernelLayerNorm{5e-10, 5e-5};

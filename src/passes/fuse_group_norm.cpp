@@ -1,5 +1,6 @@
 #include <algorithm>
 #include <numeric>
+#include <span>
 
 #include "passes/element_map.h"
 #include "passes/passes.h"
@@ -26,7 +27,29 @@ bool has_strides(const std::optional<ElementMap>& map, const Dims& dims, int64_t
   return map && map->offset() == 0 && is(0, dims[1] * dims[2]) && is(1, groups) && is(2, elements);
 }
 
-/// The value [n, c, ...] whose groups of channels are the channels of what the norm reads.
+/// Whether the groups of channels of x [n, c, ...] are the channels of what the norm reads, `path`
+/// being the nodes between them from the last one on.
+bool groups_channels(const Extents& extents, const Node& norm, std::span<const Node* const> path) {
+  const ValueId x = path.back()->inputs[0];
+  auto maps = std::optional(own_maps(extents, x));
+  for (auto node = path.rbegin(); node != path.rend() && maps; ++node)
+    maps = moved(*maps, extents, **node, 0);
+  if (!maps) return false;
+  for (size_t shape = 0; shape < extents.count(); ++shape) {
+    const Dims& rows = extents.dims(shape, norm.inputs[0]);  // [n, elements, groups]
+    const Dims& dims = extents.dims(shape, x);
+    if (dims.size() < 3 || rows.size() != 3 || dims[0] != rows[0] || dims[1] % rows[2] != 0)
+      return false;
+    // Lines whose channels are the groups: that is what the norm reads already.
+    if (dims.size() == 3 && dims[1] == rows[2]) return false;
+    const auto map = (*maps)[shape].transposed({0, 2, 1});
+    if (!has_strides(map, {rows[0], rows[2], rows[1]}, rows[1], 1)) return false;
+  }
+  return true;
+}
+
+/// The value [n, c, ...] whose groups of channels are the channels of what the norm reads. What is
+/// before it may be movement, too: channels that are last, say.
 ValueId map_before(const Matcher& matcher, const Extents& extents, const Node& norm) {
   const Graph& graph = matcher.graph();
   std::vector<const Node*> path;
@@ -37,21 +60,9 @@ ValueId map_before(const Matcher& matcher, const Extents& extents, const Node& n
     path.push_back(node);
     id = node->inputs[0];
   }
-  if (path.empty()) return kAbsent;
-  const ValueId x = path.back()->inputs[0];
-  auto maps = std::optional(own_maps(extents, x));
-  for (auto node = path.rbegin(); node != path.rend() && maps; ++node)
-    maps = moved(*maps, extents, **node, 0);
-  const auto rank = static_cast<int64_t>(graph.value(x).type.dims.size());
-  if (!maps || rank < 3) return kAbsent;
-  for (size_t shape = 0; shape < extents.count(); ++shape) {
-    const Dims& rows = extents.dims(shape, norm.inputs[0]);  // [n, elements, groups]
-    const Dims& dims = extents.dims(shape, x);
-    if (rows.size() != 3 || dims[0] != rows[0] || dims[1] % rows[2] != 0) return kAbsent;
-    const auto map = (*maps)[shape].transposed({0, 2, 1});
-    if (!has_strides(map, {rows[0], rows[2], rows[1]}, rows[1], 1)) return kAbsent;
-  }
-  return x;
+  for (; !path.empty(); path.pop_back())
+    if (groups_channels(extents, norm, path)) return path.back()->inputs[0];
+  return kAbsent;
 }
 
 /// The value behind the norm that has the elements of `x` in their places.

@@ -307,6 +307,7 @@ TEST(OpCases, CoverTheVariantsOfEveryMachine) {
                          "cpu:softmax_columns",
                          "cpu:reduce_rows",
                          "cpu:reduce_tokens",
+                         "cpu:reduce_steps",
                          "cpu:cum_sum_tokens",
                          "cpu:matmul_batched",
                          "cpu:transpose_copy",

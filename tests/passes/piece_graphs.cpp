@@ -219,20 +219,26 @@ Graph layer_norms_of_maps() {
   return m.finish({m.add(m.mul(y, m.weight("w", {4, 1, 1})), m.weight("b", {4, 1, 1}))});
 }
 
-/// Of one and of two groups, and one whose weights are no ones.
+/// Of one and of two groups, one whose weights are no ones, channels that were last, and lines
+/// whose channels are the groups.
 Graph group_norms() {
   Pieces m;
   const ValueId x = m.input({2, 4, 3, 2});
   const auto norm = [&](ValueId rows, int64_t groups, float weight) {
-    const ValueId w = m.weight("w", {groups}, weight, weight), b = m.weight("b", {groups}, 0, 0);
+    const std::string of = std::to_string(groups);
+    const ValueId w = m.weight("w" + of, {groups}, weight, weight);
+    const ValueId b = m.weight("b" + of, {groups}, 0, 0);
     return m.op(OpKind::GroupNorm, GroupNormAttrs{groups, 1e-5f}, {rows, w, b}, "norm");
   };
-  const auto spelled = [&](int64_t groups, float weight) {
-    const ValueId rows = m.transpose(m.reshape(x, {0, groups, -1}), {0, 2, 1});
+  const auto spelled = [&](int64_t groups, float weight, ValueId map) {
+    const ValueId rows = m.transpose(m.reshape(map, {0, groups, -1}), {0, 2, 1});
     return m.reshape(m.transpose(norm(rows, groups, weight), {0, 2, 1}), {0, 4, 3, 2});
   };
   const ValueId one = m.reshape(norm(m.reshape(x, {0, 24, 1}), 1, 1), {2, 4, 3, 2});
-  return m.finish({one, spelled(2, 1), spelled(2, 2)});
+  const ValueId first = m.transpose(m.reshape(x, {0, 3, 2, 4}), {0, 3, 1, 2});
+  const ValueId lines = m.reshape(x, {0, 4, 6});  // read twice
+  return m.finish({one, spelled(2, 1, x), spelled(2, 2, x), spelled(2, 1, first), lines,
+                   m.transpose(norm(m.transpose(lines, {0, 2, 1}), 4, 1), {0, 2, 1})});
 }
 
 Graph batch_norm_behind_views() {

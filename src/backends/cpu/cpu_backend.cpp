@@ -62,7 +62,7 @@ std::vector<Row> own_rows() {
       {OpKind::GatherElements, {kGatherElementsRows}, {}},
       {OpKind::ScatterND, {kScatterNDRows}, {}},
       {OpKind::ConstantOfShape, {kConstantOfShapeFill}, {}},
-      {OpKind::Reduce, {kReduceRows, kReduceTokens}, {}},
+      {OpKind::Reduce, {kReduceRows, kReduceTokens, kReduceSteps}, {}},
       {OpKind::CumSum, {kCumSumTokens}, {}},
       {OpKind::TopK, {kTopKSort}, {}},
       {OpKind::Attention, {kAttentionHeads}, {}},

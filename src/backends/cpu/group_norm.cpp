@@ -3,15 +3,14 @@
 #include "backends/cpu/bands.h"
 #include "backends/cpu/impls.h"
 #include "backends/cpu/operands.h"
+#include "backends/cpu/reduce_step.h"
 #include "backends/host_lane.h"
 
 namespace vitro::cpu {
 namespace {
 
-constexpr int64_t kSlice = 64;  // channels of one task of a reduction
-
-/// The mean of each channel, then its mean square about that of its group, then the maps: three
-/// loops over an image, whatever the number of groups.
+/// The moments of each channel of each part of an image, read once; those of the groups; then the
+/// maps.
 class GroupNormKernel final : public Kernel {
  public:
   explicit GroupNormKernel(const OpContext& op)
@@ -21,71 +20,101 @@ class GroupNormKernel final : public Kernel {
     channels_ = dims.back();
     pixels_ = num_elements(dims) / images_ / channels_;
     const int64_t useful = element_bands(op.input(0), op.threads).count;
-    slices_ = useful == 1 ? 1 : (channels_ + kSlice - 1) / kSlice;
-    bands_ = {pixels_, 1, std::min(pixels_, (useful + images_ - 1) / images_)};
+    const int64_t of_image = (useful + images_ - 1) / images_;
+    parts_ = token_parts(pixels_, channels_);
+    slices_ = {channels_, 16, parts_.count > 1 ? 1 : std::min(of_image, (channels_ + 15) / 16)};
+    bands_ = {pixels_, 1, std::min(pixels_, of_image)};
   }
   int in_place_operand() const override { return 0; }
-  size_t scratch_bytes() const override { return 3 * size() * sizeof(float); }
+  size_t scratch_bytes() const override {
+    return (2 * parts_size() + 3 * image_size()) * sizeof(float);
+  }
   void run(const KernelArgs& args) const override {
     ThreadTeam& team = team_of(args);
-    auto* centre = reinterpret_cast<float*>(args.scratch);  // each [images, channels]
-    float *scale = centre + size(), *shift = scale + size();
+    auto* means = reinterpret_cast<float*>(args.scratch);  // [images, parts, channels]
+    float* squares = means + parts_size();                 // the same
+    float* centre = squares + parts_size();                // [images, channels], as the next two
+    float *scale = centre + image_size(), *shift = scale + image_size();
     const float* x = args.in<float>(0);
-    const Bands slices{channels_, 16, std::min(slices_, (channels_ + 15) / 16)};
-    const auto for_each_slice = [&](const auto& body) {
-      team.parallel_for(images_ * slices.count, [&](int64_t task, int) {
-        const int64_t image = task / slices.count, slice = task % slices.count;
-        body(x + image * pixels_ * channels_, image * channels_, slices.begin(slice),
-             slices.begin(slice + 1));
-      });
-    };
-    for_each_slice([&](const float* map, int64_t row, int64_t begin, int64_t end) {
-      table_.reduce_of(ReduceKind::Mean).tokens(map, pixels_, channels_, begin, end, centre + row);
+    const int64_t map = pixels_ * channels_, tasks = parts_.count * slices_.count;
+    team.parallel_for(images_ * tasks, [&](int64_t task, int) {
+      const int64_t image = task / tasks, part = task % tasks / slices_.count;
+      const int64_t slice = task % slices_.count;
+      const int64_t row = (image * parts_.count + part) * channels_;
+      table_.moments(x + image * map + parts_.begin(part) * channels_, parts_.size(part), channels_,
+                     slices_.begin(slice), slices_.begin(slice + 1), means + row, squares + row);
     });
-    average_groups(centre);
-    for_each_slice([&](const float* map, int64_t row, int64_t begin, int64_t end) {
-      table_.square_tokens(map, centre + row, pixels_, channels_, begin, end, scale + row);
-    });
-    average_groups(scale);
-    finish(args, scale, shift);
+    for (int64_t image = 0; image < images_; ++image) {
+      const int64_t row = image * channels_;
+      join_groups(args, {means + row * parts_.count, squares + row * parts_.count}, centre + row,
+                  scale + row, shift + row);
+    }
     team.parallel_for(images_ * bands_.count, [&](int64_t task, int) {
       const int64_t image = task / bands_.count, band = task % bands_.count;
-      const int64_t map = image * pixels_ * channels_, row = image * channels_;
-      table_.channel_norm(
-          {x + map, args.out<float>() + map, channels_, centre + row, scale + row, shift + row},
-          bands_.begin(band), bands_.begin(band + 1));
+      const int64_t row = image * channels_;
+      table_.channel_norm({x + image * map, args.out<float>() + image * map, channels_,
+                           centre + row, scale + row, shift + row},
+                          bands_.begin(band), bands_.begin(band + 1));
     });
   }
 
  private:
-  size_t size() const { return aligned_floats(images_ * channels_); }
+  size_t image_size() const { return aligned_floats(images_ * channels_); }
+  size_t parts_size() const { return aligned_floats(images_ * parts_.count * channels_); }
 
-  /// Each channel gets the mean of its group.
-  void average_groups(float* values) const {
+  /// Of the parts of an image, [parts, channels] each.
+  struct Moments {
+    const float *means, *squares;
+  };
+
+  /// What each channel of an image becomes by the moments of its group.
+  void join_groups(const KernelArgs& args, const Moments& parts, float* centre, float* scale,
+                   float* shift) const {
+    const float *weight = args.in<float>(1), *bias = args.in<float>(2);
     const int64_t width = channels_ / attrs_.groups;
-    for (int64_t group = 0; group < images_ * attrs_.groups; ++group) {
-      double sum = 0;
-      for (int64_t c = 0; c < width; ++c) sum += static_cast<double>(values[group * width + c]);
-      std::fill_n(values + group * width, width,
-                  static_cast<float>(sum / static_cast<double>(width)));
+    for (int64_t begin = 0; begin < channels_; begin += width) {
+      const auto [mean, variance] = moments_of(parts, begin, width);
+      const auto deviation = static_cast<float>(std::sqrt(variance + double{attrs_.eps}));
+      for (int64_t i = begin; i < begin + width; ++i) {
+        centre[i] = static_cast<float>(mean);
+        scale[i] = (weight ? weight[i] : 1.0f) / deviation;
+        shift[i] = bias ? bias[i] : 0.0f;
+      }
     }
   }
 
-  /// Variances to factors, and what is added behind them.
-  void finish(const KernelArgs& args, float* scale, float* shift) const {
-    const float *weight = args.in<float>(1), *bias = args.in<float>(2);
-    for (int64_t i = 0; i < images_ * channels_; ++i) {
-      const int64_t channel = i % channels_;
-      scale[i] = (weight ? weight[channel] : 1.0f) / std::sqrt(scale[i] + attrs_.eps);
-      shift[i] = bias ? bias[channel] : 0.0f;
+  /// The mean and the variance of channels [begin, begin + width): in double precision and about
+  /// the mean of one of them, so that the difference of two sums loses nothing.
+  std::pair<double, double> moments_of(const Moments& parts, int64_t begin, int64_t width) const {
+    constexpr int64_t kChains = 4;  // additions in flight
+    const double about{parts.means[begin]};
+    double sums[kChains] = {}, squares[kChains] = {};
+    for (int64_t part = 0; part < parts_.count; ++part) {
+      const float* means = parts.means + part * channels_ + begin;
+      const float* deviations = parts.squares + part * channels_ + begin;
+      const auto tokens = static_cast<double>(parts_.size(part));
+      const auto add = [&](int64_t i, int64_t chain) {
+        const double d = double{means[i]} - about;
+        sums[chain] += tokens * d;
+        squares[chain] += double{deviations[i]} + tokens * d * d;
+      };
+      int64_t i = 0;
+      for (; i + kChains <= width; i += kChains)
+        for (int64_t chain = 0; chain < kChains; ++chain) add(i + chain, chain);
+      for (; i < width; ++i) add(i, 0);
     }
+    const auto count = static_cast<double>(pixels_ * width);
+    const double mean = ((sums[0] + sums[1]) + (sums[2] + sums[3])) / count;
+    const double square = ((squares[0] + squares[1]) + (squares[2] + squares[3])) / count;
+    return {about + mean, std::max(0.0, square - mean * mean)};
   }
 
   const KernelTable& table_;
   GroupNormAttrs attrs_;
   int64_t images_, channels_, pixels_;
-  int64_t slices_;
-  Bands bands_;  ///< pixels of an image
+  Bands parts_;   ///< of the pixels of an image
+  Bands slices_;  ///< of the channels, where there is one part
+  Bands bands_;   ///< of the pixels, of what is written
 };
 
 }  // namespace

@@ -43,7 +43,7 @@ extern const Impl kLocalMixerPhased;
 extern const std::array<Impl, 3> kLocalMixerVariants;
 extern const Impl kUnaryRange, kClipRange, kBinaryRange;
 extern const Impl kLayerNormRows, kSoftmaxRows, kSoftmaxColumns;
-extern const Impl kReduceRows, kReduceTokens, kCumSumTokens;
+extern const Impl kReduceRows, kReduceTokens, kReduceSteps, kCumSumTokens;
 extern const Impl kQuantizeLinearBytes, kDequantizeLinearBytes;
 extern const Impl kBatchNormRows, kGroupNormMaps;
 extern const Impl kPoolWindows, kResizeAxes;

@@ -1,9 +1,9 @@
 #include <algorithm>
-#include <bit>
+#include <cmath>
 
-#include "backends/cpu/bands.h"
 #include "backends/cpu/impls.h"
 #include "backends/cpu/operands.h"
+#include "backends/cpu/reduce_step.h"
 #include "backends/host_lane.h"
 #include "ir/infer.h"
 
@@ -13,6 +13,7 @@ namespace {
 std::optional<ReduceKind> reduce_kind(const Node& node) {
   switch (node.as<ReduceAttrs>().function) {
     case ReduceFunction::Sum:
+    case ReduceFunction::LogSum:
       return ReduceKind::Sum;
     case ReduceFunction::Mean:
       return ReduceKind::Mean;
@@ -20,6 +21,8 @@ std::optional<ReduceKind> reduce_kind(const Node& node) {
       return ReduceKind::Max;
     case ReduceFunction::Min:
       return ReduceKind::Min;
+    case ReduceFunction::Prod:
+      return ReduceKind::Prod;
     case ReduceFunction::L1:
       return ReduceKind::L1;
     case ReduceFunction::L2:
@@ -31,152 +34,137 @@ std::optional<ReduceKind> reduce_kind(const Node& node) {
   }
 }
 
-/// The operand as [outer, reduced, inner].
-struct Reduced {
-  int64_t outer = 1, reduced = 1, inner = 1;
+/// Neighbouring axes that are all reduced, or all kept.
+struct Group {
+  int64_t extent;
+  bool reduced;
 };
 
-/// Nothing where axes that are reduced lie on both sides of one that is not.
-std::optional<Reduced> reduced_axes(const OpContext& op) {
+void add_group(std::vector<Group>& groups, const Group& group) {
+  if (group.extent == 1) return;
+  if (!groups.empty() && groups.back().reduced == group.reduced)
+    groups.back().extent *= group.extent;
+  else
+    groups.push_back(group);
+}
+
+std::vector<Group> groups_of(const OpContext& op) {
   const Dims& dims = op.input(0).dims;
   const auto axes =
       axes_of(op.node, op.node.as<ReduceAttrs>().axes, static_cast<int64_t>(dims.size()));
-  Reduced result;
-  for (size_t i = 0; i < dims.size(); ++i) {
-    if (dims[i] == 1) continue;
-    // No axes mean all of them.
-    if (axes.empty() || std::find(axes.begin(), axes.end(), i) != axes.end()) {
-      if (result.inner > 1) return std::nullopt;
-      result.reduced *= dims[i];
-    } else {
-      (result.reduced > 1 ? result.inner : result.outer) *= dims[i];
-    }
+  std::vector<Group> groups;
+  // No axes mean all of them.
+  for (size_t i = 0; i < dims.size(); ++i)
+    add_group(groups,
+              {dims[i], axes.empty() || std::find(axes.begin(), axes.end(), i) != axes.end()});
+  return groups;
+}
+
+/// The tensor about groups[at].
+Reduced about(const std::vector<Group>& groups, size_t at) {
+  Reduced shape;
+  for (size_t i = 0; i < groups.size(); ++i)
+    (i < at ? shape.outer : i == at ? shape.reduced : shape.inner) *= groups[i].extent;
+  return shape;
+}
+
+/// How much a step leaves fewer for those behind it; less for those that fill no registers.
+int64_t worth(const Reduced& shape) {
+  constexpr int64_t kFew = 16, kShortRow = 128;
+  if (shape.inner == 1) return shape.reduced < kShortRow ? shape.reduced / kFew : shape.reduced;
+  return shape.reduced * std::min(shape.inner, kFew) / kFew;
+}
+
+/// One step for each group of axes that is reduced.
+std::vector<Reduced> steps_of(const OpContext& op) {
+  std::vector<Group> groups = groups_of(op);
+  std::vector<Reduced> steps;
+  for (;;) {
+    size_t best = groups.size();
+    for (size_t i = 0; i < groups.size(); ++i)
+      if (groups[i].reduced &&
+          (best == groups.size() || worth(about(groups, i)) > worth(about(groups, best))))
+        best = i;
+    if (best == groups.size()) break;
+    steps.push_back(about(groups, best));
+    groups.erase(groups.begin() + static_cast<std::ptrdiff_t>(best));
+    std::vector<Group> rest;
+    for (const Group& group : groups) add_group(rest, group);
+    groups = rest;
   }
-  return result;
+  // Each element is a result.
+  if (steps.empty()) steps.push_back({1, 1, num_elements(op.input(0).dims)});
+  return steps;
 }
 
 std::optional<Refusal> can_run(const OpContext& op) {
   if (!reduce_kind(op.node)) return Refusal{"another function"};
-  if (auto refusal = needs_float32(op)) return refusal;
-  if (!reduced_axes(op)) return Refusal{"an axis between those that are reduced is kept"};
+  return needs_float32(op);
+}
+std::optional<Refusal> over_neighbours(const OpContext& op) {
+  if (auto refusal = can_run(op)) return refusal;
+  if (steps_of(op).size() > 1) return Refusal{"an axis between those that are reduced is kept"};
   return std::nullopt;
 }
 std::optional<Refusal> over_rows(const OpContext& op) {
-  if (auto refusal = can_run(op)) return refusal;
-  if (reduced_axes(op)->inner > 1) return Refusal{"not over the last axes"};
+  if (auto refusal = over_neighbours(op)) return refusal;
+  if (steps_of(op)[0].inner > 1) return Refusal{"not over the last axes"};
   return std::nullopt;
 }
 
-/// What the parts of a reduction are reduced by, and what joins them; nothing where the end of one
-/// is no number that joins.
-std::optional<std::pair<ReduceKind, ReduceKind>> in_parts(ReduceKind kind) {
-  switch (kind) {
-    case ReduceKind::Sum:
-    case ReduceKind::Mean:
-      return std::pair(ReduceKind::Sum, ReduceKind::Sum);
-    case ReduceKind::Max:
-    case ReduceKind::Min:
-      return std::pair(kind, kind);
-    case ReduceKind::L1:
-    case ReduceKind::SumSquare:
-      return std::pair(kind, ReduceKind::Sum);
-    case ReduceKind::L2:
-      return std::nullopt;
-  }
-  return std::nullopt;
-}
-
-constexpr int64_t kPartElements = 16384, kPartTokens = 16, kMaxParts = 8;
-
-/// [images, tokens, channels] -> [images, channels], many tokens in parts whose number depends on
-/// the shape alone. Threads so read the tokens that they made, and will write again, and not some
-/// channels of all: a line that two cores have read is written slowly.
-class TokensKernel final : public Kernel {
+/// Each step reduces what the one before it left.
+class ReduceKernel final : public Kernel {
  public:
-  explicit TokensKernel(const OpContext& op)
-      : kind_(*reduce_kind(op.node)), shape_(*reduced_axes(op)) {
-    // A power of two, so that each thread's parts are its share of the tokens.
-    const int64_t parts = std::clamp<int64_t>(
-        std::min(shape_.reduced * shape_.inner / kPartElements, shape_.reduced / kPartTokens), 1,
-        kMaxParts);
-    tokens_ = {
-        shape_.reduced, 1,
-        in_parts(kind_) ? static_cast<int64_t>(std::bit_floor(static_cast<uint64_t>(parts))) : 1};
-    channels_ = {shape_.inner, 16, 1};
-    if (tokens_.count > 1) {
-      const auto [part, join] = *in_parts(kind_);
-      part_ = tokens_of(part);
-      join_ = tokens_of(join);
-      return;
+  explicit ReduceKernel(const OpContext& op)
+      : is_logarithm_(op.node.as<ReduceAttrs>().function == ReduceFunction::LogSum) {
+    ReduceKind kind = *reduce_kind(op.node);
+    for (const Reduced& shape : steps_of(op)) {
+      steps_.emplace_back(kind, shape, op.threads);
+      kind = joining(kind);
     }
-    part_ = tokens_of(kind_);
-    const int64_t useful = element_bands(op.input(0), op.threads).count;
-    channels_.count =
-        std::min((useful + shape_.outer - 1) / shape_.outer, (shape_.inner + 15) / 16);
+    results_ = element_bands(op.output(), op.threads);
   }
   size_t scratch_bytes() const override {
-    if (tokens_.count == 1) return 0;
-    return static_cast<size_t>(shape_.outer * tokens_.count * shape_.inner) * sizeof(float);
+    size_t floats = 0;
+    for (size_t i = 0; i < steps_.size(); ++i)
+      floats += aligned_floats(steps_[i].scratch()) + result_of(i);
+    return floats * sizeof(float);
   }
   void run(const KernelArgs& args) const override {
-    auto* parts = reinterpret_cast<float*>(args.scratch);
-    if (tokens_.count == 1) return reduce(args, args.out<float>());
-    reduce(args, parts);
-    for (int64_t image = 0; image < shape_.outer; ++image) {
-      float* result = args.out<float>() + image * shape_.inner;
-      join_(parts + image * tokens_.count * shape_.inner, tokens_.count, shape_.inner, 0,
-            shape_.inner, result);
-      if (kind_ != ReduceKind::Mean) continue;
-      const float factor = 1.0f / static_cast<float>(shape_.reduced);
-      for (int64_t i = 0; i < shape_.inner; ++i) result[i] *= factor;
+    ThreadTeam& team = team_of(args);
+    auto* scratch = reinterpret_cast<float*>(args.scratch);
+    const float* x = args.in<float>(0);
+    for (size_t i = 0; i < steps_.size(); ++i) {
+      float* dst = i + 1 < steps_.size() ? scratch : args.out<float>();
+      scratch += result_of(i);
+      steps_[i].run(team, x, dst, scratch);
+      scratch += aligned_floats(steps_[i].scratch());
+      x = dst;
     }
+    if (is_logarithm_) take_logarithms(team, args.out<float>());
   }
 
  private:
-  static ReduceTokens tokens_of(ReduceKind kind) { return active_kernels().reduce_of(kind).tokens; }
-  /// All parts, to dst [images, parts, channels].
-  void reduce(const KernelArgs& args, float* dst) const {
-    const int64_t inner = shape_.inner;
-    team_of(args).parallel_for(
-        shape_.outer * tokens_.count * channels_.count, [&](int64_t task, int) {
-          const int64_t row = task / channels_.count, band = task % channels_.count;
-          const int64_t image = row / tokens_.count, i = row % tokens_.count;
-          part_(args.in<float>(0) + (image * shape_.reduced + tokens_.begin(i)) * inner,
-                tokens_.size(i), inner, channels_.begin(band), channels_.begin(band + 1),
-                dst + row * inner);
-        });
+  /// Floats that step i leaves in scratch.
+  size_t result_of(size_t i) const {
+    return i + 1 < steps_.size() ? aligned_floats(steps_[i].shape().results()) : 0;
   }
-
-  ReduceKind kind_;
-  Reduced shape_;
-  ReduceTokens part_, join_ = nullptr;
-  Bands tokens_;    ///< of an image
-  Bands channels_;  ///< of the tokens, where these are in one part
-};
-
-/// [rows, columns] -> [rows]
-class RowsKernel final : public Kernel {
- public:
-  explicit RowsKernel(const OpContext& op)
-      : reduce_(active_kernels().reduce_of(*reduce_kind(op.node)).rows),
-        columns_(reduced_axes(op)->reduced),
-        bands_(row_bands({DType::Float32, {reduced_axes(op)->outer, columns_}}, op.threads)) {}
-  void run(const KernelArgs& args) const override {
-    team_of(args).parallel_for(bands_.count, [&](int64_t band, int) {
-      reduce_(args.in<float>(0), columns_, bands_.begin(band), bands_.begin(band + 1),
-              args.out<float>());
+  void take_logarithms(ThreadTeam& team, float* x) const {
+    team.parallel_for(results_.count, [&](int64_t band, int) {
+      for (int64_t i = results_.begin(band); i < results_.begin(band + 1); ++i)
+        x[i] = std::log(x[i]);
     });
   }
 
- private:
-  ReduceRows reduce_;
-  int64_t columns_;
-  Bands bands_;
+  bool is_logarithm_;
+  std::vector<ReduceStep> steps_;
+  Bands results_;
 };
 
 }  // namespace
 
-const Impl kReduceRows{"cpu:reduce_rows", over_rows, make_kernel<RowsKernel>};
-const Impl kReduceTokens{"cpu:reduce_tokens", can_run, make_kernel<TokensKernel>};
+const Impl kReduceRows{"cpu:reduce_rows", over_rows, make_kernel<ReduceKernel>};
+const Impl kReduceTokens{"cpu:reduce_tokens", over_neighbours, make_kernel<ReduceKernel>};
+const Impl kReduceSteps{"cpu:reduce_steps", can_run, make_kernel<ReduceKernel>};
 
 }  // namespace vitro::cpu

@@ -44,7 +44,8 @@ class SoftmaxKernel final : public Kernel {
 /// Over another axis: maps [extent, columns] with a column for each position of the axes behind.
 class SoftmaxColumnsKernel final : public Kernel {
  public:
-  explicit SoftmaxColumnsKernel(const OpContext& op) : columns_(active_kernels().softmax_columns) {
+  explicit SoftmaxColumnsKernel(const OpContext& op)
+      : columns_(active_kernels().softmax_columns), whole_(active_kernels().softmax_maps) {
     const Dims& dims = op.input(0).dims;
     const auto axis = dims.end() - 1 - static_cast<std::ptrdiff_t>(axis_from_last(op));
     extent_ = *axis;
@@ -52,9 +53,22 @@ class SoftmaxColumnsKernel final : public Kernel {
     maps_ = num_elements(Dims(dims.begin(), axis));
     const int64_t useful = element_bands(op.input(0), op.threads).count;
     bands_ = {args_.columns, 16, std::min((useful + maps_ - 1) / maps_, (args_.columns + 15) / 16)};
+    tasks_ = {maps_, 1, std::min(maps_, 8 * useful)};
   }
   int in_place_operand() const override { return 0; }
   void run(const KernelArgs& args) const override {
+    if (bands_.count > 1) return run_bands(args);
+    SoftmaxArgs local = args_;
+    local.x = args.in<float>(0);
+    local.dst = args.out<float>();
+    team_of(args).parallel_for(tasks_.count, [&](int64_t task, int) {
+      whole_(local, extent_, tasks_.begin(task), tasks_.begin(task + 1));
+    });
+  }
+
+ private:
+  /// Columns of few maps, in bands that are whole registers on every instruction set.
+  void run_bands(const KernelArgs& args) const {
     team_of(args).parallel_for(maps_ * bands_.count, [&](int64_t task, int) {
       const int64_t map = task / bands_.count * extent_ * args_.columns;
       const int64_t band = task % bands_.count;
@@ -65,11 +79,12 @@ class SoftmaxColumnsKernel final : public Kernel {
     });
   }
 
- private:
   SoftmaxColumns columns_;
+  SoftmaxMaps whole_;
   int64_t extent_, maps_;
   SoftmaxArgs args_;
-  Bands bands_;
+  Bands bands_;  ///< of the columns
+  Bands tasks_;  ///< of the maps, where each is whole
 };
 
 }  // namespace

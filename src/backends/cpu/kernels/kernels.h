@@ -10,9 +10,11 @@
 #include "backends/cpu/kernels/depthwise.h"
 #include "backends/cpu/kernels/direct_conv.h"
 #include "backends/cpu/kernels/gemm.h"
+#include "backends/cpu/kernels/moments.h"
 #include "backends/cpu/kernels/pool.h"
 #include "backends/cpu/kernels/reduce.h"
 #include "backends/cpu/kernels/rows.h"
+#include "backends/cpu/kernels/softmax.h"
 #include "backends/cpu/kernels/winograd.h"
 
 namespace vitro::cpu {
@@ -67,6 +69,7 @@ struct KernelTable {
   LayerNormRows layer_norm;
   SoftmaxRows softmax;
   SoftmaxColumns softmax_columns;
+  SoftmaxMaps softmax_maps;
   Activate activate;
   BinaryRange binary[kNumBinaryKinds];  ///< by BinaryKind
   WeightedSum weighted_sum;
@@ -79,7 +82,7 @@ struct KernelTable {
   const ReduceKernels& reduce_of(ReduceKind kind) const {
     return reduce[static_cast<size_t>(kind)];
   }
-  SquareTokens square_tokens;
+  MomentTokens moments;
   CumSumTokens cum_sum;
 
   /// Multiply-adds in registers only, probe_multiply_adds per iteration: the peak to compare with.

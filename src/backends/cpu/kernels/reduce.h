@@ -5,8 +5,8 @@
 namespace vitro::cpu {
 
 /// What a reduction makes of its elements. An extreme is NaN where an element is NaN.
-enum class ReduceKind : uint8_t { Sum, Mean, Max, Min, L1, L2, SumSquare };
-inline constexpr int kNumReduceKinds = 7;
+enum class ReduceKind : uint8_t { Sum, Mean, Max, Min, Prod, L1, L2, SumSquare };
+inline constexpr int kNumReduceKinds = 8;
 
 /// Reduces x [tokens, channels] over its tokens to dst [channels], for channels [begin, end) only.
 using ReduceTokens = void (*)(const float* x, int64_t tokens, int64_t channels, int64_t begin,

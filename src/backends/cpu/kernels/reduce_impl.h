@@ -12,11 +12,13 @@ namespace {
 template <class V, ReduceKind kKind>
 struct Reduction {
   using Reg = typename V::Reg;
-  static constexpr bool kIsExtreme = kKind == ReduceKind::Max || kKind == ReduceKind::Min;
+  static constexpr bool kIsSum =
+      kKind != ReduceKind::Max && kKind != ReduceKind::Min && kKind != ReduceKind::Prod;
   /// The element that changes nothing.
   static Reg start() {
     if constexpr (kKind == ReduceKind::Max) return V::set1(-__builtin_inff());
     if constexpr (kKind == ReduceKind::Min) return V::set1(__builtin_inff());
+    if constexpr (kKind == ReduceKind::Prod) return V::set1(1.0f);
     return V::zero();
   }
   static Reg step(Reg x, Reg so_far) {
@@ -29,6 +31,7 @@ struct Reduction {
   static Reg join(Reg a, Reg so_far) {
     if constexpr (kKind == ReduceKind::Max) return V::keep_nan(so_far, V::max(so_far, a));
     if constexpr (kKind == ReduceKind::Min) return V::keep_nan(so_far, V::min(so_far, a));
+    if constexpr (kKind == ReduceKind::Prod) return V::mul(so_far, a);
     return V::add(so_far, a);
   }
   static Reg finish(Reg all, int64_t count) {
@@ -43,7 +46,21 @@ template <class V, ReduceKind kKind>
 void reduce_tokens(const float* x, int64_t tokens, int64_t channels, int64_t begin, int64_t end,
                    float* dst) {
   using R = Reduction<V, kKind>;
-  for_each_vector<V>(begin, end, [&](int64_t i, auto load, auto store) {
+  using Reg = typename V::Reg;
+  constexpr int kAcross = 4;  // chains in flight, on lines that lie together
+  int64_t first = begin;
+  for (; first + kAcross * V::kWidth <= end; first += kAcross * V::kWidth) {
+    Reg all[kAcross] = {R::start(), R::start(), R::start(), R::start()};
+    for (int64_t t = 0; t < tokens; ++t) {
+      const float* src = x + t * channels + first;
+#pragma GCC unroll 4
+      for (int j = 0; j < kAcross; ++j) all[j] = R::step(V::load(src + j * V::kWidth), all[j]);
+    }
+#pragma GCC unroll 4
+    for (int j = 0; j < kAcross; ++j)
+      V::store(dst + first + j * V::kWidth, R::finish(all[j], tokens));
+  }
+  for_each_vector<V>(first, end, [&](int64_t i, auto load, auto store) {
     auto all = R::start();
     for (int64_t t = 0; t < tokens; ++t) all = R::step(load(x + t * channels + i), all);
     store(dst + i, R::finish(all, tokens));
@@ -53,7 +70,7 @@ void reduce_tokens(const float* x, int64_t tokens, int64_t channels, int64_t beg
 /// Of the lanes of a register, in all lanes of the result.
 template <class V, ReduceKind kKind>
 typename V::Reg reduce_lanes(typename V::Reg parts) {
-  if constexpr (!Reduction<V, kKind>::kIsExtreme) return V::set1(V::sum(parts));
+  if constexpr (Reduction<V, kKind>::kIsSum) return V::set1(V::sum(parts));
   float lanes[V::kWidth];
   V::store(lanes, parts);
   auto all = V::set1(lanes[0]);

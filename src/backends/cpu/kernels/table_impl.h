@@ -8,11 +8,13 @@
 #include "backends/cpu/kernels/direct_conv_impl.h"
 #include "backends/cpu/kernels/gemm_impl.h"
 #include "backends/cpu/kernels/kernels.h"
+#include "backends/cpu/kernels/moments_impl.h"
 #include "backends/cpu/kernels/narrow_gemm_impl.h"
 #include "backends/cpu/kernels/pool_impl.h"
 #include "backends/cpu/kernels/probe_impl.h"
 #include "backends/cpu/kernels/reduce_impl.h"
 #include "backends/cpu/kernels/rows_impl.h"
+#include "backends/cpu/kernels/softmax_impl.h"
 #include "backends/cpu/kernels/winograd_impl.h"
 
 namespace vitro::cpu {
@@ -57,6 +59,7 @@ constexpr KernelTable make_table(Isa isa) {
   table.layer_norm = layer_norm_rows<V>;
   table.softmax = softmax_rows<V>;
   table.softmax_columns = softmax_columns<V>;
+  table.softmax_maps = softmax_maps<V>;
   table.activate = activate<V>;
   fill_binary<V>(table, std::make_index_sequence<kNumBinaryKinds>());
   table.weighted_sum = weighted_sum<V>;
@@ -68,7 +71,7 @@ constexpr KernelTable make_table(Isa isa) {
   table.dequantize_uint8 = dequantize_range<V, uint8_t>;
   table.dequantize_int8 = dequantize_range<V, int8_t>;
   fill_reduce<V>(table, std::make_index_sequence<kNumReduceKinds>());
-  table.square_tokens = square_tokens<V>;
+  table.moments = moment_tokens<V>;
   table.cum_sum = cum_sum_tokens<V>;
   table.fma_probe = fma_probe<V>;
   table.probe_multiply_adds = kProbeMultiplyAdds<V>;
