@@ -51,7 +51,6 @@ bool groups_channels(const Extents& extents, const Node& norm, std::span<const N
 /// The value [n, c, ...] whose groups of channels are the channels of what the norm reads. What is
 /// before it may be movement, too: channels that are last, say.
 ValueId map_before(const Matcher& matcher, const Extents& extents, const Node& norm) {
-  const Graph& graph = matcher.graph();
   std::vector<const Node*> path;
   for (ValueId id = norm.inputs[0]; path.size() < 4;) {
     const Node* node = matcher.sole_producer(id, OpKind::Reshape);
