@@ -51,15 +51,6 @@ TEST(CliHints, ACalibrationIsAFileOrPictures) {
   refuse_as_ranges(scratch_file("missing"), "cannot open");
 }
 
-TEST(CliHints, PlansAreForAnyBackend) {
-  for (const std::vector<std::string>& option :
-       {std::vector<std::string>{"--backend", "cpu"}, {"--threads", "2"}}) {
-    std::vector<std::string> arguments{"build", checkpoint(), "-o", scratch_file("refused.plan")};
-    arguments.insert(arguments.end(), option.begin(), option.end());
-    refuse(2, arguments, option[0] + " requires --tune", "a plan is for any backend");
-  }
-}
-
 TEST(CliHints, ClassesAreAList) {
   refuse(1, {"classify", small_plan(), "x.png", "--labels", page()},
          "class list '" + page() + "': line 2 is blank");
