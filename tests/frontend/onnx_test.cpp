@@ -1,7 +1,9 @@
 #include <gtest/gtest.h>
 
 #include <array>
+#include <limits>
 #include <numeric>
+#include <tuple>
 
 #include "core/temporary_directory.h"
 #include "formats/onnx_bytes.h"
@@ -296,6 +298,26 @@ TEST(OnnxImport, GathersListsOfPositionsBehindImages) {
   EXPECT_EQ(y->type.dims, (Dims{2, 1}));
   EXPECT_EQ(std::vector<float>(y->floats().begin(), y->floats().end()),
             (std::vector<float>{9, 23}));
+}
+
+// log(0), and sums and squares beyond 64 bits, which wrap around.
+TEST(OnnxImport, ReductionsOfIntegersStayIntegers) {
+  const int64_t large = int64_t{1} << 62, least = std::numeric_limits<int64_t>::min();
+  for (const auto& [op, values, expected] :
+       {std::tuple<const char*, std::vector<int64_t>, int64_t>{"ReduceLogSum", {0, 0}, least},
+        {"ReduceSum", {large, large}, least},
+        {"ReduceSumSquare", {large, 3}, 9},
+        {"ReduceProd", {large, 2}, least},
+        {"ReduceL1", {least, -2}, least + 2}}) {
+    test::OnnxGraph graph;
+    graph.outputs = {test::onnx_value("y", {1}, 7)};
+    graph.initializers = {test::onnx_list("x", values)};
+    graph.nodes = {onnx_node(op, {"x"}, {"y"})};
+    const Graph result = import_onnx(test::onnx_model(graph).span(), "m.onnx", evaluate_constants);
+    const auto& y = result.value(result.outputs[0].value).constant;
+    ASSERT_TRUE(y) << op;
+    EXPECT_EQ(contents_of(*y), Ints{expected}) << op;
+  }
 }
 
 TEST(OnnxImport, RefusesSparseInitialisersAndInputsWithoutShapes) {

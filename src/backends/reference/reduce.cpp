@@ -66,11 +66,28 @@ std::unique_ptr<Kernel> make_log_sum_exp(const OpContext& op) {
   });
 }
 
+// Integers wrap around.
+template <typename V>
+V sum_of(V a, V b) {
+  if constexpr (std::is_integral_v<V>) return evaluate(BinaryFunction::Add, a, b);
+  return a + b;
+}
+template <typename V>
+V product_of(V a, V b) {
+  if constexpr (std::is_integral_v<V>) return evaluate(BinaryFunction::Mul, a, b);
+  return a * b;
+}
+template <typename V>
+V from_double(double value) {
+  if constexpr (std::is_integral_v<V>) return to_integer<V>(value);
+  return value;
+}
+
 template <typename V>
 std::unique_ptr<Kernel> make_reduce_in(const OpContext& op) {
   const auto self = [](V value, int64_t) { return value; };
-  const auto add = [](V sum, V x) { return sum + x; };
-  const auto magnitude = [](V x) { return x < 0 ? -x : x; };
+  const auto add = sum_of<V>;
+  const auto add_square = [](V sum, V x) { return sum_of(sum, product_of(x, x)); };
   // The least of all: an infinity where there is one.
   constexpr bool kReal = std::is_floating_point_v<V>;
   constexpr V kLowest =
@@ -91,21 +108,20 @@ std::unique_ptr<Kernel> make_reduce_in(const OpContext& op) {
     case ReduceFunction::Sum:
       return make_fold<V>(op, V{0}, add, self);
     case ReduceFunction::Prod:
-      return make_fold<V>(
-          op, V{1}, [](V product, V x) { return product * x; }, self);
+      return make_fold<V>(op, V{1}, product_of<V>, self);
     case ReduceFunction::L1:
       return make_fold<V>(
-          op, V{0}, [=](V sum, V x) { return sum + magnitude(x); }, self);
+          op, V{0}, [](V sum, V x) { return sum_of(sum, product_of(x, x < 0 ? V{-1} : V{1})); },
+          self);
     case ReduceFunction::L2:
-      return make_fold<V>(
-          op, V{0}, [](V sum, V x) { return sum + x * x; },
-          [](V sum, int64_t) { return static_cast<V>(std::sqrt(static_cast<double>(sum))); });
+      return make_fold<V>(op, V{0}, add_square, [](V sum, int64_t) {
+        return from_double<V>(std::sqrt(static_cast<double>(sum)));
+      });
     case ReduceFunction::SumSquare:
-      return make_fold<V>(
-          op, V{0}, [](V sum, V x) { return sum + x * x; }, self);
+      return make_fold<V>(op, V{0}, add_square, self);
     case ReduceFunction::LogSum:
       return make_fold<V>(op, V{0}, add, [](V sum, int64_t) {
-        return static_cast<V>(std::log(static_cast<double>(sum)));
+        return from_double<V>(std::log(static_cast<double>(sum)));
       });
     case ReduceFunction::LogSumExp:
       return make_log_sum_exp(op);

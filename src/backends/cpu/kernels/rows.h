@@ -60,9 +60,5 @@ using WeightedSum = void (*)(const WeightedTerm* terms, int64_t num_terms, int64
 /// src [rows, columns], rows lds apart -> dst [columns, rows], rows ldd apart.
 using TransposeMatrix = void (*)(const float* src, int64_t rows, int64_t columns, int64_t lds,
                                  float* dst, int64_t ldd);
-/// The means of the squares of x [tokens, channels] - centre [channels] over the tokens, for
-/// channels [begin, end) only.
-using SquareTokens = void (*)(const float* x, const float* centre, int64_t tokens, int64_t channels,
-                              int64_t begin, int64_t end, float* dst);
 
 }  // namespace vitro::cpu

@@ -189,20 +189,5 @@ void transpose_matrix(const float* src, int64_t rows, int64_t columns, int64_t l
   }
 }
 
-template <class V>
-void square_tokens(const float* x, const float* centre, int64_t tokens, int64_t channels,
-                   int64_t begin, int64_t end, float* dst) {
-  const auto divisor = V::set1(1.0f / static_cast<float>(tokens));
-  for_each_vector<V>(begin, end, [&](int64_t i, auto load, auto store) {
-    const auto middle = load(centre + i);
-    auto sum = V::zero();
-    for (int64_t t = 0; t < tokens; ++t) {
-      const auto d = V::sub(load(x + t * channels + i), middle);
-      sum = V::fma(d, d, sum);
-    }
-    store(dst + i, V::mul(sum, divisor));
-  });
-}
-
 }  // namespace
 }  // namespace vitro::cpu
