@@ -27,7 +27,8 @@ MODELS = ("resnet18", "resnet50", "resnext50_32x4d", "regnety_008", "densenet121
           "swin_tiny_patch4_window7_224", "convnext_nano", "convnext_tiny", "efficientnet_lite0",
           "efficientnet_b0", "mobilenetv2_100", "mobilenetv3_large_100", "mobilevit_s",
           "mobilevitv2_100", "edgenext_small", "levit_128", "levit_256", "poolformer_s12",
-          "caformer_s18", "efficientformer_l1", "fastvit_t8")
+          "caformer_s18", "efficientformer_l1", "fastvit_t8", "cait_xxs24_224", "cspdarknet53",
+          "efficientformerv2_s0", "ghostnetv2_100", "mobilenetv4_conv_small", "resnetv2_50d_evos")
 MAX_ERROR = 1e-4
 
 
