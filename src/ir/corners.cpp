@@ -10,7 +10,7 @@ namespace {
 
 /// An extent that may vary, wherever it appears.
 struct Free {
-  int64_t low, usual;
+  int64_t low, usual, max;
   std::vector<int64_t> highs;  ///< larger than `low`, the best first
 };
 
@@ -24,7 +24,7 @@ int64_t round_up(int64_t value, int64_t multiple) {
 /// Extents of a range that differ from each other; the larger ones are small enough to compute
 /// with, and the first is odd where it can be, so that it is no product of others by chance.
 Free free_extent(const DimRange& range, int64_t usual) {
-  Free extent{round_up(range.min, range.multiple), usual, {}};
+  Free extent{round_up(range.min, range.multiple), usual, range.max, {}};
   // Strides inside the graph must not round the two to the same number of places.
   int64_t step = 3 * range.multiple;
   if (step < usual / 4) step = round_up(usual / 2 + 1, range.multiple);
@@ -121,18 +121,34 @@ std::vector<std::vector<TensorType>> corner_inputs(const Graph& graph) {
   return corners;
 }
 
+namespace {
+
+/// An odd one, a multiple of the usual one, one that is far from it, beyond what a model may tell
+/// large from small by, and the least.
+std::vector<int64_t> varied(const Free& extent) {
+  constexpr size_t kHighs = 2;
+  constexpr int64_t kFar = 64;
+  std::vector<int64_t> values(
+      extent.highs.begin(),
+      extent.highs.begin() + static_cast<std::ptrdiff_t>(std::min(kHighs, extent.highs.size())));
+  const int64_t far = kFar * extent.usual;
+  if (far <= extent.max) values.push_back(far);
+  if (extent.low != extent.usual) values.push_back(extent.low);
+  return values;
+}
+
+}  // namespace
+
 std::vector<Variation> variations(const Graph& graph) {
-  constexpr size_t kValues = 2;  // an odd one, and a multiple of the usual one
   const auto extents = free_extents(graph);
   std::vector<Variation> result;
-  for (size_t i = 0; i < kValues; ++i) {
-    std::map<std::string, int64_t> all;
-    for (const auto& [name, extent] : extents) {
-      all[name] = extent.highs[std::min(i, extent.highs.size() - 1)];
-      if (i < extent.highs.size()) result.push_back({name, inputs_at(graph, {{name, all[name]}})});
-    }
-    if (extents.size() > 1) result.push_back({"", inputs_at(graph, all)});
+  std::map<std::string, int64_t> all;
+  for (const auto& [name, extent] : extents) {
+    all[name] = extent.highs.front();
+    for (const int64_t value : varied(extent))
+      result.push_back({name, inputs_at(graph, {{name, value}})});
   }
+  if (extents.size() > 1) result.push_back({"", inputs_at(graph, all)});
   return result;
 }
 

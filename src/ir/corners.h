@@ -21,7 +21,7 @@ struct Variation {
   std::string extent;  ///< its name, or input and axis; empty: all
   std::vector<TensorType> inputs;
 };
-/// A few of each, large ones, whatever the graph makes of them.
+/// A few of each, near and far, whatever the graph makes of them.
 std::vector<Variation> variations(const Graph& graph);
 
 /// The types of all values for each of those inputs; empty where the graph refuses them.

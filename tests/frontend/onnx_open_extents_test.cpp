@@ -58,6 +58,18 @@ TEST(OnnxOpenExtents, WhatDependsOnThemIsNot) {
                });
 }
 
+/// One size for large pictures and another one for small ones.
+TEST(OnnxOpenExtents, NeitherIsWhatIsFarFromUsual) {
+  auto graph = range_of_extent({-1, 3, -1, -1}, 3);
+  graph.initializers.push_back(onnx_list("bound", {2000}));
+  graph.initializers.push_back(onnx_tensor("some", {2}, {1, 2}));
+  graph.initializers.push_back(onnx_tensor("others", {2}, {3, 4}));
+  graph.nodes.resize(2);
+  graph.nodes.push_back(onnx_node("Greater", {"list", "bound"}, {"is_large"}));
+  graph.nodes.push_back(onnx_node("Where", {"is_large", "some", "others"}, {"y"}));
+  EXPECT_TRUE(has(import(graph), OpKind::Where));
+}
+
 test::OnnxGraph strided_convolution(const std::vector<int64_t>& dims) {
   test::OnnxGraph graph;
   graph.inputs = {test::onnx_value("x", dims)};
