@@ -106,8 +106,13 @@ constexpr int64_t kMostRange = 1 << 20;
 
 /// A range of floats, whose extent no arithmetic on shapes tells.
 ValueId range_of_floats(Call& call) {
-  const double start = call.numbers(0, "start").at(0), limit = call.numbers(1, "limit").at(0),
-               delta = call.numbers(2, "delta").at(0);
+  const auto number = [&](size_t i, const char* what) {
+    const auto values = call.numbers(i, what);
+    if (values.size() != 1)
+      call.invalid(fmt::format("{} (input {}) has {} elements", what, i, values.size()));
+    return values[0];
+  };
+  const double start = number(0, "start"), limit = number(1, "limit"), delta = number(2, "delta");
   const double count = std::max(0.0, std::ceil((limit - start) / delta));
   if (!(count <= kMostRange)) call.invalid(fmt::format("a range of {} elements", count));
   std::vector<float> values(static_cast<size_t>(count));

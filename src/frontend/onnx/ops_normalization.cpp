@@ -33,6 +33,11 @@ ValueId affine(Call& call, ValueId x, ValueId scale, ValueId bias) {
   return bias == kAbsent ? scaled : call.op(BinaryFunction::Add, scaled, call.cast(bias, dtype));
 }
 
+void expect_channels(Call& call) {
+  if (call.rank(0) < 2)
+    call.invalid(fmt::format("input is {}, expected [n, c, ...]", to_string(call.dims(0))));
+}
+
 ValueId group_norm(Call& call, int64_t groups, ValueId scale, ValueId bias) {
   const float eps = call.number("epsilon", 1e-5f);
   const ValueId x = call.channels_last(call.in(0));
@@ -57,6 +62,7 @@ namespace {
 
 /// With statistics of the batch, as networks that standardise their weights have it of these.
 Results norm_of_batch(Call& call) {
+  expect_channels(call);
   const DType dtype = call.dtype(0);
   const ValueId x = call.channels_last(call.in(0));
   Ints axes(call.dims_of(x).size() - 1);
@@ -145,7 +151,8 @@ Results import_rms_normalization(Call& call) {
 }
 
 Results import_instance_normalization(Call& call) {
-  return {group_norm(call, call.dims(0).at(1), call.in(1), call.in(2))};
+  expect_channels(call);
+  return {group_norm(call, call.dims(0)[1], call.in(1), call.in(2))};
 }
 
 Results import_group_normalization(Call& call) {
