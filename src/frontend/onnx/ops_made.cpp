@@ -102,7 +102,7 @@ Results import_size(Call& call) {
 
 namespace {
 
-constexpr int64_t kMostRange = 1 << 20;
+constexpr int64_t kMostRange = 1 << 20;  // numbers that an import writes down
 
 /// A range of floats, whose extent no arithmetic on shapes tells.
 ValueId range_of_floats(Call& call) {
@@ -151,6 +151,7 @@ Results import_one_hot(Call& call) {
   const ValueId indices = call.cast(call.in(0), DType::Int64);
   const Ints depth = call.ints(1, "the depth");
   if (depth.size() != 1 || depth[0] < 1) call.invalid("expected one depth from 1 up");
+  if (depth[0] > kMostRange) call.unsupported(fmt::format("a depth of {}", depth[0]));
   const int64_t rank = call.rank(0) + 1;
   const int64_t axis = call.axis(call.integer("axis", -1), rank);
   Ints range(static_cast<size_t>(depth[0])), dims(static_cast<size_t>(rank), 1);
